@@ -1,0 +1,21 @@
+"""The table of backbones. To add one: write its file, add its lines here and in `weights.py`."""
+
+from ganeval.backbones.base import BackboneInfo
+from ganeval.registry import Registry
+
+BACKBONES: Registry[BackboneInfo] = Registry(
+    "backbone",
+    {
+        "efflite0": "ganeval.backbones.efflite:EFFLITE0",
+        "hedvgg16": "ganeval.backbones.hedvgg:HEDVGG16",
+        "inception": "ganeval.backbones.inception:INCEPTION",
+        "vgg16": "ganeval.backbones.torchvision_nets:VGG16",
+        "vgg19": "ganeval.backbones.torchvision_nets:VGG19",
+        "alexnet": "ganeval.backbones.torchvision_nets:ALEXNET",
+        "dinov2-vits14": "ganeval.backbones.dinov2:VITS14",
+        "dinov2-vitb14": "ganeval.backbones.dinov2:VITB14",
+        "dinov2-vitl14": "ganeval.backbones.dinov2:VITL14",
+        "clip-vitb32": "ganeval.backbones.clip:VITB32",
+        "clip-vitl14-336": "ganeval.backbones.clip:VITL14_336",
+    },
+)

@@ -1,0 +1,43 @@
+"""The errors a user can cause, each with its exit code and a message in four parts.
+
+A message says *what* went wrong, *where*, what was *expected* and what to do *next*, in counted facts. The command
+line prints it without a traceback and leaves with `exit_code`; any other exception is a bug (exit 1, traceback).
+"""
+
+
+class GanevalError(Exception):
+    """Base of every error that a user can cause. `exit_code` is the process's exit status."""
+
+    exit_code = 3
+
+
+class UsageError(GanevalError):
+    """An option, a name or a combination of options that cannot be meant (exit 2)."""
+
+    exit_code = 2
+
+
+class DataError(GanevalError):
+    """Images, archives or arrays that are missing or cannot be used (exit 3)."""
+
+
+class BadImageError(DataError):
+    """One image that cannot be decoded; `--on-bad skip` counts these and goes on."""
+
+
+class TooFewSamplesError(DataError):
+    """A metric was given fewer images than its definition needs (exit 3)."""
+
+
+class WeightsError(GanevalError):
+    """Weights that are absent, of another hash, or not in the expected layout (exit 3)."""
+
+
+class ReferenceStatisticsError(GanevalError):
+    """Reference statistics that are missing, damaged or of another kind (exit 3)."""
+
+
+class ProtocolMismatchError(GanevalError):
+    """Two numbers whose protocols differ were about to be compared (exit 6)."""
+
+    exit_code = 6

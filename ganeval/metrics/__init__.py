@@ -1,0 +1,26 @@
+"""The table of metrics. To add one: write its file, add its line here; laws, docs and `ganeval list` find it."""
+
+from ganeval.metrics.base import Metric
+from ganeval.registry import Registry
+
+METRICS: Registry[Metric] = Registry(
+    "metric",
+    {
+        "fd": "ganeval.metrics.frechet:FD",
+        "fd_per_class": "ganeval.metrics.frechet:FD_PER_CLASS",
+        "kd": "ganeval.metrics.kernel:KD",
+        "kd_classic": "ganeval.metrics.kernel:KD_CLASSIC",
+        "cmmd": "ganeval.metrics.kernel:CMMD",
+        "mind": "ganeval.metrics.mind:MIND",
+        "prdc": "ganeval.metrics.prdc:PRDC",
+        "cs": "ganeval.metrics.inception_score:CS",
+        "cs_classic": "ganeval.metrics.inception_score:CS_CLASSIC",
+        "vendi": "ganeval.metrics.vendi:VENDI",
+        "psnr": "ganeval.metrics.psnr:PSNR",
+        "ssim": "ganeval.metrics.ssim:SSIM",
+        "ms_ssim": "ganeval.metrics.ssim:MS_SSIM",
+        "lpips": "ganeval.metrics.lpips:LPIPS",
+        "vgg": "ganeval.metrics.perceptual:VGG",
+        "pd": "ganeval.metrics.perceptual:PD",
+    },
+)

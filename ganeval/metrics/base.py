@@ -1,0 +1,138 @@
+"""What a metric is: a declaration, and a pure function of summaries (set metrics) or of image pairs (paired metrics).
+
+A metric never owns a network, never reads a file and never touches a global random number generator. Its declared
+properties (direction, range, symmetry, smallest n) are checked by the law tests over every registered metric.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ganeval.summaries.base import SetSummary
+
+Better = Literal["lower", "higher", "neither"]
+Params = Mapping[str, int | float | str | bool]
+
+
+@dataclass(frozen=True)
+class Output:
+    """One number that a metric prints.
+
+    Attributes:
+        name: The part of the key before "@" ("fd", "precision").
+        better: Which direction is good.
+        range: Smallest and largest possible value (inf allowed).
+        unit: "" for dimensionless, "dB", "nats", ...
+    """
+
+    name: str
+    better: Better
+    range: tuple[float, float]
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value, with its uncertainty where one is valid.
+
+    Attributes:
+        value: The metric, finite.
+        stderr: Standard error of `value` (or of `debiased` where given), None where none is valid.
+        ci95: 95% interval, None where none is valid.
+        debiased: Bias-corrected value, None for an unbiased metric or where no correction is valid.
+        method: How the uncertainty was computed ("influence", "block jackknife, G=20", ...).
+        note: What the reader must know ("2 identical pairs left out of the mean").
+    """
+
+    value: float
+    stderr: float | None = None
+    ci95: tuple[float, float] | None = None
+    debiased: float | None = None
+    method: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class SetMetric:
+    """A function of one or two summaries.
+
+    Attributes:
+        name: Registry name; the family of its outputs ("prdc" prints precision, recall, density, coverage).
+        summary: One line for `ganeval list metrics`.
+        outputs: What it prints, in order.
+        needs: Parts of a SetSummary it reads: "moments", "bank", "logits", "labels".
+        reference: True when it needs a reference summary.
+        symmetric: True when swapping real and fake gives the same numbers.
+        min_n: Smallest count on either side.
+        version: Raised whenever a reported number changes.
+        params: Everything else that changes the number; goes into the protocol.
+        compute: (real, fake, params, seed) -> one Estimate per output name. `real` is None without reference.
+        default: Part of a plain `score` (parity modes are not).
+    """
+
+    name: str
+    summary: str
+    outputs: tuple[Output, ...]
+    needs: frozenset[str]
+    reference: bool
+    symmetric: bool
+    min_n: int
+    version: int
+    compute: Callable[[SetSummary | None, SetSummary, Params, int], dict[str, Estimate]]
+    params: Params = field(default_factory=dict)
+    default: bool = True
+
+
+@dataclass(frozen=True)
+class PixelMetric:
+    """A paired metric of the pixels themselves: psnr, ssim, ms_ssim.
+
+    Attributes:
+        compute: (fake, real, params) -> (B,) float64. Images are float64 (B, C, H, W) on the 0..255 scale, C = 3
+            (RGB) or 1 (Y), already cropped. +inf is a legal value (identical images under PSNR).
+        min_side: Smallest height and width it is defined for.
+        Others as in SetMetric.
+    """
+
+    name: str
+    summary: str
+    output: Output
+    symmetric: bool
+    min_side: int
+    version: int
+    compute: Callable[[Float[Tensor, "B C H W"], Float[Tensor, "B C H W"], Params], Float[Tensor, " B"]]
+    params: Params = field(default_factory=dict)
+    default: bool = True
+
+
+@dataclass(frozen=True)
+class PyramidMetric:
+    """A paired metric of feature maps: lpips, vgg, pd. RGB at native size, cropped like the pixel metrics.
+
+    Attributes:
+        backbones: Backbones it is defined on; the first is the default ("vgg16", "alexnet" for lpips).
+        heads: Backbone name -> weights-table name of extra learned weights ({"vgg16": "lpips-vgg"}), or empty.
+        compute: (fake_maps, real_maps, heads, params) -> (B,) float64. `heads` is a state dict or None.
+        min_side: Smallest height and width that leave every map non-empty.
+        Others as in SetMetric.
+    """
+
+    name: str
+    summary: str
+    output: Output
+    symmetric: bool
+    min_side: int
+    version: int
+    backbones: tuple[str, ...]
+    compute: Callable[
+        [tuple[Tensor, ...], tuple[Tensor, ...], Mapping[str, Tensor] | None, Params], Float[Tensor, " B"]
+    ]
+    heads: Mapping[str, str] = field(default_factory=dict)
+    params: Params = field(default_factory=dict)
+    default: bool = True
+
+
+Metric = SetMetric | PixelMetric | PyramidMetric

@@ -1,0 +1,131 @@
+"""What an image source is: a replayable, sized, content-addressed sequence of uint8 RGB images.
+
+A source lists its items in one fixed order (sorted by name), and `read(i)` gives the raw bytes of one item once: its
+digest (for the cache and the protocol) and its pixels (decoded only when the cache does not already know them).
+"""
+
+import abc
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]  # (3, H, W), RGB
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of a source.
+
+    Attributes:
+        name: Path inside the source, "/" between folders; unique; the sort key.
+        label: Class name where the source has classes (folder of the image, label file), else None.
+    """
+
+    name: str
+    label: str | None = None
+
+    @property
+    def stem(self) -> str:
+        """The name without its extension: what pairs two files ("a/b.png" -> "a/b")."""
+        path = PurePosixPath(self.name)
+        return str(path.with_suffix("")) if path.suffix else self.name
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Pixels and what had to be done to get them.
+
+    Attributes:
+        pixels: uint8 (3, H, W), RGB, 0..255.
+        notes: Conversions of the decode policy that applied ("grey", "alpha", "16-bit", "exif", "animated", ...).
+    """
+
+    pixels: Pixels
+    notes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Raw:
+    """The stored bytes of one item: hashed now, decoded later (maybe never).
+
+    Attributes:
+        digest: sha256 of the stored content, 32 bytes.
+        decode: Gives the pixels; raises BadImageError when they cannot be decoded.
+        format: "png", "jpeg", "array", ...: what doctor and provenance report.
+    """
+
+    digest: bytes
+    decode: Callable[[], Decoded] = field(repr=False)
+    format: str = "array"
+
+
+class ImageSource(abc.ABC):
+    """A replayable sequence of images: same items, same order, each time.
+
+    Attributes:
+        name: What the user typed; goes into the row as `subject`, never into a cache key.
+        items: All items, sorted by name.
+    """
+
+    name: str
+    items: Sequence[Item]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @abc.abstractmethod
+    def read(self, index: int) -> Raw:
+        """Reads the stored bytes of item `index`. Safe to call from several threads.
+
+        Raises:
+            BadImageError: the item cannot be read.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing open
+        """Releases what the source holds open (an archive's handle)."""
+
+
+class Subset(ImageSource):
+    """Some items of a source, in the source's order.
+
+    Args:
+        source: The whole.
+        indices: Which items; sorted here, so that the order of drawing does not matter.
+    """
+
+    def __init__(self, source: ImageSource, indices: Sequence[int]) -> None:
+        self.name = source.name
+        self._source = source
+        self._indices = sorted(indices)
+        self.items = [source.items[i] for i in self._indices]
+
+    def read(self, index: int) -> Raw:
+        """Reads item `index` of the subset."""
+        return self._source.read(self._indices[index])
+
+    def close(self) -> None:
+        """Closes the source it was cut from."""
+        self._source.close()
+
+
+def seeded_subset(source: ImageSource, num_samples: int | None, seed: int) -> ImageSource:
+    """Draws `num_samples` items without replacement; the whole source when None or when it has no more than that.
+
+    The draw depends on (len(source), num_samples, seed) alone: numpy's PCG64 permutation, first n, then sorted.
+    """
+    if num_samples is None or num_samples >= len(source):
+        return source
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(source))
+    return Subset(source, [int(i) for i in order[:num_samples]])
+
+
+def content_hash(digests: Sequence[bytes]) -> str:
+    """sha256 over the sorted item digests: the same images under other names or in another order hash the same."""
+    total = hashlib.sha256()
+    for digest in sorted(digests):
+        total.update(digest)
+    return total.hexdigest()
