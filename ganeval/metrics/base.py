@@ -69,7 +69,8 @@ class SetMetric:
         min_n: Smallest count on either side.
         version: Raised whenever a reported number changes.
         params: Everything else that changes the number; goes into the protocol.
-        compute: (real, fake, params, seed) -> one Estimate per output name. `real` is None without reference.
+        compute: (real, fake, params) -> one Estimate per output name. `real` is None without reference. Whatever is
+            drawn at random (subsets, directions) is drawn from a seed in params.
         default: Part of a plain `score` (parity modes are not).
     """
 
@@ -81,7 +82,7 @@ class SetMetric:
     symmetric: bool
     min_n: int
     version: int
-    compute: Callable[[SetSummary | None, SetSummary, Params, int], dict[str, Estimate]]
+    compute: Callable[[SetSummary | None, SetSummary, Params], dict[str, Estimate]]
     params: Params = field(default_factory=dict)
     default: bool = True
 

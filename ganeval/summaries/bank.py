@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from ganeval.summaries.moments import check_finite
+
 Rows = npt.NDArray[np.float32]
 
 
@@ -49,6 +51,7 @@ class FeatureBank:
         rows = np.ascontiguousarray(features, dtype=np.float32)
         if rows.ndim != 2:
             raise ValueError(f"features must be (n, D), got shape {rows.shape}")
+        check_finite(rows)
         index = np.arange(len(rows)) if indices is None else np.asarray(indices, dtype=np.int64)
         if len(index) != len(rows):
             raise ValueError(f"{len(index)} indices for {len(rows)} rows")

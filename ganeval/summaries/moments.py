@@ -82,5 +82,6 @@ def check_finite(rows: npt.NDArray[np.floating]) -> None:
     if bad.any():
         raise DataError(
             f"Features of {int(bad.sum())} of {len(rows)} images are NaN or infinite (first: row "
-            f"{int(np.argmax(bad))}); a score over them would be meaningless. Check the network's weights and the images."
+            f"{int(np.argmax(bad))}); a score over them would be meaningless. "
+            "Check the network's weights and the images."
         )

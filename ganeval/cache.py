@@ -1,0 +1,158 @@
+"""Features on disk: shards that carry their own digests, found by image content, written whole or not at all.
+
+One folder a backbone protocol (weights, preprocessing, precision). A shard holds rows for some images and the sha256 of
+each image's stored bytes; a lookup goes by those digests, so renaming, moving or adding images never recomputes an old
+one, and a name or a folder can never fetch a wrong one. Without a cache the same files live in a temporary folder.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+FORMAT = "ganeval-features-1"
+
+
+def cache_home() -> Path:
+    """`$GANEVAL_CACHE`, else `$XDG_CACHE_HOME/ganeval`, else `~/.cache/ganeval`."""
+    if home := os.environ.get("GANEVAL_CACHE"):
+        return Path(home)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganeval"
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What decoding said about one image; kept with its features so that a cached run can still report it."""
+
+    height: int
+    width: int
+    format: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Where the features of one image are."""
+
+    shard: Path
+    row: int
+    facts: ImageFacts
+
+
+class FeatureStore:
+    """The shards of one backbone protocol.
+
+    Args:
+        folder: Where they lie; made when the first shard is written.
+        protocol: Names the protocol inside each shard; a shard of another one is ignored.
+    """
+
+    def __init__(self, folder: Path, protocol: str) -> None:
+        self.folder = folder
+        self.protocol = protocol
+        self._rows: dict[bytes, Row] = {}
+        self._read: set[Path] = set()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Reads the digests of shards that appeared since the last look (another process may have written them)."""
+        if not self.folder.is_dir():
+            return
+        for path in sorted(self.folder.glob("*.safetensors")):
+            if path not in self._read:
+                self._read.add(path)
+                self._index(path)
+
+    def _index(self, path: Path) -> None:
+        try:
+            data = path.read_bytes()
+            # The name is the hash of the content: a truncated or altered shard is not trusted, and not deleted either.
+            if hashlib.sha256(data).hexdigest()[:32] != path.stem:
+                return
+            with safe_open(path, framework="numpy") as shard:
+                meta = shard.metadata() or {}
+                if meta.get("format") != FORMAT or meta.get("protocol") != self.protocol:
+                    return
+                digests, facts = shard.get_tensor("digests"), json.loads(meta["facts"])
+                kinds, sizes = shard.get_tensor("kinds"), shard.get_tensor("sizes")
+        except (OSError, SafetensorError, KeyError, ValueError):
+            return
+        for row in range(len(digests)):
+            kind = facts[int(kinds[row])]
+            fact = ImageFacts(int(sizes[row, 0]), int(sizes[row, 1]), kind["format"], tuple(kind["notes"]))
+            self._rows[digests[row].tobytes()] = Row(path, row, fact)
+
+    def find(self, digest: bytes) -> Row | None:
+        """Where the features of an image with this digest are, or None."""
+        return self._rows.get(digest)
+
+    def write(
+        self,
+        digests: Sequence[bytes],
+        facts: Sequence[ImageFacts],
+        features: npt.NDArray[np.float32],
+        logits: npt.NDArray[np.float32] | None,
+    ) -> None:
+        """Writes one shard: to a temporary file first, then renamed to the hash of its content.
+
+        Args:
+            digests: sha256 of each image.
+            facts: What decoding said of each image.
+            features: (n, D).
+            logits: (n, K) or None.
+
+        Raises:
+            OSError: the folder cannot be written or the disk is full; nothing half-written stays.
+        """
+        kinds = sorted({(fact.format, fact.notes) for fact in facts})
+        number = {kind: i for i, kind in enumerate(kinds)}
+        tensors: dict[str, np.ndarray] = {
+            "digests": np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(len(digests), 32),
+            "kinds": np.asarray([number[(fact.format, fact.notes)] for fact in facts], dtype=np.int32),
+            "sizes": np.asarray([(fact.height, fact.width) for fact in facts], dtype=np.int32),
+            "features": np.ascontiguousarray(features, dtype=np.float32),
+        }
+        if logits is not None:
+            tensors["logits"] = np.ascontiguousarray(logits, dtype=np.float32)
+        table = json.dumps([{"format": kind[0], "notes": list(kind[1])} for kind in kinds])
+        data = save(tensors, metadata={"format": FORMAT, "protocol": self.protocol, "facts": table})
+        path = self.folder / f"{hashlib.sha256(data).hexdigest()[:32]}.safetensors"
+        write_atomically(path, data)
+        self._read.add(path)
+        for row, (digest, fact) in enumerate(zip(digests, facts, strict=True)):
+            self._rows[digest] = Row(path, row, fact)
+
+    @staticmethod
+    def load(shard: Path, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Rows of one tensor of one shard, (len(rows), D) float32.
+
+        Args:
+            shard: The file.
+            name: "features" or "logits".
+            rows: Row numbers in the order wanted.
+        """
+        with safe_open(shard, framework="numpy") as file:
+            return np.asarray(file.get_tensor(name)[rows], dtype=np.float32)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes a temporary file in the same folder, flushes, renames: readers see the old file or the new one, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

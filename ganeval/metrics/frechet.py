@@ -1,0 +1,183 @@
+"""Frechet distance between Gaussians fitted to two sets of features: FID on the Inception backbone, FD elsewhere.
+
+What it measures: mismatch of mean and covariance of deep features.
+Why it can mislead: biased upward by about C/n with C depending on the model (Chong & Forsyth, CVPR 2020,
+    arXiv 1911.07023); blind to memorised training images; below n = d + 1 the covariance is rank-deficient.
+Definition: Dowson & Landau 1982; Heusel et al. 2017 (arXiv 1706.08500), eq. (6):
+    |m_r - m_g|^2 + tr(S_r + S_g - 2 (S_r S_g)^{1/2}), covariances with divisor n - 1.
+Matches: torch-fidelity 0.4.0 `metric_fid.py` and pytorch-fid 0.3.0 `fid_score.py`, within 1e-5 relative.
+"""
+
+import numpy as np
+
+from ganeval.errors import TooFewSamplesError
+from ganeval.metrics.base import Estimate, Output, Params, SetMetric
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Float64, Moments
+
+INF = float("inf")
+
+
+def covariance_root(moments: Moments) -> Float64:
+    """Symmetric square root of the covariance, (D, D): R with R R = S.
+
+    S has rank at most n - 1; eigenvalues beyond that are rounding noise and are set to zero exactly.
+    """
+    eigenvalues, vectors = np.linalg.eigh(moments.covariance())
+    rank = min(moments.n - 1, moments.dim)
+    eigenvalues[: moments.dim - rank] = 0.0
+    roots = np.sqrt(np.clip(eigenvalues, 0.0, None))
+    return np.asarray((vectors * roots) @ vectors.T)
+
+
+def trace_root_product(real: Moments, fake: Moments, real_root: Float64 | None = None) -> float:
+    """Trace of (S_r S_g)^{1/2} as the sum of the roots of the eigenvalues of R S_g R, which is symmetric.
+
+    R S_g R has rank at most min(n_r, n_g) - 1. Only that many of its largest eigenvalues are summed: the root of a
+    rounding error of 1e-16 is 1e-8, and a thousand of those would be visible.
+
+    Args:
+        real: Moments of the reference, n >= 2.
+        fake: Moments of the generated set, n >= 2.
+        real_root: covariance_root(real) where it is known already (it is cached with a reference).
+    """
+    root = covariance_root(real) if real_root is None else real_root
+    eigenvalues = np.linalg.eigvalsh(root @ fake.covariance() @ root)
+    rank = min(real.n - 1, fake.n - 1, real.dim)
+    return float(np.sqrt(np.clip(eigenvalues[real.dim - rank :], 0.0, None)).sum())
+
+
+def varying_dimensions(real: Moments, fake: Moments) -> tuple[Moments, Moments, float]:
+    """Leaves out the dimensions that are constant in one of the sets (dead ReLUs), exactly.
+
+    A dimension without variance in one set contributes nothing to (S_r S_g)^{1/2}; its mean difference and the other
+    set's variance still count and are returned as the third value. Keeping it would only add rounding noise.
+    """
+    tiny = 1e-24  # (1e-12)^2: variance below the square of twelve digits of the mean is rounding
+    alive = np.ones(real.dim, dtype=bool)
+    for side in (real, fake):
+        alive &= np.diag(side.scatter) > tiny * side.n * np.maximum(side.mean**2, np.finfo(np.float64).tiny)
+    dead = ~alive
+    if not dead.any():
+        return real, fake, 0.0
+    rest = float(((real.mean - fake.mean)[dead] ** 2).sum())
+    rest += sum(float(np.diag(side.scatter)[dead].sum()) / (side.n - 1) for side in (real, fake))
+    kept = [Moments(side.n, side.mean[alive], side.scatter[np.ix_(alive, alive)]) for side in (real, fake)]
+    return kept[0], kept[1], rest
+
+
+def frechet_distance(real: Moments, fake: Moments) -> float:
+    """Frechet distance of two fitted Gaussians, dimensionless, >= 0, lower is better.
+
+    Args:
+        real: Moments of the reference features, n >= 2.
+        fake: Moments of the generated features, n >= 2, of the same width.
+
+    Returns:
+        The distance in float64; never below zero (rounding is clipped).
+
+    Raises:
+        TooFewSamplesError: fewer than two images on a side.
+        ValueError: widths differ.
+    """
+    if real.dim != fake.dim:
+        raise ValueError(f"cannot compare features of {real.dim} and {fake.dim} dimensions")
+    for side, moments in (("reference", real), ("generated", fake)):
+        if moments.n < 2:
+            raise TooFewSamplesError(f"fd needs at least 2 {side} images; got {moments.n}. Add images.")
+    real, fake, constant = varying_dimensions(real, fake)
+    difference = real.mean - fake.mean
+    traces = (np.trace(real.scatter) / (real.n - 1)) + (np.trace(fake.scatter) / (fake.n - 1))
+    value = constant + float(difference @ difference + traces)
+    if real.dim:
+        value -= 2.0 * trace_root_product(real, fake)
+    return max(value, 0.0)
+
+
+def frechet_of_rows(real: Float64, fake: Float64) -> float:
+    """The same distance straight from feature rows, exact and fast when both sets are smaller than D.
+
+    With A, C the centred rows over sqrt(n - 1), tr (S_r S_g)^{1/2} is the nuclear norm of A C^T, an n_r x n_g matrix.
+
+    Args:
+        real: (n_r, D) float64 rows, n_r >= 2.
+        fake: (n_g, D) float64 rows, n_g >= 2.
+    """
+    difference = real.mean(axis=0) - fake.mean(axis=0)
+    A = (real - real.mean(axis=0)) / np.sqrt(len(real) - 1)
+    C = (fake - fake.mean(axis=0)) / np.sqrt(len(fake) - 1)
+    nuclear = np.linalg.svd(A @ C.T, compute_uv=False).sum()
+    return max(float(difference @ difference + (A * A).sum() + (C * C).sum() - 2.0 * nuclear), 0.0)
+
+
+def rank_note(n_real: int, n_fake: int, dim: int) -> str:
+    """What to say when a covariance is rank-deficient, else an empty string."""
+    smallest = min(n_real, n_fake)
+    if smallest > dim:
+        return ""
+    return f"rank-deficient: n = {smallest} <= d = {dim}; mostly bias, compare only at equal n"
+
+
+def compute_fd(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
+    """`fd` from two summaries."""
+    if real is None:
+        raise ValueError("fd needs a reference summary")
+    value = frechet_distance(real.moments, fake.moments)
+    return {"fd": Estimate(value, note=rank_note(real.moments.n, fake.moments.n, fake.moments.dim))}
+
+
+def compute_fd_per_class(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
+    """`fd` of every class that both sides have, as "fd_per_class:<label>", and their mean as "fd_per_class".
+
+    Raises:
+        TooFewSamplesError: no class has two images on both sides.
+    """
+    if real is None or real.bank is None or fake.bank is None or real.labels is None or fake.labels is None:
+        raise ValueError("fd_per_class needs feature rows and labels on both sides")
+    sides = [(s.bank.rows().astype(np.float64), np.asarray(s.labels)) for s in (real, fake) if s.bank is not None]
+    (real_rows, real_labels), (fake_rows, fake_labels) = sides
+    estimates: dict[str, Estimate] = {}
+    for label in sorted(set(real_labels.tolist()) & set(fake_labels.tolist())):
+        a, b = real_rows[real_labels == label], fake_rows[fake_labels == label]
+        if min(len(a), len(b)) < 2:
+            continue
+        if max(len(a), len(b)) < a.shape[1]:
+            value = frechet_of_rows(a, b)
+        else:
+            value = frechet_distance(Moments.of(a), Moments.of(b))
+        note = "; ".join(filter(None, [f"n = {len(a)} real, {len(b)} fake", rank_note(len(a), len(b), a.shape[1])]))
+        estimates[f"fd_per_class:{label}"] = Estimate(value, note=note)
+    if not estimates:
+        raise TooFewSamplesError(
+            f"fd_per_class needs a class with at least 2 images on both sides; the reference has classes "
+            f"{sorted(set(real_labels.tolist()))[:5]}, the generated set {sorted(set(fake_labels.tolist()))[:5]}."
+        )
+    mean = float(np.mean([e.value for e in estimates.values()]))
+    return {"fd_per_class": Estimate(mean, note=f"mean over {len(estimates)} classes")} | estimates
+
+
+FD = SetMetric(
+    name="fd",
+    summary="Frechet distance between Gaussians fitted to the features (FID on inception)",
+    outputs=(Output("fd", "lower", (0.0, INF)),),
+    needs=frozenset({"moments"}),
+    reference=True,
+    symmetric=True,
+    min_n=2,
+    version=1,
+    compute=compute_fd,
+    params={"ddof": 1},
+)
+
+FD_PER_CLASS = SetMetric(
+    name="fd_per_class",
+    summary="Frechet distance class by class, and the mean over classes (needs labels on both sides)",
+    outputs=(Output("fd_per_class", "lower", (0.0, INF)),),
+    needs=frozenset({"bank", "labels"}),
+    reference=True,
+    symmetric=True,
+    min_n=2,
+    version=1,
+    compute=compute_fd_per_class,
+    params={"ddof": 1},
+)

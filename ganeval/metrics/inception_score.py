@@ -1,0 +1,91 @@
+"""Classifier score: how sure and how varied a classifier is about the images (Inception Score on inception).
+
+What it measures: exp of the mutual information between image and predicted class.
+Why it can mislead: looks at no real image; rewards adversarial and memorised images; log of it is biased by about
+    (classes - 1) / 2n. Never gate on it alone.
+Definition: Salimans et al. 2016 (arXiv 1606.03498), section 4: exp(E_x KL(p(y|x) || p(y))).
+Matches: torch-fidelity 0.4.0 `metric_isc.py` (`cs_classic`: same shuffle for the same seed), within 1e-5 relative.
+"""
+
+import numpy as np
+
+from ganeval.errors import TooFewSamplesError
+from ganeval.metrics.base import Estimate, Output, Params, SetMetric
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Float64
+
+
+def log_softmax(logits: np.ndarray) -> Float64:
+    """Row-wise log-softmax in float64, (n, K)."""
+    wide = np.asarray(logits, dtype=np.float64)
+    wide = wide - wide.max(axis=1, keepdims=True)
+    return np.asarray(wide - np.log(np.exp(wide).sum(axis=1, keepdims=True)))
+
+
+def classifier_score(log_p: Float64) -> float:
+    """Exp of the mean KL divergence from the marginal, in [1, K], higher is better.
+
+    Args:
+        log_p: (n, K) log-probabilities.
+    """
+    p = np.exp(log_p)
+    marginal = p.mean(axis=0)
+    # 0 log 0 = 0: a class that underflows everywhere has marginal 0 and adds nothing.
+    log_marginal = np.log(np.where(marginal > 0, marginal, 1.0))
+    return float(np.exp((p * (log_p - log_marginal)).sum(axis=1).mean()))
+
+
+def _log_p(fake: SetSummary) -> Float64:
+    if fake.logits is None:
+        raise ValueError("the classifier score needs a backbone with a classifier")
+    return log_softmax(fake.logits.rows())
+
+
+def compute_cs(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
+    """Full-sample classifier score; the reference is not looked at."""
+    return {"cs": Estimate(classifier_score(_log_p(fake)))}
+
+
+def split_scores(log_p: Float64, splits: int, seed: int) -> Float64:
+    """Classifier score of `splits` parts after a shuffle by numpy's legacy RandomState: (splits,)."""
+    order = np.random.RandomState(seed).permutation(len(log_p))
+    log_p, n = log_p[order], len(log_p)
+    parts = [log_p[i * n // splits : (i + 1) * n // splits] for i in range(splits)]
+    return np.asarray([classifier_score(part) for part in parts])
+
+
+def compute_cs_classic(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
+    """Mean over ten splits, as first published, with their spread in the note."""
+    log_p, splits = _log_p(fake), int(params["splits"])
+    if len(log_p) < splits:
+        raise TooFewSamplesError(f"cs_classic needs at least {splits} images for {splits} splits; got {len(log_p)}.")
+    scores = split_scores(log_p, splits, int(params["shuffle_seed"]))
+    note = f"std over splits {scores.std():.3g} (not a standard error)"
+    return {"cs_classic": Estimate(float(scores.mean()), note=note)}
+
+
+CS = SetMetric(
+    name="cs",
+    summary="Classifier score over the full sample (Inception Score on inception); needs no reference",
+    outputs=(Output("cs", "higher", (1.0, float("inf"))),),
+    needs=frozenset({"logits"}),
+    reference=False,
+    symmetric=False,
+    min_n=2,
+    version=1,
+    compute=compute_cs,
+)
+
+CS_CLASSIC = SetMetric(
+    name="cs_classic",
+    summary="Classifier score as first published: mean over 10 splits",
+    outputs=(Output("cs_classic", "higher", (1.0, float("inf"))),),
+    needs=frozenset({"logits"}),
+    reference=False,
+    symmetric=False,
+    min_n=10,
+    version=1,
+    compute=compute_cs_classic,
+    params={"splits": 10, "shuffle_seed": 2020},
+    default=False,
+)

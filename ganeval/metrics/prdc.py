@@ -1,0 +1,130 @@
+"""Precision, recall, density and coverage: quality and diversity apart, by balls around nearest neighbours.
+
+What it measures: precision and density, the share of generated images near real ones; recall and coverage, the share
+    of real images near generated ones.
+Why it can mislead: depends on k, on the backbone and on both counts; outliers blow the balls up (Naeem et al.).
+Definition: precision and recall, Kynkaanniemi et al. 2019 (arXiv 1904.06991), eq. (1)-(3), k = 3;
+    density and coverage, Naeem et al. 2020 (arXiv 2002.09797), eq. (3)-(6), k = 5.
+Matches: torch-fidelity 0.4.0 `metric_prc.py` (precision, recall at equal k), exactly up to ties.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ganeval.errors import TooFewSamplesError
+from ganeval.metrics.base import Estimate, Output, Params, SetMetric
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Float64
+
+CHUNK = 512  # rows against all others: 512 x 50,000 x 8 B = 205 MB
+TIE = 1e-9  # relative; an image that is itself a k-th neighbour lies on the sphere and counts as inside
+
+
+def squared_distances(X: Float64, Y: Float64, y_norms: Float64) -> Float64:
+    """|x - y|^2 for all pairs of rows, (n, m); differences below twelve digits of the norms are zero."""
+    x_norms = (X * X).sum(axis=1)
+    scale = x_norms[:, None] + y_norms[None, :]
+    squared = scale - 2.0 * (X @ Y.T)
+    squared[squared < 1e-12 * scale] = 0.0
+    return np.asarray(squared)
+
+
+def neighbour_radii(rows: Float64, ks: tuple[int, ...]) -> dict[int, Float64]:
+    """Squared distance of each row to its k-th nearest other row, for each k: {k: (n,)}."""
+    norms = (rows * rows).sum(axis=1)
+    radii = {k: np.empty(len(rows)) for k in ks}
+    for start in range(0, len(rows), CHUNK):
+        part = slice(start, min(start + CHUNK, len(rows)))
+        squared = squared_distances(rows[part], rows, norms)
+        index = np.arange(part.start, part.stop)
+        squared[index - start, index] = 0.0  # a row's distance to itself stands first and is skipped by taking index k
+        nearest = np.partition(squared, ks, axis=1)
+        for k in ks:
+            radii[k][part] = nearest[:, k]
+    return radii
+
+
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """Who lies in whose ball, as counts.
+
+    Attributes:
+        fake_inside: (n_f,) bool, the generated image lies in some real ball (k of precision).
+        real_inside: (n_r,) bool, the real image lies in some generated ball (k of precision).
+        balls: (n_f,) int, how many real balls (k of density) hold the generated image.
+        covered: (n_r,) bool, some generated image lies in the real image's own ball (k of density).
+    """
+
+    fake_inside: npt.NDArray[np.bool_]
+    real_inside: npt.NDArray[np.bool_]
+    balls: npt.NDArray[np.int64]
+    covered: npt.NDArray[np.bool_]
+
+
+def neighbourhoods(real: Float64, fake: Float64, k: int, k_density: int) -> Neighbourhoods:
+    """Counts ball memberships between two sets of rows, in blocks of bounded memory.
+
+    Args:
+        real: (n_r, D) float64, n_r > max(k, k_density).
+        fake: (n_f, D) float64, n_f > k.
+        k: Neighbour of precision and recall.
+        k_density: Neighbour of density and coverage.
+    """
+    real_radii = neighbour_radii(real, tuple(sorted({k, k_density})))
+    fake_radii = neighbour_radii(fake, (k,))[k]
+    real_norms = (real * real).sum(axis=1)
+    fake_inside, balls = np.zeros(len(fake), dtype=bool), np.zeros(len(fake), dtype=np.int64)
+    real_inside, covered = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=bool)
+    grow = 1.0 + TIE
+    for start in range(0, len(fake), CHUNK):
+        part = slice(start, min(start + CHUNK, len(fake)))
+        squared = squared_distances(fake[part], real, real_norms)
+        fake_inside[part] = (squared <= real_radii[k] * grow).any(axis=1)
+        in_ball = squared <= real_radii[k_density] * grow
+        balls[part] = in_ball.sum(axis=1)
+        covered |= in_ball.any(axis=0)
+        real_inside |= (squared <= fake_radii[part, None] * grow).any(axis=0)
+    return Neighbourhoods(fake_inside, real_inside, balls, covered)
+
+
+def compute_prdc(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
+    """All four from two summaries."""
+    if real is None or real.bank is None or fake.bank is None:
+        raise ValueError("prdc needs the feature rows of both sides")
+    k, k_density = int(params["k"]), int(params["k_density"])
+    need = max(k, k_density) + 1
+    for side, bank in (("reference", real.bank), ("generated", fake.bank)):
+        if len(bank) < need:
+            raise TooFewSamplesError(
+                f"prdc with k = {k} and k_density = {k_density} needs at least {need} {side} images; got {len(bank)}."
+            )
+    found = neighbourhoods(real.bank.rows().astype(np.float64), fake.bank.rows().astype(np.float64), k, k_density)
+    n_real, n_fake = len(real.bank), len(fake.bank)
+    note = "" if n_real == n_fake else f"n differs ({n_real} real, {n_fake} fake); the published protocol has equal n"
+    return {
+        "precision": Estimate(float(found.fake_inside.mean()), note=note),
+        "recall": Estimate(float(found.real_inside.mean()), note=note),
+        "density": Estimate(float(found.balls.mean() / k_density), note=note),
+        "coverage": Estimate(float(found.covered.mean()), note=note),
+    }
+
+
+PRDC = SetMetric(
+    name="prdc",
+    summary="Precision, recall (k = 3), density and coverage (k = 5) by nearest-neighbour balls",
+    outputs=(
+        Output("precision", "higher", (0.0, 1.0)),
+        Output("recall", "higher", (0.0, 1.0)),
+        Output("density", "higher", (0.0, float("inf"))),
+        Output("coverage", "higher", (0.0, 1.0)),
+    ),
+    needs=frozenset({"bank"}),
+    reference=True,
+    symmetric=False,
+    min_n=6,
+    version=1,
+    compute=compute_prdc,
+    params={"k": 3, "k_density": 5},
+)

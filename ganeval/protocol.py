@@ -1,0 +1,108 @@
+"""Everything that may change a reported number, frozen, and its fingerprint.
+
+Two numbers may be compared when their fingerprints are equal. Device, library versions, host and time are provenance:
+they are recorded beside the number, not in here.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ganeval.errors import DataError
+
+Scalar = int | float | str | bool | None
+QUANTISATION = "uint8: round(clamp(x, 0, 1) * 255)"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The full definition of one number.
+
+    Attributes:
+        metric: Registry name of the metric's output ("fd", "precision", "psnr").
+        version: The metric's version; raised whenever its code changes a reported number.
+        params: The metric's own parameters (k, layers, subsets, seeds of drawn directions).
+        backbone: Registry name, or None for a metric of pixels.
+        weights_sha256: Hash of the backbone's weights file.
+        heads_sha256: Hash of extra learned weights (LPIPS heads).
+        resize: The backbone's preprocessing in words.
+        decode: Version of the policy table that turns files into uint8 RGB.
+        quantisation: The float-to-uint8 rule.
+        precision: "exact" (fp32) or "fast" (bf16 in the network).
+        channel: "rgb" or "y" for metrics of pixels, None otherwise.
+        crop_border: Pixels cut off each side in paired metrics, None otherwise.
+        reference_sha256: Content hash of the reference images, or hash of a statistics file.
+        n_real: Count of reference images, None where unknown or without reference.
+        n_fake: Count of scored images.
+        num_samples: The subset that was asked for, None for all.
+        seed: Seed of the subset and of the latents.
+    """
+
+    metric: str
+    version: int
+    params: Mapping[str, Scalar] = field(default_factory=dict)
+    backbone: str | None = None
+    weights_sha256: str | None = None
+    heads_sha256: str | None = None
+    resize: str | None = None
+    decode: str | None = None
+    quantisation: str = QUANTISATION
+    precision: str = "exact"
+    channel: str | None = None
+    crop_border: int | None = None
+    reference_sha256: str | None = None
+    n_real: int | None = None
+    n_fake: int = 0
+    num_samples: int | None = None
+    seed: int = 0
+
+    def canonical_json(self) -> str:
+        """The one way to write this protocol: sorted keys, no spaces, no NaN."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """First 16 hex digits of the sha256 of the canonical JSON."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:16]
+
+    def describe(self) -> str:
+        """One line for people: metric, backbone and weights, resize, counts, reference."""
+        parts = [self.metric]
+        if self.backbone:
+            parts.append(f"{self.backbone}@{(self.weights_sha256 or '?')[:8]}")
+        if self.resize:
+            parts.append(self.resize)
+        if self.channel:
+            parts.append(f"{self.channel}, crop {self.crop_border}")
+        parts.append("/".join(str(n) for n in (self.n_real, self.n_fake) if n is not None))
+        if self.reference_sha256:
+            parts.append(f"ref {self.reference_sha256[:8]}")
+        return " | ".join(parts)
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain JSON types."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_dict(row: Mapping[str, object]) -> "Protocol":
+        """Reads what `to_dict` wrote.
+
+        Raises:
+            DataError: an unknown or missing field; the row is of another version of ganeval.
+        """
+        known = {f.name for f in dataclasses.fields(Protocol)}
+        unknown, missing = sorted(set(row) - known), sorted(known - set(row))
+        if unknown or missing:
+            raise DataError(
+                f"A protocol has fields that this version does not know: {unknown}, and lacks {missing}. "
+                "Read the row with the version of ganeval that wrote it."
+            )
+        return Protocol(**dict(row))  # type: ignore[arg-type]
+
+
+def differing_fields(a: Protocol, b: Protocol) -> dict[str, tuple[object, object]]:
+    """The fields in which two protocols differ, field -> (a's, b's): what to show before refusing a comparison."""
+    left, right = a.to_dict(), b.to_dict()
+    return {name: (left[name], right[name]) for name in left if left[name] != right[name]}
