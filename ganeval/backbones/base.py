@@ -39,6 +39,8 @@ class BackboneInfo:
         canonical: True where the field publishes numbers with exactly these weights.
         pyramid: True where `pyramid()` works, so that paired metrics can use it.
         license: SPDX name of the weights' licence.
+        loader: "package.module:Class", called as `Class(info, weights, device)` with the `LoadedWeights` of
+            `weights[0]`; a string, so that the facts stand above the class in the backbone's own file.
     """
 
     name: str
@@ -50,6 +52,7 @@ class BackboneInfo:
     canonical: bool
     pyramid: bool
     license: str
+    loader: str
 
 
 class Backbone(abc.ABC):
@@ -60,19 +63,21 @@ class Backbone(abc.ABC):
         weights_sha256: Hash of the file that was loaded; goes into the protocol.
         network: The module in eval mode; an engine may replace it by a faster equal (folded, compiled, OpenVINO).
         device: Where `network` lives; inputs are moved here.
+        pinned: False when the weights are not the ones that the table of weights pins.
+        pyramid_layers: Names of the maps that `pyramid` gives, in its order.
     """
 
     info: BackboneInfo
     weights_sha256: str
     network: torch.nn.Module
     device: torch.device
+    pinned: bool = True
+    pyramid_layers: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """Name in a metric key: "inception", or "inception#1a2b3c4d" when the weights are not the pinned ones."""
         return self.info.name if self.pinned else f"{self.info.name}#{self.weights_sha256[:8]}"
-
-    pinned: bool = True
 
     @abc.abstractmethod
     def prepare(self, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 S T"]:
