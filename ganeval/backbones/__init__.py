@@ -1,9 +1,13 @@
 """The table of backbones. To add one: write its file, add its lines here and in `weights.py`."""
 
-from ganeval.backbones.base import BackboneInfo
+from typing import TYPE_CHECKING
+
 from ganeval.registry import Registry
 
-BACKBONES: Registry[BackboneInfo] = Registry(
+if TYPE_CHECKING:  # `ganeval weights list` imports this package and must not wait for torch
+    from ganeval.backbones.base import BackboneInfo
+
+BACKBONES: "Registry[BackboneInfo]" = Registry(
     "backbone",
     {
         "efflite0": "ganeval.backbones.efflite:EFFLITE0",

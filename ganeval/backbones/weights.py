@@ -1,0 +1,195 @@
+"""From a weights file to the tensors of a network: hash first, then load, then compare the layout.
+
+The only place that calls `torch.load`. Files that can hold code are read with `weights_only=True`; a TorchScript
+archive (OpenAI's CLIP files) is opened only when its hash is the pinned one.
+"""
+
+import importlib
+import pickle
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ganeval.backbones.weights_fetch import fetch, import_file
+from ganeval.backbones.weights_store import Verified, cache_dir, entry, identify, locate, sha256_of, verify
+from ganeval.backbones.weights_table import WEIGHTS, Embedded, Url, WeightsFile, WheelMember
+from ganeval.errors import WeightsError
+
+__all__ = [
+    "WEIGHTS",
+    "Embedded",
+    "LoadedWeights",
+    "Url",
+    "Verified",
+    "WeightsFile",
+    "WheelMember",
+    "cache_dir",
+    "check_layout",
+    "fetch",
+    "import_file",
+    "load_into",
+    "load_state_dict",
+    "locate",
+    "verify",
+]
+
+_ZIP = b"PK\x03\x04"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_PICKLE = b"\x80"
+
+
+@dataclass(frozen=True)
+class LoadedWeights:
+    """Tensors and the identity of the file they came from.
+
+    Attributes:
+        state: Parameter name -> tensor, on the CPU, in the file's own types.
+        sha256: Hash of the publisher's file, 64 hex digits; goes into the protocol.
+        pinned: True where that hash is the one in the table of weights (or, for a file without a published hash, the
+            one recorded at its first fetch).
+    """
+
+    state: dict[str, Tensor]
+    sha256: str
+    pinned: bool
+
+
+def load_state_dict(name: str, file: Path | None = None) -> LoadedWeights:
+    """Loads weights from the cache (or, embedded ones, from their package), or from a file of the user's.
+
+    Args:
+        name: Entry in the table.
+        file: Any file in the same layout: safetensors, or a state dict written by torch.save. It need not be the pinned
+            one; `pinned` says whether it is.
+
+    Raises:
+        UsageError: no such name.
+        WeightsError: no such file, a cached file of another hash, or a file that is not a plain state dict.
+    """
+    weights = entry(name)
+    if file is None:
+        verified = verify(name)
+        path, sha256, pinned = verified.path, verified.sha256, True
+    elif not file.is_file():
+        raise WeightsError(f"There is no weights file {file} (given for {name!r}).")
+    else:
+        path = file
+        sha256, pinned = identify(weights, sha256_of(file))
+    return LoadedWeights(_read(weights, path, trusted=pinned), sha256, pinned)
+
+
+def check_layout(network: torch.nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """Compares names and shapes with the network's own. Counters of BatchNorm (num_batches_tracked) do not matter.
+
+    Raises:
+        WeightsError: tensors are missing, unexpected or of another shape; counted, the first three of each named.
+    """
+    own = {key: tensor for key, tensor in network.state_dict().items() if not _is_counter(key)}
+    missing = [key for key in own if key not in state]
+    unexpected = [key for key in state if key not in own and not _is_counter(key)]
+    misshapen = [
+        f"{key} has {tuple(state[key].shape)}, expected {tuple(tensor.shape)}"
+        for key, tensor in own.items()
+        if key in state and state[key].shape != tensor.shape
+    ]
+    faults = [
+        f"{len(found)} {what} ({'; '.join(found[:3])}{'; …' if len(found) > 3 else ''})"
+        for found, what in ((missing, "missing"), (unexpected, "unexpected"), (misshapen, "of another shape"))
+        if found
+    ]
+    if faults:
+        raise WeightsError(
+            f"The weights given for {name!r} do not fit its network of {len(own)} tensors: {', '.join(faults)}. Give a "
+            f"state dict in the layout of {WEIGHTS[name].filename if name in WEIGHTS else name}."
+        )
+
+
+def load_into(network: torch.nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """Puts the tensors into the network after checking the layout; in the network's types, without a copy where equal.
+
+    A network may be built under `torch.device("meta")`: nothing is drawn from the global random number generator then,
+    and nothing is initialised to be thrown away.
+
+    Raises:
+        WeightsError: the layout is another one.
+    """
+    check_layout(network, state, name)
+    tensors = {
+        key: torch.zeros((), dtype=own.dtype) if _is_counter(key) else state[key].to(own.dtype)
+        for key, own in network.state_dict().items()
+    }
+    network.load_state_dict(tensors, strict=True, assign=True)
+
+
+def _is_counter(key: str) -> bool:
+    return key.endswith("num_batches_tracked")
+
+
+def _read(weights: WeightsFile, path: Path, *, trusted: bool) -> dict[str, Tensor]:
+    """Reads tensors by the file's content, not by its name."""
+    with path.open("rb") as stream:
+        head = stream.read(9)
+    if head.startswith((_ZIP, _PICKLE)):
+        return _read_torch(path, trusted=trusted)
+    if head.startswith(_HDF5) and weights.convert is not None:
+        module, _, function = weights.convert.partition(":")
+        with tempfile.TemporaryDirectory() as scratch:
+            converted = Path(scratch, "converted.safetensors")
+            getattr(importlib.import_module(module), function)(path, converted)
+            return _read_safetensors(converted)
+    return _read_safetensors(path)
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load_file(path)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{path} is neither a safetensors file nor one of torch.save ({error}). Expected a plain state dict."
+        ) from error
+
+
+def _read_torch(path: Path, *, trusted: bool) -> dict[str, Tensor]:
+    if _is_torchscript(path):
+        if not trusted:
+            raise WeightsError(
+                f"{path} is a TorchScript archive, which holds code, and its hash is not the pinned one; it was not "
+                f"opened. Expected a state dict: safetensors, or torch.save(model.state_dict())."
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        return {key: tensor.detach() for key, tensor in script.state_dict().items()}
+    try:
+        loaded: object = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - this is the one place
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path} holds more than tensors (Python objects, which can be code); it was refused and nothing of it was "
+            f"run. Expected a state dict: safetensors, or torch.save(model.state_dict())."
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise WeightsError(f"{path} cannot be read as a file of torch.save; it may be cut off ({error}).") from error
+    if not isinstance(loaded, dict) or not loaded or not all(isinstance(value, Tensor) for value in loaded.values()):
+        held = (
+            f"a dict with {', '.join(map(repr, list(loaded)[:3]))}"
+            if isinstance(loaded, dict)
+            else type(loaded).__name__
+        )
+        raise WeightsError(f"{path} holds {held}, expected a plain state dict (name -> tensor).")
+    return {str(key): value.detach() for key, value in loaded.items()}
+
+
+def _is_torchscript(path: Path) -> bool:
+    """TorchScript archives are told by their constants; PyTorch itself uses the same sign."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(member.endswith("/constants.pkl") for member in archive.namelist())

