@@ -113,19 +113,21 @@ def check_layout(network: torch.nn.Module, state: Mapping[str, Tensor], name: st
 
 
 def load_into(network: torch.nn.Module, state: Mapping[str, Tensor], name: str) -> None:
-    """Puts the tensors into the network after checking the layout; in the network's types, without a copy where equal.
+    """Puts the tensors into the network after checking the layout, in the network's types and on its device.
 
     A network may be built under `torch.device("meta")`: nothing is drawn from the global random number generator then,
-    and nothing is initialised to be thrown away.
+    and nothing is initialised to be thrown away. It comes out on the CPU. Tensors that fit as they are get shared with
+    `state`, not copied.
 
     Raises:
         WeightsError: the layout is another one.
     """
     check_layout(network, state, name)
-    tensors = {
-        key: torch.zeros((), dtype=own.dtype) if _is_counter(key) else state[key].to(own.dtype)
-        for key, own in network.state_dict().items()
-    }
+    tensors = {}
+    for key, own in network.state_dict().items():
+        device = torch.device("cpu") if own.is_meta else own.device
+        given = torch.zeros(()) if _is_counter(key) else state[key]
+        tensors[key] = given.to(device=device, dtype=own.dtype).contiguous()
     network.load_state_dict(tensors, strict=True, assign=True)
 
 

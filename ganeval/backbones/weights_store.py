@@ -156,17 +156,17 @@ def locked(weights: WeightsFile) -> Iterator[Path]:
     """Keeps other processes away from one entry while it is being written. Gives the folder, made if need be.
 
     Raises:
-        WeightsError: the folder cannot be made.
+        WeightsError: the folder cannot be made or written to.
     """
     folder = cache_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder / f"{weights.filename}.lock"):
+            yield folder
     except OSError as error:
         raise WeightsError(
-            f"Cannot make the folder {folder}: {error.strerror or error}. Set GANEVAL_CACHE to one that can be written."
+            f"Cannot write in {folder}: {error.strerror or error}. Free some space or set GANEVAL_CACHE to another folder."
         ) from error
-    with filelock.FileLock(folder / f"{weights.filename}.lock"):
-        yield folder
 
 
 def place(weights: WeightsFile, part: Path, otherwise: str) -> Path:

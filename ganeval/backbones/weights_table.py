@@ -19,12 +19,20 @@ class Embedded:
     distribution: str
     member: str
 
+    def describe(self) -> tuple[str, str]:
+        """Kind and source, in words."""
+        return "embedded", f"the installed package {self.distribution}"
+
 
 @dataclass(frozen=True)
 class Url:
     """A file that is downloaded from its publisher."""
 
     url: str
+
+    def describe(self) -> tuple[str, str]:
+        """Kind and source, in words."""
+        return "url", self.url
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,10 @@ class WheelMember:
     requirement: str
     wheel_sha256: str
     member: str
+
+    def describe(self) -> tuple[str, str]:
+        """Kind and source, in words."""
+        return "wheel", f"the package index ({self.requirement})"
 
 
 Origin = Embedded | Url | WheelMember
