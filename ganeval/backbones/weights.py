@@ -167,7 +167,7 @@ def _read_torch(path: Path, *, trusted: bool) -> dict[str, Tensor]:
                 f"opened. Expected a state dict: safetensors, or torch.save(model.state_dict())."
             )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.filterwarnings("ignore", message=r".*torch\.jit\.load.* is deprecated")
             script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
         return {key: tensor.detach() for key, tensor in script.state_dict().items()}
     try:

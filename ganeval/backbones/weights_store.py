@@ -8,7 +8,6 @@ import hashlib
 import importlib
 import json
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -18,6 +17,7 @@ import filelock
 
 from ganeval.backbones.weights_table import WEIGHTS, Embedded, WeightsFile
 from ganeval.errors import WeightsError
+from ganeval.paths import cache_home
 from ganeval.registry import unknown_name
 
 
@@ -48,14 +48,8 @@ class Record:
 
 
 def cache_dir() -> Path:
-    """The folder of weights: $GANEVAL_CACHE/weights, else ganeval/weights in the user's cache folder."""
-    if own := os.environ.get("GANEVAL_CACHE"):
-        return Path(own) / "weights"
-    if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg) / "ganeval" / "weights"
-    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
-        return Path(local) / "ganeval" / "Cache" / "weights"
-    return Path.home() / ".cache" / "ganeval" / "weights"
+    """The folder of weights: `weights` in ganeval's cache folder ($GANEVAL_CACHE, else the platform's)."""
+    return cache_home() / "weights"
 
 
 def entry(name: str) -> WeightsFile:

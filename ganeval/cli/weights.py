@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import rich.progress
 
 
-@click.group()
-def weights() -> None:
+@click.group("weights")
+def command() -> None:
     r"""Lists, fetches, imports and checks the weights of backbones.
 
     Every file is pinned by its sha256. Only `fetch` reaches the network.
@@ -27,7 +27,7 @@ def weights() -> None:
     """
 
 
-@weights.command("list")
+@command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects instead of a table.")
 def list_(as_json: bool) -> None:
     r"""Lists all weights files, and which of them are on this machine.
@@ -69,7 +69,7 @@ def list_(as_json: bool) -> None:
     click.echo(f"The folder is {cache_dir()}. Bring what is missing with `ganeval weights fetch NAME`.", err=True)
 
 
-@weights.command()
+@command.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 def fetch(names: tuple[str, ...]) -> None:
     r"""Downloads weights, checks their sha256 and prints where they are.
@@ -100,7 +100,7 @@ def fetch(names: tuple[str, ...]) -> None:
             click.echo(str(path))
 
 
-@weights.command("import")
+@command.command("import")
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
 def import_(name: str, file: Path) -> None:
@@ -118,7 +118,7 @@ def import_(name: str, file: Path) -> None:
     click.echo(str(import_file(name, file)))
 
 
-@weights.command()
+@command.command()
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 def verify(names: tuple[str, ...]) -> None:
     r"""Hashes weights on this machine and compares; all that are here when no NAME is given.
