@@ -139,6 +139,9 @@ def _read(weights: WeightsFile, path: Path, *, trusted: bool) -> dict[str, Tenso
     """Reads tensors by the file's content, not by its name."""
     with path.open("rb") as stream:
         head = stream.read(9)
+    # A safetensors file starts with the length of its JSON header, whose first byte may well be that of a pickle.
+    if head[8:] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
+        return _read_safetensors(path)
     if head.startswith((_ZIP, _PICKLE)):
         return _read_torch(path, trusted=trusted)
     if head.startswith(_HDF5) and weights.convert is not None:
@@ -147,7 +150,10 @@ def _read(weights: WeightsFile, path: Path, *, trusted: bool) -> dict[str, Tenso
             converted = Path(scratch, "converted.safetensors")
             getattr(importlib.import_module(module), function)(path, converted)
             return _read_safetensors(converted)
-    return _read_safetensors(path)
+    raise WeightsError(
+        f"{path} is neither a safetensors file nor one of torch.save (it starts with {head!r}). Expected a plain state "
+        f"dict in one of the two."
+    )
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -155,7 +161,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         return safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, OSError) as error:
         raise WeightsError(
-            f"{path} is neither a safetensors file nor one of torch.save ({error}). Expected a plain state dict."
+            f"{path} cannot be read as a safetensors file; it may be cut off or damaged ({error})."
         ) from error
 
 
@@ -180,12 +186,11 @@ def _read_torch(path: Path, *, trusted: bool) -> dict[str, Tensor]:
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise WeightsError(f"{path} cannot be read as a file of torch.save; it may be cut off ({error}).") from error
     if not isinstance(loaded, dict) or not loaded or not all(isinstance(value, Tensor) for value in loaded.values()):
-        held = (
-            f"a dict with {', '.join(map(repr, list(loaded)[:3]))}"
-            if isinstance(loaded, dict)
-            else type(loaded).__name__
+        keys = f" with the keys {', '.join(map(repr, list(loaded)[:3]))}" if isinstance(loaded, dict) else ""
+        raise WeightsError(
+            f"{path} holds a {type(loaded).__name__}{keys}, expected a plain state dict (name -> tensor). Save that "
+            f"alone, for instance torch.save(model.state_dict(), FILE)."
         )
-        raise WeightsError(f"{path} holds {held}, expected a plain state dict (name -> tensor).")
     return {str(key): value.detach() for key, value in loaded.items()}
 
 
