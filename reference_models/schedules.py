@@ -1,0 +1,179 @@
+"""Learning rates as pure functions of the step: a frozen dataclass each, one table, JSON both ways.
+
+A step is one generator update, counted from 0. Schedules that the tutorials state per epoch take `epoch_steps`, the
+number of steps in one, and change between epochs only.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from ganeval.errors import UsageError
+from ganeval.registry import unknown_name
+from reference_models.models.config import ConfigValue, from_json, require_not_negative, require_positive, to_json
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """What every schedule is: step -> learning rate."""
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of a step, >= 0."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """`lr`, always."""
+
+    lr: float
+
+    def __post_init__(self) -> None:
+        require_not_negative(self)
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of a step."""
+        del step
+        return self.lr
+
+
+@dataclass(frozen=True)
+class TimeDecay:
+    """lr / (1 + decay · epoch): Keras 2's `decay`, by epochs."""
+
+    lr: float
+    decay: float
+    epoch_steps: int
+
+    def __post_init__(self) -> None:
+        require_positive(self)
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.lr / (1.0 + self.decay * (step // self.epoch_steps))
+
+
+@dataclass(frozen=True)
+class ExponentialDecay:
+    """lr · e^(-decay · epoch)."""
+
+    lr: float
+    decay: float
+    epoch_steps: int
+
+    def __post_init__(self) -> None:
+        require_positive(self)
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.lr * math.exp(-self.decay * (step // self.epoch_steps))
+
+
+@dataclass(frozen=True)
+class StepDecay:
+    """lr · factor^(step // every): SRGAN's is factor .1, every 100,000."""
+
+    lr: float
+    factor: float
+    every: int
+
+    def __post_init__(self) -> None:
+        require_positive(self)
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.lr * self.factor ** (step // self.every)
+
+
+@dataclass(frozen=True)
+class LinearDecay:
+    """lr until `start`, then a straight line to 0 at `end`: CycleGAN's, over its second half."""
+
+    lr: float
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        require_not_negative(self)
+        if self.start >= self.end:
+            raise UsageError(f"start must be below end; got start {self.start}, end {self.end}.")
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.lr * min(1.0, max(0.0, (self.end - step) / (self.end - self.start)))
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Half a cosine from `lr` at 0 to `final` at `steps`, then `final` (Loshchilov & Hutter 2017, eq. 5)."""
+
+    lr: float
+    final: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        require_positive(self)
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of a step."""
+        share = min(1.0, step / self.steps)
+        return self.final + 0.5 * (self.lr - self.final) * (1.0 + math.cos(math.pi * share))
+
+
+@dataclass(frozen=True)
+class Cyclic:
+    """A straight warm-up to `high`, then a triangle high -> low -> high every `period` steps (Smith 2017).
+
+    Attributes:
+        high: Largest learning rate, first reached at step `warmup`.
+        low: Smallest after the warm-up, reached half a period later.
+        period: Steps of one triangle, at least 2.
+        warmup: Steps of the warm-up; step s < warmup has high · (s+1) / (warmup+1), so the first is not 0.
+    """
+
+    high: float
+    low: float
+    period: int
+    warmup: int
+
+    def __post_init__(self) -> None:
+        require_not_negative(self)
+        if self.period < 2:
+            raise UsageError(f"period must be at least 2; got {self.period}.")
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of a step."""
+        if step < self.warmup:
+            return self.high * (step + 1) / (self.warmup + 1)
+        phase = (step - self.warmup) % self.period / self.period
+        return self.low + (self.high - self.low) * abs(2.0 * phase - 1.0)
+
+
+SCHEDULES: Mapping[str, type[Schedule]] = {
+    "constant": Constant,
+    "time": TimeDecay,
+    "exponential": ExponentialDecay,
+    "step": StepDecay,
+    "linear": LinearDecay,
+    "cosine": Cosine,
+    "cyclic": Cyclic,
+}
+
+
+def schedule_to_json(schedule: Schedule) -> dict[str, ConfigValue]:
+    """A schedule as {"kind": name, field: value, ...}."""
+    (kind,) = (name for name, schedule_type in SCHEDULES.items() if schedule_type is type(schedule))
+    return {"kind": kind, **to_json(schedule)}
+
+
+def schedule_from_json(values: Mapping[str, object]) -> Schedule:
+    """The schedule that `schedule_to_json` described.
+
+    Raises:
+        UsageError: no or an unknown kind, an unknown or missing field, or a value of the wrong type.
+    """
+    kind = values.get("kind")
+    if not isinstance(kind, str) or kind not in SCHEDULES:
+        raise unknown_name("schedule", str(kind), list(SCHEDULES))
+    fields = {name: value for name, value in values.items() if name != "kind"}
+    return from_json(SCHEDULES[kind], fields, f"schedule {kind!r}")
