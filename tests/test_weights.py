@@ -74,7 +74,7 @@ def test_absent_weights_name_both_commands(file, pin):
     pin(file)
     with pytest.raises(
         WeightsError, match=r"`ganeval weights fetch tiny`.*`ganeval weights import tiny FILE`"
-    ) as error:
+    ) as info:
         load_state_dict("tiny")
     assert info.value.exit_code == 3
 

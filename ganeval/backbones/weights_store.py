@@ -8,6 +8,7 @@ import hashlib
 import importlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -189,6 +190,7 @@ def place(weights: WeightsFile, part: Path, otherwise: str) -> Path:
         module, _, function = weights.convert.partition(":")
         converted = final.with_name(f"{final.name}.converted")
         getattr(importlib.import_module(module), function)(part, converted)
+        shutil.copymode(part, converted)  # safetensors makes files that only their owner may read
         # The record goes first: a crash in between leaves a record without a file, which counts as absent.
         _write_record(weights, Record(sha256_of(converted), got))
         os.replace(converted, final)

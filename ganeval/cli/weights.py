@@ -84,20 +84,17 @@ def fetch(names: tuple[str, ...]) -> None:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from ganeval.backbones import weights_fetch
-    from ganeval.backbones.weights_store import entry
+    from ganeval.backbones.weights_store import entry, locate
 
     files = [entry(name) for name in names]  # a wrong name is told before anything is downloaded
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        for file in files:
-            bar.console.print(
-                f"{file.name}: from {file.origin.describe()[1]}", markup=False, highlight=False, soft_wrap=True
-            )
-            task = bar.add_task(file.name, total=file.size)
-            path = weights_fetch.fetch(file.name, progress=_show_in(bar, task))
-            bar.remove_task(task)
-            click.echo(str(path))
+    for file in files:
+        source = "here already, checking" if locate(file.name) is not None else f"from {file.origin.describe()[1]}"
+        click.echo(f"{file.name}: {source}", err=True)
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            path = weights_fetch.fetch(file.name, progress=_show_in(bar, bar.add_task(file.name, total=None)))
+        click.echo(str(path))  # after the bar: while it lives, rich sends sys.stdout to the bar's console
 
 
 @command.command("import")
