@@ -72,9 +72,7 @@ def test_cached_weights_load_with_their_hash(file, pin):
 
 def test_absent_weights_name_both_commands(file, pin):
     pin(file)
-    with pytest.raises(
-        WeightsError, match=r"`ganeval weights fetch tiny`.*`ganeval weights import tiny FILE`"
-    ) as info:
+    with pytest.raises(WeightsError, match=r"`ganeval weights fetch tiny`.*`ganeval weights import tiny FILE`") as info:
         load_state_dict("tiny")
     assert info.value.exit_code == 3
 
