@@ -21,13 +21,6 @@ from safetensors.numpy import save
 FORMAT = "ganeval-features-1"
 
 
-def cache_home() -> Path:
-    """`$GANEVAL_CACHE`, else `$XDG_CACHE_HOME/ganeval`, else `~/.cache/ganeval`."""
-    if home := os.environ.get("GANEVAL_CACHE"):
-        return Path(home)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganeval"
-
-
 @dataclass(frozen=True)
 class ImageFacts:
     """What decoding said about one image; kept with its features so that a cached run can still report it."""

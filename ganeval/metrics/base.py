@@ -11,6 +11,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
+from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.summaries.base import SetSummary
 
 Better = Literal["lower", "higher", "neither"]
@@ -86,6 +87,40 @@ class SetMetric:
     params: Params = field(default_factory=dict)
     default: bool = True
 
+    def lacking(self, real: SetSummary | None, fake: SetSummary) -> str:
+        """What a side does not have of what the metric needs, in words; "" when all is there."""
+        sides = [("generated set", fake)] + ([("reference", real)] if self.reference and real is not None else [])
+        for side, summary in sides:
+            if "labels" in self.needs and summary.labels is None:
+                return f"class labels, and the {side} has none: give images in class folders, or a labelled data set"
+            if "bank" in self.needs and summary.bank is None:
+                return f"every feature row, and the {side} is a statistics file of moments only"
+            if "logits" in self.needs and summary.logits is None:
+                return f"class probabilities, and the {side} has none"
+        return "a reference" if self.reference and real is None else ""
+
+    def evaluate(self, real: SetSummary | None, fake: SetSummary, params: Params | None = None) -> dict[str, Estimate]:
+        """Checks that both sides have what the metric needs, then computes: output name -> estimate.
+
+        Args:
+            real: Summary of the reference, None without one.
+            fake: Summary of the generated set.
+            params: In place of the metric's own.
+
+        Raises:
+            DataError: a side lacks labels, feature rows or logits.
+            TooFewSamplesError: a side has fewer images than `min_n`.
+        """
+        if what := self.lacking(real, fake):
+            raise DataError(f"{self.name} needs {what}.")
+        sides = [("generated", fake)] + ([("reference", real)] if self.reference and real is not None else [])
+        for side, summary in sides:
+            if summary.moments.n < self.min_n:
+                raise TooFewSamplesError(
+                    f"{self.name} needs at least {self.min_n} {side} images; got {summary.moments.n}. Add images."
+                )
+        return self.compute(real, fake, self.params if params is None else params)
+
 
 @dataclass(frozen=True)
 class PixelMetric:
@@ -116,6 +151,9 @@ class PyramidMetric:
     Attributes:
         backbones: Backbones it is defined on; the first is the default ("vgg16", "alexnet" for lpips).
         heads: Backbone name -> weights-table name of extra learned weights ({"vgg16": "lpips-vgg"}), or empty.
+        layers: Backbone name -> names of the maps it is defined on, out of `Backbone.pyramid_layers`; a backbone that
+            is not listed gives all of its maps. "layers" in params ("relu2_2,relu3_3") takes their place, and rows
+            state it there.
         compute: (fake_maps, real_maps, heads, params) -> (B,) float64. `heads` is a state dict or None.
         min_side: Smallest height and width that leave every map non-empty.
         Others as in SetMetric.
@@ -132,6 +170,7 @@ class PyramidMetric:
         [tuple[Tensor, ...], tuple[Tensor, ...], Mapping[str, Tensor] | None, Params], Float[Tensor, " B"]
     ]
     heads: Mapping[str, str] = field(default_factory=dict)
+    layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     params: Params = field(default_factory=dict)
     default: bool = True
 

@@ -1,0 +1,32 @@
+# Everything a fresh machine with Python 3.11, make and git needs. `make demo` and `make test` do their own set-up.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check bench clean
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[cpu,dev]'
+	touch $(READY)
+
+# Real images against real images: handwritten digits, photographs, and photographs enlarged from a quarter of their size.
+demo: $(READY)
+	$(BIN)/python -m tests.demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -m ''
+
+clean:
+	rm -rf $(VENV)

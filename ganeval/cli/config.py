@@ -1,0 +1,70 @@
+"""Defaults from `ganeval.toml` or `[tool.ganeval]` in `pyproject.toml`; options on the command line win over them."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganeval.errors import UsageError
+from ganeval.registry import unknown_name
+
+# Key -> type. The keys are the long options of `score` with underscores.
+KEYS: dict[str, type] = {
+    "reference": str,
+    "paired": str,
+    "metrics": str,
+    "num_samples": int,
+    "seed": int,
+    "batch_size": int,
+    "device": str,
+    "on_bad": str,
+    "channel": str,
+    "crop_border": int,
+    "data_root": str,
+}
+
+
+def find_file(folder: Path) -> Path | None:
+    """`ganeval.toml` in this folder, else a `pyproject.toml` here that has [tool.ganeval]; parents are not searched."""
+    own = folder / "ganeval.toml"
+    if own.is_file():
+        return own
+    project = folder / "pyproject.toml"
+    if project.is_file() and "[tool.ganeval" in project.read_text(encoding="utf-8", errors="replace"):
+        return project
+    return None
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The settings in one file.
+
+    Raises:
+        UsageError: not TOML, an unknown key, or a value of another type.
+    """
+    try:
+        table: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path} cannot be read as TOML: {error}. Mend it, or run elsewhere.") from error
+    if path.name == "pyproject.toml":
+        table = table.get("tool", {}).get("ganeval", {})
+    settings: dict[str, Any] = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in KEYS:
+            raise UsageError(f"{path}: {unknown_name('setting', key, list(KEYS))}")
+        if name == "metrics" and isinstance(value, list) and all(isinstance(v, str) for v in value):
+            value = ",".join(value)
+        if not isinstance(value, KEYS[name]) or isinstance(value, bool):
+            raise UsageError(f"{path}: {key} must be {KEYS[name].__name__}, got {value!r}.")
+        settings[name] = value
+    return settings
+
+
+def load_defaults(ctx: click.Context) -> dict[str, Any]:
+    """Click's default map for the commands; the file's name goes along for the row's provenance."""
+    path = find_file(Path.cwd())
+    settings = {} if path is None else read_file(path)
+    ctx.obj = {"config": None if path is None else path.name}
+    return {"score": settings, "reference": {"build": {k: v for k, v in settings.items() if k == "data_root"}}}

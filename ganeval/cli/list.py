@@ -1,0 +1,114 @@
+"""`ganeval list`: what there is, one line each."""
+
+import json
+from collections.abc import Callable
+
+import click
+
+Entry = dict[str, object]
+
+
+def metrics() -> list[Entry]:
+    """Every metric, with its outputs, direction and what it needs."""
+    from ganeval.keys import ALIASES
+    from ganeval.metrics import METRICS
+    from ganeval.metrics.base import PyramidMetric, SetMetric
+
+    entries: list[Entry] = []
+    for name in METRICS:
+        metric = METRICS.get(name)
+        outputs = metric.outputs if isinstance(metric, SetMetric) else (metric.output,)
+        if isinstance(metric, SetMetric):
+            kind = "set, needs a reference" if metric.reference else "set, no reference"
+        else:
+            kind = "paired"
+        entries.append(
+            {
+                "name": name,
+                "kind": kind,
+                "summary": metric.summary,
+                "outputs": [output.name for output in outputs],
+                "better": {output.name: output.better for output in outputs},
+                "range": {output.name: [_json_number(x) for x in output.range] for output in outputs},
+                "aliases": [a for a, key in ALIASES.items() if key.split("@")[0] in {name, *(o.name for o in outputs)}],
+                "backbones": list(metric.backbones) if isinstance(metric, PyramidMetric) else None,
+                "version": metric.version,
+                "params": dict(metric.params),
+            }
+        )
+    return entries
+
+
+def _json_number(x: float) -> float | None:
+    return None if x in (float("inf"), float("-inf")) else x
+
+
+def backbones() -> list[Entry]:
+    """Every backbone, with whether its weights are here."""
+    from ganeval.backbones import BACKBONES
+    from ganeval.backbones.weights_store import locate
+
+    entries: list[Entry] = []
+    for name in BACKBONES:
+        info = BACKBONES.get(name)
+        here = all(locate(weights) is not None for weights in info.weights)
+        entries.append(
+            {
+                "name": name,
+                "kind": "weights here" if here else f"run `ganeval weights fetch {' '.join(info.weights)}`",
+                "summary": info.summary,
+                "dim": info.dim,
+                "classes": info.classes,
+                "resize": info.resize,
+                "canonical": info.canonical,
+                "license": info.license,
+            }
+        )
+    return entries
+
+
+def datasets() -> list[Entry]:
+    """Every data set id."""
+    from ganeval.sources.dataset import DATASETS
+
+    entries: list[Entry] = []
+    for name in DATASETS:
+        dataset = DATASETS.get(name)
+        entries.append(
+            {
+                "name": name,
+                "kind": "embedded" if dataset.embedded else "under --data-root",
+                "summary": dataset.summary,
+                "splits": list(dataset.splits),
+                "license": dataset.licence,
+            }
+        )
+    return entries
+
+
+TABLES: dict[str, Callable[[], list[Entry]]] = {"metrics": metrics, "backbones": backbones, "datasets": datasets}
+
+
+@click.command("list", short_help="What there is.")
+@click.argument("what", type=click.Choice(list(TABLES)))
+@click.option("--json", "as_json", is_flag=True, help="A list of objects, for machines.")
+def command(what: str, as_json: bool) -> None:
+    """List metrics, backbones or datasets, one line each.
+
+    \b
+    ganeval list metrics
+    ganeval list backbones --json
+    """  # noqa: D301 - \b is click's mark for a paragraph that keeps its line breaks
+    entries = TABLES[what]()
+    if as_json:
+        click.echo(json.dumps(entries, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("name", "kind", "summary"):
+        table.add_column(column, overflow="fold")
+    for entry in entries:
+        table.add_row(*(str(entry[column]) for column in ("name", "kind", "summary")))
+    Console(highlight=False).print(table)

@@ -1,0 +1,99 @@
+"""`ganeval`: the root command. Loads a command's file only when it is called; maps errors to exit codes."""
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from ganeval._version import __version__
+from ganeval.errors import GanevalError, UsageError
+from ganeval.registry import unknown_name
+
+# name -> (module, one line for the help page). The line is here so that `--help` imports none of them.
+COMMANDS = {
+    "score": ("ganeval.cli.score", "Score a folder, archive, npz or data set: FID, KID, PSNR, LPIPS, ..."),
+    "list": ("ganeval.cli.list", "What there is: metrics, backbones, data sets."),
+    "weights": ("ganeval.cli.weights", "Where weights come from: list, fetch, import, verify."),
+    "reference": ("ganeval.cli.reference", "Precompute reference statistics in one verifiable file."),
+}
+
+
+class Root(click.Group):
+    """A group whose commands are imported when they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name][0]}.command is no click command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Adds a did-you-mean to click's own error."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise click.UsageError(str(unknown_name("command", args[0], list(COMMANDS))), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the table without importing the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="ganeval")
+@click.pass_context
+def root(ctx: click.Context) -> None:
+    """Score generative image models; every number with its exact protocol.
+
+    \b
+    Start here:
+      ganeval score ./samples --reference ./real      set metrics (fd, kd, precision, ...)
+      ganeval score ./sr --paired ./hr                paired metrics (psnr, ssim, ...)
+      ganeval list metrics                            what can be measured
+
+    Defaults may stand in ganeval.toml, or under [tool.ganeval] in pyproject.toml.
+
+    Exit codes: 0 done, 1 a bug, 2 usage, 3 data or weights missing or unusable, 4 gate failed, 5 gate inconclusive,
+    6 protocols differ.
+    """  # noqa: D301 - \b is click's mark for a paragraph that keeps its line breaks
+    from ganeval.cli.config import load_defaults
+
+    ctx.default_map = load_defaults(ctx)
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point: runs a command; an error of the user's is printed without a traceback."""
+    try:
+        return root.main(args=arguments, prog_name="ganeval", standalone_mode=False)
+    except GanevalError as error:
+        click.echo(f"ganeval: {error}", err=True)
+        if isinstance(error, UsageError):
+            click.echo("See `ganeval --help`.", err=True)
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("ganeval: interrupted; what was computed is in the cache", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of stdout went away (`ganeval ... | head`): no error, but nothing more can be written either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Progress on stderr: a bar with rate and time left on a terminal, nothing otherwise."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class RichReporter:
+    """Draws stages as bars on stderr when that is a terminal; always prints messages there."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+
+    @contextlib.contextmanager
+    def stage(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A bar of `total` steps that disappears when done."""
+        if not self.console.is_terminal:
+            yield lambda _: None
+            return
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            task = progress.add_task(title, total=total)
+            yield lambda steps: progress.advance(task, steps)
+
+    def message(self, text: str) -> None:
+        """One line; text of the user's is never read as markup."""
+        self.console.print(printable(text), markup=False, style="yellow", soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Text with control characters shown as escapes: a file name must not drive the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

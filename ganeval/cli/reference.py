@@ -1,0 +1,102 @@
+"""`ganeval reference`: statistics of a reference set, computed once, verified ever after."""
+
+from pathlib import Path
+
+import click
+
+from ganeval.errors import UsageError
+
+
+@click.group("reference", short_help="Precompute reference statistics.")
+def command() -> None:
+    """Precompute reference statistics in one verifiable file."""
+
+
+@command.command("build")
+@click.argument("ref")
+@click.option(
+    "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="*.safetensors to write."
+)
+@click.option("--backbone", "names", multiple=True, metavar="NAME", help="Repeat for several. Default: efflite0.")
+@click.option("--moments-only", is_flag=True, help="Leave the feature rows out: a small file that serves fd alone.")
+@click.option("--num-samples", type=click.IntRange(min=2), metavar="N", help="Seeded subset of N images.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the subset.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images a network call.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--on-bad", type=click.Choice(["fail", "skip"]), default="fail", show_default=True, help="Bad images.")
+@click.option("--weights", multiple=True, metavar="BACKBONE=FILE", help="Other weights in the same layout.")
+@click.option(
+    "--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="Data sets in torchvision's layout."
+)
+def build(
+    ref: str,
+    out: Path,
+    names: tuple[str, ...],
+    moments_only: bool,
+    num_samples: int | None,
+    seed: int,
+    batch_size: int,
+    device: str,
+    on_bad: str,
+    weights: tuple[str, ...],
+    data_root: Path | None,
+) -> None:
+    """Compute the statistics of REF (folder, archive, npz or data set) and write them to one file.
+
+    \b
+    ganeval reference build fashion-mnist:train -o fashion.safetensors
+    ganeval reference build ./real -o real.safetensors --backbone inception
+    ganeval score ./samples --reference real.safetensors
+    """  # noqa: D301 - \b is click's mark for a paragraph that keeps its line breaks
+    if out.suffix != ".safetensors":
+        raise UsageError(f"The reference file must end in .safetensors; got {out}.")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"Cannot write {out}: the folder {out.absolute().parent} does not exist. Create it.")
+    from ganeval.cli.progress import RichReporter
+    from ganeval.cli.score import parse_weights
+    from ganeval.plan import ScoreOptions
+    from ganeval.reference import save_reference
+    from ganeval.scoring import build_reference
+
+    options = ScoreOptions(
+        subject=ref,
+        num_samples=num_samples,
+        seed=seed,
+        batch_size=batch_size,
+        device=device,
+        on_bad="skip" if on_bad == "skip" else "fail",
+        weights=parse_weights(weights),
+        data_root=data_root,
+    )
+    reporter = RichReporter()
+    statistics = build_reference(options, list(names) or ["efflite0"], reporter)
+    written = save_reference(out, statistics, features=not moments_only)
+    reporter.message(f"{out}: {statistics.n} images, {', '.join(statistics.sets)}, {written / 1e6:.1f} MB")
+    click.echo(statistics.content_sha256)
+
+
+@command.command("show")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def show(file: Path) -> None:
+    """Verify a statistics file (of ganeval, or another tool's mu/sigma npz) and say what is in it.
+
+    \b
+    ganeval reference show real.safetensors
+    """  # noqa: D301 - \b is click's mark for a paragraph that keeps its line breaks
+    from ganeval.cli.progress import printable
+    from ganeval.errors import ReferenceStatisticsError
+    from ganeval.reference import is_statistics_file, load_reference
+
+    if not is_statistics_file(file):
+        raise ReferenceStatisticsError(
+            f"{file} is no statistics file: expected *.safetensors, or mu and sigma in an npz."
+        )
+    statistics = load_reference(file)
+    click.echo(printable(f"built from  {statistics.name}"))
+    click.echo(f"images      {'unknown (file of another tool)' if statistics.n is None else statistics.n}")
+    click.echo(f"content     {statistics.content_sha256}")
+    for name, facts in statistics.facts.items():
+        rows = "moments and feature rows" if statistics.sets[name].bank is not None else "moments only"
+        click.echo(
+            f"{name:<11} {rows}; weights {facts.weights_sha256[:12] or 'unknown'}; {facts.resize or 'resize unknown'}"
+        )

@@ -1,0 +1,59 @@
+"""What `score` leaves behind: the table or JSON on stdout, the files that were asked for, findings on stderr."""
+
+from pathlib import Path
+
+import click
+import pandas as pd
+from rich.console import Console
+
+from ganeval.cache import write_atomically
+from ganeval.cli.progress import RichReporter
+from ganeval.cli.tables import print_results
+from ganeval.errors import DataError
+from ganeval.pairs import PairScores
+from ganeval.plan import ScoreOptions
+from ganeval.results import append_jsonl, to_json
+from ganeval.scoring import ScoreOutcome
+
+
+def per_image_table(pairs: PairScores) -> pd.DataFrame:
+    """Columns `image` (the stem) and one per metric."""
+    return pd.DataFrame({"image": pairs.stems, **pairs.values})
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise DataError(f"Cannot write {path}: {error.strerror}. Choose another file.") from error
+
+
+def show_outcome(
+    outcome: ScoreOutcome,
+    options: ScoreOptions,
+    reporter: RichReporter,
+    *,
+    json_target: str | None,
+    append: Path | None,
+    per_image: Path | None,
+) -> None:
+    """Writes files first, then stdout: a reader of stdout may take its end as the end of the work."""
+    if per_image is not None and outcome.pairs is not None:
+        write_text(per_image, per_image_table(outcome.pairs).to_csv(index=False))
+    if append is not None:
+        append_jsonl(append, [result for result in outcome.results if result.status == "ok"])
+    for line in outcome.checks:
+        reporter.message(f"note: {line}")
+    if options.reference is None and options.paired is None:
+        reporter.message("Name a reference to compare with: --reference FOLDER (or digits:test), or --paired FOLDER.")
+    if json_target == "-":
+        click.echo(to_json(outcome.results))
+        return
+    if json_target is not None:
+        write_text(Path(json_target), to_json(outcome.results) + "\n")
+    print_results(outcome.results, Console(highlight=False))

@@ -1,0 +1,322 @@
+"""The one loop over images: read ahead, decode, resize, network, features into shards; then summaries from the shards.
+
+Each image goes through each network once, whatever the number of metrics, and not at all when the store already has its
+features. Memory holds a few batches, never the set.
+"""
+
+import contextlib
+import functools
+import tempfile
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+
+from ganeval.backbones.base import Backbone
+from ganeval.cache import FeatureStore, ImageFacts, Row
+from ganeval.errors import BadImageError, DataError
+from ganeval.sources.base import Decoded, ImageSource, Pixels, content_hash
+from ganeval.summaries.bank import Block, FeatureBank
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Moments
+
+SHARD_ROWS = 1024  # 1024 x 2048 x 4 B = 8 MB: one write, and what a killed run can lose
+WORKERS = 4
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class SourceSummary:
+    """What one pass over a source leaves behind.
+
+    Attributes:
+        name: The source's name.
+        sets: Backbone name -> summary.
+        content_sha256: Hash over the digests of the images that were kept.
+        names: Item name of each kept image; position = image index in the banks.
+        digests: sha256 of each kept image.
+        facts: Size, format and decode notes of each kept image.
+        skipped: "name: reason" of images left out under on_bad="skip".
+        computed: Backbone name -> images that really went through its network.
+        seconds: Time by stage.
+        warnings: What the user should be told (a cache that could not be written).
+    """
+
+    name: str
+    sets: Mapping[str, SetSummary]
+    content_sha256: str
+    names: tuple[str, ...]
+    digests: tuple[bytes, ...]
+    facts: tuple[ImageFacts, ...]
+    skipped: tuple[str, ...]
+    computed: Mapping[str, int]
+    seconds: Mapping[str, float]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Number of kept images."""
+        return len(self.names)
+
+
+@dataclass
+class _Queue:
+    """Decoded images of one backbone on their way to its network, and finished rows on their way to a shard."""
+
+    backbone: Backbone
+    store: FeatureStore
+    waiting: list[tuple[bytes, ImageFacts, Pixels]] = field(default_factory=list)
+    queued: set[bytes] = field(default_factory=set)
+    digests: list[bytes] = field(default_factory=list)
+    facts: list[ImageFacts] = field(default_factory=list)
+    features: list[np.ndarray] = field(default_factory=list)
+    logits: list[np.ndarray] = field(default_factory=list)
+    computed: int = 0
+    temporary: bool = False
+
+
+@torch.inference_mode()
+def run_network(backbone: Backbone, images: Sequence[Pixels]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Features and logits of images of any mix of sizes, in their order.
+
+    Images of one size are resized together; then all share one batch of the network.
+
+    Returns:
+        (n, D) float32 and (n, K) float32 or None.
+    """
+    by_size: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for position, pixels in enumerate(images):
+        by_size[pixels.shape].append(position)
+    prepared: list[torch.Tensor] = [torch.empty(0)] * len(images)
+    for positions in by_size.values():
+        stacked = torch.from_numpy(np.stack([images[p] for p in positions]))
+        for position, image in zip(positions, backbone.prepare(stacked), strict=True):
+            prepared[position] = image
+    output = backbone.forward(torch.stack(prepared))
+    logits = None if output.logits is None else output.logits.float().cpu().numpy()
+    return output.features.float().cpu().numpy(), logits
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    digest: bytes
+    facts: ImageFacts
+    decoded: Decoded | None
+
+
+def _load(source: ImageSource, index: int, stores: Sequence[FeatureStore]) -> _Loaded | BadImageError:
+    """Reads one image; decodes it only when some store lacks it. Runs in a worker thread."""
+    try:
+        raw = source.read(index)
+        rows = [store.find(raw.digest) for store in stores]
+        known = next((row for row in rows if row is not None), None)
+        if known is not None and all(row is not None for row in rows):
+            return _Loaded(raw.digest, known.facts, None)
+        decoded = raw.decode()
+    except BadImageError as error:
+        return error
+    _, height, width = decoded.pixels.shape
+    return _Loaded(raw.digest, ImageFacts(height, width, raw.format, tuple(sorted(decoded.notes))), decoded)
+
+
+def _read_ahead(
+    source: ImageSource, stores: Sequence[FeatureStore], ahead: int
+) -> Iterator[tuple[int, _Loaded | BadImageError]]:
+    """Loaded images in order, with at most `ahead` of them in memory, decoded by a small thread pool."""
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="decode") as pool:
+        pending: deque[tuple[int, Future[_Loaded | BadImageError]]] = deque()
+        indices = iter(range(len(source)))
+        try:
+            while True:
+                while len(pending) < ahead and (index := next(indices, None)) is not None:
+                    pending.append((index, pool.submit(_load, source, index, stores)))
+                if not pending:
+                    return
+                index, future = pending.popleft()
+                yield index, future.result()
+        finally:
+            for _, future in pending:
+                future.cancel()
+
+
+def summarise(
+    source: ImageSource,
+    backbones: Sequence[Backbone],
+    stores: Mapping[str, FeatureStore],
+    *,
+    batch_size: int,
+    on_bad: Literal["fail", "skip"],
+    progress: Progress | None = None,
+) -> SourceSummary:
+    """Runs every image of a source through every backbone and summarises the features.
+
+    Args:
+        source: The images.
+        backbones: Networks; may be empty (the pass then only reads, hashes and decodes).
+        stores: Backbone name -> where its shards are.
+        batch_size: Images a network call, >= 1; the result does not depend on it beyond rounding of the network.
+        on_bad: What to do with an image that cannot be decoded.
+        progress: Called with the number of images done since the last call.
+
+    Raises:
+        BadImageError: an image cannot be decoded and on_bad is "fail".
+        DataError: no image is left, features are not finite, or the disk is full.
+    """
+    queues = [_Queue(backbone, stores[backbone.info.name]) for backbone in backbones]
+    seconds: dict[str, float] = defaultdict(float)
+    digests: list[bytes] = []
+    facts: list[ImageFacts] = []
+    kept: list[int] = []
+    skipped: list[str] = []
+    warnings: list[str] = []
+    with contextlib.ExitStack() as cleanup:
+        started = time.perf_counter()
+        for index, loaded in _read_ahead(source, [q.store for q in queues], ahead=2 * batch_size):
+            seconds["read+decode (waited)"] += time.perf_counter() - started
+            if isinstance(loaded, BadImageError):
+                if on_bad == "fail":
+                    raise loaded
+                skipped.append(str(loaded))
+            else:
+                kept.append(index)
+                digests.append(loaded.digest)
+                facts.append(loaded.facts)
+                for queue in queues:
+                    known = queue.store.find(loaded.digest) is not None or loaded.digest in queue.queued
+                    if loaded.decoded is not None and not known:
+                        queue.queued.add(loaded.digest)
+                        queue.waiting.append((loaded.digest, loaded.facts, loaded.decoded.pixels))
+                        if len(queue.waiting) >= batch_size:
+                            _drain(queue, source, seconds)
+                        if len(queue.digests) >= SHARD_ROWS:
+                            _flush(queue, cleanup, warnings)
+            if progress is not None:
+                progress(1)
+            started = time.perf_counter()
+        for queue in queues:
+            _drain(queue, source, seconds)
+            _flush(queue, cleanup, warnings)
+        if not kept:
+            raise DataError(
+                f"None of the {len(source)} images of {source.name} could be decoded; first: {skipped[0]} "
+                "Run `ganeval score` on a folder of images."
+            )
+        started = time.perf_counter()
+        labels = tuple(source.items[i].label or "" for i in kept)
+        sets = {q.backbone.info.name: _summary(q, digests, labels if all(labels) else None) for q in queues}
+        seconds["reduce"] += time.perf_counter() - started
+        # A fallback folder is emptied when the stack closes, so banks that live in one are pulled into memory first.
+        sets |= {q.backbone.info.name: _in_memory(sets[q.backbone.info.name]) for q in queues if q.temporary}
+    return SourceSummary(
+        name=source.name,
+        sets=sets,
+        content_sha256=content_hash(digests),
+        names=tuple(source.items[i].name for i in kept),
+        digests=tuple(digests),
+        facts=tuple(facts),
+        skipped=tuple(skipped),
+        computed={q.backbone.info.name: q.computed for q in queues},
+        seconds=dict(seconds),
+        warnings=tuple(warnings),
+    )
+
+
+def _drain(queue: _Queue, source: ImageSource, seconds: dict[str, float]) -> None:
+    """Runs the network on what is waiting."""
+    if not queue.waiting:
+        return
+    started = time.perf_counter()
+    features, logits = run_network(queue.backbone, [pixels for _, _, pixels in queue.waiting])
+    seconds[f"network {queue.backbone.info.name}"] += time.perf_counter() - started
+    finite = np.isfinite(features).all(axis=1)
+    if not finite.all():
+        raise DataError(
+            f"Backbone {queue.backbone.info.name} gave NaN or infinite features for {int((~finite).sum())} of "
+            f"{len(finite)} images of {source.name}. Its weights are damaged, or not made for this network; "
+            f"check them with `ganeval weights verify {queue.backbone.info.name}`."
+        )
+    queue.digests += [digest for digest, _, _ in queue.waiting]
+    queue.facts += [facts for _, facts, _ in queue.waiting]
+    queue.features.append(features)
+    if logits is not None:
+        queue.logits.append(logits)
+    queue.computed += len(queue.waiting)
+    queue.waiting.clear()
+
+
+def _flush(queue: _Queue, cleanup: contextlib.ExitStack, warnings: list[str]) -> None:
+    """Writes finished rows as one shard; goes on in a temporary folder when the cache cannot be written."""
+    if not queue.digests:
+        return
+    logits = np.concatenate(queue.logits) if queue.logits else None
+    features = np.concatenate(queue.features)
+    try:
+        queue.store.write(queue.digests, queue.facts, features, logits)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        warnings.append(f"The cache {queue.store.folder} cannot be written ({reason}); this run is not cached.")
+        queue.temporary = True
+        queue.store.folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-")))
+        try:
+            queue.store.write(queue.digests, queue.facts, features, logits)
+        except OSError as second:
+            raise DataError(
+                f"Features can be written neither to the cache nor to {queue.store.folder}: {second.strerror}. "
+                "Free disk space or set GANEVAL_CACHE to a folder with room."
+            ) from second
+    queue.digests, queue.facts, queue.features, queue.logits = [], [], [], []
+
+
+def _bank(rows: Sequence[Row], tensor: str, dim: int) -> FeatureBank:
+    """A bank whose blocks are read from their shards when asked for."""
+    by_shard: dict[Path, list[tuple[int, int]]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        by_shard[row.shard].append((index, row.row))
+    blocks = []
+    for shard, pairs in by_shard.items():
+        indices = np.asarray([index for index, _ in pairs], dtype=np.int64)
+        numbers = np.asarray([row for _, row in pairs], dtype=np.int64)
+        blocks.append(Block(indices, functools.partial(_read, shard, tensor, numbers)))
+    return FeatureBank(dim, tuple(blocks))
+
+
+def _read(shard: Path, tensor: str, rows: np.ndarray) -> np.ndarray:
+    try:
+        return FeatureStore.load(shard, tensor, rows)
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"The feature shard {shard} vanished or changed during the run ({error}); run again."
+        ) from error
+
+
+def _summary(queue: _Queue, digests: Sequence[bytes], labels: tuple[str, ...] | None) -> SetSummary:
+    rows = []
+    for digest in digests:
+        row = queue.store.find(digest)
+        if row is None:
+            raise RuntimeError(f"no features for digest {digest.hex()} after the pass")
+        rows.append(row)
+    info = queue.backbone.info
+    if info.dim is None:
+        raise RuntimeError(f"backbone {info.name} has no features to summarise")
+    bank = _bank(rows, "features", info.dim)
+    moments = Moments.empty(info.dim)
+    for _, chunk in bank.chunks():
+        moments = moments.merge(Moments.of(chunk))
+    logits = None if info.classes is None else _bank(rows, "logits", info.classes)
+    return SetSummary(moments, bank, logits, labels)
+
+
+def _in_memory(summary: SetSummary) -> SetSummary:
+    def pulled(bank: FeatureBank | None) -> FeatureBank | None:
+        return None if bank is None else FeatureBank.of(bank.rows(), bank.indices().tolist())
+
+    return SetSummary(summary.moments, pulled(summary.bank), pulled(summary.logits), summary.labels)

@@ -1,0 +1,75 @@
+"""The mean of per-image values with its uncertainty, and the case where no finite mean exists."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from ganeval.metrics.base import Estimate
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NoEstimate:
+    """There is no finite mean, and why: a row with a status that is not "ok", and this note."""
+
+    reason: str
+
+
+class MeanUncertainty(NamedTuple):
+    """How sure a mean is; fields as in `Estimate`."""
+
+    stderr: float | None
+    ci95: tuple[float, float] | None
+    method: str | None
+    note: str
+
+
+def uncertainty_of_mean(values: Float64) -> MeanUncertainty:
+    """Standard error sd/sqrt(n) with ddof = 1, and Student's t interval with n - 1 degrees of freedom.
+
+    The images are taken as independent draws from what they stand for. The interval is exact for normal values; below
+    n = 20 the note says that it leans on that.
+
+    Args:
+        values: Finite, (n,), n >= 1.
+    """
+    n = len(values)
+    if n < 2:
+        return MeanUncertainty(None, None, None, "one pair: its uncertainty is unknown")
+    mean, stderr = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(n)
+    half = float(stats.t.ppf(0.975, n - 1)) * stderr
+    note = f"n = {n} < 20: the interval relies on normality" if n < 20 else ""
+    return MeanUncertainty(stderr, (mean - half, mean + half), f"mean of per-image values, Student t, n={n}", note)
+
+
+def mean_estimate(values: Float64) -> Estimate | NoEstimate:
+    """Mean of per-image values over the finite ones.
+
+    Args:
+        values: (n,); +inf stands for a pair of identical images under PSNR.
+
+    Returns:
+        The estimate, whose note counts what was left out; or `NoEstimate` where nothing is finite, because a row never
+        holds an infinity.
+
+    Raises:
+        ValueError: a value is NaN or -inf, or there is none.
+    """
+    if not len(values) or np.isnan(values).any() or np.isneginf(values).any():
+        raise ValueError(f"the mean needs values that are finite or +inf; got {values!r}")
+    finite = values[np.isfinite(values)]
+    identical = len(values) - len(finite)
+    if not len(finite):
+        return NoEstimate(f"all {identical} pairs are identical (PSNR is infinite), so there is no finite mean")
+    left_out = (
+        f"{identical} of {len(values)} pairs are identical (PSNR is infinite) and are left out of the mean"
+        if identical
+        else ""
+    )
+    stderr, ci95, method, note = uncertainty_of_mean(finite)
+    return Estimate(float(finite.mean()), stderr, ci95, None, method, "; ".join(filter(None, [left_out, note])))

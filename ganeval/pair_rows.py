@@ -1,0 +1,142 @@
+"""Rows of paired metrics: the pass over image pairs, the mean over images, the protocol of each number."""
+
+import torch
+from torch import Tensor
+
+from ganeval.backbones.base import Backbone
+from ganeval.backbones.loading import load_backbone
+from ganeval.backbones.weights import LoadedWeights, load_state_dict
+from ganeval.keys import Request, printed_key
+from ganeval.metrics.base import PixelMetric, PyramidMetric
+from ganeval.pair_means import NoEstimate, mean_estimate
+from ganeval.pairs import PairRequest, PairScores, score_pairs
+from ganeval.plan import Plan, ScoreOptions
+from ganeval.protocol import Protocol
+from ganeval.provenance import provenance
+from ganeval.reporting import Reporter
+from ganeval.results import Result
+from ganeval.sources.base import ImageSource
+from ganeval.sources.decode import DECODE_POLICY
+
+
+def score_paired(
+    plan: Plan,
+    options: ScoreOptions,
+    subject: ImageSource,
+    originals: ImageSource,
+    device: torch.device,
+    reporter: Reporter,
+) -> tuple[list[Result], PairScores]:
+    """Runs the paired metrics of a plan.
+
+    Args:
+        plan: What to run.
+        options: As given by the user.
+        subject: The images to score.
+        originals: What each is compared with, matched by stem.
+        device: Where the networks run.
+        reporter: Where progress goes.
+
+    Returns:
+        Rows, and the per-image values behind them.
+    """
+    names = list(dict.fromkeys(r.backbone for r in plan.paired_requests if r.backbone is not None))
+    backbones = {n: load_backbone(n, device=device, weights_file=options.weights.get(n)) for n in names}
+    heads = _load_heads(plan, options, device)
+    requests = {
+        request: PairRequest(request.metric, request.backbone, dict(request.metric.params), required=plan.explicit)
+        for request in plan.paired_requests
+        if isinstance(request.metric, PixelMetric | PyramidMetric)
+    }
+    with reporter.stage(f"{subject.name} against {originals.name}", len(subject)) as advance:
+        pairs = score_pairs(
+            subject,
+            originals,
+            list(requests.values()),
+            channel=options.channel,
+            crop_border=options.crop_border,
+            batch_size=options.batch_size,
+            device=device,
+            backbones=backbones,
+            heads={name: loaded.state for name, loaded in heads.items()},
+            on_bad=options.on_bad,
+            progress=advance,
+        )
+    if pairs.skipped:
+        reporter.message(f"{len(pairs.skipped)} pairs were skipped; first: {pairs.skipped[0]}")
+    rows = [_row(asked, request, options, pairs, backbones, heads, device) for asked, request in requests.items()]
+    return rows, pairs
+
+
+def _load_heads(plan: Plan, options: ScoreOptions, device: torch.device) -> dict[str, LoadedWeights]:
+    heads: dict[str, LoadedWeights] = {}
+    for request in plan.paired_requests:
+        name = request.metric.heads.get(request.backbone or "") if isinstance(request.metric, PyramidMetric) else None
+        if name is not None:
+            loaded = load_state_dict(name, options.weights.get(name))
+            moved: dict[str, Tensor] = {key: tensor.to(device) for key, tensor in loaded.state.items()}
+            heads[name] = LoadedWeights(moved, loaded.sha256, loaded.pinned)
+    return heads
+
+
+def _row(
+    asked: Request,
+    request: PairRequest,
+    options: ScoreOptions,
+    pairs: PairScores,
+    backbones: dict[str, Backbone],
+    heads: dict[str, LoadedWeights],
+    device: torch.device,
+) -> Result:
+    metric, name = request.metric, options.name or options.subject
+    backbone = None if request.backbone is None else backbones[request.backbone]
+    head = heads.get(metric.heads.get(request.backbone or "", "")) if isinstance(metric, PyramidMetric) else None
+    pinned = (backbone is None or backbone.pinned) and (head is None or head.pinned)
+    key = printed_key(metric.output.name, None if backbone is None else backbone.key)
+    if head is not None and not head.pinned and backbone is not None:
+        key = f"{metric.output.name}@{backbone.key}#{head.sha256[:8]}"
+    n, better = len(pairs.stems), metric.output.better
+    if request.key in pairs.too_small:
+        return Result(name, key, None, better, n, n, status="skipped", note=pairs.too_small[request.key])
+    estimate = mean_estimate(pairs.values[request.key])
+    if isinstance(estimate, NoEstimate):
+        return Result(name, key, None, better, n, n, status="failed", note=estimate.reason)
+    pixel = isinstance(metric, PixelMetric)
+    protocol = Protocol(
+        metric=metric.output.name,
+        version=metric.version,
+        params=dict(pairs.params[request.key]),
+        backbone=None if backbone is None else backbone.info.name,
+        weights_sha256=None if backbone is None else backbone.weights_sha256,
+        heads_sha256=None if head is None else head.sha256,
+        resize=None if pixel else "native size",
+        decode=DECODE_POLICY,
+        channel=options.channel if pixel else "rgb",
+        crop_border=options.crop_border,
+        reference_sha256=pairs.real_sha256,
+        n_real=n,
+        n_fake=n,
+        num_samples=options.num_samples,
+        seed=options.seed,
+    )
+    return Result(
+        subject=name,
+        key=key,
+        value=estimate.value,
+        better=better,
+        n_real=n,
+        n_fake=n,
+        note=estimate.note,
+        protocol=protocol,
+        stderr=estimate.stderr,
+        ci95=estimate.ci95,
+        method=estimate.method,
+        comparable_to_published=pinned and (pixel or (backbone is not None and backbone.info.canonical)),
+        provenance={
+            **provenance(str(device)),
+            "config_file": options.config_file,
+            "subject_sha256": pairs.fake_sha256,
+            "skipped": len(pairs.skipped),
+        },
+        timing={stage: round(seconds, 4) for stage, seconds in pairs.seconds.items()},
+    )

@@ -1,0 +1,166 @@
+"""Decides what a score will run before any image is read: metrics, missing weights, options that do not fit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ganeval.backbones import BACKBONES
+from ganeval.backbones.weights_store import locate
+from ganeval.errors import UsageError, WeightsError
+from ganeval.keys import PLAIN_PAIRED, PLAIN_SET, Request, parse_keys
+from ganeval.metrics.base import PyramidMetric, SetMetric
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """All that `ganeval score` can be told; the same names as on the command line.
+
+    Attributes:
+        subject: Folder, archive, npz, data set id.
+        reference: What set metrics compare with: the same kinds, or a statistics file.
+        paired: The originals that paired metrics compare with, file by file.
+        metrics: Comma-separated keys; None runs everything that the inputs and the weights allow.
+        num_samples: Size of a seeded subset of the subject and of the reference (not of a statistics file).
+        seed: Seed of the subset.
+        batch_size: Images a network call.
+        device: "auto", "cpu", "cuda", "cuda:1".
+        engine: What runs the networks: "auto", "torch" or "openvino".
+        on_bad: What to do with an image that cannot be decoded.
+        channel: "rgb" or "y", for psnr, ssim and ms_ssim.
+        crop_border: Pixels cut off each side before paired metrics.
+        weights: Backbone name -> weights file to use in place of the pinned one.
+        data_root: Folder of data sets.
+        value_range: What floats in an array mean; never guessed.
+        cache: Keep features between runs.
+        name: What the rows call the subject.
+        config_file: Name of the file that defaults were read from, for the row's provenance.
+    """
+
+    subject: str
+    reference: str | None = None
+    paired: str | None = None
+    metrics: str | None = None
+    num_samples: int | None = None
+    seed: int = 0
+    batch_size: int = 32
+    device: str = "auto"
+    engine: Literal["auto", "torch", "openvino"] = "auto"
+    on_bad: Literal["fail", "skip"] = "fail"
+    channel: Literal["rgb", "y"] = "rgb"
+    crop_border: int = 0
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    data_root: Path | None = None
+    value_range: Literal["0..1", "-1..1"] | None = None
+    cache: bool = True
+    name: str | None = None
+    config_file: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will run.
+
+    Attributes:
+        set_requests: Set metrics, each with its backbone.
+        paired_requests: Paired metrics.
+        missing: Requests that cannot run here, each with why and the command that would help.
+        explicit: True when the user named the metrics: then what cannot run is an error, not a row.
+    """
+
+    set_requests: tuple[Request, ...]
+    paired_requests: tuple[Request, ...]
+    missing: tuple[tuple[Request, str], ...]
+    explicit: bool
+
+
+def needed_weights(request: Request) -> list[str]:
+    """Names in the weights table that a request loads, network first, then heads."""
+    if request.backbone is None:
+        return []
+    names = list(BACKBONES.get(request.backbone).weights)
+    if isinstance(request.metric, PyramidMetric) and request.backbone in request.metric.heads:
+        names.append(request.metric.heads[request.backbone])
+    return names
+
+
+def missing_weights(request: Request, overrides: Mapping[str, Path]) -> str | None:
+    """Why a request cannot run for lack of weights, or None when all are here."""
+    absent = [n for n in needed_weights(request) if n not in overrides and locate(n) is None]
+    if not absent:
+        return None
+    return f"weights not on this machine: run `ganeval weights fetch {' '.join(absent)}`"
+
+
+def make_plan(options: ScoreOptions) -> Plan:
+    """Resolves the metrics and checks every option that can be checked without reading an image.
+
+    Raises:
+        UsageError: unknown names, or options that do not go together.
+        WeightsError: a metric that was asked for by name lacks its weights.
+    """
+    _check_options(options)
+    explicit = options.metrics is not None
+    if options.metrics is not None:
+        requests = parse_keys(options.metrics)
+    else:
+        requests = [r for r in parse_keys(PLAIN_SET) if _plain_set_fits(r, options)]
+        requests += parse_keys(PLAIN_PAIRED) if options.paired else []
+    if explicit:
+        _check_sides(requests, options)
+    unused = sorted(set(options.weights) - {name for r in requests for name in needed_weights(r)})
+    if unused:
+        raise UsageError(f"--weights names {', '.join(unused)}, which no requested metric uses. Ask for one.")
+    missing = [(r, why) for r in requests if (why := missing_weights(r, options.weights)) is not None]
+    if explicit and missing:
+        request, why = missing[0]
+        raise WeightsError(
+            f"{request.asked} cannot be computed: {why}, or `ganeval weights import "
+            f"{needed_weights(request)[0]} FILE` where there is no internet."
+        )
+    absent = {request.asked for request, _ in missing}
+    runnable = [r for r in requests if r.asked not in absent]
+    return Plan(
+        tuple(r for r in runnable if not r.paired),
+        tuple(r for r in runnable if r.paired),
+        tuple(missing),
+        explicit,
+    )
+
+
+def _plain_set_fits(request: Request, options: ScoreOptions) -> bool:
+    """In a plain score, set metrics need a reference unless they do without; a paired-only score has none of them."""
+    if not isinstance(request.metric, SetMetric) or (options.paired and not options.reference):
+        return False
+    return options.reference is not None or not request.metric.reference
+
+
+def _check_options(options: ScoreOptions) -> None:
+    if options.batch_size < 1:
+        raise UsageError(f"--batch-size must be at least 1; got {options.batch_size}.")
+    if options.num_samples is not None and options.num_samples < 2:
+        raise UsageError(f"--num-samples must be at least 2; got {options.num_samples}.")
+    if options.crop_border < 0:
+        raise UsageError(f"--crop-border must not be negative; got {options.crop_border}.")
+    if not options.paired and (options.channel != "rgb" or options.crop_border):
+        raise UsageError("--channel and --crop-border belong to paired metrics. Add --paired REF, or drop them.")
+    for name, file in options.weights.items():
+        if not file.is_file():
+            raise WeightsError(f"--weights {name}={file}: there is no such file.")
+
+
+def _check_sides(requests: list[Request], options: ScoreOptions) -> None:
+    """Metrics that were named must have the side that they compare with."""
+    paired = [r.asked for r in requests if r.paired]
+    if paired and not options.paired:
+        raise UsageError(f"{', '.join(paired)} compare image with image. Add --paired REF, the folder of originals.")
+    against = [r.asked for r in requests if isinstance(r.metric, SetMetric) and r.metric.reference]
+    if against and not options.reference:
+        raise UsageError(f"{', '.join(against)} compare with a reference set. Add --reference REF.")
+    if options.paired and not paired:
+        raise UsageError(f"--paired is given, but none of {', '.join(r.asked for r in requests)} is a paired metric.")
+    if options.reference and not against:
+        raise UsageError(
+            f"--reference is given, but none of {', '.join(r.asked for r in requests)} compares with one. Drop it, or "
+            "ask for fd, kd, mind or prdc."
+        )

@@ -1,0 +1,192 @@
+"""Reference statistics in one verifiable file, and the mu/sigma files of other tools.
+
+A ganeval reference file is a safetensors file with, for each backbone, the moments and (unless left out) every feature
+row, and in its metadata the content hash of the images, the weights' hashes and the sha256 of all tensors.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from ganeval.cache import write_atomically
+from ganeval.errors import ReferenceStatisticsError
+from ganeval.summaries.bank import FeatureBank
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Moments
+
+FORMAT = "ganeval-reference-1"
+UNKNOWN_N = 2**31  # a peer's file does not say how many images it saw; its covariance is taken as full rank
+
+
+@dataclass(frozen=True)
+class BackboneFacts:
+    """What must agree before a stored summary may stand for images.
+
+    Attributes:
+        weights_sha256: Hash of the weights that made the features, "" where unknown (a peer's file).
+        resize: Preprocessing in words, "" where unknown.
+        precision: "exact" or "fast".
+    """
+
+    weights_sha256: str
+    resize: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class ReferenceStatistics:
+    """The reference side of set metrics, without the images.
+
+    Attributes:
+        name: What it was built from.
+        content_sha256: Content hash of the images, or the hash of a peer's file.
+        n: Number of images, None where unknown.
+        decode: The decode policy the images went through, "" where unknown.
+        sets: Backbone name -> summary.
+        facts: Backbone name -> what must agree.
+        peer: True for another tool's mu/sigma file: its resize and weights cannot be checked.
+    """
+
+    name: str
+    content_sha256: str
+    n: int | None
+    decode: str
+    sets: Mapping[str, SetSummary]
+    facts: Mapping[str, BackboneFacts]
+    peer: bool = False
+
+
+def save_reference(path: Path, statistics: ReferenceStatistics, *, features: bool) -> int:
+    """Writes a reference file, whole or not at all.
+
+    Args:
+        path: Target; conventionally *.safetensors.
+        statistics: What to write.
+        features: Also write every feature row (n x D x 4 bytes); without them only `fd` can use the file.
+
+    Returns:
+        Bytes written.
+
+    Raises:
+        ReferenceStatisticsError: the file cannot be written.
+    """
+    tensors: dict[str, np.ndarray] = {}
+    labels: tuple[str, ...] | None = None
+    for backbone, summary in statistics.sets.items():
+        tensors[f"{backbone}/mean"], tensors[f"{backbone}/scatter"] = summary.moments.mean, summary.moments.scatter
+        if features and summary.bank is not None:
+            tensors[f"{backbone}/features"] = summary.bank.rows()
+            labels = summary.labels
+    meta = {
+        "name": statistics.name,
+        "content_sha256": statistics.content_sha256,
+        "n": statistics.n,
+        "decode": statistics.decode,
+        "backbones": {name: vars(facts) for name, facts in statistics.facts.items()},
+        "labels": labels,
+        "tensors_sha256": _tensors_sha256(tensors),
+    }
+    data = save(tensors, metadata={"format": FORMAT, "reference": json.dumps(meta, sort_keys=True)})
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise ReferenceStatisticsError(f"Cannot write {path}: {error.strerror}. Choose another file.") from error
+    return len(data)
+
+
+def _tensors_sha256(tensors: Mapping[str, np.ndarray]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        total.update(name.encode())
+        total.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return total.hexdigest()
+
+
+def is_statistics_file(path: Path) -> bool:
+    """True for a ganeval reference file or a peer's npz with mu and sigma; looks at names inside, not at the suffix."""
+    if not path.is_file():
+        return False
+    if path.suffix == ".safetensors":
+        return True
+    if path.suffix == ".npz" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
+    return False
+
+
+def load_reference(path: Path) -> ReferenceStatistics:
+    """Reads a reference file of ganeval's, or another tool's mu/sigma npz.
+
+    Raises:
+        ReferenceStatisticsError: the file is damaged, of another kind, or was altered after it was written.
+    """
+    return _load_peer(path) if path.suffix == ".npz" else _load_own(path)
+
+
+def _load_own(path: Path) -> ReferenceStatistics:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            meta = file.metadata() or {}
+            if meta.get("format") != FORMAT:
+                raise ReferenceStatisticsError(
+                    f"{path} is a safetensors file but not reference statistics (format {meta.get('format')!r}, "
+                    f"expected {FORMAT!r}). Build one with `ganeval reference build REF -o FILE`."
+                )
+            record = json.loads(meta["reference"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        if _tensors_sha256(tensors) != record["tensors_sha256"]:
+            raise ReferenceStatisticsError(
+                f"{path}: the tensors do not have the hash that was recorded when it was built. Build it again."
+            )
+        facts = {name: BackboneFacts(**fields) for name, fields in record["backbones"].items()}
+        labels = None if record["labels"] is None else tuple(record["labels"])
+        sets = {}
+        for name in facts:
+            rows = tensors.get(f"{name}/features")
+            bank = None if rows is None else FeatureBank.of(rows)
+            moments = Moments(int(record["n"]), tensors[f"{name}/mean"], tensors[f"{name}/scatter"])
+            sets[name] = SetSummary(moments, bank, None, labels if bank is not None else None)
+        return ReferenceStatistics(
+            record["name"], record["content_sha256"], int(record["n"]), record["decode"], sets, facts
+        )
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ReferenceStatisticsError(
+            f"{path} cannot be read as reference statistics ({type(error).__name__}: {error}). "
+            "Build it again with `ganeval reference build REF -o FILE`."
+        ) from error
+
+
+def _load_peer(path: Path) -> ReferenceStatistics:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            mu, sigma = np.asarray(file["mu"], dtype=np.float64), np.asarray(file["sigma"], dtype=np.float64)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ReferenceStatisticsError(
+            f"{path} cannot be read as mu/sigma statistics ({error}). Expected arrays mu (D,) and sigma (D, D)."
+        ) from error
+    if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)):
+        raise ReferenceStatisticsError(
+            f"{path}: mu has shape {mu.shape} and sigma {sigma.shape}; expected (D,), (D, D)."
+        )
+    if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
+        raise ReferenceStatisticsError(f"{path}: mu or sigma holds NaN or infinite values.")
+    if not np.allclose(sigma, sigma.T, rtol=1e-4, atol=1e-6 * max(float(np.abs(sigma).max()), 1e-30)):
+        raise ReferenceStatisticsError(f"{path}: sigma is not symmetric, so it is no covariance.")
+    if len(mu) != 2048:
+        raise ReferenceStatisticsError(
+            f"{path}: statistics of {len(mu)} dimensions; mu/sigma files of other tools are read for the 2048-d "
+            "Inception features only. Build others with `ganeval reference build`."
+        )
+    sigma = (sigma + sigma.T) / 2
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    moments = Moments(UNKNOWN_N, mu, sigma * (UNKNOWN_N - 1))
+    sets = {"inception": SetSummary(moments)}
+    facts = {"inception": BackboneFacts("", "", "exact")}
+    return ReferenceStatistics(path.name, sha256, None, "", sets, facts, peer=True)

@@ -1,0 +1,165 @@
+"""Scores a subject, from options to rows: the public entry that the command line and programs call."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ganeval.backbones import BACKBONES
+from ganeval.backbones.engines import use_engine
+from ganeval.backbones.loading import load_backbone
+from ganeval.checks import cheap_checks
+from ganeval.engine import SourceSummary, summarise
+from ganeval.errors import UsageError
+from ganeval.keys import Request, printed_key
+from ganeval.metrics.base import SetMetric
+from ganeval.pair_reading import match_by_stem
+from ganeval.pair_rows import score_paired
+from ganeval.pairs import PairScores
+from ganeval.plan import ScoreOptions, make_plan
+from ganeval.reference import BackboneFacts, ReferenceStatistics, is_statistics_file, load_reference
+from ganeval.reporting import Reporter, Silent
+from ganeval.results import Result
+from ganeval.set_rows import PRECISION, open_store, report_pass, score_sets, store_root
+from ganeval.sources.base import ImageSource, Subset, seeded_subset
+from ganeval.sources.decode import DECODE_POLICY
+from ganeval.sources.resolve import open_source
+
+
+@dataclass(frozen=True)
+class ScoreOutcome:
+    """Rows, and what was seen on the way.
+
+    Attributes:
+        results: One row an output, in the order of the plan.
+        pairs: Per-image values of paired metrics, None without `paired`.
+        summary: What the pass over the subject saw, None for a paired-only score.
+        checks: What the cheap checks of the images have to say, one line each.
+    """
+
+    results: tuple[Result, ...]
+    pairs: PairScores | None = None
+    summary: SourceSummary | None = None
+    checks: tuple[str, ...] = ()
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turns "auto", "cpu", "cuda", "cuda:1" or "mps" into a device that exists.
+
+    Raises:
+        UsageError: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"--device {name!r} is not a device. Write auto, cpu, cuda or cuda:0.") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"--device {name}: {torch.cuda.device_count()} CUDA devices are here. Use --device cpu.")
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise UsageError(f"--device {name!r} is not supported. Write auto, cpu, cuda or cuda:0.")
+    return device
+
+
+def score(options: ScoreOptions, reporter: Reporter | None = None) -> ScoreOutcome:
+    """Scores one subject.
+
+    Args:
+        options: What to score, against what, with which metrics.
+        reporter: Where progress and messages go; silent when None.
+
+    Raises:
+        GanevalError: whatever of the user's cannot be used; nothing has been written then.
+    """
+    reporter = Silent() if reporter is None else reporter
+    plan = make_plan(options)
+    device = resolve_device(options.device)
+    results: list[Result] = []
+    pairs: PairScores | None = None
+    summary: SourceSummary | None = None
+    with contextlib.ExitStack() as stack:
+        # Everything is opened before anything runs: a wrong path shows at once, not after an hour.
+        subject = _open(options.subject, options, stack)
+        reference = _open_reference(options, stack) if plan.set_requests else None
+        originals = _open_originals(options, subject, stack) if plan.paired_requests else None
+        if plan.set_requests:
+            results, summary = score_sets(plan, options, subject, reference, device, reporter, stack)
+        if originals is not None:
+            rows, pairs = score_paired(plan, options, subject, originals, device, reporter)
+            results += rows
+    name = options.name or options.subject
+    results += [_skipped(name, request, why) for request, why in plan.missing]
+    return ScoreOutcome(tuple(results), pairs, summary, () if summary is None else cheap_checks(summary))
+
+
+def _open(name: str, options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
+    whole = open_source(name, data_root=options.data_root, value_range=options.value_range)
+    stack.callback(whole.close)
+    return seeded_subset(whole, options.num_samples, options.seed)
+
+
+def _open_reference(options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource | ReferenceStatistics | None:
+    if options.reference is None:
+        return None
+    path = Path(options.reference)
+    return load_reference(path) if is_statistics_file(path) else _open(options.reference, options, stack)
+
+
+def _open_originals(options: ScoreOptions, subject: ImageSource, stack: contextlib.ExitStack) -> ImageSource | None:
+    """The other side of the pairs; names are matched here, before any image is decoded."""
+    if options.paired is None:
+        return None
+    whole = open_source(options.paired, data_root=options.data_root, value_range=options.value_range)
+    stack.callback(whole.close)
+    if options.num_samples is not None and len(subject) == options.num_samples:
+        wanted = {item.stem for item in subject.items}
+        whole = Subset(whole, [i for i, item in enumerate(whole.items) if item.stem in wanted])
+    match_by_stem(subject, whole)
+    return whole
+
+
+def _skipped(subject: str, request: Request, why: str) -> Result:
+    metric = request.metric
+    better = metric.outputs[0].better if isinstance(metric, SetMetric) else metric.output.better
+    plain = "@" in request.asked or request.backbone is None
+    key = request.asked if plain else printed_key(request.name, request.backbone)
+    return Result(subject, key, None, better, None, None, status="skipped", note=why)
+
+
+def build_reference(options: ScoreOptions, names: Sequence[str], reporter: Reporter) -> ReferenceStatistics:
+    """Summarises a source for a statistics file.
+
+    Args:
+        options: `subject` is the source; its subset, batch, device and weights options apply.
+        names: Backbones.
+        reporter: Where progress goes.
+
+    Raises:
+        GanevalError: whatever of the user's cannot be used.
+    """
+    device = resolve_device(options.device)
+    unused = sorted(set(options.weights) - set(names))
+    if unused:
+        raise UsageError(f"--weights names {', '.join(unused)}; the file is built for {', '.join(names)}.")
+    for name in names:
+        if BACKBONES.get(name).dim is None:
+            raise UsageError(f"Backbone {name} has no feature vector to summarise; it serves paired metrics only.")
+    with contextlib.ExitStack() as stack:
+        source = _open(options.subject, options, stack)
+        backbones = [load_backbone(n, device=device, weights_file=options.weights.get(n)) for n in names]
+        for backbone in backbones:
+            use_engine(backbone, options.engine)
+        root = store_root(options, stack)
+        stores = {backbone.info.name: open_store(backbone, root) for backbone in backbones}
+        with reporter.stage(source.name, len(source)) as advance:
+            passed = summarise(
+                source, backbones, stores, batch_size=options.batch_size, on_bad=options.on_bad, progress=advance
+            )
+        report_pass(passed, reporter)
+        facts = {b.info.name: BackboneFacts(b.weights_sha256, b.info.resize, PRECISION) for b in backbones}
+        return ReferenceStatistics(
+            source.name, passed.content_sha256, passed.n, DECODE_POLICY, dict(passed.sets), facts
+        )

@@ -1,0 +1,107 @@
+"""What all tests share: a private cache, a toy backbone, small image folders, and golden values."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganeval.backbones.base import Backbone, BackboneInfo, Output
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden/*.json; review the diff")
+
+
+@pytest.fixture(autouse=True)
+def private_cache(tmp_path_factory, monkeypatch):
+    """No test reads or writes the user's cache or settings."""
+    monkeypatch.setenv("GANEVAL_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(autouse=True)
+def global_random_state_is_left_alone():
+    """The global RNGs are neither moved nor read by the package; moving them fails the test that did it."""
+    before = torch.random.get_rng_state(), np.random.get_state()[1].copy()
+    yield
+    assert torch.equal(before[0], torch.random.get_rng_state()), "torch's global RNG was moved"
+    assert np.array_equal(before[1], np.random.get_state()[1]), "numpy's global RNG was moved"
+
+
+@pytest.fixture
+def golden(request):
+    """Compares a number with tests/golden/<file>.json[name] = {value, tolerance, source}."""
+
+    def check(file: str, name: str, value: float) -> None:
+        path = GOLDEN / f"{file}.json"
+        table = json.loads(path.read_text())
+        if request.config.getoption("--update-golden"):
+            table[name]["value"] = value
+            path.write_text(json.dumps(table, indent=2, sort_keys=True) + "\n")
+        expected = table[name]
+        assert value == pytest.approx(expected["value"], rel=expected["tolerance"]), f"{file}: {name}"
+
+    return check
+
+
+TOY = BackboneInfo(
+    name="toy",
+    summary="16 fixed random projections of the 8x8 image, for tests",
+    weights=(),
+    dim=16,
+    classes=5,
+    resize="area-8",
+    canonical=False,
+    pyramid=False,
+    license="Apache-2.0",
+    loader="tests.conftest:ToyBackbone",
+)
+
+
+class ToyBackbone(Backbone):
+    """A backbone that costs nothing; counts the images its network saw."""
+
+    def __init__(self):
+        generator = torch.Generator().manual_seed(0)
+        self.info = TOY
+        self.weights_sha256 = "0" * 64
+        self.device = torch.device("cpu")
+        self.network = torch.nn.Identity()
+        self.projection = torch.randn(192, 16, generator=generator) / 192**0.5
+        self.classifier = torch.randn(16, 5, generator=generator)
+        self.seen = 0
+
+    def prepare(self, images):
+        return torch.nn.functional.adaptive_avg_pool2d(images.float(), (8, 8)) / 255
+
+    def forward(self, prepared):
+        self.seen += len(prepared)
+        features = (prepared.flatten(1) @ self.projection).relu()
+        return Output(features, features @ self.classifier)
+
+
+@pytest.fixture
+def toy():
+    return ToyBackbone()
+
+
+@pytest.fixture
+def make_folder(tmp_path):
+    """Writes a folder of random PNGs: make_folder("name", n, sizes=[(h, w), ...], seed=0) -> path."""
+
+    def make(name, n, sizes=((12, 12),), seed=0, suffix=".png"):
+        rng = np.random.default_rng(seed)
+        folder = tmp_path / name
+        folder.mkdir()
+        for i in range(n):
+            height, width = sizes[i % len(sizes)]
+            base = rng.integers(0, 256, (height // 4 + 1, width // 4 + 1, 3), dtype=np.uint8)
+            pixels = np.kron(base, np.ones((4, 4, 1), dtype=np.uint8))[:height, :width]
+            Image.fromarray(pixels).save(folder / f"{i:05d}{suffix}")
+        return folder
+
+    return make
