@@ -70,9 +70,7 @@ class InceptionNetwork(nn.Module):
         self.AvgPool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(2048, 1008)
 
-    def forward(
-        self, prepared: Float[Tensor, "B 3 299 299"]
-    ) -> tuple[Float[Tensor, "B 2048"], Float[Tensor, "B 1008"]]:
+    def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> tuple[Float[Tensor, "B 2048"], Float[Tensor, "B 1008"]]:
         """Features after the average pool (not negative), and logits without bias."""
         x: Tensor = prepared
         for name, layer in self.named_children():

@@ -97,9 +97,7 @@ class Classifier(nn.Module):
         self.hidden = nn.Sequential(*layers[: last_relu + 1])
         self.top = nn.Sequential(*layers[last_relu + 1 :])
 
-    def forward(
-        self, prepared: Float[Tensor, "B 3 224 224"]
-    ) -> tuple[Float[Tensor, "B 4096"], Float[Tensor, "B 1000"]]:
+    def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> tuple[Float[Tensor, "B 4096"], Float[Tensor, "B 1000"]]:
         """4096 features, not negative, and 1000 logits."""
         features: Tensor = self.hidden(self.avgpool(self.features(prepared)).flatten(1))
         return features, self.top(features)
