@@ -1,0 +1,40 @@
+"""Peak signal-to-noise ratio of two images, in decibels.
+
+What it measures: squared error of the pixels, on a logarithmic scale.
+Why it can mislead: rewards blur over sharp detail that is slightly displaced; says little about what people see.
+Definition: 10 log10(255² / MSE), with the MSE over all pixels and channels of one image. A set's PSNR is the mean of
+    these; pooling the MSE over the set first is another, lower number.
+Matches: scikit-image `peak_signal_noise_ratio(data_range=255)` on each image, within 1e-6 dB.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ganeval.metrics.base import Output, Params, PixelMetric
+
+PEAK = 255.0  # the largest value of an 8-bit channel; also the scale of luma, whose own largest value is 235
+
+
+def compute_psnr(fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"], params: Params) -> Float[Tensor, " B"]:
+    """PSNR of each pair, dB, >= 0; +inf where the two images are identical.
+
+    Args:
+        fake: float64, 0..255.
+        real: The same shape.
+        params: Unused.
+    """
+    del params
+    mse = (fake - real).square().mean(dim=(1, 2, 3))
+    return 10.0 * torch.log10(PEAK**2 / mse)
+
+
+PSNR = PixelMetric(
+    name="psnr",
+    summary="peak signal-to-noise ratio, mean over images",
+    output=Output("psnr", better="higher", range=(0.0, float("inf")), unit="dB"),
+    symmetric=True,
+    min_side=1,
+    version=1,
+    compute=compute_psnr,
+)

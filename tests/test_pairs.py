@@ -1,0 +1,586 @@
+"""The loop over pairs: matching, sizes, batches, memory, what is skipped; and the mean with its uncertainty."""
+
+import csv
+import hashlib
+import math
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from PIL import Image
+
+from ganeval import pair_reading, pairs
+from ganeval.backbones.base import Backbone, BackboneInfo
+from ganeval.backbones.loading import load_backbone
+from ganeval.errors import BadImageError, DataError, UsageError, WeightsError
+from ganeval.metrics.base import Output, PixelMetric, PyramidMetric
+from ganeval.metrics.lpips import LPIPS
+from ganeval.metrics.perceptual import PD
+from ganeval.metrics.psnr import PSNR
+from ganeval.metrics.ssim import MS_SSIM, SSIM
+from ganeval.pairs import NoEstimate, PairRequest, match_by_stem, mean_estimate, score_pairs, uncertainty_of_mean
+from ganeval.sources.base import Decoded, ImageSource, Item, Raw, content_hash
+
+CPU = torch.device("cpu")
+
+
+class Memory(ImageSource):
+    """Images held in memory; an entry may be an error instead."""
+
+    def __init__(self, name, images, notes=()):
+        self.name = name
+        self.entries = dict(sorted(images.items()))
+        self.items = [Item(key) for key in self.entries]
+        self.notes = frozenset(notes)
+        self.decoded = 0
+        self.lock = threading.Lock()
+
+    def read(self, index):
+        entry = list(self.entries.values())[index]
+        if isinstance(entry, BadImageError):
+            raise entry
+        return Raw(hashlib.sha256(entry.tobytes()).digest(), lambda: self._decode(entry))
+
+    def _decode(self, entry):
+        with self.lock:
+            self.decoded += 1
+        return Decoded(entry, self.notes)
+
+
+TOYMAPS = BackboneInfo("toymaps", "two maps", (), None, None, "none", False, True, "Apache-2.0", "tests:none")
+
+
+class ToyMaps(Backbone):
+    """Two maps of the image itself; counts the images it saw."""
+
+    def __init__(self):
+        self.info, self.weights_sha256, self.device = TOYMAPS, "0" * 64, CPU
+        self.pyramid_layers = ("pixels", "means")
+        self.seen = 0
+
+    def prepare(self, images):
+        raise NotImplementedError
+
+    def forward(self, prepared):
+        raise NotImplementedError
+
+    def pyramid(self, images):
+        self.seen += len(images)
+        pixels = images.to(torch.float32)
+        return pixels, pixels.mean(dim=(2, 3), keepdim=True)
+
+
+def toy_metric(name, factor, heads=None):
+    """Mean absolute difference over the maps it gets, times a factor and the head if there is one."""
+
+    def compute(fake_maps, real_maps, heads, params):
+        total = sum((f - r).abs().mean(dim=(1, 2, 3)).double() for f, r in zip(fake_maps, real_maps, strict=True))
+        return total * factor * (1.0 if heads is None else heads["scale"].item())
+
+    return PyramidMetric(
+        name=name,
+        summary=name,
+        output=Output(name, "lower", (0.0, math.inf)),
+        symmetric=True,
+        min_side=1,
+        version=1,
+        backbones=("toymaps",),
+        compute=compute,
+        heads=heads or {},
+    )
+
+
+def image(height, width, seed):
+    return np.random.default_rng(seed).integers(0, 256, (3, height, width), dtype=np.uint8)
+
+
+def sources(sizes, first_seed=0):
+    """Two sources of unrelated images, one pair for each size."""
+    fake = {f"{i:03d}.png": image(*size, first_seed + i) for i, size in enumerate(sizes)}
+    real = {f"{i:03d}.jpg": image(*size, first_seed + 500 + i) for i, size in enumerate(sizes)}
+    return Memory("fakes", fake), Memory("reals", real)
+
+
+def request(metric, backbone=None, required=True, **params):
+    return PairRequest(metric, backbone, {**metric.params, **params}, required)
+
+
+def score(fake, real, requests, **changes):
+    options = {
+        "channel": "rgb",
+        "crop_border": 0,
+        "batch_size": 4,
+        "device": CPU,
+        "backbones": {},
+        "heads": {},
+        "on_bad": "fail",
+        "progress": None,
+    }
+    return score_pairs(fake, real, requests, **{**options, **changes})
+
+
+# matching
+
+
+def test_pairs_are_made_by_name_without_extension_and_not_by_position():
+    fake = Memory("fakes", {"b.png": image(8, 8, 0), "a.png": image(8, 8, 1), "x/c.png": image(8, 8, 2)})
+    real = Memory("reals", {"a.webp": image(8, 8, 3), "b.jpg": image(8, 8, 4), "x/c.tif": image(8, 8, 5)})
+    names = [(fake.items[i].name, real.items[j].name) for i, j in match_by_stem(fake, real)]
+
+    assert names == [("a.png", "a.webp"), ("b.png", "b.jpg"), ("x/c.png", "x/c.tif")]
+
+
+def test_an_extension_that_changes_the_order_does_not_change_the_pairs():
+    fake = Memory("fakes", {"a.WEBP": image(8, 8, 0), "a.b.png": image(8, 8, 1)})  # "W" sorts before "b"
+    real = Memory("reals", {"a.b.png": image(8, 8, 2), "a.png": image(8, 8, 3)})
+
+    assert match_by_stem(fake, real) == [(0, 1), (1, 0)]
+    expected = np.mean((fake.entries["a.WEBP"].astype(float) - real.entries["a.png"]) ** 2)
+    scores = score(fake, real, [request(PSNR)])
+    assert scores.stems == ["a", "a.b"]
+    assert scores.values["psnr"][0] == pytest.approx(10 * math.log10(255**2 / expected))
+
+
+def test_missing_partners_are_counted_and_named_on_both_sides():
+    fake = Memory("fakes", {f"{i}.png": image(8, 8, i) for i in range(6)})
+    real = Memory("reals", {f"{i}.png": image(8, 8, i) for i in (4, 5, 7)})
+    with pytest.raises(DataError) as caught:
+        match_by_stem(fake, real)
+
+    assert "4 of 6 images of fakes have no partner ('0', '1', '2', …)" in str(caught.value)
+    assert "1 of 3 images of reals have no partner ('7')" in str(caught.value)
+    assert "2 pairs agree" in str(caught.value)
+
+
+def test_nothing_in_common_shows_a_name_of_each_side():
+    fake, real = Memory("fakes", {"img_SR.png": image(8, 8, 0)}), Memory("reals", {"img_HR.png": image(8, 8, 0)})
+    with pytest.raises(DataError, match=r"No image of fakes .* in reals .*'img_SR' and 'img_HR'.*rename"):
+        match_by_stem(fake, real)
+
+
+def test_two_files_of_one_stem_are_refused_by_name():
+    real = Memory("reals", {"a.png": image(8, 8, 0)})
+    double = Memory("fakes", {"a.png": image(8, 8, 0), "a.jpg": image(8, 8, 1), "b.png": image(8, 8, 2)})
+    with pytest.raises(DataError, match=r"fakes has 2 images .*'a.jpg', 'a.png'"):
+        match_by_stem(double, real)
+
+
+def test_an_empty_side_is_refused():
+    with pytest.raises(DataError, match="reals holds no image"):
+        match_by_stem(Memory("fakes", {"a.png": image(8, 8, 0)}), Memory("reals", {}))
+
+
+# values
+
+
+def test_values_are_those_of_each_pair_alone():
+    sizes = [(16, 20), (20, 16), (16, 20), (31, 31), (16, 20), (20, 16), (16, 20)]
+    fake, real = sources(sizes)
+    scores = score(fake, real, [request(PSNR), request(SSIM)])
+
+    assert scores.stems == [f"{i:03d}" for i in range(7)]
+    for i, (x, y) in enumerate(zip(fake.entries.values(), real.entries.values(), strict=True)):
+        one = [torch.from_numpy(side[None]).to(torch.float64) for side in (x, y)]
+        assert scores.values["psnr"][i] == pytest.approx(PSNR.compute(*one, {}).item(), rel=1e-14)
+        assert scores.values["ssim"][i] == pytest.approx(SSIM.compute(*one, SSIM.params).item(), rel=1e-14)
+
+
+def test_the_batch_size_does_not_change_a_value():
+    sizes = [(40, 33), (33, 40), (40, 33), (40, 33), (36, 36), (40, 33), (33, 40), (40, 33), (40, 33)]
+    efflite = {"efflite0": load_backbone("efflite0", device=CPU)}
+    found = []
+    for batch_size in (1, 2, 7):
+        fake, real = sources(sizes)
+        requests = [request(PSNR), request(SSIM), request(PD, "efflite0")]
+        found.append(score(fake, real, requests, batch_size=batch_size, backbones=efflite))
+    for other in found[1:]:
+        assert other.stems == found[0].stems
+        for key, values in found[0].values.items():
+            assert values.shape == (9,)
+            tolerance = 1e-5 if key == "pd@efflite0" else 1e-13  # the network computes in float32
+            assert np.allclose(other.values[key], values, rtol=tolerance, atol=0), key
+
+
+def test_swapping_the_sides_gives_the_same_values():
+    requests = [request(PSNR), request(SSIM), request(toy_metric("toy", 1.0), "toymaps")]
+    fake, real = sources([(16, 16), (20, 18)])
+    forward = score(fake, real, requests, backbones={"toymaps": ToyMaps()})
+    backward = score(real, fake, requests, backbones={"toymaps": ToyMaps()})
+
+    for key, values in forward.values.items():
+        assert values.tolist() == backward.values[key].tolist(), key
+
+
+def test_identical_pairs_give_infinity_one_and_zero():
+    same = {f"{i}.png": image(24, 24, i) for i in range(3)}
+    requests = [request(PSNR), request(SSIM), request(PD, "efflite0")]
+    efflite = {"efflite0": load_backbone("efflite0", device=CPU)}
+    scores = score(Memory("fakes", same), Memory("reals", same), requests, backbones=efflite)
+
+    assert scores.values["psnr"].tolist() == [math.inf] * 3
+    assert scores.values["ssim"].tolist() == [1.0] * 3
+    assert scores.values["pd@efflite0"].tolist() == [0.0] * 3
+    assert scores.fake_sha256 == scores.real_sha256
+
+
+def test_luma_and_border_are_for_pixels_and_only_the_border_for_networks():
+    fake, real = sources([(24, 30)])
+    x, y = next(iter(fake.entries.values())), next(iter(real.entries.values()))
+    whole = score(
+        fake, real, [request(PSNR), request(toy_metric("toy", 1.0), "toymaps")], backbones={"toymaps": ToyMaps()}
+    )
+    cropped = score(
+        fake,
+        real,
+        [request(PSNR), request(toy_metric("toy", 1.0), "toymaps")],
+        channel="y",
+        crop_border=4,
+        backbones={"toymaps": ToyMaps()},
+    )
+    luma = [np.floor(16 + np.tensordot([65.481, 128.553, 24.966], side, 1) / 255 + 0.5) for side in (x, y)]
+    mse = np.mean((luma[0] - luma[1])[4:-4, 4:-4] ** 2)
+    inner = [side[:, 4:-4, 4:-4].astype(float) for side in (x, y)]
+    expected = np.abs(inner[0] - inner[1]).mean() + np.abs(inner[0].mean((1, 2)) - inner[1].mean((1, 2))).mean()
+
+    assert cropped.values["psnr"][0] == pytest.approx(10 * math.log10(255**2 / mse), abs=1e-9)
+    assert cropped.values["toy@toymaps"][0] == pytest.approx(expected, rel=1e-5)
+    assert whole.values["psnr"][0] != pytest.approx(cropped.values["psnr"][0], abs=0.1)
+
+
+def test_one_pyramid_serves_all_metrics_of_a_backbone():
+    backbone = ToyMaps()
+    requests = [request(toy_metric("one", 1.0), "toymaps"), request(toy_metric("two", 2.0), "toymaps")]
+    fake, real = sources([(8, 8)] * 5)
+    scores = score(fake, real, requests, batch_size=2, backbones={"toymaps": backbone})
+
+    assert backbone.seen == 10
+    assert np.allclose(scores.values["two@toymaps"], 2 * scores.values["one@toymaps"], rtol=1e-12)
+
+
+def test_layers_are_chosen_by_params_and_stated_in_them():
+    fake, real = sources([(8, 8)] * 2)
+    both = score(fake, real, [request(toy_metric("toy", 1.0), "toymaps")], backbones={"toymaps": ToyMaps()})
+    one = score(
+        fake, real, [request(toy_metric("toy", 1.0), "toymaps", layers="means")], backbones={"toymaps": ToyMaps()}
+    )
+
+    assert both.params["toy@toymaps"] == {"layers": "pixels,means"}
+    assert one.params["toy@toymaps"] == {"layers": "means"}
+    assert (one.values["toy@toymaps"] < both.values["toy@toymaps"]).all()
+    with pytest.raises(UsageError, match="toymaps has no layer relu9; it has pixels, means"):
+        score(
+            fake, real, [request(toy_metric("toy", 1.0), "toymaps", layers="relu9")], backbones={"toymaps": ToyMaps()}
+        )
+
+
+def test_heads_are_found_by_their_name_in_the_weights_table():
+    metric = toy_metric("toy", 1.0, heads={"toymaps": "toy-heads"})
+    fake, real = sources([(8, 8)])
+    plain = score(fake, real, [request(toy_metric("toy", 1.0), "toymaps")], backbones={"toymaps": ToyMaps()})
+    headed = score(
+        fake,
+        real,
+        [request(metric, "toymaps")],
+        backbones={"toymaps": ToyMaps()},
+        heads={"toy-heads": {"scale": torch.tensor(3.0)}},
+    )
+
+    assert headed.values["toy@toymaps"][0] == pytest.approx(3 * plain.values["toy@toymaps"][0])
+    with pytest.raises(WeightsError, match="weights fetch toy-heads"):
+        score(fake, real, [request(metric, "toymaps")], backbones={"toymaps": ToyMaps()})
+
+
+@pytest.mark.parametrize(
+    ("requests", "error", "words"),
+    [
+        ([request(PSNR), request(PSNR)], UsageError, "psnr is asked for twice"),
+        ([request(PSNR, "efflite0")], UsageError, "takes no backbone"),
+        ([request(LPIPS, "efflite0")], UsageError, "lpips is defined on vgg16, alexnet; got efflite0"),
+        ([request(LPIPS, "vgg16")], WeightsError, "needs backbone vgg16"),
+    ],
+)
+def test_requests_that_cannot_be_served_are_refused_before_any_image_is_read(requests, error, words):
+    fake, real = sources([(32, 32)])
+    with pytest.raises(error, match=words):
+        score(fake, real, requests)
+    assert fake.decoded == real.decoded == 0
+
+
+# sizes
+
+
+@pytest.mark.parametrize(
+    ("fake_size", "real_size", "hint"),
+    [
+        ((10, 12), (40, 48), "fake is exactly 4 times smaller"),
+        ((40, 48), (20, 24), "fake is exactly 2 times larger"),
+        ((40, 48), (20, 23), "Crop or resize one side"),
+    ],
+)
+def test_unequal_sizes_name_the_pair_and_the_likely_cause(fake_size, real_size, hint):
+    fake = Memory("fakes", {"good.png": image(16, 16, 0), "odd.png": image(*fake_size, 1)})
+    real = Memory("reals", {"good.png": image(16, 16, 2), "odd.png": image(*real_size, 3)})
+    with pytest.raises(DataError) as caught:
+        score(fake, real, [request(PSNR)], on_bad="skip")
+
+    (fh, fw), (rh, rw) = fake_size, real_size
+    assert f"Pair 'odd': the fake is {fw}x{fh}, the real {rw}x{rh} (width x height)" in str(caught.value)
+    assert hint in str(caught.value)
+
+
+def test_a_border_that_leaves_nothing_is_refused():
+    fake, real = sources([(20, 9)])
+    with pytest.raises(DataError, match=r"'000' is 9x20 .* border of 5 .* Cut at most 4"):
+        score(fake, real, [request(PSNR)], crop_border=5)
+
+    assert score(fake, real, [request(PSNR)], crop_border=4).values["psnr"].shape == (1,)
+
+
+def test_an_image_too_small_for_a_required_metric_is_named():
+    fake, real = sources([(16, 16), (14, 18)])
+    with pytest.raises(
+        DataError, match=r"ssim needs images of at least 11x11 pixels; '001' is 18x14 .*, 14x10 without"
+    ):
+        score(fake, real, [request(PSNR), request(SSIM)], crop_border=2)
+
+
+def test_a_metric_that_is_not_required_is_left_out_with_its_reason():
+    fake, real = sources([(16, 16), (16, 16), (9, 30), (16, 16)])
+    scores = score(fake, real, [request(PSNR), request(SSIM, required=False)], batch_size=1)
+
+    assert list(scores.values) == list(scores.params) == ["psnr"]
+    assert scores.values["psnr"].shape == (4,)
+    assert "'002' is 30x9" in scores.too_small["ssim"]
+
+
+# batches and memory
+
+
+def recorder(seen):
+    """A metric that notes the shape of each batch."""
+
+    def compute(fake, real, params):
+        seen.append(tuple(fake.shape))
+        return torch.zeros(len(fake), dtype=torch.float64)
+
+    return PixelMetric("seen", "", Output("seen", "neither", (0.0, 0.0)), True, 1, 1, compute)
+
+
+def test_batches_hold_one_size_and_at_most_batch_size_pairs():
+    seen = []
+    fake, real = sources([(8, 8), (9, 8)] * 5)
+    score(fake, real, [request(recorder(seen))], batch_size=3)
+
+    assert sorted(seen) == [(2, 3, 8, 8), (2, 3, 9, 8), (3, 3, 8, 8), (3, 3, 9, 8)]
+
+
+def test_large_images_go_in_smaller_batches(monkeypatch):
+    monkeypatch.setattr(pairs, "BATCH_PIXELS", 2 * 64 * 64)
+    seen = []
+    fake, real = sources([(64, 64)] * 4 + [(128, 128)] * 2)
+    score(fake, real, [request(recorder(seen))], batch_size=32)
+
+    assert seen == [(2, 3, 64, 64)] * 2 + [(1, 3, 128, 128)] * 2
+
+
+def test_memory_is_bounded_when_every_image_has_its_own_size(monkeypatch):
+    waiting = 10 * 30 * 30
+    monkeypatch.setattr(pairs, "WAITING_PIXELS", waiting)
+    monkeypatch.setattr(pair_reading, "WAITING_PIXELS", waiting)
+    seen, alive = [], []
+    fake, real = sources([(20 + i % 10, 20 + i // 10) for i in range(100)])
+    score(
+        fake,
+        real,
+        [request(recorder(seen))],
+        batch_size=32,
+        progress=lambda _: alive.append(fake.decoded - sum(shape[0] for shape in seen)),
+    )
+
+    assert sum(shape[0] for shape in seen) == 100
+    # At most 9000 pixels wait in queues, and as many are read ahead; the smallest image here has 400.
+    assert max(alive) <= 2 * waiting // 400
+
+
+def test_progress_counts_every_pair():
+    done = []
+    fake, real = sources([(8, 8)] * 5)
+    score(fake, real, [request(PSNR)], progress=done.append)
+
+    assert sum(done) == 5
+
+
+def test_stages_are_timed():
+    fake, real = sources([(8, 8)])
+    requests = [request(PSNR), request(toy_metric("toy", 1.0), "toymaps")]
+    seconds = score(fake, real, requests, backbones={"toymaps": ToyMaps()}).seconds
+
+    assert set(seconds) == {"read+decode (waited)", "pixels", "network toymaps"}
+    assert min(seconds.values()) > 0
+
+
+def test_pixels_run_on_the_cpu_where_the_device_has_no_float64(monkeypatch):
+    monkeypatch.setattr(pairs, "has_float64", lambda device: False)
+    fake, real = sources([(8, 8)])
+
+    # The meta device computes nothing: only a run on the CPU has a value.
+    assert score(fake, real, [request(PSNR)], device=torch.device("meta")).values["psnr"][0] > 0
+
+
+def test_the_cpu_has_float64():
+    assert pairs.has_float64(CPU)
+
+
+@pytest.mark.gpu
+def test_cuda_gives_the_values_of_the_cpu():
+    fake, real = sources([(170, 165)] * 3)
+    requests = [request(PSNR), request(SSIM), request(MS_SSIM), request(PD, "efflite0")]
+    found = [
+        score(fake, real, requests, device=device, backbones={"efflite0": load_backbone("efflite0", device=device)})
+        for device in (CPU, torch.device("cuda"))
+    ]
+    for key, values in found[0].values.items():
+        assert np.allclose(found[1].values[key], values, rtol=1e-3 if key == "pd@efflite0" else 1e-12), key
+
+
+# what is wrong with images
+
+
+def test_bad_images_fail_or_are_skipped_with_their_reason():
+    fake, real = sources([(8, 8)] * 4)
+    fake.entries["001.png"] = BadImageError("'001.png': truncated")
+    real.entries["003.jpg"] = BadImageError("'003.jpg': not an image")
+    with pytest.raises(BadImageError, match="truncated"):
+        score(fake, real, [request(PSNR)])
+    scores = score(fake, real, [request(PSNR)], on_bad="skip")
+
+    assert scores.stems == ["000", "002"]
+    assert scores.skipped == ["001: '001.png': truncated", "003: '003.jpg': not an image"]
+    kept = [hashlib.sha256(real.entries[f"{stem}.jpg"].tobytes()).digest() for stem in scores.stems]
+    assert scores.real_sha256 == content_hash(kept)
+    clean = sources([(8, 8)] * 4)
+    assert scores.values["psnr"].tolist() == score(*clean, [request(PSNR)]).values["psnr"][[0, 2]].tolist()
+
+
+def test_nothing_left_is_an_error():
+    bad = {"a.png": BadImageError("'a.png': truncated")}
+    with pytest.raises(DataError, match=r"None of the 1 pairs of fakes and reals .*a: 'a.png': truncated"):
+        score(Memory("fakes", bad), Memory("reals", {"a.png": image(8, 8, 0)}), [request(PSNR)], on_bad="skip")
+
+
+def test_notes_of_decoding_are_counted_over_both_sides():
+    images = {f"{i}.png": image(8, 8, i) for i in range(3)}
+    scores = score(Memory("fakes", images, ["alpha", "grey"]), Memory("reals", images, ["grey"]), [request(PSNR)])
+
+    assert scores.note_counts == {"alpha": 3, "grey": 6}
+
+
+def test_a_network_that_gives_nan_is_an_error_that_names_the_pair():
+    fake, real = sources([(8, 8)] * 2)
+    with pytest.raises(DataError, match=r"toy@toymaps is NaN or infinite for 2 of 2 pairs, the first of them '000'"):
+        score(fake, real, [request(toy_metric("toy", math.nan), "toymaps")], backbones={"toymaps": ToyMaps()})
+
+
+# the mean
+
+
+def test_mean_has_students_interval():
+    values = np.random.default_rng(0).normal(30, 2, 25)
+    estimate = mean_estimate(values)
+    expected = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
+
+    assert estimate.value == pytest.approx(values.mean())
+    assert estimate.stderr == pytest.approx(scipy.stats.sem(values))
+    assert estimate.ci95 == pytest.approx(tuple(expected))
+    assert estimate.note == ""
+
+
+def test_a_small_n_says_what_its_interval_relies_on():
+    assert mean_estimate(np.arange(5.0)).note == "n = 5 < 20: the interval relies on normality"
+
+
+def test_one_pair_has_no_uncertainty():
+    estimate = mean_estimate(np.array([0.5]))
+
+    assert (estimate.value, estimate.stderr, estimate.ci95) == (0.5, None, None)
+    assert "one pair" in estimate.note
+
+
+def test_identical_pairs_are_left_out_of_the_mean_and_counted():
+    estimate = mean_estimate(np.array([math.inf, 30.0, math.inf, 32.0, math.inf]))
+
+    assert estimate.value == 31.0
+    assert estimate.note.startswith("3 of 5 pairs are identical (PSNR is infinite) and are left out of the mean")
+
+
+def test_all_identical_pairs_have_no_mean_but_a_reason():
+    assert mean_estimate(np.full(3, math.inf)) == NoEstimate(
+        "all 3 pairs are identical (PSNR is infinite), so there is no finite mean"
+    )
+
+
+@pytest.mark.parametrize("values", [[], [1.0, math.nan], [-math.inf]])
+def test_values_that_no_metric_gives_are_refused(values):
+    with pytest.raises(ValueError, match="finite"):
+        mean_estimate(np.array(values))
+
+
+def test_the_set_is_the_mean_of_images_and_not_of_pooled_errors():
+    real = {f"{i}.png": np.full((3, 8, 8), 100, np.uint8) for i in range(2)}
+    fake = {"0.png": np.full((3, 8, 8), 120, np.uint8), "1.png": np.full((3, 8, 8), 102, np.uint8)}
+    values = score(Memory("fakes", fake), Memory("reals", real), [request(PSNR)]).values["psnr"]
+    pooled = 10 * math.log10(255**2 / ((20**2 + 2**2) / 2))
+
+    assert mean_estimate(values).value == pytest.approx(10 * math.log10(255**2 / (20 * 2)))  # 32.1 dB
+    assert mean_estimate(values).value > pooled + 7
+
+
+def test_the_interval_covers_the_mean_of_normal_values():
+    rng = np.random.default_rng(3)
+    hits = 0
+    for _ in range(2000):
+        low, high = uncertainty_of_mean(rng.normal(1.0, 3.0, 6)).ci95
+        hits += low <= 1.0 <= high
+
+    assert hits / 2000 == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / 2000))
+
+
+# published numbers
+
+
+def set5():
+    """stem -> (bicubic upsampling, original), and stem -> (published PSNR, SSIM)."""
+    root = os.environ.get("GANEVAL_DATA")
+    folder = Path(root or ".") / "set5-x4"
+    if root is None or not folder.is_dir():
+        pytest.skip("GANEVAL_DATA has no set5-x4")
+    fake, real, published = {}, {}, {}
+    with (folder / "published-bicubic.csv").open() as table:
+        for row in csv.DictReader(table):
+            stem = row["image"]
+            with (
+                Image.open(folder / f"{stem}_SRF_4_LR.png") as low,
+                Image.open(folder / f"{stem}_SRF_4_HR.png") as high,
+            ):
+                real[f"{stem}.png"] = np.array(high.convert("RGB")).transpose(2, 0, 1).copy()
+                raised = low.convert("RGB").resize(high.size, Image.Resampling.BICUBIC)
+                fake[f"{stem}.png"] = np.array(raised).transpose(2, 0, 1).copy()
+            published[stem] = float(row["psnr_y_db"]), float(row["ssim_y"])
+    return Memory("bicubic", fake), Memory("set5", real), published
+
+
+@pytest.mark.data
+def test_bicubic_set5_has_the_published_psnr_and_ssim(capsys):
+    fake, real, published = set5()
+    scores = score(fake, real, [request(PSNR), request(SSIM)], channel="y", crop_border=4)
+
+    assert len(published) == 5
+    for stem, psnr, ssim in zip(scores.stems, scores.values["psnr"], scores.values["ssim"], strict=True):
+        with capsys.disabled():
+            print(f"{stem}: {psnr - published[stem][0]:+.5f} dB, {ssim - published[stem][1]:+.6f}")  # noqa: T201
+        assert psnr == pytest.approx(published[stem][0], abs=0.005)
+        assert ssim == pytest.approx(published[stem][1], abs=0.0005)
