@@ -12,9 +12,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[cpu,dev]'
 	touch $(READY)
 
-# Real images against real images: handwritten digits, photographs, and photographs enlarged from a quarter of their size.
+# Real images against real images, and damaged photographs against the originals.
 demo: $(READY)
-	$(BIN)/python -m tests.demo
+	$(BIN)/python docs/demo.py
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -4,7 +4,7 @@ The field's own names stand for the canonical pairing and only for it: "fid" is 
 With any other weights file the key printed is "fd@inception#<sha8>".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ganeval.backbones import BACKBONES
 from ganeval.errors import UsageError
@@ -46,7 +46,7 @@ class Request:
     """
 
     name: str
-    metric: Metric
+    metric: Metric = field(compare=False)  # the name says which; its params cannot be hashed
     backbone: str | None
     outputs: tuple[str, ...]
     asked: str

@@ -158,8 +158,7 @@ class EfficientNetLite0(Backbone):
         self.pyramid_layers = tuple(f"block{index}" for index in _PYRAMID_BLOCKS)
         with torch.device("meta"):  # draws nothing from the global random number generator
             network = Lite0()
-        # The file keeps TensorFlow's memory order (strides); a safetensors copy would not, and would sum differently.
-        load_into(network, {key: tensor.contiguous() for key, tensor in weights.state.items()}, info.name)
+        load_into(network, weights.state, info.name)
         network.eval().requires_grad_(False).to(device)
         self.network = network
         self._lite0 = network  # `network` may be exchanged for a faster one that has no maps

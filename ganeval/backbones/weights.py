@@ -115,6 +115,7 @@ def check_layout(network: torch.nn.Module, state: Mapping[str, Tensor], name: st
 def load_into(network: torch.nn.Module, state: Mapping[str, Tensor], name: str) -> None:
     """Puts the tensors into the network after checking the layout, in the network's types and on its device.
 
+    Tensors are made contiguous: a file may keep another memory order (TensorFlow's), and sums would differ with it.
     A network may be built under `torch.device("meta")`: nothing is drawn from the global random number generator then,
     and nothing is initialised to be thrown away. It comes out on the CPU. Tensors that fit as they are get shared with
     `state`, not copied.

@@ -49,7 +49,7 @@ class Record:
 
 
 def cache_dir() -> Path:
-    """The folder of weights: `weights` in ganeval's cache folder ($GANEVAL_CACHE, else the platform's)."""
+    """The folder of weights, inside ganeval's cache folder."""
     return cache_home() / "weights"
 
 

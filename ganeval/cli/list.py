@@ -55,7 +55,8 @@ def backbones() -> list[Entry]:
         entries.append(
             {
                 "name": name,
-                "kind": "weights here" if here else f"run `ganeval weights fetch {' '.join(info.weights)}`",
+                "kind": "weights here" if here else "fetch first",
+                "fetch": None if here else f"ganeval weights fetch {' '.join(info.weights)}",
                 "summary": info.summary,
                 "dim": info.dim,
                 "classes": info.classes,

@@ -134,11 +134,12 @@ def compute_fd_per_class(real: SetSummary | None, fake: SetSummary, params: Para
     """
     if real is None or real.bank is None or fake.bank is None or real.labels is None or fake.labels is None:
         raise ValueError("fd_per_class needs feature rows and labels on both sides")
-    sides = [(s.bank.rows().astype(np.float64), np.asarray(s.labels)) for s in (real, fake) if s.bank is not None]
-    (real_rows, real_labels), (fake_rows, fake_labels) = sides
+    real_rows, real_labels = real.bank.rows(), np.asarray(real.labels)
+    fake_rows, fake_labels = fake.bank.rows(), np.asarray(fake.labels)
     estimates: dict[str, Estimate] = {}
     for label in sorted(set(real_labels.tolist()) & set(fake_labels.tolist())):
-        a, b = real_rows[real_labels == label], fake_rows[fake_labels == label]
+        a = real_rows[real_labels == label].astype(np.float64)
+        b = fake_rows[fake_labels == label].astype(np.float64)
         if min(len(a), len(b)) < 2:
             continue
         if max(len(a), len(b)) < a.shape[1]:

@@ -19,9 +19,15 @@ def vendi_score(rows: np.ndarray) -> float:
     Args:
         rows: (n, D) features, n >= 1.
     """
-    unit = unit_rows(rows)
-    n, dim = unit.shape
-    gram = unit.T @ unit if n > dim else unit @ unit.T
+    n, dim = rows.shape
+    if n > dim:
+        gram = np.zeros((dim, dim))
+        for start in range(0, n, 4096):
+            part = unit_rows(rows[start : start + 4096])
+            gram += part.T @ part
+    else:
+        unit = unit_rows(rows)
+        gram = unit @ unit.T
     eigenvalues = np.clip(np.linalg.eigvalsh(gram / n), 0.0, None)
     eigenvalues = eigenvalues[eigenvalues > 1e-15]  # p log p -> 0; below are rounding errors of a trace-one matrix
     eigenvalues = eigenvalues / eigenvalues.sum()
