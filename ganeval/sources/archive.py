@@ -1,0 +1,209 @@
+"""Images inside a zip or tar file, read in place: nothing is unpacked to disk and no member's name is used as a path.
+
+Both kinds are listed once when they are opened and then read at random, one thread at a time (reading is a copy;
+decoding, which costs more, runs in the caller's threads). A `.tar.gz` is read through checkpoints, see `seekable_gzip`.
+"""
+
+import io
+import stat
+import tarfile
+import threading
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Final, TypeVar, cast
+
+from ganeval.errors import BadImageError, DataError
+from ganeval.sources.base import ImageSource, Raw
+from ganeval.sources.folder import check_size, file_raw
+from ganeval.sources.limits import MAX_RATIO, is_bomb
+from ganeval.sources.listing import Skipped, labelled, no_images, printable, reason_to_skip
+from ganeval.sources.seekable_gzip import SeekableGzip
+
+ARCHIVE_EXTENSIONS: Final = (".zip", ".tar", ".tar.gz", ".tgz")
+
+_DAMAGE: Final = (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, tarfile.TarError, zlib.error)
+
+Member = TypeVar("Member", zipfile.ZipInfo, tarfile.TarInfo)
+
+
+def open_archive(path: Path, name: str | None = None) -> ImageSource:
+    """Opens a zip or tar file by its first bytes.
+
+    Args:
+        path: The archive.
+        name: What the user typed; the path by default.
+
+    Raises:
+        DataError: missing, damaged, of another kind, without images, or with two members of one name.
+    """
+    said = str(path) if name is None else name
+    try:
+        with path.open("rb") as file:
+            start = file.read(262)
+    except OSError as error:
+        raise DataError(f"Cannot open archive {said!r}: {error.strerror}. Check the path.") from error
+    if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return ZipSource(path, said)
+    if start[:2] == b"\x1f\x8b" or start[257:262] == b"ustar":
+        return TarSource(path, said)
+    raise DataError(
+        f"{said!r} is no archive that can be read: it starts with {start[:8]!r}; expected zip, tar or tar.gz "
+        "(bzip2, xz and zstd allow no random access). Unpack it and name the folder, or pack it again."
+    )
+
+
+class ZipSource(ImageSource):
+    """The images of a zip file (stored or deflated members).
+
+    Attributes:
+        skipped: Reason -> number of members that were left out for it.
+
+    Raises:
+        DataError: as `open_archive`.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.name = name
+        self.skipped: Skipped = Counter()
+        self._lock = threading.Lock()
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except _DAMAGE as error:
+            raise _damaged(name, "zip", error) from error
+        # The upper half of external_attr is the Unix mode where a Unix wrote it, else 0.
+        infos = [(info, stat.S_ISLNK(info.external_attr >> 16)) for info in self._zip.infolist() if not info.is_dir()]
+        try:
+            self._members = _collect(name, ((info.filename, info, link) for info, link in infos), self.skipped)
+        except DataError:
+            self._zip.close()
+            raise
+        self.items = labelled(self._members)
+
+    def read(self, index: int) -> Raw:
+        """Reads one member; its CRC-32 is checked."""
+        name = self.items[index].name
+        info = self._members[name]
+        check_size(info.file_size, name)
+        if info.flag_bits & 1:
+            raise BadImageError(
+                f"{name!r} in {self.name!r} is encrypted; expected a plain zip. Pack it without a password."
+            )
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise BadImageError(
+                f"{name!r} in {self.name!r} is compressed by method {info.compress_type}; expected stored (0) or "
+                "deflate (8). Pack it again."
+            )
+        if is_bomb(info.file_size, info.compress_size):
+            raise BadImageError(
+                f"{name!r} in {self.name!r} unpacks to {info.file_size:,} bytes from {info.compress_size:,}; at most "
+                f"{MAX_RATIO} : 1 is read. Leave it out with --on-bad skip."
+            )
+        try:
+            with self._lock, self._zip.open(info) as file:
+                data = file.read()  # never more than file_size, which was checked
+        except _DAMAGE as error:
+            raise _bad_member(name, self.name, error) from error
+        return file_raw(data, name)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._zip.close()
+
+
+class TarSource(ImageSource):
+    """The images of a tar file, plain or gzip-compressed.
+
+    Links and devices inside the archive are left out and counted.
+
+    Attributes:
+        skipped: Reason -> number of members that were left out for it.
+
+    Raises:
+        DataError: as `open_archive`.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.name = name
+        self.skipped: Skipped = Counter()
+        self._lock = threading.Lock()
+        file = path.open("rb")
+        compressed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        if compressed:
+            file.close()
+            file = cast("io.BufferedReader", io.BufferedReader(SeekableGzip(path)))
+        self._file: BinaryIO = file
+        try:
+            self._tar = tarfile.open(fileobj=self._file, mode="r:")  # noqa: SIM115 - closed by close()
+            entries = ((info.name, info, not info.isreg()) for info in self._tar if not info.isdir())
+            self._members = _collect(name, entries, self.skipped)
+            # tarfile takes a cut between two members, or a damaged header behind the first, for the end.
+            self._file.seek(self._tar.offset)
+            if self._file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise tarfile.ReadError(f"no end mark after {len(self._members):,} images")
+        except _DAMAGE as error:
+            self._file.close()
+            raise _damaged(name, "tar", error) from error
+        except DataError:
+            self._file.close()
+            raise
+        self.items = labelled(self._members)
+
+    def read(self, index: int) -> Raw:
+        """Reads one member."""
+        name = self.items[index].name
+        info = self._members[name]
+        check_size(info.size, name)
+        try:
+            with self._lock:
+                file = self._tar.extractfile(info)  # a view of the archive; nothing is written
+                data = file.read() if file else b""
+        except _DAMAGE as error:
+            raise _bad_member(name, self.name, error) from error
+        return file_raw(data, name)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._tar.close()
+        self._file.close()
+
+
+def _collect(archive: str, entries: Iterable[tuple[str, Member, bool]], skipped: Skipped) -> dict[str, Member]:
+    """Maps item names to members.
+
+    Args:
+        archive: What the user typed.
+        entries: (stored name, member, True where it is a link or device) of everything that is no folder.
+        skipped: Where left-out members are counted.
+    """
+    members: dict[str, Member] = {}
+    for stored, member, special in entries:
+        name = printable(str(PurePosixPath(stored)))  # "./a.png", as `tar c .` writes it, is "a.png"
+        reason = reason_to_skip(name) or ("not a regular file" if special else None)
+        if reason is not None:
+            skipped[reason] += 1
+            continue
+        if name in members:
+            raise DataError(
+                f"{archive!r} holds {name!r} more than once; expected every name once. Pack it again from a folder."
+            )
+        members[name] = member
+    if not members:
+        raise no_images(f"archive {archive!r}", skipped)
+    return members
+
+
+def _damaged(archive: str, kind: str, error: Exception) -> DataError:
+    return DataError(
+        f"Cannot list {kind} file {archive!r}: {error}. It is damaged or cut short: copy or pack it again."
+    )
+
+
+def _bad_member(name: str, archive: str, error: Exception) -> BadImageError:
+    return BadImageError(
+        f"{name!r} in {archive!r} cannot be read: {error}. The archive is damaged: copy or pack it again, or leave the "
+        "image out with --on-bad skip."
+    )

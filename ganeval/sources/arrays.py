@@ -1,0 +1,199 @@
+"""Images in numpy arrays: `.npz` as ADM writes them, `.npy`, and arrays in memory.
+
+uint8 arrays mean what they hold. Float arrays do not say whether 0.5 is mid-grey or three quarters, so their range
+must be said; nothing is ever stretched to fill it, because a per-image stretch changes every score.
+"""
+
+import hashlib
+import math
+import struct
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from ganeval.errors import DataError
+from ganeval.sources.base import ImageSource, Item, Pixels, Raw
+from ganeval.sources.decode import rgb_from_array
+from ganeval.sources.limits import MAX_PIXELS, MAX_RATIO, is_bomb
+from ganeval.sources.quantise import quantise
+
+ValueRange = Literal["0..1", "-1..1"]
+VALUE_RANGES: Final[tuple[ValueRange, ...]] = get_args(ValueRange)
+
+_SCAN_VALUES: Final = 1 << 24  # floats checked at a time: 64 MiB of float32
+
+
+def pixels_digest(pixels: Pixels) -> bytes:
+    """sha256 over dtype, shape and bytes: the same picture has the same digest from every kind of array source."""
+    head = f"uint8 {pixels.shape}\n".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(pixels).tobytes()).digest()
+
+
+class ArraySource(ImageSource):
+    """The images of one array.
+
+    Args:
+        array: (N, H, W, C) with C = 1 (grey), 3 (RGB) or 4 (RGB + alpha, composited on white); uint8, or floats with
+            a `value_range`. It is not copied: it must not change afterwards.
+        name: What the user typed.
+        labels: One class name an image, or None.
+        item_names: One unique name an image, in sorted order; by default the index with zeros in front ("000012").
+        value_range: What floats mean: "0..1" or "-1..1". Not looked at for uint8.
+
+    Raises:
+        DataError: another shape or dtype, no image, floats without a range, or a float that is NaN or out of range.
+    """
+
+    def __init__(
+        self,
+        array: npt.NDArray[Any],
+        name: str,
+        labels: Sequence[str] | None = None,
+        item_names: Sequence[str] | None = None,
+        value_range: ValueRange | None = None,
+    ) -> None:
+        self.name = name
+        _check_shape(array, name)
+        self._array = array
+        self._range = value_range
+        if array.dtype != np.uint8:
+            _check_floats(array, name, value_range)
+        width = max(6, len(str(len(array) - 1)))
+        names = [f"{i:0{width}d}" for i in range(len(array))] if item_names is None else list(item_names)
+        if len(names) != len(array) or (labels is not None and len(labels) != len(array)):
+            said = len(names) if labels is None else f"{len(names)} and {len(labels)}"
+            raise DataError(f"{name!r} holds {len(array)} images for {said} names and labels; expected one of each.")
+        self.items = [Item(item, None if labels is None else labels[i]) for i, item in enumerate(names)]
+
+    def read(self, index: int) -> Raw:
+        """Takes one image out of the array and makes it RGB."""
+        stored: npt.NDArray[Any] = np.asarray(self._array[index])
+        if stored.dtype != np.uint8:
+            wide: npt.NDArray[np.floating[Any]] = stored.astype(
+                np.float64 if stored.dtype == np.float64 else np.float32
+            )
+            stored = quantise((wide + 1) / 2 if self._range == "-1..1" else wide)
+        decoded = rgb_from_array(stored)
+        return Raw(pixels_digest(decoded.pixels), lambda: decoded, "array")
+
+
+def open_array_file(path: Path, name: str | None = None, value_range: ValueRange | None = None) -> ArraySource:
+    """Opens a `.npy` or `.npz` file, memory-mapped unless it is compressed. Pickled objects are refused.
+
+    In a `.npz` the images are the array `arr_0` (ADM's name, with class indices in `arr_1` where there are any), or
+    else the only array.
+
+    Args:
+        path: The file; its ending decides.
+        name: What the user typed; the path by default.
+        value_range: As in ArraySource.
+
+    Raises:
+        DataError: missing, damaged, pickled, no single array of images, or as ArraySource.
+    """
+    said = str(path) if name is None else name
+    try:
+        if path.suffix.lower() == ".npz":
+            array, labels = _open_npz(path, said)
+        else:
+            array, labels = np.load(path, mmap_mode="r", allow_pickle=False), None
+    except DataError:
+        raise
+    except (OSError, ValueError, EOFError, SyntaxError, struct.error, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"Cannot read arrays from {said!r}: {error}. Expected a file that numpy.save or numpy.savez wrote, without "
+            "Python objects. Write it again."
+        ) from error
+    return ArraySource(array, said, labels, value_range=value_range)
+
+
+def _open_npz(path: Path, said: str) -> tuple[npt.NDArray[Any], list[str] | None]:
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+    key = "arr_0" if "arr_0" in members else next(iter(members), "")
+    if key != "arr_0" and len(members) != 1:
+        advice = "Name it arr_0"
+        if {"mu", "sigma"} <= set(members):
+            advice = "mu and sigma are statistics, not images: they can serve as a --reference"
+        raise DataError(
+            f"{said!r} holds {len(members)} arrays ({', '.join(sorted(members)) or 'none'}); expected one array of "
+            f"images, or one that is called arr_0. {advice}."
+        )
+    info = members[key]
+    if is_bomb(info.file_size, info.compress_size):
+        raise DataError(
+            f"{said!r}: {key} unpacks to {info.file_size:,} bytes from {info.compress_size:,}; at most {MAX_RATIO} : 1 "
+            "is read. Save it without compression if it is really so flat."
+        )
+    with np.load(path, allow_pickle=False) as arrays:
+        array = _map_stored(path, info) if info.compress_type == zipfile.ZIP_STORED else arrays[key]
+        labels = None
+        if key == "arr_0" and "arr_1" in members and members["arr_1"].file_size <= 128 + 8 * len(array) + 1024:
+            indices = arrays["arr_1"]
+            if indices.shape == (len(array),) and np.issubdtype(indices.dtype, np.integer):
+                labels = [str(int(i)) for i in indices]
+    return array, labels
+
+
+def _map_stored(path: Path, info: zipfile.ZipInfo) -> npt.NDArray[Any]:
+    """Memory-maps an uncompressed `.npy` member of a zip file where it lies (zip: APPNOTE 4.3.7; numpy: NEP 1)."""
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        header = file.read(30)
+        name_length, extra_length = struct.unpack_from("<HH", header, 26)
+        begin = info.header_offset + 30 + name_length + extra_length
+        file.seek(begin)
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        else:
+            shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
+        offset = file.tell()
+    if dtype.hasobject:
+        raise ValueError("the array holds Python objects")
+    if min(shape, default=0) < 0 or offset - begin + math.prod(shape) * dtype.itemsize != info.file_size:
+        raise ValueError(f"{info.filename} says {shape} {dtype}, which is not the {info.file_size:,} bytes it has")
+    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order="F" if fortran else "C")
+
+
+def _check_shape(array: npt.NDArray[Any], name: str) -> None:
+    shape = array.shape
+    if len(shape) == 4 and shape[3] in (1, 3, 4) and min(shape) > 0 and shape[1] * shape[2] <= MAX_PIXELS:
+        return
+    advice = ""
+    if len(shape) == 4 and shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4):
+        advice = " It looks like channels first: save array.transpose(0, 2, 3, 1)."
+    elif len(shape) == 3:
+        advice = " For grey images save array[..., None]; for a single image array[None]."
+    raise DataError(
+        f"{name!r} has shape {shape}; expected (images, height, width, channels) with 1, 3 or 4 channels, none of them "
+        f"0 and at most {MAX_PIXELS:,} pixels an image.{advice}"
+    )
+
+
+def _check_floats(array: npt.NDArray[Any], name: str, value_range: ValueRange | None) -> None:
+    if not np.issubdtype(array.dtype, np.floating):
+        raise DataError(f"{name!r} holds {array.dtype}; expected uint8 (0 to 255) or floats. Convert it with astype.")
+    if value_range is None:
+        raise DataError(
+            f"{name!r} holds {array.dtype}, whose range nothing says; expected uint8, or --value-range "
+            f"{' | '.join(VALUE_RANGES)}. Say what black and white are."
+        )
+    low, high = (0, 1) if value_range == "0..1" else (-1, 1)
+    step = max(1, _SCAN_VALUES // math.prod(array.shape[1:]))
+    for start in range(0, len(array), step):
+        block = array[start : start + step]
+        if low <= block.min() and block.max() <= high:  # false for NaN
+            continue
+        bad = ~((block >= low) & (block <= high))
+        first = np.argwhere(bad)[0]
+        value = block[tuple(first)]
+        where = (int(first[0]) + start, *(int(i) for i in first[1:]))
+        raise DataError(
+            f"{name!r} has {value} at index {where} (image, row, column, channel); expected numbers from {low} to "
+            f"{high} for --value-range {value_range}. Give the other range, or clamp what the generator overshoots."
+        )

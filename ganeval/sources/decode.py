@@ -1,0 +1,202 @@
+"""From the bytes of an image file to uint8 RGB pixels, by one table of rules that is part of every protocol.
+
+Other libraries call Pillow's `convert("RGB")` and stop there, which drops alpha (showing whatever colour lies under
+transparent pixels), clips 16-bit greys at 255, keeps only the high byte of 16-bit colours and leaves photos lying on
+their side. Each of those changes a score without a word; here each has a rule, and each use of a rule is a note.
+
+What cannot be seen: JPEG, GIF, BMP and PPM carry no checksum, so bytes that were changed in place, in a file of the
+right length, decode to other pixels.
+"""
+
+import struct
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+import numpy as np
+from PIL import ImageFile
+
+from ganeval.errors import BadImageError
+from ganeval.sources.base import Decoded, Pixels
+from ganeval.sources.deep import (
+    Samples,
+    rawmode_of,
+    read_deep_colour,
+    refuse_tiff_layout,
+    scale_16_bit,
+    tiff_tag,
+    with_colour_key,
+)
+from ganeval.sources.exif import ORIENTATION_TAG, UPRIGHT, orientation_of, upright
+from ganeval.sources.formats import FORMATS, Format, open_image, sniff
+
+DECODE_POLICY: Final = (
+    "decode-v1: grey x3, alpha over white, 16-bit round(v/257), CMYK (255-C)(255-K)/255, EXIF applied, ICC ignored, "
+    "first frame"
+)
+"""How the table below is written in a protocol. Any change to the pixels of any file needs a new version."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One row of the decode policy.
+
+    Attributes:
+        note: The word in `Decoded.notes`, or "" where the file is refused with BadImageError.
+        when: Which files it is about.
+        then: What happens to them.
+    """
+
+    note: str
+    when: str
+    then: str
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule("grey", "one channel, with or without alpha", "repeated to three"),
+    Rule("palette", "indexed colours", "looked up; transparency in the palette is alpha"),
+    Rule(
+        "alpha",
+        "some pixel is not opaque (alpha channel, tRNS chunk, GIF transparency)",
+        "composited on white: round((c·a + 255·(255-a)) / 255)",
+    ),
+    Rule("16-bit", "16-bit samples, alpha included (PNG, TIFF, PPM)", "round(v / 257), before any compositing"),
+    Rule(
+        "cmyk",
+        "CMYK (JPEG, TIFF)",
+        "round((255-C)·(255-K) / 255) and so on; four channels of a JPEG are always taken as inverted, as Adobe "
+        "writes them and browsers read them",
+    ),
+    Rule("ycbcr", "YCbCr that the reader does not convert itself (TIFF)", "JFIF: BT.601, full range"),
+    Rule("exif", "EXIF orientation 2 to 8", "turned and mirrored upright"),
+    Rule("icc", "an embedded ICC profile", "ignored: the numbers are taken as sRGB, as FID libraries do"),
+    Rule("animated", "more than one frame or page", "the first one"),
+    Rule("mislabelled", "the extension of another format than the content's", "read by content"),
+    Rule("", "truncated or damaged data, or a PNG chunk whose checksum fails", "never padded"),
+    Rule("", "float, signed, 12-bit or 32-bit samples; Lab, HSV", "their range is not in the file"),
+    Rule("", "16-bit TIFF stored plane by plane, premultiplied, or with white as zero", "Pillow would show it wrongly"),
+    Rule("", "more than MAX_PIXELS pixels", "before anything is decoded"),
+    Rule("", "not PNG, JPEG, WebP, GIF, BMP, TIFF or PPM by its first bytes", "whatever its name says"),
+)
+
+
+def decode(data: bytes, name: str) -> Decoded:
+    """Decodes one image file.
+
+    Args:
+        data: The whole file.
+        name: Where it came from, for the message and for the check of its extension.
+
+    Returns:
+        uint8 (3, H, W) and the notes of the rules that applied.
+
+    Raises:
+        BadImageError: the file falls under one of the refusing rules.
+    """
+    row = sniff(data)
+    if row is None:
+        raise BadImageError(_unknown(data, name))
+    try:
+        return _decode(data, row, name)
+    except BadImageError as error:
+        raise BadImageError(f"{name!r}: {error}, or leave it out with --on-bad skip.") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # a decoder that is fed hostile bytes may raise anything; all of it means "bad image"
+        cut = isinstance(error, struct.error | IndexError | EOFError)
+        reason = "it ends too early" if cut else str(error) or type(error).__name__
+        raise BadImageError(
+            f"{name!r}: cannot decode this {row.name} file of {len(data):,} bytes: {reason}. "
+            "Write it again, or leave it out with --on-bad skip."
+        ) from error
+
+
+def rgb_from_array(samples: Samples) -> Decoded:
+    """Turns one uint8 array (H, W, C), C = 1, 3 or 4, into RGB by the same rules."""
+    notes: set[str] = set()
+    return Decoded(np.ascontiguousarray(_to_rgb(samples, notes)), frozenset(notes))
+
+
+def _decode(data: bytes, row: Format, name: str) -> Decoded:
+    notes = set()
+    ending = PurePosixPath(name).suffix.lower()
+    if ending not in row.extensions and any(ending in other.extensions for other in FORMATS):
+        notes.add("mislabelled")
+    with open_image(data, row) as image:
+        if getattr(image, "is_animated", False):
+            notes.add("animated")
+        if row.name == "tiff":
+            refuse_tiff_layout(image)
+            # Pillow's TIFF reader turns the image upright while it loads, and then forgets that it did.
+            orientation, turned = UPRIGHT, tiff_tag(image, ORIENTATION_TAG, UPRIGHT) in range(2, 9)
+        samples = read_deep_colour(data, image, row)
+        if samples is None:
+            samples = _read_samples(image, row, notes)
+        else:
+            notes.add("16-bit")
+        if row.name != "tiff":
+            orientation = orientation_of(image.info.get("exif", b""))
+            turned = orientation != UPRIGHT
+        if turned:
+            notes.add("exif")
+        if image.info.get("icc_profile"):
+            notes.add("icc")
+    return Decoded(np.ascontiguousarray(upright(_to_rgb(samples, notes), orientation)), frozenset(notes))
+
+
+def _read_samples(image: ImageFile.ImageFile, row: Format, notes: set[str]) -> Samples:
+    """Decodes an image of at most 8 bits a sample, or a 16-bit grey, to (H, W, C)."""
+    rawmode = rawmode_of(image)
+    image.load()
+    mode, key = image.mode, image.info.get("transparency")
+    if mode.startswith("I;16") or (mode == "I" and row.name in ("png", "ppm")):  # Pillow < 12 has PNG's as "I"
+        notes.add("16-bit")
+        wide = np.asarray(image).astype(np.uint16)[..., None]
+        return with_colour_key(scale_16_bit(wide), wide, key)
+    if mode in ("P", "PA"):
+        notes.add("palette")
+        return np.asarray(image.convert("RGBA"))
+    if mode in ("CMYK", "YCbCr"):
+        notes.add(mode.lower())
+        return np.asarray(image.convert("RGB"))
+    if mode in ("1", "L"):
+        grey = np.asarray(image.convert("L"))[..., None]
+        if key is not None:
+            # tRNS counts in the file's own bits; the samples have been spread over 0..255. (For 1-bit greys Pillow 13
+            # spreads the key as well, older ones do not.)
+            key = (255 if key else 0) if mode == "1" else key * {"L;2": 85, "L;4": 17}.get(rawmode, 1)
+        return with_colour_key(grey, grey, key)
+    if mode == "RGB":
+        colours = np.asarray(image)
+        return with_colour_key(colours, colours, key)
+    if mode in ("LA", "La", "RGBA", "RGBa"):  # a small "a" is premultiplied; Pillow divides it out
+        return np.asarray(image.convert("LA" if mode in ("LA", "La") else "RGBA"))
+    raise BadImageError(
+        f"{row.name} with samples of kind {mode!r}, whose range the file does not say; expected 8-bit or 16-bit grey, "
+        "palette, RGB or CMYK. Convert it to 8-bit PNG"
+    )
+
+
+def _to_rgb(samples: Samples, notes: set[str]) -> Pixels:
+    """Composites on white and repeats grey: (H, W, C) -> (3, H, W)."""
+    channels = samples.shape[-1]
+    if channels in (2, 4):
+        alpha = samples[..., -1:].astype(np.uint32)
+        samples = samples[..., :-1]
+        if (alpha < 255).any():
+            notes.add("alpha")
+            # 255 is odd, so adding 127 before the integer division rounds to nearest without ties.
+            samples = ((samples * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    if channels <= 2:
+        notes.add("grey")
+        samples = np.broadcast_to(samples, (*samples.shape[:2], 3))
+    return samples.transpose(2, 0, 1)
+
+
+def _unknown(data: bytes, name: str) -> str:
+    if not data:
+        return f"{name!r}: the file is empty (0 bytes); expected an image. Write it again, or use --on-bad skip."
+    return (
+        f"{name!r}: not an image: it starts with {data[:12]!r}; expected one of "
+        f"{', '.join(row.name for row in FORMATS)}. Convert it, or leave it out with --on-bad skip."
+    )

@@ -1,0 +1,109 @@
+"""A folder of image files, at any depth, as an image source."""
+
+import hashlib
+import os
+from collections import Counter
+from pathlib import Path
+
+from ganeval.errors import BadImageError, DataError
+from ganeval.sources.base import ImageSource, Raw
+from ganeval.sources.decode import decode
+from ganeval.sources.formats import sniff
+from ganeval.sources.limits import MAX_FILE_BYTES
+from ganeval.sources.listing import Skipped, labelled, no_images, printable, reason_to_skip
+
+
+def file_raw(data: bytes, name: str) -> Raw:
+    """One image file in memory: hashed now, decoded when asked."""
+    known = sniff(data)
+    return Raw(hashlib.sha256(data).digest(), lambda: decode(data, name), known.name if known else "unknown")
+
+
+def check_size(size: int, name: str) -> None:
+    """Refuses a file that is too large to be an image, before a byte of it is read."""
+    if size > MAX_FILE_BYTES:
+        raise BadImageError(
+            f"{name!r}: {size:,} bytes; at most {MAX_FILE_BYTES:,} are read as one image. Leave it out with "
+            "--on-bad skip."
+        )
+
+
+class FolderSource(ImageSource):
+    """Every image file below a folder, sorted by its name relative to the folder.
+
+    Links: a link to a file inside the folder counts as a file; a link that leads out of the folder, a link to a folder
+    (whose files are found where they are) and a broken link are left out and counted, so no loop can arise. Devices,
+    pipes and sockets are never opened.
+
+    Args:
+        path: The folder.
+        name: What the user typed; the path by default.
+
+    Attributes:
+        skipped: Reason -> number of entries that were left out for it.
+
+    Raises:
+        DataError: the folder is missing, is not a folder, cannot be listed, or holds no image.
+    """
+
+    def __init__(self, path: Path, name: str | None = None) -> None:
+        self.name = str(path) if name is None else name
+        if not path.is_dir():
+            kind = "is a file, not a folder" if path.exists() else "does not exist"
+            raise DataError(f"{self.name!r} {kind}; expected a folder of images. Check the path.")
+        self.skipped: Skipped = Counter()
+        root = path.resolve()
+        self._paths: dict[str, str] = {}  # item name -> real path
+        self._list(str(root), "", root)
+        if not self._paths:
+            raise no_images(f"folder {self.name!r}", self.skipped)
+        self.items = labelled(self._paths)
+
+    def _list(self, folder: str, prefix: str, root: Path) -> None:
+        """Adds what lies in `folder` (a real folder below `root`), whose item names begin with `prefix`."""
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            raise DataError(f"Cannot list folder {folder!r}: {error.strerror}. Check its permissions.") from error
+        for entry in entries:
+            name = prefix + printable(entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                if reason_to_skip(name + "/x.png") is None:
+                    self._list(entry.path, name + "/", root)
+                else:
+                    self.skipped["hidden folder"] += 1
+                continue
+            reason = reason_to_skip(name) or _reason_by_kind(entry, root)
+            if reason is None:
+                self._paths[name] = entry.path
+            else:
+                self.skipped[reason] += 1
+
+    def read(self, index: int) -> Raw:
+        """Reads one file."""
+        name = self.items[index].name
+        try:
+            with open(self._paths[name], "rb") as file:
+                check_size(os.fstat(file.fileno()).st_size, name)
+                data = file.read()
+        except OSError as error:
+            raise BadImageError(
+                f"{name!r} in {self.name!r} was listed but cannot be read: {error.strerror}. Check that nothing moves "
+                "or protects the files during the run."
+            ) from error
+        return file_raw(data, name)
+
+
+def _reason_by_kind(entry: os.DirEntry[str], root: Path) -> str | None:
+    """Why an entry with an image's name is none all the same."""
+    if not entry.is_symlink():
+        return None if entry.is_file() else "not a regular file"
+    try:
+        target = Path(entry.path).resolve(strict=True)
+    except (OSError, RuntimeError):  # RuntimeError: a loop, before Python 3.13
+        return "broken link"
+    if not target.is_relative_to(root):
+        return "link that leads outside"
+    if target.is_dir():
+        return "link to a folder"
+    return None if target.is_file() else "not a regular file"

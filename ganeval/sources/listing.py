@@ -1,0 +1,56 @@
+"""What a list of file names becomes: which of them are images, in which order, with which class labels.
+
+Folders and archives share these rules, so that a folder and its zip give the same items.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from pathlib import PurePosixPath
+
+from ganeval.errors import DataError
+from ganeval.sources.base import Item
+from ganeval.sources.formats import IMAGE_EXTENSIONS
+
+Skipped = Counter[str]  # reason -> how many entries were left out for it
+
+
+def printable(name: str) -> str:
+    """A name that can be written as UTF-8: bytes that are not text (surrogates) become backslash escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def reason_to_skip(name: str) -> str | None:
+    """Why the file called `name` ("/" between folders) is no image of the set, or None when it is one.
+
+    Hidden means that a part begins with a dot; macOS archives hide their resource forks in `__MACOSX`.
+    """
+    path = PurePosixPath(name)
+    if any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in path.parts):
+        return "hidden"
+    return None if path.suffix.lower() in IMAGE_EXTENSIONS else "no image extension"
+
+
+def labelled(names: Collection[str]) -> list[Item]:
+    """Sorts names by code point and labels them.
+
+    The label is the folder of the image, when every image lies exactly one folder deep ("cat/1.png"); otherwise no
+    image has one: half a labelling is worse than none.
+    """
+    ordered = sorted(names)
+    classes = [name.partition("/")[0] for name in ordered]
+    if all(name.count("/") == 1 for name in ordered) and not {"", ".."} & set(classes):
+        return [Item(name, label) for name, label in zip(ordered, classes, strict=True)]
+    return [Item(name) for name in ordered]
+
+
+def no_images(where: str, skipped: Mapping[str, int]) -> DataError:
+    """The error for a folder or archive without a single image, with what was there instead."""
+    total = sum(skipped.values())
+    facts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(skipped.items()))
+    advice = "Name the folder that holds the images"
+    if skipped.get("link that leads outside"):
+        advice = "Copy the files that the links lead to (cp -RL): links out of the folder are never followed"
+    return DataError(
+        f"0 images among {total:,} files in {where}{f' ({facts})' if facts else ''}; extensions looked for: "
+        f"{' '.join(sorted(IMAGE_EXTENSIONS))}. {advice}."
+    )

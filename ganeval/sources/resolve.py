@@ -1,0 +1,74 @@
+"""From what the user typed to an image source: a path that exists, or else the id of a data set."""
+
+import difflib
+from pathlib import Path
+
+from ganeval.errors import DataError, UsageError
+from ganeval.registry import unknown_name
+from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
+from ganeval.sources.arrays import ValueRange, open_array_file
+from ganeval.sources.base import ImageSource
+from ganeval.sources.dataset import DATASETS, open_dataset
+from ganeval.sources.folder import FolderSource
+from ganeval.sources.formats import IMAGE_EXTENSIONS
+
+ARRAY_EXTENSIONS = (".npz", ".npy")
+
+
+def open_source(subject: str, *, data_root: Path | None, value_range: ValueRange | None = None) -> ImageSource:
+    """Opens a folder, an archive, an array file or a data set.
+
+    A path that exists wins over a data set of the same name, so that a folder called "digits" can be scored; write
+    "digits:all" for the data set then.
+
+    Args:
+        subject: A path, or a data set id ("fashion-mnist", "digits:test").
+        data_root: Where data sets lie that are not embedded, or None.
+        value_range: What the floats of an array file mean; other sources have none and do not look at it.
+
+    Raises:
+        UsageError: neither a path nor a known data set or split; the message offers near names.
+        DataError: it exists, or is known, but cannot be used.
+    """
+    path = Path(subject)
+    if subject and path.is_dir():
+        return FolderSource(path, subject)
+    if subject and path.exists():
+        return _open_file(path, subject, value_range)
+    name = subject.partition(":")[0]
+    if name in DATASETS:
+        return open_dataset(subject, data_root)
+    if path.suffix or "/" in subject or "\\" in subject:
+        raise DataError(f"{subject!r} does not exist.{_near_paths(path)} Check the path, or name a data set.")
+    raise _unknown_subject(subject, path)
+
+
+def _open_file(path: Path, subject: str, value_range: ValueRange | None) -> ImageSource:
+    lower = path.name.lower()
+    if lower.endswith(ARRAY_EXTENSIONS):
+        return open_array_file(path, subject, value_range)
+    if lower.endswith(ARCHIVE_EXTENSIONS):
+        return open_archive(path, subject)
+    if path.suffix.lower() in IMAGE_EXTENSIONS:
+        raise DataError(f"{subject!r} is a single image; expected a set of images. Name the folder that holds it.")
+    raise DataError(
+        f"{subject!r} is a file of no kind that holds images; expected a folder, {', '.join(ARCHIVE_EXTENSIONS)}, "
+        f"{' or '.join(ARRAY_EXTENSIONS)}. Unpack it, or give it the ending that says what it is."
+    )
+
+
+def _near_paths(path: Path) -> str:
+    """A did-you-mean over what lies beside the missing path; empty where nothing is near."""
+    try:
+        beside = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
+    except OSError:
+        return f" Neither does the folder {str(path.parent)!r}." if not path.parent.exists() else ""
+    close = difflib.get_close_matches(path.name, beside, n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(repr(str(path.parent / c)) for c in close)}?" if close else ""
+
+
+def _unknown_subject(subject: str, path: Path) -> UsageError:
+    known = DATASETS.names()
+    error = unknown_name("path or data set", subject, known)
+    here = _near_paths(path)
+    return UsageError(f"{error}{here}") if here else error
