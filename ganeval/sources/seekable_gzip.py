@@ -15,7 +15,7 @@ from ganeval.sources.limits import MAX_RATIO, is_bomb
 _READ: Final = 1 << 14  # compressed bytes a step; a checkpoint keeps up to this many that are not yet used
 _BLOCK: Final = 1 << 20  # uncompressed bytes a step at most
 _SPACING: Final = 1 << 20  # 1 MiB between checkpoints: a few ms of inflating for a jump to anywhere
-_MAX_POINTS: Final = 1024  # about 64 KiB each, 64 MiB in all: beyond 1 GiB every second one goes and the spacing doubles
+_MAX_POINTS: Final = 1024  # of about 64 KiB; beyond 1 GiB of content every second one goes and the spacing doubles
 _GZIP: Final = 31  # zlib's window bits for a gzip header and its CRC-32
 
 
