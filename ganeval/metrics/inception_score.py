@@ -7,10 +7,14 @@ Definition: Salimans et al. 2016 (arXiv 1606.03498), section 4: exp(E_x KL(p(y|x
 Matches: torch-fidelity 0.4.0 `metric_isc.py` (`cs_classic`: same shuffle for the same seed), within 1e-5 relative.
 """
 
+import math
+
 import numpy as np
 
 from ganeval.errors import TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
+from ganeval.metrics.uncertainty import too_few, with_log_spread
+from ganeval.stats.jackknife import BLOCKS, Jackknife, block_numbers, block_shares, jackknife
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64
 
@@ -41,9 +45,32 @@ def _log_p(fake: SetSummary) -> Float64:
     return log_softmax(fake.logits.rows())
 
 
+def information_jackknife(log_p: Float64) -> Jackknife:
+    """Block jackknife of log(classifier score), the mutual information in nats, in closed form.
+
+    I = mean of sum p log p - sum q log q with q the mean of p: the sums of p and of p log p of each block are all that
+    the deletions need.
+
+    Args:
+        log_p: (n, K) log-probabilities, n >= 20.
+    """
+    p, n, numbers = np.exp(log_p), len(log_p), block_numbers(len(log_p))
+    negentropy = np.bincount(numbers, (p * log_p).sum(axis=1), BLOCKS)
+    order, sizes = np.argsort(numbers, kind="stable"), np.bincount(numbers, minlength=BLOCKS)
+    sums = np.add.reduceat(p[order], np.cumsum(sizes) - sizes, axis=0)
+    q = (sums.sum(axis=0) - sums) / (n - sizes)[:, None]
+    q_log_q = (q * np.log(np.where(q > 0, q, 1.0))).sum(axis=1)
+    deleted = (negentropy.sum() - negentropy) / (n - sizes) - q_log_q
+    return jackknife(math.log(classifier_score(log_p)), deleted, block_shares([numbers]))
+
+
 def compute_cs(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
-    """Full-sample classifier score; the reference is not looked at."""
-    return {"cs": Estimate(classifier_score(_log_p(fake)))}
+    """Full-sample classifier score with its uncertainty; the reference is not looked at."""
+    log_p = _log_p(fake)
+    value = classifier_score(log_p)
+    if why := too_few(len(log_p)):
+        return {"cs": Estimate(value, note=why)}
+    return {"cs": with_log_spread(value, information_jackknife(log_p))}
 
 
 def split_scores(log_p: Float64, splits: int, seed: int) -> Float64:

@@ -14,6 +14,8 @@ import numpy as np
 
 from ganeval.errors import TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
+from ganeval.metrics.uncertainty import Spread, too_few, with_spread
+from ganeval.stats.influence import influence_stderr, mmd_influence
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64
@@ -77,6 +79,27 @@ class KernelSums:
         fake = (self.fake_fake.sum() + self.fake_diagonal.sum()) / m**2
         return float(real + fake - 2.0 * self.fake_real.sum() / (n * m))
 
+    def fake_influence(self) -> Float64:
+        """(n_f,) influence of each generated image on the unbiased MMD^2; positive where it raises it."""
+        return mmd_influence(self.fake_fake, self.fake_real, len(self.real_real))
+
+    def real_influence(self) -> Float64:
+        """(n_r,) the same of each reference image."""
+        return mmd_influence(self.real_real, self.real_fake, len(self.fake_fake))
+
+    def stderr(self) -> float:
+        """Standard error of either estimate of MMD^2, both sets random, from the influence of every image.
+
+        The row means carry the second-order noise once more, so the SE is right far from zero and up to root two too
+        large at zero. Measured (cubic kernel, 500 draws a case, ReLU features of 16 dimensions, n = 150 and 500, shift
+        0 to 0.4): value ± 1.96 SE covers 93-98%.
+        """
+        return influence_stderr(self.real_influence(), self.fake_influence())
+
+    def resolution(self) -> float:
+        """Standard errors below this are rounding: ten digits of the mean kernel values that are subtracted."""
+        return 1e-10 * float(self.real_diagonal.mean() + self.fake_diagonal.mean())
+
 
 def _blocks(rows: np.ndarray) -> Iterator[tuple[slice, Float64]]:
     for start in range(0, len(rows), CHUNK):
@@ -132,10 +155,17 @@ def unit_rows(rows: np.ndarray) -> Float64:
     return wide / np.where(norms > 0, norms, 1.0)
 
 
+SE_METHOD = "U-statistic influence of every image, both sets random, normal"
+
+
 def compute_kd(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
-    """Full-sample unbiased MMD^2 with the cubic kernel."""
+    """Full-sample unbiased MMD^2 with the cubic kernel, with its standard error and interval."""
     sums = kernel_sums(*_rows(real, fake), cubic_kernel)
-    return {"kd": Estimate(sums.mmd2_unbiased())}
+    value = sums.mmd2_unbiased()
+    if why := too_few(len(sums.real_real), len(sums.fake_fake)):
+        return {"kd": Estimate(value, note=why)}
+    spread = Spread(value, sums.stderr(), INF, SE_METHOD, False)
+    return {"kd": with_spread(value, spread, resolution=sums.resolution())}
 
 
 def classic_subsets(real: FeatureBank, fake: FeatureBank, subsets: int, size: int, seed: int) -> Float64:
@@ -174,10 +204,18 @@ def compute_kd_classic(real: SetSummary | None, fake: SetSummary, params: Params
 
 
 def compute_cmmd(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
-    """1000 x biased MMD^2 with an RBF kernel on unit-length features."""
+    """1000 x biased MMD^2 with an RBF kernel on unit-length features; debiased by the U-statistic, exactly.
+
+    The V-statistic counts k(x, x): its expectation is too large by (E k(x, x) - E k(x, x')) / n on each side.
+    """
     real_rows, fake_rows = _rows(real, fake)
     sums = kernel_sums(unit_rows(real_rows), unit_rows(fake_rows), rbf_kernel(float(params["sigma"])))
-    return {"cmmd": Estimate(float(params["scale"]) * max(sums.mmd2_biased(), 0.0))}
+    scale = float(params["scale"])
+    value, debiased = scale * max(sums.mmd2_biased(), 0.0), scale * sums.mmd2_unbiased()
+    if why := too_few(len(real_rows), len(fake_rows)):
+        return {"cmmd": Estimate(value, debiased=debiased, note=why)}
+    spread = Spread(debiased, scale * sums.stderr(), INF, f"bias: exact (diagonal); SE: {SE_METHOD}", True)
+    return {"cmmd": with_spread(value, spread, resolution=scale * sums.resolution())}
 
 
 KD = SetMetric(

@@ -6,11 +6,16 @@ Definition: Friedman & Dieng 2023 (arXiv 2210.02410), eq. (1): exp of the entrop
     the cosine kernel. K / n and the D x D second moment of the unit-length rows have the same non-zero eigenvalues.
 """
 
+import math
+
 import numpy as np
 
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.kernel import unit_rows
+from ganeval.metrics.uncertainty import too_few, with_log_spread
+from ganeval.stats.jackknife import BLOCKS, Jackknife, block_numbers, block_shares, jackknife
 from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Float64
 
 
 def vendi_score(rows: np.ndarray) -> float:
@@ -21,24 +26,55 @@ def vendi_score(rows: np.ndarray) -> float:
     """
     n, dim = rows.shape
     if n > dim:
-        gram = np.zeros((dim, dim))
-        for start in range(0, n, 4096):
-            part = unit_rows(rows[start : start + 4096])
-            gram += part.T @ part
-    else:
-        unit = unit_rows(rows)
-        gram = unit @ unit.T
-    eigenvalues = np.clip(np.linalg.eigvalsh(gram / n), 0.0, None)
+        return math.exp(_entropy(_second_moment(rows) / n))
+    unit = unit_rows(rows)
+    return math.exp(_entropy(unit @ unit.T / n))
+
+
+def _second_moment(rows: np.ndarray) -> Float64:
+    """(D, D) sum of u u^T over the rows made unit length, a few thousand rows at a time."""
+    gram = np.zeros((rows.shape[1], rows.shape[1]))
+    for start in range(0, len(rows), 4096):
+        part = unit_rows(rows[start : start + 4096])
+        gram += part.T @ part
+    return gram
+
+
+def _entropy(kernel: Float64) -> float:
+    """Entropy in nats of the eigenvalues of a matrix of trace one."""
+    eigenvalues = np.clip(np.linalg.eigvalsh(kernel), 0.0, None)
     eigenvalues = eigenvalues[eigenvalues > 1e-15]  # p log p -> 0; below are rounding errors of a trace-one matrix
     eigenvalues = eigenvalues / eigenvalues.sum()
-    return float(np.exp(-(eigenvalues * np.log(eigenvalues)).sum()))
+    return float(-(eigenvalues * np.log(eigenvalues)).sum())
+
+
+def vendi_jackknife(rows: np.ndarray, value: float) -> Jackknife:
+    """Block jackknife of log(Vendi score): the second moments of the blocks leave the total one at a time.
+
+    Args:
+        rows: (n, D) features, n > D.
+        value: vendi_score(rows).
+    """
+    n, numbers, whole = len(rows), block_numbers(len(rows)), _second_moment(rows)
+    deleted = []
+    for g in range(BLOCKS):
+        block = rows[numbers == g]
+        deleted.append(_entropy((whole - _second_moment(block)) / (n - len(block))))
+    return jackknife(math.log(value), deleted, block_shares([numbers]))
 
 
 def compute_vendi(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
-    """`vendi` of the generated set; the reference is not looked at."""
+    """`vendi` of the generated set with its uncertainty; the reference is not looked at."""
     if fake.bank is None:
         raise ValueError("vendi needs the feature rows")
-    return {"vendi": Estimate(vendi_score(fake.bank.rows()))}
+    rows = fake.bank.rows()
+    value, (n, dim) = vendi_score(rows), rows.shape
+    why = too_few(n)
+    if not why and n <= dim + 1:
+        why = f"no interval: n = {n} <= d + 1 = {dim + 1}, where the score still grows with n"
+    if why:
+        return {"vendi": Estimate(value, note=why)}
+    return {"vendi": with_log_spread(value, vendi_jackknife(rows, value))}
 
 
 VENDI = SetMetric(

@@ -1,0 +1,95 @@
+"""From a value, its bias and its standard error to an `Estimate`: when an interval is shown, and the words when not."""
+
+import math
+from dataclasses import dataclass
+
+from ganeval.metrics.base import Estimate
+from ganeval.stats.intervals import t_interval
+from ganeval.stats.jackknife import Jackknife
+
+MIN_N = 20  # images a side; below, neither 20 blocks nor a central limit theorem can be had
+FROM_ZERO = 2.0  # standard errors between a distance and zero below which no interval is shown
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How sure a number is, before it is decided what may be shown.
+
+    Attributes:
+        centre: Where the interval is centred: the debiased value, or the value itself.
+        stderr: Standard error of `centre`.
+        degrees: Degrees of freedom of Student's t; inf for a normal interval.
+        method: In words.
+        biased: True where `centre` is a bias-corrected value and is to be shown.
+    """
+
+    centre: float
+    stderr: float
+    degrees: float
+    method: str
+    biased: bool
+
+
+def too_few(*counts: int) -> str:
+    """Why no uncertainty can be had at these counts; "" where it can."""
+    smallest = min(counts)
+    return f"no interval: {smallest} images, fewer than {MIN_N}" if smallest < MIN_N else ""
+
+
+def join(*notes: str) -> str:
+    """Notes in one line."""
+    return "; ".join(filter(None, notes))
+
+
+def with_spread(
+    value: float,
+    spread: Spread,
+    note: str = "",
+    *,
+    resolution: float,
+    zero: float | None = 0.0,
+    zero_words: str = "equal laws",
+) -> Estimate:
+    """An estimate with its interval, or with the reason why there is none.
+
+    A distance is a square near zero: where the two laws (almost) agree its limit law is of second order and the
+    interval would be too wide and off centre (Rippl, Munk & Sturm 2016, arXiv 1507.04090). So none is shown within two
+    standard errors of zero; the standard error is, and is then too large (by up to a factor of root two) rather than
+    too small.
+
+    Args:
+        value: The metric.
+        spread: What is known of it.
+        note: Other things the reader must know.
+        resolution: Standard errors up to this are rounding.
+        zero: Value of the metric where its limit law degenerates; None where it does not.
+        zero_words: What that value means.
+    """
+    debiased = spread.centre if spread.biased else None
+    if not math.isfinite(spread.stderr) or spread.stderr <= resolution:
+        return Estimate(value, None, None, None, None, join(note, "no interval: the images do not vary enough for one"))
+    if zero is not None and spread.centre - zero < FROM_ZERO * spread.stderr:
+        words = f"no interval: within {FROM_ZERO:g} standard errors of {zero_words}, too close for one"
+        return Estimate(value, spread.stderr, None, debiased, spread.method, join(note, words))
+    ends = t_interval(spread.centre, spread.stderr, spread.degrees)
+    return Estimate(value, spread.stderr, ends, debiased, spread.method, note)
+
+
+def with_log_spread(value: float, log: Jackknife) -> Estimate:
+    """An estimate of a score that is exp of an entropy, from the jackknife of its logarithm.
+
+    The bias is taken off and the interval is made on the log scale, where the statistic is a mean and a smooth function
+    of means; both are carried back by exp, the standard error by the factor of the debiased score.
+
+    Args:
+        value: The score.
+        log: Jackknife of its logarithm; its limit law degenerates at 0, a score of 1.
+    """
+    method = f"block jackknife of the logarithm, G={log.blocks}, Student t"
+    spread = Spread(log.debiased, log.stderr, log.blocks - 1, method, True)
+    on_log = with_spread(value, spread, resolution=1e-12, zero_words="a score of 1")
+    if on_log.debiased is None or on_log.stderr is None:
+        return on_log
+    debiased = math.exp(on_log.debiased)
+    ends = None if on_log.ci95 is None else (math.exp(on_log.ci95[0]), math.exp(on_log.ci95[1]))
+    return Estimate(value, debiased * on_log.stderr, ends, debiased, on_log.method, on_log.note)
