@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 
 from ganeval.backbones.base import Backbone, BackboneInfo, Output
+from ganeval.backbones.inception import InceptionNetwork
+from ganeval.backbones.weights import load_into
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -84,6 +86,32 @@ class ToyBackbone(Backbone):
         return Output(features, features @ self.classifier)
 
 
+@pytest.fixture(scope="session")
+def inception_file(tmp_path_factory):
+    """Random weights in the canonical layout, with BatchNorm statistics of random images so that nothing explodes."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.device("meta"):
+        network = InceptionNetwork()
+    state = {}
+    for key, tensor in network.state_dict().items():
+        if tensor.dim() >= 2:
+            state[key] = torch.randn(tensor.shape, generator=generator) * (2 / tensor[0].numel()) ** 0.5  # He
+        else:  # scale and variance around 1, shift and mean around 0
+            centre = 1.0 if key.endswith(("bn.weight", "running_var")) else 0.0
+            state[key] = centre + 0.2 * torch.rand(tensor.shape, generator=generator)
+    load_into(network, state, "inception")
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0  # running statistics become those of the one batch below
+    with torch.no_grad():
+        coarse = torch.rand(4, 3, 7, 9, generator=generator) * 2 - 1
+        network.train()(torch.nn.functional.interpolate(coarse, (107, 107)))
+        network.fc.weight.mul_(0.1)  # else one class takes all, and torch-fidelity's 0 log 0 is NaN
+    path = tmp_path_factory.mktemp("weights") / "inception.pth"
+    torch.save(network.state_dict(), path)
+    return path
+
+
 @pytest.fixture
 def toy():
     return ToyBackbone()
@@ -93,14 +121,14 @@ def toy():
 def make_folder(tmp_path):
     """Writes a folder of random PNGs: make_folder("name", n, sizes=[(h, w), ...], seed=0) -> path."""
 
-    def make(name, n, sizes=((12, 12),), seed=0, suffix=".png"):
+    def make(name, n, sizes=((12, 12),), seed=0, suffix=".png", darken=1):
         rng = np.random.default_rng(seed)
         folder = tmp_path / name
         folder.mkdir()
         for i in range(n):
             height, width = sizes[i % len(sizes)]
             base = rng.integers(0, 256, (height // 4 + 1, width // 4 + 1, 3), dtype=np.uint8)
-            pixels = np.kron(base, np.ones((4, 4, 1), dtype=np.uint8))[:height, :width]
+            pixels = np.kron(base, np.ones((4, 4, 1), dtype=np.uint8))[:height, :width] // darken
             Image.fromarray(pixels).save(folder / f"{i:05d}{suffix}")
         return folder
 

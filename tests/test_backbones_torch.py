@@ -11,7 +11,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from torch_fidelity.feature_extractor_vgg16 import FeatureExtractorVGG16
 from torchvision import models
 
-from ganeval.backbones.inception import INCEPTION, Inception, InceptionNetwork
+from ganeval.backbones.inception import INCEPTION, Inception
 from ganeval.backbones.loading import load_backbone
 from ganeval.backbones.torchvision_nets import ALEXNET, VGG19, TorchvisionNet
 from ganeval.backbones.weights import LoadedWeights, load_into
@@ -46,30 +46,6 @@ def _classifier_state(build, seed):
         else:
             state[key] = _he(shape, generator) if len(shape) == 4 else torch.randn(shape, generator=generator) * 0.1
     return state
-
-
-@pytest.fixture(scope="module")
-def inception_file(tmp_path_factory):
-    """Random weights in the canonical layout, with BatchNorm statistics of random images so that nothing explodes."""
-    generator = torch.Generator().manual_seed(1)
-    with torch.device("meta"):
-        network = InceptionNetwork()
-    state = {}
-    for key, tensor in network.state_dict().items():
-        if tensor.dim() >= 2:
-            state[key] = _he(tuple(tensor.shape), generator)
-        else:  # scale and variance around 1, shift and mean around 0
-            centre = 1.0 if key.endswith(("bn.weight", "running_var")) else 0.0
-            state[key] = centre + 0.2 * torch.rand(tensor.shape, generator=generator)
-    load_into(network, state, "inception")
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0  # running statistics become those of the one batch below
-    with torch.no_grad():
-        network.train()(_images((107, 107), count=4).float() / 128 - 1)
-    path = tmp_path_factory.mktemp("weights") / "inception.pth"
-    torch.save(network.state_dict(), path)
-    return path
 
 
 @pytest.fixture(scope="module")

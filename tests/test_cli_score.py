@@ -203,6 +203,7 @@ def test_bad_input_gets_one_paragraph_the_right_code_and_writes_nothing(run, mak
     text = make_folder("text", 2)
     (text / "zz.png").write_text("hello")
     (tmp_path / "weights.pth").write_bytes(b"not weights")
+    foreign = f"inception={tmp_path}/weights.pth"
     cases = [
         (3, "0 images", ["score", empty]),
         (3, "does not exist", ["score", tmp_path / "missing"]),
@@ -214,7 +215,7 @@ def test_bad_input_gets_one_paragraph_the_right_code_and_writes_nothing(run, mak
         (3, "at least 1000", ["score", good, "--reference", good, "--metrics", "kd_classic"]),
         (3, "weights fetch inception", ["score", good, "--reference", good, "--metrics", "fid"]),
         (3, "class labels", ["score", good, "--reference", good, "--metrics", "fd_per_class"]),
-        (3, "weights.pth", ["score", good, "--reference", good, "--metrics", "fid", "--weights", f"inception={tmp_path}/weights.pth"]),
+        (3, "weights.pth", ["score", good, "--reference", good, "--metrics", "fid", "--weights", foreign]),
         (2, "Did you mean 'fid'", ["score", good, "--metrics", "fidd"]),
         (2, "Did you mean 'inception'", ["score", good, "--metrics", "fd@inceptoin"]),
         (2, "Did you mean 'fashion-mnist'", ["score", "fashion-mnst:test"]),
@@ -265,7 +266,8 @@ def test_a_wrong_settings_file_is_an_error_of_usage(run, make_folder, text, word
 
 def test_a_bug_keeps_its_traceback_and_exits_with_one(make_folder, tmp_path):
     """An error that is not the user's is not dressed up."""
-    code = "import ganeval.cli.main as m, ganeval.cli.list as l; l.TABLES['metrics'] = lambda: 1 / 0; m.main(['list', 'metrics'])"
+    code = "import ganeval.cli.main as m, ganeval.cli.list as l; l.TABLES['metrics'] = lambda: 1 / 0; "
+    code += "m.main(['list', 'metrics'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
@@ -273,7 +275,8 @@ def test_a_bug_keeps_its_traceback_and_exits_with_one(make_folder, tmp_path):
 
 
 def test_help_imports_no_torch():
-    code = "import sys, ganeval.cli.main as m\ntry: m.main(['--help'])\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
+    code = "import sys, ganeval.cli.main as m\ntry: m.main(['--help'])\nexcept SystemExit: pass\n"
+    code += "print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip().endswith("False")

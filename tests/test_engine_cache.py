@@ -1,4 +1,4 @@
-"""The loop over images and the feature store: each image once, any batch or cache state the same number, safe writes."""
+"""The loop over images and the feature store: each image once, the same number for any batch, writes that are safe."""
 
 import hashlib
 import shutil

@@ -1,0 +1,83 @@
+"""From mixed-size PNG files to FID, IS, KID, precision and recall: torch-fidelity's numbers, given one weights file.
+
+The weights are random in the canonical layout: the canonical file cannot be shipped, and the arithmetic does not care.
+"""
+
+import numpy as np
+import pytest
+import torch
+from torch_fidelity import calculate_metrics
+
+from ganeval.backbones.loading import load_backbone
+from ganeval.engine import summarise
+from ganeval.metrics.frechet import FD, frechet_of_rows
+from ganeval.metrics.inception_score import log_softmax, split_scores
+from ganeval.metrics.kernel import classic_subsets
+from ganeval.metrics.prdc import neighbourhoods
+from ganeval.plan import ScoreOptions
+from ganeval.scoring import score
+from ganeval.set_rows import open_store
+from ganeval.sources.folder import FolderSource
+
+SIZES = [(40, 40), (64, 31), (299, 299), (330, 310)]
+
+
+@pytest.fixture
+def summaries(make_folder, inception_file, tmp_path):
+    folders = make_folder("fake", 11, sizes=SIZES, seed=1, darken=4), make_folder("real", 12, sizes=SIZES, seed=2)
+    backbone = load_backbone("inception", device=torch.device("cpu"), weights_file=inception_file)
+    stores = {"inception": open_store(backbone, tmp_path / "features")}
+    sides = [summarise(FolderSource(f), [backbone], stores, batch_size=8, on_bad="fail") for f in folders]
+    return folders, [side.sets["inception"] for side in sides]
+
+
+def test_every_shared_number_agrees_within_1e_5(summaries, inception_file):
+    (fake_folder, real_folder), (fake, real) = summaries
+    with torch.random.fork_rng():  # it builds its network with the global RNG
+        theirs = calculate_metrics(
+            input1=str(fake_folder),
+            input2=str(real_folder),
+            feature_extractor="inception-v3-compat",
+            batch_size=1,  # it cannot stack images of different sizes
+            cuda=False,
+            isc=True,
+            fid=True,
+            kid=True,
+            prc=True,
+            kid_subsets=10,
+            kid_subset_size=8,
+            isc_splits=10,
+            feature_extractor_weights_path=str(inception_file),
+            cache=False,
+            verbose=False,
+            save_cpu_ram=True,
+        )
+
+    # Below n = d + 1 torch-fidelity sums the roots of rounding errors of 2,000 null eigenvalues; the darker fakes keep
+    # the distance large against that (without: 2.6e-5 relative). The nuclear norm of the rows has no such noise.
+    exact = frechet_of_rows(real.bank.rows().astype(float), fake.bank.rows().astype(float))
+    found = neighbourhoods(real.bank.rows(), fake.bank.rows(), 3, 5)
+    ours = {
+        "frechet_inception_distance": FD.evaluate(real, fake)["fd"].value,
+        "inception_score_mean": split_scores(log_softmax(fake.logits.rows()), 10, 2020).mean(),
+        "kernel_inception_distance_mean": classic_subsets(real.bank, fake.bank, 10, 8, 2020).mean(),
+        "precision": found.fake_inside.mean(),
+        "recall": found.real_inside.mean(),
+    }
+
+    for name, value in ours.items():
+        assert value == pytest.approx(theirs[name], rel=1e-5), name
+    assert ours["frechet_inception_distance"] == pytest.approx(exact, rel=1e-10)
+    assert np.isfinite(list(ours.values())).all()
+
+
+def test_weights_that_are_not_the_canonical_ones_never_print_the_canonical_name(make_folder, inception_file):
+    fake, real = make_folder("fake", 4), make_folder("real", 4, seed=2)
+    options = ScoreOptions(
+        str(fake), str(real), metrics="fid,kid", weights={"inception": inception_file}, engine="torch"
+    )
+
+    keys = [result.key for result in score(options).results]
+
+    assert [key[:13] for key in keys] == ["fd@inception#", "kd@inception#"]
+    assert all(len(key) == 21 for key in keys)
