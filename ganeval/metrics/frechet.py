@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.uncertainty import Spread, join, too_few, with_spread
+from ganeval.stats.eigenvalues import symmetric_eigenvalues
 from ganeval.stats.influence import frechet_influence_of_rows, influence_stderr, transport
 from ganeval.stats.jackknife import BLOCKS, block_numbers, block_shares, deleted_moments, jackknife
 from ganeval.summaries.base import SetSummary
@@ -168,7 +169,7 @@ def frechet_without_blocks(pairs: Iterable[tuple[Moments, Moments]], alive: npt.
         except np.linalg.LinAlgError:  # dimensions that depend on each other
             values.append(frechet_distance(real, fake))
             continue
-        eigenvalues = np.clip(np.linalg.eigvalsh(L.T @ S_g @ L), 0.0, None)
+        eigenvalues = np.clip(symmetric_eigenvalues(L.T @ S_g @ L), 0.0, None)
         gap = real.mean - fake.mean
         traces = np.trace(real.scatter) / (real.n - 1) + np.trace(fake.scatter) / (fake.n - 1)
         values.append(float(gap @ gap + traces - 2.0 * np.sqrt(eigenvalues).sum()))

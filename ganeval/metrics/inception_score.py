@@ -14,6 +14,7 @@ import numpy as np
 from ganeval.errors import TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.uncertainty import too_few, with_log_spread
+from ganeval.stats.influence import influence_stderr
 from ganeval.stats.jackknife import BLOCKS, Jackknife, block_numbers, block_shares, jackknife
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64
@@ -64,13 +65,25 @@ def information_jackknife(log_p: Float64) -> Jackknife:
     return jackknife(math.log(classifier_score(log_p)), deleted, block_shares([numbers]))
 
 
+def information_influence(log_p: Float64) -> Float64:
+    """(n,) influence of each image on log(classifier score): its KL divergence from the marginal, less the mean.
+
+    The derivative through the marginal, -sum p (1 + log q) + sum q log q, joins the mean of sum p log p to just that.
+    """
+    p = np.exp(log_p)
+    marginal = p.mean(axis=0)
+    divergence = (p * (log_p - np.log(np.where(marginal > 0, marginal, 1.0)))).sum(axis=1)
+    return np.asarray(divergence - divergence.mean())
+
+
 def compute_cs(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
     """Full-sample classifier score with its uncertainty; the reference is not looked at."""
     log_p = _log_p(fake)
     value = classifier_score(log_p)
     if why := too_few(len(log_p)):
         return {"cs": Estimate(value, note=why)}
-    return {"cs": with_log_spread(value, information_jackknife(log_p))}
+    spread = with_log_spread(value, information_jackknife(log_p), influence_stderr(information_influence(log_p)))
+    return {"cs": spread}
 
 
 def split_scores(log_p: Float64, splits: int, seed: int) -> Float64:

@@ -75,18 +75,22 @@ def with_spread(
     return Estimate(value, spread.stderr, ends, debiased, spread.method, note)
 
 
-def with_log_spread(value: float, log: Jackknife) -> Estimate:
-    """An estimate of a score that is exp of an entropy, from the jackknife of its logarithm.
+def with_log_spread(value: float, log: Jackknife, stderr: float | None = None) -> Estimate:
+    """An estimate of a score that is exp of an entropy, from bias and standard error of its logarithm.
 
     The bias is taken off and the interval is made on the log scale, where the statistic is a mean and a smooth function
     of means; both are carried back by exp, the standard error by the factor of the debiased score.
 
     Args:
         value: The score.
-        log: Jackknife of its logarithm; its limit law degenerates at 0, a score of 1.
+        log: Jackknife of its logarithm; the limit law degenerates at 0, a score of 1.
+        stderr: Standard error of the logarithm by influence, in place of the jackknife's.
     """
-    method = f"block jackknife of the logarithm, G={log.blocks}, Student t"
-    spread = Spread(log.debiased, log.stderr, log.blocks - 1, method, True)
+    how = f"of the logarithm; bias: block jackknife, G={log.blocks}; SE: "
+    if stderr is None:
+        spread = Spread(log.debiased, log.stderr, log.blocks - 1, how + "the same, Student t", True)
+    else:
+        spread = Spread(log.debiased, stderr, math.inf, how + "influence function, normal", True)
     on_log = with_spread(value, spread, resolution=1e-12, zero_words="a score of 1")
     if on_log.debiased is None or on_log.stderr is None:
         return on_log

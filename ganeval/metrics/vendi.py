@@ -13,6 +13,7 @@ import numpy as np
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.kernel import unit_rows
 from ganeval.metrics.uncertainty import too_few, with_log_spread
+from ganeval.stats.eigenvalues import symmetric_eigenvalues
 from ganeval.stats.jackknife import BLOCKS, Jackknife, block_numbers, block_shares, jackknife
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64
@@ -42,7 +43,7 @@ def _second_moment(rows: np.ndarray) -> Float64:
 
 def _entropy(kernel: Float64) -> float:
     """Entropy in nats of the eigenvalues of a matrix of trace one."""
-    eigenvalues = np.clip(np.linalg.eigvalsh(kernel), 0.0, None)
+    eigenvalues = np.clip(symmetric_eigenvalues(kernel), 0.0, None)
     eigenvalues = eigenvalues[eigenvalues > 1e-15]  # p log p -> 0; below are rounding errors of a trace-one matrix
     eigenvalues = eigenvalues / eigenvalues.sum()
     return float(-(eigenvalues * np.log(eigenvalues)).sum())
@@ -50,6 +51,10 @@ def _entropy(kernel: Float64) -> float:
 
 def vendi_jackknife(rows: np.ndarray, value: float) -> Jackknife:
     """Block jackknife of log(Vendi score): the second moments of the blocks leave the total one at a time.
+
+    Measured with 200 draws a case (ReLU mixtures): at n/d = 1.4 the debiased value is already right, but its interval
+    covers 91%; at n/d = 2.3 to 44, of 16 and 64 dimensions, 92-98%. The SE by influence, -u^T (log M) u, has too low a
+    value at small n/d (82-94%).
 
     Args:
         rows: (n, D) features, n > D.
@@ -70,8 +75,8 @@ def compute_vendi(real: SetSummary | None, fake: SetSummary, params: Params) -> 
     rows = fake.bank.rows()
     value, (n, dim) = vendi_score(rows), rows.shape
     why = too_few(n)
-    if not why and n <= dim + 1:
-        why = f"no interval: n = {n} <= d + 1 = {dim + 1}, where the score still grows with n"
+    if not why and n <= 2 * dim:
+        why = f"no interval: n = {n} <= 2 d = {2 * dim}, where the score still grows with n"
     if why:
         return {"vendi": Estimate(value, note=why)}
     return {"vendi": with_log_spread(value, vendi_jackknife(rows, value))}

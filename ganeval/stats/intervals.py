@@ -1,9 +1,9 @@
-"""95% intervals: Student t, and the bias-corrected accelerated bootstrap (BCa) of a mean."""
+"""95% intervals: Student t, the same for shares, and the bias-corrected accelerated bootstrap (BCa) of a mean."""
 
 import math
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from ganeval.summaries.moments import Float64
 
@@ -21,6 +21,20 @@ def t_interval(centre: float, stderr: float, degrees: float, level: float = 0.95
     """
     half = float(stats.t.ppf(0.5 + level / 2, degrees)) * stderr
     return centre - half, centre + half
+
+
+def share_interval(share: float, stderr: float, degrees: float, level: float = 0.95) -> Interval:
+    """T interval of a share, made on the logit scale, where it stays within (0, 1) and follows the skewness near them.
+
+    Args:
+        share: In (0, 1).
+        stderr: Its standard error, >= 0.
+        degrees: Degrees of freedom.
+        level: Coverage aimed at, in (0, 1).
+    """
+    logit = math.log(share / (1.0 - share))
+    low, high = t_interval(logit, stderr / (share * (1.0 - share)), degrees, level)
+    return float(special.expit(low)), float(special.expit(high))
 
 
 def mean_interval(values: Float64, level: float = 0.95) -> Interval:
