@@ -70,7 +70,7 @@ def main() -> None:
     write_pictures()
     print("Handwritten digits against other handwritten digits: both real, so the distances are the noise floor.")
     run("score", "digits:test", "--reference", "digits:train", "--num-samples", "400")
-    print("\nThe same photographs, enlarged from a quarter of their size or squeezed through JPEG, against the originals.")
+    print("\nPhotographs enlarged from a quarter of their size, or squeezed through JPEG, against the originals.")
     for kind in ("bicubic", "nearest", "jpeg"):
         run("score", f"demo/{kind}", "--paired", "demo/real", "--metrics", "psnr,ssim,pd@efflite0")
     print(f"\nDone in {time.perf_counter() - started:.0f} s. Look at demo/pictures.png. Next: ganeval score --help")

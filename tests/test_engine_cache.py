@@ -1,6 +1,7 @@
 """The loop over images and the feature store: each image once, the same number for any batch, writes that are safe."""
 
 import hashlib
+import multiprocessing
 import shutil
 
 import numpy as np
@@ -13,6 +14,7 @@ from ganeval.errors import BadImageError, DataError
 from ganeval.metrics.frechet import frechet_distance
 from ganeval.sources.base import Subset, content_hash, seeded_subset
 from ganeval.sources.folder import FolderSource
+from tests.conftest import ToyBackbone
 
 FACTS = ImageFacts(4, 5, "png", ("grey",))
 
@@ -210,6 +212,41 @@ def test_class_folders_become_labels(make_folder, toy, tmp_path):
         path.rename(target / path.name)
 
     assert go(FolderSource(folder), toy, tmp_path / "c").sets["toy"].labels == ("cat",) * 3 + ("dog",) * 3
+
+
+def _summarise_part(folder, cache, indices):
+    summarise(
+        Subset(FolderSource(folder), indices),
+        [ToyBackbone()],
+        {"toy": FeatureStore(cache, "toy|v1")},
+        batch_size=4,
+        on_bad="fail",
+    )
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_any_number_of_processes_gives_the_same_number(make_folder, toy, tmp_path, processes):
+    """Parts computed by processes at once, into one cold cache, with a part that two of them share."""
+    folder, other = make_folder("images", 30), FolderSource(make_folder("others", 30, seed=5))
+    reference = go(other, toy, tmp_path / "a").sets["toy"].moments
+    alone = go(FolderSource(folder), toy, tmp_path / "a").sets["toy"].moments
+    context = multiprocessing.get_context("spawn")
+    parts = [[*range(k, 30, processes), *range(5)] for k in range(processes)]
+    workers = [
+        context.Process(target=_summarise_part, args=(folder, tmp_path / "b", sorted(set(part)))) for part in parts
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    merged = go(FolderSource(folder), toy, tmp_path / "b")
+
+    assert [worker.exitcode for worker in workers] == [0] * processes
+    assert merged.computed["toy"] == 0
+    assert frechet_distance(reference, merged.sets["toy"].moments) == pytest.approx(
+        frechet_distance(reference, alone), rel=1e-5
+    )
 
 
 # ---- subsets and content

@@ -1,0 +1,77 @@
+"""The pages agree with the program: docs/cli.md is generated, links lead somewhere, commands in pages exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from ganeval.cli import main as cli
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def commands(command, path=("ganeval",)):
+    """Every command and subcommand, depth first."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from commands(command.get_command(context, name), (*path, name))
+
+
+def reference():
+    """docs/cli.md as the program would write it."""
+    lines = ["# Command line", "", "Generated from the program (`pytest --update-golden`)."]
+    for path, _ in commands(cli.root):
+        result = CliRunner().invoke(cli.root, [*path[1:], "--help"], prog_name="ganeval", terminal_width=100)
+        text = "\n".join(line.rstrip() for line in result.output.strip().splitlines())
+        lines += ["", f"## {' '.join(path)}", "", "```", text, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_command_line_page_is_up_to_date(request):
+    page = ROOT / "docs" / "cli.md"
+    text = reference()
+    if request.config.getoption("--update-golden"):
+        page.write_text(text)
+
+    assert page.read_text() == text
+
+
+def test_every_command_has_a_help_text_and_its_leaves_an_example():
+    for path, command in commands(cli.root):
+        assert command.help, path
+        if not isinstance(command, click.Group):
+            assert f"{' '.join(path)}" in command.help, f"{' '.join(path)} has no example"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_to_files_that_exist(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_commands_in_pages_parse(page):
+    """Every `ganeval ...` line in a code block names a command and options that exist."""
+    table = {path[1:]: command for path, command in commands(cli.root)}
+    for block in re.findall(r"```(?:sh)?\n(.*?)```", page.read_text(), re.DOTALL):
+        for line in block.splitlines():
+            words = shlex.split(line.strip().removeprefix("$ "), comments=True) if "ganeval " in line[:12] else []
+            if not words or words[0] != "ganeval" or page.name == "cli.md":
+                continue
+            command = table.get(tuple(words[1:3])) or table.get(tuple(words[1:2]))
+            assert command is not None, line
+            known = {option for parameter in command.params for option in parameter.opts}
+            assert {w for w in words if w.startswith("--")} <= known | {"--help"}, line
+
+
+def test_help_works_for_every_command():
+    for path, _ in commands(cli.root):
+        result = CliRunner().invoke(cli.root, [*path[1:], "--help"])
+        assert result.exit_code == 0, path
