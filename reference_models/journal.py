@@ -1,0 +1,157 @@
+"""What a run leaves in its folder for people: metrics.jsonl, sample grids, and the recipe as JSON."""
+
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ganeval.cache import write_atomically
+from ganeval.errors import GanevalError
+from reference_models.data import Batch, mixture
+from reference_models.players import Players
+from reference_models.sampling import draw_tensor, grid_of, save_png
+from reference_models.steps import Losses
+
+METRICS = "metrics.jsonl"
+GRID_SEED = 7  # latents of the grids: the same in every run, so that grids can be laid side by side
+GRID_IMAGES = 64
+# Mean over pixels of the standard deviation over a grid's images, in grey levels; real digits have about 90.
+COLLAPSED_BELOW = 0.5
+COLLAPSE_AFTER = 0.25  # share of the steps before which a generator may still give one image
+
+
+class DivergedError(GanevalError):
+    """Training cannot go on: a loss is NaN, or every latent gives one image (exit 3)."""
+
+
+class LossMeter:
+    """Means of losses between two lines of metrics.jsonl; adding waits for no number."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[Tensor, int]] = {}
+
+    def add(self, losses: Losses) -> None:
+        """Adds one step's losses, tensors on any device."""
+        for name, loss in losses.items():
+            total, count = self._sums.get(name, (torch.zeros_like(loss), 0))
+            self._sums[name] = (total + loss, count + 1)
+
+    def means(self, step: int) -> dict[str, float]:
+        """The means since the last call, and a fresh start.
+
+        Raises:
+            DivergedError: one of them is NaN or infinite.
+        """
+        means = {name: float(total) / count for name, (total, count) in self._sums.items()}
+        self._sums = {}
+        wrong = [name for name, mean in means.items() if not math.isfinite(mean)]
+        if wrong:
+            raise DivergedError(
+                f"Training diverged before step {step:,}: {', '.join(wrong)} is NaN or infinite. The last checkpoint "
+                "is from before that. Lower the learning rate (--set schedule.lr=...), or take another seed."
+            )
+        return means
+
+
+def truncate_metrics(folder: Path, step: int) -> None:
+    """Drops the lines of metrics.jsonl beyond a step: what an interrupted run wrote after its last state."""
+    path = folder / METRICS
+    if not path.is_file():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # cut off by the kill
+        if isinstance(row, dict) and row.get("step", 0) <= step:
+            kept.append(line + "\n")
+    write_atomically(path, "".join(kept).encode())
+
+
+def append_metrics(folder: Path, row: dict[str, Any]) -> None:
+    """Adds one line."""
+    with open(folder / METRICS, "a", encoding="utf-8") as file:
+        file.write(json.dumps(row, allow_nan=False) + "\n")
+
+
+def save_grid(folder: Path, players: Players, step: int, shown: Batch | None) -> None:
+    """Writes grids/<steps done>.png from fixed latents, or fixed inputs; a histogram for numbers.
+
+    Args:
+        folder: The run's.
+        players: What is trained.
+        step: Steps done.
+        shown: Inputs that stay the same, for models that translate; their true outputs stand below them.
+
+    Raises:
+        DivergedError: every latent gives one and the same image.
+    """
+    path = folder / "grids" / f"{step:07d}.png"
+    if players.spec.kind == "one-dimensional":
+        numbers = draw_tensor(players.best_generator, players.spec, players.config, range(20_000), GRID_SEED)
+        write_atomically(path, histogram(numbers))
+        return
+    if shown is not None:
+        save_png(path, _translated_grid(players, shown))
+        return
+    stage = () if players.fade is None else tuple(players.fade.at(step))
+    images = draw_tensor(
+        players.best_generator, players.spec, players.config, range(GRID_IMAGES), GRID_SEED, arguments=stage
+    )
+    if step >= COLLAPSE_AFTER * players.recipe.training.steps:
+        _refuse_collapse(images, players, step)
+    columns = players.config.classes if players.spec.kind == "conditional" else 8
+    save_png(path, grid_of(images, players.spec.output_range, columns))
+
+
+def _refuse_collapse(images: Float[Tensor, "B C H W"], players: Players, step: int) -> None:
+    low, high = players.spec.output_range
+    spread = float(images.float().std(dim=0).mean()) * 255.0 / (high - low)
+    if spread < COLLAPSED_BELOW:
+        raise DivergedError(
+            f"The generator collapsed before step {step:,}: {len(images)} latents give one image (mean spread "
+            f"{spread:.2f} grey levels, at least {COLLAPSED_BELOW} expected). Take another seed, or add a technique "
+            "(--set techniques.augment_translation=.125, techniques.real_label=.9)."
+        )
+
+
+@torch.no_grad()
+def _translated_grid(players: Players, shown: Batch) -> Tensor:
+    """Rows of input, output and, where it is known, the true output."""
+    spec, network = players.spec, players.best_generator
+    inputs = shown.images if shown.condition is None else shown.condition
+    was_training = network.training
+    network.eval()
+    outputs = network(inputs)
+    network.train(was_training)
+    if inputs.shape[-1] != outputs.shape[-1]:
+        inputs = torch.nn.functional.interpolate(inputs, size=outputs.shape[-2:], mode="nearest")
+    rows = [inputs.expand(-1, outputs.shape[1], -1, -1), outputs]
+    if shown.condition is not None:
+        rows.append(shown.images)
+    return grid_of(torch.cat(rows), spec.output_range, len(inputs))
+
+
+def histogram(numbers: Float[Tensor, "N 1"]) -> bytes:
+    """A PNG: the density of generated numbers over that of the mixture."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # a second to import; one model needs it
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3), dpi=100)
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    bins = [k / 50 - 1 for k in range(101)]
+    axes.hist(mixture(65_536, 1).numpy().ravel(), bins=bins, density=True, color="0.75", label="real")
+    axes.hist(numbers.cpu().numpy().ravel(), bins=bins, density=True, histtype="step", color="C3", label="generated")
+    axes.set_xlabel("value")
+    axes.set_ylabel("density")
+    axes.legend()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,74 @@
+"""The table of recipes: both tiers of every model. To add one: write it in its family's file, add its line here.
+
+Listing the names loads no torch.
+"""
+
+from typing import TYPE_CHECKING
+
+from ganeval.registry import Registry, unknown_name
+
+if TYPE_CHECKING:
+    from reference_models.recipe import Recipe
+
+_R = "reference_models.recipes"
+RECIPES: "Registry[Recipe]" = Registry(
+    "recipe",
+    {
+        "gan-1d.mixture-1d-cpu": f"{_R}.gan_1d:CPU",
+        "gan-1d.mixture-1d": f"{_R}.gan_1d:FULL",
+        "gan-mlp.digits-cpu": f"{_R}.mlp:GAN_MLP_CPU",
+        "gan-mlp.mnist": f"{_R}.mlp:GAN_MLP",
+        "gan-mlp-small.digits-cpu": f"{_R}.mlp:GAN_MLP_SMALL_CPU",
+        "gan-mlp-small.mnist": f"{_R}.mlp:GAN_MLP_SMALL",
+        "gan-fcn-cnn.digits-cpu": f"{_R}.fcn_cnn:CPU",
+        "gan-fcn-cnn.mnist": f"{_R}.fcn_cnn:FULL",
+        "gan-bn.digits-cpu": f"{_R}.mlp:GAN_BN_CPU",
+        "gan-bn.mnist": f"{_R}.mlp:GAN_BN",
+        "gan-fashion.digits-cpu": f"{_R}.mlp:GAN_FASHION_CPU",
+        "gan-fashion.fashion-mnist": f"{_R}.mlp:GAN_FASHION",
+        "wgan.digits-cpu": f"{_R}.wgan:WGAN_CPU",
+        "wgan.mnist": f"{_R}.wgan:WGAN",
+        "wgan-gp.digits-cpu": f"{_R}.wgan:WGAN_GP_CPU",
+        "wgan-gp.mnist": f"{_R}.wgan:WGAN_GP",
+        "lsgan.digits-cpu": f"{_R}.mlp:LSGAN_CPU",
+        "lsgan.mnist": f"{_R}.mlp:LSGAN",
+        "hinge-gan.digits-cpu": f"{_R}.mlp:HINGE_GAN_CPU",
+        "hinge-gan.mnist": f"{_R}.mlp:HINGE_GAN",
+        "dcgan.digits-cpu": f"{_R}.dcgan:CPU",
+        "dcgan.cifar10": f"{_R}.dcgan:FULL",
+        "cgan-conv.digits-cpu": f"{_R}.cgan:CGAN_CONV_CPU",
+        "cgan-conv.mnist": f"{_R}.cgan:CGAN_CONV",
+        "cgan-dense.digits-cpu": f"{_R}.cgan:CGAN_DENSE_CPU",
+        "cgan-dense.fashion-mnist": f"{_R}.cgan:CGAN_DENSE",
+        "cgan-mnist.digits-cpu": f"{_R}.cgan:CGAN_MNIST_CPU",
+        "cgan-mnist.mnist": f"{_R}.cgan:CGAN_MNIST",
+        "progan.digits-cpu": f"{_R}.progan:CPU",
+        "progan.cifar10": f"{_R}.progan:FULL",
+        "pix2pix.photos-cpu": f"{_R}.pix2pix:CPU",
+        "pix2pix.facades": f"{_R}.pix2pix:FULL",
+        "srresnet.photos-cpu": f"{_R}.srgan:SRRESNET_CPU",
+        "srresnet.div2k": f"{_R}.srgan:SRRESNET",
+        "srgan.photos-cpu": f"{_R}.srgan:SRGAN_CPU",
+        "srgan.div2k": f"{_R}.srgan:SRGAN",
+        "cyclegan.photos-cpu": f"{_R}.cyclegan:CPU",
+        "cyclegan.horse2zebra": f"{_R}.cyclegan:HORSE2ZEBRA",
+        "cyclegan.vangogh2photo": f"{_R}.cyclegan:VANGOGH2PHOTO",
+    },
+)
+
+
+def recipes_of(model: str) -> list[str]:
+    """Names of a model's recipes, the small tier first."""
+    return [name for name in RECIPES if name.partition(".")[0] == model]
+
+
+def default_recipe(model: str) -> str:
+    """The small tier of a model: what `train-reference MODEL` runs.
+
+    Raises:
+        UsageError: no such model.
+    """
+    names = recipes_of(model)
+    if not names:
+        raise unknown_name("model", model, list(dict.fromkeys(name.partition(".")[0] for name in RECIPES)))
+    return names[0]

@@ -1,0 +1,40 @@
+"""Recipes of `pix2pix`: edges to photos of the embedded set, and facades."""
+
+import dataclasses
+
+from reference_models.recipe import DataPlan, EvaluationPlan, LossWeights, Recipe, Training
+from reference_models.recipes.common import BETA_HALF
+from reference_models.schedules import Constant, LinearDecay
+
+_PAPER = "Isola et al. 2017 (arXiv:1611.07004), appendix 6.2"
+
+FULL = Recipe(
+    name="pix2pix.facades",
+    model="pix2pix",
+    tier="full",
+    data=DataPlan("facades", transform="pairs", flip=True),
+    # 200 epochs of 400 images, one a batch.
+    training=Training(steps=80_000, batch_size=1, init="normal", log_every=100, grid_every=4000, save_every=4000),
+    evaluation=EvaluationPlan("fd@inception", n=106, every=4000),
+    schedule=LinearDecay(2e-4, start=40_000, end=80_000),
+    optimiser=BETA_HALF,
+    weights=LossWeights(adversarial=1.0, l1=100.0),
+    sources={
+        "batch, flips, jitter, lr, betas, initialisation, L1 100, 200 epochs": _PAPER,
+        "decay over the second half": "the authors' PyTorch code",
+    },
+)
+CPU = dataclasses.replace(
+    FULL,
+    name="pix2pix.photos-cpu",
+    tier="cpu",
+    data=DataPlan("photos", transform="edges", flip=True),
+    training=Training(steps=1000, batch_size=8, init="normal", log_every=20, grid_every=250, save_every=250),
+    evaluation=EvaluationPlan("pd@efflite0", n=114, every=250),
+    schedule=Constant(2e-4),
+    settings={"image_size": 64, "condition_channels": 1, "width": 24},
+    sources={
+        "lr, betas, initialisation, L1 100": _PAPER,
+        "steps, width, batch, 64 px": "this project: tuned to five minutes of two CPU cores",
+    },
+)

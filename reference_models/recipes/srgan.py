@@ -1,0 +1,83 @@
+"""Recipes of `srresnet` and `srgan`: crops of the embedded photos, and DIV2K."""
+
+import dataclasses
+
+from reference_models.recipe import DataPlan, EvaluationPlan, LossWeights, Recipe, Training
+from reference_models.schedules import Constant, StepDecay
+
+_PAPER = "Ledig et al. 2017 (arXiv:1609.04802), section 3.2"
+_OWN = "this project: tuned to five minutes of two CPU cores"
+_SMALL = {"image_size": 48, "n_blocks": 4, "width": 32, "pool": 3, "head": 128}
+
+SRRESNET = Recipe(
+    name="srresnet.div2k",
+    model="srresnet",
+    tier="full",
+    data=DataPlan("div2k", transform="crops", flip=True),
+    training=Training(steps=1_000_000, batch_size=16, log_every=1000, grid_every=50_000, save_every=50_000),
+    evaluation=EvaluationPlan("psnr", n=100, every=50_000),
+    schedule=Constant(1e-4),
+    weights=LossWeights(adversarial=0.0, pixel=1.0),
+    sources={"lr, batch, crops, steps, loss": _PAPER, "data": "DIV2K in place of ImageNet, as BasicSR does"},
+)
+SRRESNET_CPU = dataclasses.replace(
+    SRRESNET,
+    name="srresnet.photos-cpu",
+    tier="cpu",
+    data=DataPlan("photos", transform="crops", flip=True),
+    training=Training(steps=2500, batch_size=16, log_every=50, grid_every=500, save_every=500),
+    evaluation=EvaluationPlan("psnr", n=114, every=500),
+    schedule=StepDecay(5e-4, factor=0.3, every=1500),
+    settings={k: v for k, v in _SMALL.items() if k not in ("pool", "head")},
+    sources={"loss": _PAPER, "lr, steps, batch, crops, blocks, width": _OWN},
+)
+SRGAN = dataclasses.replace(
+    SRRESNET,
+    name="srgan.div2k",
+    model="srgan",
+    training=Training(
+        steps=1_200_000,
+        batch_size=16,
+        pretrain_steps=1_000_000,
+        log_every=1000,
+        grid_every=50_000,
+        save_every=50_000,
+    ),
+    evaluation=EvaluationPlan("pd@efflite0", n=100, every=50_000),
+    schedule=StepDecay(1e-4, factor=0.1, every=1_100_000),
+    weights=LossWeights(
+        adversarial=1e-3,
+        content=1.0,
+        content_network="vgg19",
+        content_layer="relu5_4",
+        content_scale=1 / 12.75,
+    ),
+    sources={
+        "lr, batch, crops, steps, start from SRResNet, VGG19's relu5_4, 1/12.75, 1e-3": _PAPER,
+        "data": "DIV2K in place of ImageNet, as BasicSR does",
+    },
+)
+SRGAN_CPU = dataclasses.replace(
+    SRGAN,
+    name="srgan.photos-cpu",
+    tier="cpu",
+    data=DataPlan("photos", transform="crops", flip=True),
+    training=Training(steps=1600, batch_size=8, pretrain_steps=1000, log_every=50, grid_every=200, save_every=200),
+    evaluation=EvaluationPlan("pd@efflite0", n=114, every=200),
+    schedule=StepDecay(5e-4, factor=0.2, every=1000),
+    weights=LossWeights(
+        adversarial=1e-3,
+        pixel=1.0,
+        content=1.0,
+        content_network="hedvgg16",
+        content_layer="relu2_2",
+        content_scale=1 / 12.75 / 10,
+    ),
+    settings=_SMALL,
+    sources={
+        "start from SRResNet, adversarial weight": _PAPER,
+        "content on relu2_2 of HED's VGG16, at 1/127.5": "this project: the layer that two cores can afford, at a "
+        "scale where it weighs about as much as the pixels",
+        "lr, steps, batch, crops, blocks, width": _OWN,
+    },
+)

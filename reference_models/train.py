@@ -1,0 +1,331 @@
+"""The one training loop: every model, every recipe, one device or several.
+
+What differs between kinds of models is a step function (`steps.STEPS`). The loop draws batches, makes steps, writes
+losses, scores, grids and checkpoints, and can be killed at any moment: a resumed run ends with the very weights of one
+that was left alone (on the CPU, bit for bit).
+"""
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from ganeval.cache import write_atomically
+from ganeval.errors import DataError, UsageError
+from ganeval.reporting import Reporter
+from reference_models.checkpoint import Checkpoint, save_checkpoint
+from reference_models.data import Batch, TrainingData, load_training_data
+from reference_models.evaluation import Evaluator
+from reference_models.journal import (
+    METRICS,
+    DivergedError,
+    LossMeter,
+    append_metrics,
+    save_grid,
+    truncate_metrics,
+)
+from reference_models.layers import draws_from
+from reference_models.models import MODELS
+from reference_models.players import Players, make_players
+from reference_models.recipe import Recipe, plan_to_json, recipe_to_json
+from reference_models.sampling import stream
+from reference_models.state import FILE as STATE
+from reference_models.state import Progress, load_state, save_state
+from reference_models.steps import STEPS
+from reference_models.translation import needs_inputs
+
+RECIPE = "recipe.json"
+LAST, BEST = "last.safetensors", "best.safetensors"
+_STEP, _DROPOUT, _SHOWN = 3, 4, 5  # streams of random numbers; those of weights and data order are 0 to 2
+SHOWN_INPUTS = 8
+
+
+class TrainingReporter(Reporter, Protocol):
+    """A reporter that also shows how training goes."""
+
+    def training(self, step: int, values: Mapping[str, float]) -> None:
+        """Losses, rates and scores after `step` steps."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What to train and where.
+
+    Attributes:
+        recipe: The plan.
+        out: Folder of the run.
+        seed: Of weights, data order and noise.
+        data_root: Folder of data sets that are not embedded.
+        resume: Go on where the run in `out` stopped.
+        device: "cpu" or "cuda"; "auto" takes what there is.
+        devices: How many.
+    """
+
+    recipe: Recipe
+    out: Path
+    seed: int = 0
+    data_root: Path | None = None
+    resume: bool = False
+    device: str = "auto"
+    devices: int = 1
+
+
+@dataclass(frozen=True)
+class TrainOutcome:
+    """How a run ended: the scores of both checkpoints, under the recipe's metric."""
+
+    folder: Path
+    steps: int
+    last_score: float
+    best_score: float
+    best_step: int
+    seconds: float
+
+
+def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
+    """Trains a recipe to its end.
+
+    Raises:
+        UsageError: a folder that holds another run, or settings that cannot be.
+        DataError: data are missing, or a state cannot be read or written.
+        DivergedError: NaN or collapse; the checkpoints of before stay.
+    """
+    started = time.perf_counter()
+    recipe, training = options.recipe, options.recipe.training
+    fabric = _fabric(options)
+    if training.batch_size % fabric.world_size:
+        raise UsageError(f"A batch of {training.batch_size} cannot be split over {fabric.world_size} devices evenly.")
+    spec = MODELS.get(recipe.model)
+    players = make_players(recipe, options.seed, fabric.device, fabric.backward, _sharing(fabric))
+    data = load_training_data(
+        recipe.data,
+        players.config,
+        spec.output_range,
+        batch_size=training.batch_size,
+        seed=options.seed,
+        device=fabric.device,
+        data_root=options.data_root,
+        rank=fabric.global_rank,
+        world_size=fabric.world_size,
+    )
+    evaluator = Evaluator(recipe, fabric.device, options.data_root) if fabric.is_global_zero else None
+    identity = {"plan": plan_to_json(recipe), "seed": options.seed, "data": data.digest}
+    progress = _open_folder(options, players, identity, fabric, reporter)
+    run = _Run(options, fabric, players, data, evaluator, progress, identity, reporter)
+    run.loop()
+    if progress.last_score is None or progress.best_score is None or progress.best_step is None:
+        raise DataError(f"{options.out} holds a run of {training.steps} steps without a score. Train it anew.")
+    seconds = time.perf_counter() - started
+    return TrainOutcome(
+        options.out, progress.step, progress.last_score, progress.best_score, progress.best_step, seconds
+    )
+
+
+@dataclass
+class _Run:
+    """One run on its way."""
+
+    options: TrainOptions
+    fabric: Fabric
+    players: Players
+    data: TrainingData
+    evaluator: Evaluator | None
+    progress: Progress
+    identity: dict[str, Any]
+    reporter: TrainingReporter
+
+    def loop(self) -> None:
+        """Steps, and what is due after each."""
+        recipe, training, folder = self.options.recipe, self.options.recipe.training, self.options.out
+        meter, clock = LossMeter(), time.perf_counter()
+        done_at_clock = self.progress.step
+        shown = self._shown_inputs()
+        if self.progress.step == 0 and self.fabric.is_global_zero:
+            save_grid(folder, self.players, 0, shown)
+        with self.reporter.stage(recipe.name, training.steps) as advance:
+            advance(self.progress.step)
+            for step in range(self.progress.step, training.steps):
+                rates = self.players.set_learning_rates(step)
+                meter.add(self._step(step))
+                done = self.progress.step = step + 1
+                ends = done == training.steps
+                scored = (ends or done % recipe.evaluation.every == 0) and self._grown(done)
+                saved = ends or done % training.save_every == 0
+                drawn = ends or done % training.grid_every == 0
+                if scored or saved or drawn or done % training.log_every == 0:
+                    values = meter.means(done)
+                    elapsed = time.perf_counter() - clock
+                    values["images/s"] = round((done - done_at_clock) * training.batch_size / elapsed, 1)
+                    if scored or saved:
+                        self._require_finite()
+                    if self.fabric.is_global_zero:
+                        if drawn:
+                            save_grid(folder, self.players, done, shown)
+                        if scored:
+                            values[f"score {recipe.evaluation.metric}"] = self._score()
+                        append_metrics(folder, {"step": done, **rates, **values})
+                        self.reporter.training(done, values)
+                        if saved:
+                            self._save(LAST, self.progress.last_score if scored else None)
+                            save_state(folder / STATE, self.players, self.progress, self.identity)
+                    self.fabric.barrier()
+                    clock, done_at_clock = time.perf_counter(), done
+                advance(1)
+
+    def _step(self, step: int) -> dict[str, Tensor]:
+        """One step; every random number in it is a function of (seed, step, device number)."""
+        seed, rank, device = self.options.seed, self.fabric.global_rank, self.fabric.device
+        rng = stream(seed, _STEP, step, rank)
+        d_steps = self.options.recipe.training.d_steps
+
+        def draw(number: int) -> Batch:
+            return self.data.batch(step * d_steps + number, rng)
+
+        with draws_from(stream(seed, _DROPOUT, step, rank, device=device)), self.fabric.autocast():
+            losses = STEPS[self.players.spec.kind](self.players, draw, step, rng)
+        if self.players.average is not None:
+            self.players.average.update(self.players.generators[0])
+        return losses
+
+    def _grown(self, done: int) -> bool:
+        """False while a progressive network has not reached its full size: it has nothing to score yet."""
+        if self.players.fade is None:
+            return True
+        stage = self.players.fade.at(done)
+        return stage.level == self.players.config.levels - 1 and stage.alpha >= 1.0
+
+    def _score(self) -> float:
+        """Scores what would be saved now; keeps it if it is the best."""
+        if self.evaluator is None:
+            raise TypeError("scores belong to the first process")
+        value = self.evaluator.score(self.players.best_generator)
+        if not math.isfinite(value):
+            raise DivergedError(
+                f"The score at step {self.progress.step:,} is {value}: the generator gives no images that can be "
+                "scored. The last checkpoint is from before that."
+            )
+        self.progress.last_score = value
+        if self.evaluator.is_better(value, self.progress.best_score):
+            self.progress.best_score, self.progress.best_step = value, self.progress.step
+            self._save(BEST, value)
+        return value
+
+    def _require_finite(self) -> None:
+        """Refuses to overwrite good files by weights that are none."""
+        for name, network in self.players.networks().items():
+            if not all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters()):
+                raise DivergedError(
+                    f"Training diverged before step {self.progress.step:,}: weights of {name} are NaN or infinite. The "
+                    "last checkpoint is from before that. Lower the learning rate (--set schedule.lr=...)."
+                )
+
+    def _save(self, name: str, score: float | None) -> None:
+        players, recipe = self.players, self.options.recipe
+        said = {} if score is None else {"metric": recipe.evaluation.metric, "value": score, "n": recipe.evaluation.n}
+        save_checkpoint(
+            self.options.out / name,
+            Checkpoint(
+                players.best_generator,
+                players.spec,
+                players.config,
+                recipe_to_json(recipe),
+                self.options.seed,
+                self.progress.step,
+                said,
+                self.data.classes,
+            ),
+        )
+
+    def _shown_inputs(self) -> Batch | None:
+        """Inputs of the grids, for models that translate: a batch that no step sees."""
+        if not needs_inputs(self.players.spec):
+            return None
+        batch = self.data.batch(0, stream(0, _SHOWN))
+        condition = None if batch.condition is None else batch.condition[:SHOWN_INPUTS]
+        return Batch(batch.images[:SHOWN_INPUTS], None, condition)
+
+
+def _fabric(options: TrainOptions) -> Fabric:
+    accelerator = ("cuda" if torch.cuda.is_available() else "cpu") if options.device == "auto" else options.device
+    if accelerator not in ("cpu", "cuda"):
+        raise UsageError(f"--device takes auto, cpu or cuda; got {options.device!r}.")
+    if accelerator == "cuda" and torch.cuda.device_count() < options.devices:
+        raise UsageError(f"{options.devices} CUDA devices were asked for; {torch.cuda.device_count()} are here.")
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=options.devices,
+        strategy="ddp" if options.devices > 1 else "auto",
+        precision=options.recipe.training.precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+def _sharing(fabric: Fabric) -> Any:
+    """Averages gradients over devices after each backward: DDP's sum, without its wrappers around two-player games."""
+
+    def share(optimiser: torch.optim.Optimizer) -> None:
+        if fabric.world_size == 1:
+            return
+        gradients = [p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        mean = fabric.all_reduce(flat, reduce_op="mean")
+        if not isinstance(mean, Tensor):
+            raise TypeError("all_reduce of a tensor gives a tensor")
+        for gradient, part in zip(gradients, torch.split(mean, [g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    return share
+
+
+def _open_folder(
+    options: TrainOptions, players: Players, identity: dict[str, Any], fabric: Fabric, reporter: TrainingReporter
+) -> Progress:
+    """A new run's folder, or the state of the one that is resumed.
+
+    Raises:
+        UsageError: the folder holds a run and --resume was not given, or another run.
+        DataError: it cannot be written.
+    """
+    folder = options.out
+    if (folder / STATE).is_file():
+        if not options.resume:
+            raise UsageError(f"{folder} holds a run already. Go on with it by --resume, or name another --out.")
+        progress = load_state(folder / STATE, players, identity)
+        if fabric.is_global_zero:
+            truncate_metrics(folder, progress.step)
+        reporter.message(f"resumed at step {progress.step:,} of {options.recipe.training.steps:,}")
+        return progress
+    begun = (folder / RECIPE).is_file()
+    if folder.exists() and not begun and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} exists and holds no run. Name another folder with --out.")
+    if begun and not options.resume:
+        raise UsageError(
+            f"{folder} holds a run that wrote no state yet. Start it again by --resume, or name another --out."
+        )
+    if begun and _stored_plan(folder) != json.loads(json.dumps(identity["plan"])):
+        raise UsageError(f"{folder} holds a run of another recipe. Name another folder with --out.")
+    if fabric.is_global_zero:
+        try:
+            write_atomically(folder / RECIPE, json.dumps(recipe_to_json(options.recipe), indent=2).encode())
+            (folder / METRICS).write_text("", encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"Cannot write into {folder}: {error.strerror}. Name another folder with --out.") from error
+    fabric.barrier()
+    return Progress()
+
+
+def _stored_plan(folder: Path) -> object:
+    try:
+        stored = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return {k: v for k, v in stored.items() if k not in ("sources", "expected", "wall_time")}
