@@ -99,7 +99,7 @@ def command(what: str, as_json: bool) -> None:
     \b
     ganeval list metrics
     ganeval list backbones --json
-    """  # noqa: D301 - \b is click's mark for a paragraph that keeps its line breaks
+    """
     entries = TABLES[what]()
     if as_json:
         click.echo(json.dumps(entries, indent=2))

@@ -66,7 +66,7 @@ def root(ctx: click.Context) -> None:
 
     Exit codes: 0 done, 1 a bug, 2 usage, 3 data or weights missing or unusable, 4 gate failed, 5 gate inconclusive,
     6 protocols differ.
-    """  # noqa: D301 - \b is click's mark for a paragraph that keeps its line breaks
+    """
     from ganeval.cli.config import load_defaults
 
     ctx.default_map = load_defaults(ctx)

@@ -47,7 +47,7 @@ def build(
     ganeval reference build fashion-mnist:train -o fashion.safetensors
     ganeval reference build ./real -o real.safetensors --backbone inception
     ganeval score ./samples --reference real.safetensors
-    """  # noqa: D301 - \b is click's mark for a paragraph that keeps its line breaks
+    """
     if out.suffix != ".safetensors":
         raise UsageError(f"The reference file must end in .safetensors; got {out}.")
     if not out.absolute().parent.is_dir():
@@ -82,7 +82,7 @@ def show(file: Path) -> None:
 
     \b
     ganeval reference show real.safetensors
-    """  # noqa: D301 - \b is click's mark for a paragraph that keeps its line breaks
+    """
     from ganeval.cli.progress import printable
     from ganeval.errors import ReferenceStatisticsError
     from ganeval.reference import is_statistics_file, load_reference

