@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from ganeval.metrics.base import Estimate
+from ganeval.stats.intervals import mean_interval
 
 Float64 = npt.NDArray[np.float64]
 
@@ -41,10 +41,9 @@ def uncertainty_of_mean(values: Float64) -> MeanUncertainty:
     n = len(values)
     if n < 2:
         return MeanUncertainty(None, None, None, "one pair: its uncertainty is unknown")
-    mean, stderr = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(n)
-    half = float(stats.t.ppf(0.975, n - 1)) * stderr
+    stderr = float(values.std(ddof=1)) / math.sqrt(n)
     note = f"n = {n} < 20: the interval relies on normality" if n < 20 else ""
-    return MeanUncertainty(stderr, (mean - half, mean + half), f"mean of per-image values, Student t, n={n}", note)
+    return MeanUncertainty(stderr, mean_interval(values), f"mean of per-image values, Student t, n={n}", note)
 
 
 def mean_estimate(values: Float64) -> Estimate | NoEstimate:

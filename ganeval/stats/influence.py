@@ -16,7 +16,7 @@ FLOOR = 1e-12  # of the largest eigenvalue: smaller ones are rounding, and their
 CHUNK = 4096  # rows widened to float64 at a time: 4096 x 2048 x 8 B = 67 MB
 
 
-def influence_stderr(*sides: Float64) -> float:
+def influence_stderr(*sides: npt.NDArray[np.floating]) -> float:
     """Standard error of a statistic of independent sides: root of the sum of var(IF) / n (ddof = 1).
 
     Args:
