@@ -1,31 +1,33 @@
 """Scores a subject, from options to rows: the public entry that the command line and programs call."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from ganeval.backbones import BACKBONES
-from ganeval.backbones.engines import use_engine
-from ganeval.backbones.loading import load_backbone
 from ganeval.checks import cheap_checks
-from ganeval.engine import SourceSummary, summarise
+from ganeval.engine import SourceSummary
 from ganeval.errors import UsageError
 from ganeval.keys import Request, printed_key
 from ganeval.metrics.base import SetMetric
 from ganeval.pair_reading import match_by_stem
 from ganeval.pair_rows import score_paired
 from ganeval.pairs import PairScores
+from ganeval.passes import PRECISION, open_passes
 from ganeval.plan import ScoreOptions, make_plan
 from ganeval.reference import BackboneFacts, ReferenceStatistics, is_statistics_file, load_reference
 from ganeval.reporting import Reporter, Silent
 from ganeval.results import Result
-from ganeval.set_rows import PRECISION, open_store, report_pass, score_sets, store_root
+from ganeval.set_rows import score_sets
 from ganeval.sources.base import ImageSource, Subset, seeded_subset
 from ganeval.sources.decode import DECODE_POLICY
 from ganeval.sources.resolve import open_source
+
+# A subject that is no set of images by itself (a generator), or None where the subject is not of the opener's kind.
+SubjectOpener = Callable[[ScoreOptions], ImageSource | None]
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,15 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def score(options: ScoreOptions, reporter: Reporter | None = None) -> ScoreOutcome:
+def score(
+    options: ScoreOptions, reporter: Reporter | None = None, open_subject: SubjectOpener | None = None
+) -> ScoreOutcome:
     """Scores one subject.
 
     Args:
         options: What to score, against what, with which metrics.
         reporter: Where progress and messages go; silent when None.
+        open_subject: Asked first for the subject; what it does not know is opened as images.
 
     Raises:
         GanevalError: whatever of the user's cannot be used; nothing has been written then.
@@ -82,17 +87,25 @@ def score(options: ScoreOptions, reporter: Reporter | None = None) -> ScoreOutco
     summary: SourceSummary | None = None
     with contextlib.ExitStack() as stack:
         # Everything is opened before anything runs: a wrong path shows at once, not after an hour.
-        subject = _open(options.subject, options, stack)
+        subject = _open_subject(options, open_subject, stack)
         reference = _open_reference(options, stack) if plan.set_requests else None
         originals = _open_originals(options, subject, stack) if plan.paired_requests else None
         if plan.set_requests:
-            results, summary = score_sets(plan, options, subject, reference, device, reporter, stack)
+            results, summary, _ = score_sets(plan, options, subject, reference, device, reporter, stack)
         if originals is not None:
             rows, pairs = score_paired(plan, options, subject, originals, device, reporter)
             results += rows
     name = options.name or options.subject
     results += [_skipped(name, request, why) for request, why in plan.missing]
     return ScoreOutcome(tuple(results), pairs, summary, () if summary is None else cheap_checks(summary))
+
+
+def _open_subject(options: ScoreOptions, opener: SubjectOpener | None, stack: contextlib.ExitStack) -> ImageSource:
+    opened = None if opener is None else opener(options)
+    if opened is None:
+        return _open(options.subject, options, stack)
+    stack.callback(opened.close)
+    return seeded_subset(opened, options.num_samples, options.seed)
 
 
 def _open(name: str, options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
@@ -149,17 +162,12 @@ def build_reference(options: ScoreOptions, names: Sequence[str], reporter: Repor
             raise UsageError(f"Backbone {name} has no feature vector to summarise; it serves paired metrics only.")
     with contextlib.ExitStack() as stack:
         source = _open(options.subject, options, stack)
-        backbones = [load_backbone(n, device=device, weights_file=options.weights.get(n)) for n in names]
-        for backbone in backbones:
-            use_engine(backbone, options.engine)
-        root = store_root(options, stack)
-        stores = {backbone.info.name: open_store(backbone, root) for backbone in backbones}
-        with reporter.stage(source.name, len(source)) as advance:
-            passed = summarise(
-                source, backbones, stores, batch_size=options.batch_size, on_bad=options.on_bad, progress=advance
-            )
-        report_pass(passed, reporter)
-        facts = {b.info.name: BackboneFacts(b.weights_sha256, b.info.resize, PRECISION) for b in backbones}
+        passes = open_passes(names, options, device, reporter, stack)
+        passed = passes.run(source, source.name)
+        facts = {
+            name: BackboneFacts(backbone.weights_sha256, backbone.info.resize, PRECISION)
+            for name, backbone in passes.backbones.items()
+        }
         return ReferenceStatistics(
             source.name, passed.content_sha256, passed.n, DECODE_POLICY, dict(passed.sets), facts
         )

@@ -103,8 +103,8 @@ def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
             score, seed, step = json.loads(metadata["score"]), int(metadata["seed"]), int(metadata["step"])
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise WeightsError(
-            f"{path} cannot be read as a checkpoint ({type(error).__name__}: {error}). It is truncated or not a file of "
-            "`ganeval train-reference`; train again or use another."
+            f"{path} cannot be read as a checkpoint ({type(error).__name__}: {error}). It is truncated or not a file "
+            "of `ganeval train-reference`; train again or use another."
         ) from error
     except UsageError as error:
         raise WeightsError(f"{path}: {error} The file is damaged or from a later version.") from error

@@ -16,7 +16,6 @@ from torch import Tensor
 from ganeval.cache import write_atomically
 from ganeval.errors import DataError, UsageError
 from reference_models.players import Players
-from reference_models.recipe import RecipeJson
 
 FORMAT = "ganeval-training-state-1"
 FILE = "state.safetensors"
@@ -65,7 +64,7 @@ def load_state(path: Path, players: Players, identity: dict[str, Any]) -> Progre
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise DataError(f"{path} is of format {metadata.get('format')!r}; expected {FORMAT!r}. Start anew.")
-            _check_identity(path, json.loads(metadata["identity"]), identity)
+            _check_identity(path, json.loads(metadata["identity"]), json.loads(json.dumps(identity)))
             progress = Progress(**json.loads(metadata["progress"]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
@@ -74,22 +73,26 @@ def load_state(path: Path, players: Players, identity: dict[str, Any]) -> Progre
     return progress
 
 
-def _check_identity(path: Path, stored: RecipeJson, wanted: RecipeJson) -> None:
-    differing = [key for key in wanted if stored.get(key) != wanted[key]]
-    if not differing:
-        return
-    said = []
-    for key in differing:
-        old, new = stored.get(key), wanted[key]
-        if isinstance(old, dict) and isinstance(new, dict):
-            inner = [k for k in new if old.get(k) != new[k]]
-            said += [f"{k} {json.dumps(old.get(k))} (now {json.dumps(new[k])})" for k in inner]
-        else:
-            said.append(f"{key} {old!r} (now {new!r})")
-    raise UsageError(
-        f"{path.parent} holds a run that differs: {'; '.join(said)}. Resume with the same recipe, seed, data and "
-        "--set, or name another folder with --out."
-    )
+def _check_identity(path: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
+    differing = _differences(stored, wanted)
+    if differing:
+        raise UsageError(
+            f"{path.parent} holds a run that differs: {'; '.join(differing)}. Resume with the same recipe, seed, data "
+            "and --set, or name another folder with --out."
+        )
+
+
+def _differences(stored: object, wanted: object, name: str = "") -> list[str]:
+    """Which leaves differ, as "plan.training.steps 300 (now 200)"."""
+    if not isinstance(stored, dict) or not isinstance(wanted, dict):
+        same = stored == wanted
+        return [] if same else [f"{name} {json.dumps(stored)} (now {json.dumps(wanted)})"]
+    keys = dict.fromkeys([*wanted, *stored])
+    return [
+        difference
+        for key in keys
+        for difference in _differences(stored.get(key), wanted.get(key), f"{name}.{key}" if name else str(key))
+    ]
 
 
 def _tensors(players: Players) -> dict[str, Tensor]:

@@ -87,20 +87,65 @@ def datasets() -> list[Entry]:
     return entries
 
 
-TABLES: dict[str, Callable[[], list[Entry]]] = {"metrics": metrics, "backbones": backbones, "datasets": datasets}
+def models() -> list[Entry]:
+    """Every reference model, with its paper and recipes."""
+    from reference_models.models import MODELS
+    from reference_models.recipes import recipes_of
+
+    entries: list[Entry] = []
+    for name in MODELS:
+        spec = MODELS.get(name)
+        entries.append(
+            {
+                "name": name,
+                "kind": spec.kind,
+                "summary": spec.summary,
+                "paper": spec.paper,
+                "fixed": spec.fixed,
+                "recipes": recipes_of(name),
+            }
+        )
+    return entries
+
+
+def recipes() -> list[Entry]:
+    """Every recipe of every reference model."""
+    from reference_models.recipe import recipe_to_json
+    from reference_models.recipes import RECIPES
+
+    entries: list[Entry] = []
+    for name in RECIPES:
+        recipe = RECIPES.get(name)
+        training = recipe.training
+        said = f"{training.steps:,} steps of {training.batch_size}, judged by {recipe.evaluation.metric}"
+        entries.append({**recipe_to_json(recipe), "kind": recipe.tier, "summary": said})
+    return entries
+
+
+TABLES: dict[str, Callable[[], list[Entry]]] = {
+    "models": models,
+    "recipes": recipes,
+    "metrics": metrics,
+    "backbones": backbones,
+    "datasets": datasets,
+}
 
 
 @click.command("list", short_help="What there is.")
 @click.argument("what", type=click.Choice(list(TABLES)))
 @click.option("--json", "as_json", is_flag=True, help="A list of objects, for machines.")
 def command(what: str, as_json: bool) -> None:
-    """List metrics, backbones or datasets, one line each.
+    """List models, recipes, metrics, backbones or datasets, one line each.
 
     \b
     ganeval list metrics
     ganeval list backbones --json
     """
-    entries = TABLES[what]()
+    show_entries(TABLES[what](), as_json)
+
+
+def show_entries(entries: list[Entry], as_json: bool) -> None:
+    """Prints one line an entry, or all of each as JSON."""
     if as_json:
         click.echo(json.dumps(entries, indent=2))
         return

@@ -77,7 +77,7 @@ def command(
     append: Path | None,
     json_target: str | None,
 ) -> None:
-    """Score SUBJECT: an image folder, zip or tar, npz or npy, or a data set such as digits:test.
+    """Score SUBJECT: an image folder, zip or tar, npz or npy, a data set such as digits:test, or a checkpoint.
 
     Set metrics (fd, kd, mind, prdc, cs, vendi) compare the whole set with --reference; paired metrics (psnr, ssim,
     lpips, pd) compare image by image with --paired. Without either, the metrics that need no reference run.
@@ -87,6 +87,7 @@ def command(
     ganeval score ./samples --reference fashion-mnist:train --num-samples 2000
     ganeval score samples.zip --reference ./real --metrics fid,kid --json -
     ganeval score ./sr --paired ./hr --channel y --crop-border 4 --per-image psnr.csv
+    ganeval score runs/dcgan.digits-cpu-seed0/last.safetensors --reference digits:test
     """
     if per_image is not None and paired is None:
         raise UsageError("--per-image writes paired values. Add --paired REF.")
@@ -95,6 +96,7 @@ def command(
         if target is not None and not target.absolute().parent.is_dir():
             raise UsageError(f"Cannot write {target}: the folder {target.absolute().parent} does not exist. Create it.")
 
+    from ganeval.cli.checkpoint import open_checkpoint
     from ganeval.cli.show import show_outcome  # torch is imported from here on
     from ganeval.plan import ScoreOptions
     from ganeval.scoring import score
@@ -122,5 +124,5 @@ def command(
     from ganeval.cli.progress import RichReporter
 
     reporter = RichReporter()
-    outcome = score(options, reporter)
+    outcome = score(options, reporter, open_checkpoint)
     show_outcome(outcome, options, reporter, json_target=json_target, append=append, per_image=per_image)

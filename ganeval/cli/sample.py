@@ -1,0 +1,175 @@
+"""`ganeval sample`: draws images from a checkpoint, or translates a folder of inputs, into files or one grid."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganeval.cli.progress import RichReporter
+from ganeval.errors import DataError, UsageError
+from ganeval.registry import unknown_name
+
+if TYPE_CHECKING:
+    from reference_models.checkpoint import Checkpoint
+
+BATCH = 64  # the blocks in which images are always drawn, here and in `score`
+
+
+@click.command("sample", short_help="Draw images from a checkpoint.")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("-n", "count", type=click.IntRange(min=1), help="How many images. Default: 64, or all inputs.")
+@click.option("-o", "out", type=click.Path(path_type=Path), required=True, help="A new folder; with --grid a PNG file.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
+@click.option("--class", "class_name", metavar="C", help="Conditional models: one class, by name or number.")
+@click.option("--grid", is_flag=True, help="One PNG with all images side by side.")
+@click.option("--inputs", metavar="REF", help="Translation models: the images to translate.")
+@click.option("--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="For data sets as --inputs.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+def command(
+    checkpoint: Path,
+    count: int | None,
+    out: Path,
+    seed: int,
+    class_name: str | None,
+    grid: bool,
+    inputs: str | None,
+    data_root: Path | None,
+    device: str,
+) -> None:
+    """Draw images from CHECKPOINT, a safetensors file of train-reference.
+
+    Image i depends on the seed and i alone: the first 10 of 1,000 are the 10 of -n 10. Conditional models take their
+    classes in turn, into a folder each.
+
+    \b
+    ganeval sample runs/dcgan.digits-cpu-seed0/last.safetensors -n 1000 -o samples
+    ganeval sample last.safetensors -n 100 --class 7 --grid -o sevens.png
+    ganeval sample srgan.safetensors --inputs ./low-resolution -o enlarged
+    """
+    _check_target(out, grid)
+
+    from ganeval.scoring import resolve_device  # torch is imported from here on
+    from ganeval.sources.base import ImageSource
+    from ganeval.sources.generator import GeneratorSource
+    from ganeval.sources.resolve import open_source
+    from reference_models.checkpoint import load_checkpoint
+    from reference_models.sampling import image_drawer
+    from reference_models.translation import TranslatedSource, needs_inputs, translator
+
+    loaded = load_checkpoint(checkpoint, resolve_device(device))
+    if loaded.spec.kind == "one-dimensional":
+        raise UsageError(f"{loaded.spec.name} gives numbers, not images. See the histograms in its run's grids folder.")
+    source: ImageSource
+    if needs_inputs(loaded.spec):
+        if inputs is None:
+            raise UsageError(f"{loaded.spec.name} translates images. Name them with --inputs FOLDER.")
+        if class_name is not None:
+            raise UsageError(f"{loaded.spec.name} has no classes; drop --class.")
+        rule = translator(loaded.network, loaded.spec, loaded.config, loaded.transform, from_truth=False)
+        source = TranslatedSource(open_source(inputs, data_root=data_root), rule, str(checkpoint))
+    else:
+        if inputs is not None:
+            raise UsageError(f"{loaded.spec.name} draws images from noise; drop --inputs.")
+        only = class_number(loaded, class_name)
+        n = 64 if count is None else count
+        draw = image_drawer(loaded.network, loaded.spec, loaded.config, only)
+        labels = None
+        if loaded.spec.kind == "conditional":
+            labels = [class_of(loaded, i % loaded.config.classes if only is None else only) for i in range(n)]
+        source = GeneratorSource(draw, n, seed, str(checkpoint), labels)
+    total = len(source) if count is None else min(count, len(source))
+    write = write_grid if grid else write_files
+    write(source, total, out)
+    click.echo(str(out))
+
+
+def class_of(loaded: "Checkpoint", number: int) -> str:
+    """Name of a class; its number where the checkpoint has no names."""
+    return loaded.classes[number] if number < len(loaded.classes) else str(number)
+
+
+def class_number(loaded: "Checkpoint", name: str | None) -> int | None:
+    """Number of a class given by name or number; None for all.
+
+    Raises:
+        UsageError: a model without classes, or no such class.
+    """
+    if name is None:
+        return None
+    if loaded.spec.kind != "conditional":
+        raise UsageError(f"{loaded.spec.name} has no classes; drop --class.")
+    known = [class_of(loaded, number) for number in range(loaded.config.classes)]
+    if name in known:
+        return known.index(name)
+    if name.isdecimal() and int(name) < len(known):
+        return int(name)
+    raise unknown_name("class", name, known)
+
+
+def _check_target(out: Path, grid: bool) -> None:
+    """A target that cannot be written is told before the network is loaded."""
+    if grid and out.suffix.lower() != ".png":
+        raise UsageError(f"--grid writes one PNG file; -o {out} does not end in .png.")
+    if grid and not out.absolute().parent.is_dir():
+        raise UsageError(f"Cannot write {out}: the folder {out.absolute().parent} does not exist. Create it.")
+    if not grid and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} exists and is not an empty folder. Name a new one with -o.")
+
+
+def write_files(source: "object", count: int, out: Path) -> None:
+    """One PNG an image, in a folder a class; into a hidden folder beside `out` first, renamed when all are there."""
+    import shutil
+    import tempfile
+
+    from PIL import Image
+
+    from ganeval.sources.base import ImageSource
+
+    if not isinstance(source, ImageSource):
+        raise TypeError("write_files takes an ImageSource")
+    reporter = RichReporter()
+    try:
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=out.absolute().parent, prefix=f".{out.name}-"))
+        try:
+            with reporter.stage(source.name, count) as advance:
+                for index in range(count):
+                    item = source.items[index]
+                    folder = part / folder_name(item.label) if item.label is not None else part
+                    path = folder / f"{item.stem}.png"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    Image.fromarray(source.read(index).decode().pixels.transpose(1, 2, 0)).save(path)
+                    advance(1)
+            part.chmod(0o755)
+            if out.is_dir():
+                out.rmdir()  # it is empty, or `_check_target` had refused it
+            part.rename(out)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        raise DataError(f"Cannot write images to {out}: {error.strerror or error}. Free space there.") from error
+
+
+def folder_name(label: str) -> str:
+    """A class name as a folder: "T-shirt/top" is one folder, not two."""
+    return "".join(c if c.isalnum() or c in "-_ ." else "-" for c in label)
+
+
+def write_grid(source: "object", count: int, out: Path) -> None:
+    """All images in one PNG; they must be of one size."""
+    import numpy as np
+    import torch
+
+    from ganeval.sources.base import ImageSource
+    from reference_models.sampling import grid_of, save_png
+
+    if not isinstance(source, ImageSource):
+        raise TypeError("write_grid takes an ImageSource")
+    images = [source.read(index).decode().pixels for index in range(count)]
+    sizes = {image.shape for image in images}
+    if len(sizes) > 1:
+        raise UsageError(f"The {count} images are of {len(sizes)} sizes, which make no grid. Drop --grid.")
+    try:
+        save_png(out, grid_of(torch.from_numpy(np.stack(images)), (0.0, 1.0)))
+    except OSError as error:
+        raise DataError(f"Cannot write {out}: {error.strerror or error}. Choose another file.") from error

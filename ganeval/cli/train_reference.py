@@ -1,0 +1,204 @@
+"""`ganeval train-reference`: trains a reference model by a fixed recipe."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganeval.cli.progress import RichReporter
+from ganeval.errors import DataError, UsageError, WeightsError
+
+if TYPE_CHECKING:
+    from reference_models.recipe import Recipe
+    from reference_models.train import TrainOutcome
+
+OUTSIDE = 4  # as for a failed gate: the run is whole, its result is not the expected one
+SHOWN_EVERY = 10  # lines of losses a run on stderr, beside those with a score
+
+
+class TrainingReporter(RichReporter):
+    """A bar with images/s and time left on a terminal; a line at every score, and about ten lines of losses a run."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self._steps = steps
+        self._shown = 0
+
+    def training(self, step: int, values: Mapping[str, float]) -> None:
+        """Prints what is due."""
+        scored = any(name.startswith("score ") for name in values)
+        if not scored and step - self._shown < self._steps / SHOWN_EVERY:
+            return
+        self._shown = step
+        told = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+        self.console.print(f"step {step:,}/{self._steps:,}  {told}", markup=False, soft_wrap=True)
+
+
+@click.command("train-reference", short_help="Train a reference model by a fixed recipe.")
+@click.argument("model", required=False)
+@click.option("--recipe", "recipe_name", metavar="R", help="One of --list. Default: the model's small, embedded one.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights, order and noise.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. Default: runs/<recipe>-seed<seed>.")
+@click.option(
+    "--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="Data sets that are not embedded."
+)
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Changes the recipe: --set steps=200.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out; a finished one is left as it is.")
+@click.option("--check", is_flag=True, help="Say whether the result is inside the expected interval; exit 4 if not.")
+@click.option("--list", "list_them", is_flag=True, help="List the recipes, of MODEL or of all.")
+@click.option("--offline", is_flag=True, help="Never download the weights that a recipe pins.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="How many devices.")
+@click.option("--json", "as_json", is_flag=True, help="The recipes of --list, or the result, as JSON on stdout.")
+def command(
+    model: str | None,
+    recipe_name: str | None,
+    seed: int,
+    out: Path | None,
+    data_root: Path | None,
+    assignments: tuple[str, ...],
+    resume: bool,
+    check: bool,
+    list_them: bool,
+    offline: bool,
+    device: str,
+    devices: int,
+    as_json: bool,
+) -> None:
+    """Train MODEL by a fixed recipe, score it while it trains, and leave last.safetensors and best.safetensors.
+
+    Without --recipe the small tier runs: embedded data, minutes on two CPU cores.
+
+    \b
+    ganeval train-reference --list
+    ganeval train-reference gan-mlp
+    ganeval train-reference dcgan --seed 3 --set techniques.spectral_norm=true --out runs/sn
+    ganeval train-reference dcgan --out runs/sn --resume --seed 3 --set techniques.spectral_norm=true
+    """
+    if list_them:
+        list_recipes(model, as_json)
+        return
+    if model is None:
+        raise UsageError("Name a model, as in `ganeval train-reference gan-mlp`, or list the recipes with --list.")
+    recipe = chosen_recipe(model, recipe_name, assignments)
+    if check and not recipe.expected:
+        why = "--set changed it" if assignments else "it has not been measured yet"
+        raise UsageError(f"{recipe.name} has no expected result to check against: {why}. Run without --check.")
+    bring_weights(recipe, offline)
+
+    from reference_models.train import TrainOptions, train  # torch is imported from here on
+
+    folder = Path("runs") / f"{recipe.name}-seed{seed}" if out is None else out
+    reporter = TrainingReporter(recipe.training.steps)
+    reporter.message(f"{recipe.name}: {recipe.training.steps:,} steps of {recipe.training.batch_size} into {folder}")
+    options = TrainOptions(recipe, folder, seed, data_root, resume, device, devices)
+    try:
+        outcome = train(options, reporter)
+    except OSError as error:
+        raise DataError(f"Cannot write into {folder}: {error.strerror or error}. Free space or use another.") from error
+    show_result(recipe, outcome, as_json)
+    if check and not inside_expected(recipe, outcome):
+        raise click.exceptions.Exit(OUTSIDE)
+
+
+def list_recipes(model: str | None, as_json: bool) -> None:
+    """Prints the recipes of a model, or all of them."""
+    from ganeval.cli.list import recipes, show_entries
+    from reference_models.models import MODELS
+
+    if model is not None:
+        MODELS.get(model)  # a wrong name gets its did-you-mean
+    show_entries([entry for entry in recipes() if model in (None, entry["model"])], as_json)
+
+
+def chosen_recipe(model: str, name: str | None, assignments: tuple[str, ...]) -> "Recipe":
+    """The recipe asked for, changed by --set, with every setting checked.
+
+    Raises:
+        UsageError: unknown model, recipe or key, or a recipe of another model.
+    """
+    from reference_models.models import MODELS
+    from reference_models.recipe import with_settings
+    from reference_models.recipes import RECIPES, default_recipe, recipes_of
+
+    spec = MODELS.get(model)
+    if name is not None and name not in RECIPES and f"{model}.{name}" in RECIPES:
+        name = f"{model}.{name}"
+    recipe = RECIPES.get(default_recipe(model) if name is None else name)
+    if recipe.model != model:
+        raise UsageError(
+            f"{recipe.name} trains {recipe.model}, not {model}. Take one of {', '.join(recipes_of(model))}."
+        )
+    recipe = with_settings(recipe, assignments)
+    spec.configure(recipe.settings)
+    return recipe
+
+
+def bring_weights(recipe: "Recipe", offline: bool) -> None:
+    """Fetches the pinned weights that a recipe needs, saying so; checks that the others are here.
+
+    Raises:
+        WeightsError: weights are missing and --offline forbids fetching them.
+    """
+    from ganeval.backbones.weights_fetch import fetch
+    from ganeval.backbones.weights_store import entry, locate
+    from reference_models.evaluation import needed_weights_of
+
+    for name in needed_weights_of(recipe):
+        if locate(name) is not None:
+            continue
+        if offline:
+            raise WeightsError(
+                f"{recipe.name} needs the weights {name!r}, which are not here, and --offline forbids fetching them. "
+                f"Run `ganeval weights import {name} FILE`."
+            )
+        click.echo(f"{recipe.name} needs the weights {name!r}; fetching {entry(name).origin.describe()[1]}", err=True)
+        fetch(name)
+
+
+def inside_expected(recipe: "Recipe", outcome: "TrainOutcome") -> bool:
+    """Compares a run with the expected interval of each checkpoint, and says so on stderr.
+
+    The interval is a 99% prediction interval for one new seed: mean ± t · sd · sqrt(1 + 1/seeds), n - 1 degrees of
+    freedom.
+    """
+    from scipy import stats
+
+    inside = True
+    for expected in recipe.expected:
+        value = outcome.last_score if expected.checkpoint == "last" else outcome.best_score
+        half = float(stats.t.ppf(0.995, expected.seeds - 1)) * expected.sd * (1 + 1 / expected.seeds) ** 0.5
+        low, high = expected.mean - half, expected.mean + half
+        verdict = "inside" if low <= value <= high else "OUTSIDE"
+        inside = inside and low <= value <= high
+        click.echo(
+            f"{expected.checkpoint}: {expected.metric} {value:.4g} is {verdict} [{low:.4g}, {high:.4g}], expected of "
+            f"{expected.seeds} seeds",
+            err=True,
+        )
+    return inside
+
+
+def show_result(recipe: "Recipe", outcome: "TrainOutcome", as_json: bool) -> None:
+    """What came of it: stdout is data."""
+    row = {
+        "recipe": recipe.name,
+        "folder": str(outcome.folder),
+        "metric": recipe.evaluation.metric,
+        "n": recipe.evaluation.n,
+        "last": outcome.last_score,
+        "best": outcome.best_score,
+        "best_step": outcome.best_step,
+        "steps": outcome.steps,
+        "seconds": round(outcome.seconds, 1),
+    }
+    if as_json:
+        click.echo(json.dumps(row, indent=2))
+        return
+    click.echo(
+        f"{recipe.evaluation.metric} last {outcome.last_score:.5g}, best {outcome.best_score:.5g} at step "
+        f"{outcome.best_step:,}, in {outcome.seconds / 60:.1f} minutes"
+    )
+    click.echo(str(outcome.folder / "last.safetensors"))
