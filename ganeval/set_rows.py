@@ -1,59 +1,26 @@
 """Rows of set metrics: one pass over each side, the metrics on the summaries, the protocol of each number."""
 
 import contextlib
-import hashlib
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
 
 import torch
 
 from ganeval.backbones.base import Backbone
-from ganeval.backbones.engines import use_engine
-from ganeval.backbones.loading import load_backbone
-from ganeval.cache import FeatureStore
-from ganeval.engine import SourceSummary, summarise
-from ganeval.errors import DataError, ProtocolMismatchError, ReferenceStatisticsError, TooFewSamplesError
+from ganeval.engine import SourceSummary
+from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.keys import Request, printed_key
 from ganeval.metrics.base import Estimate, SetMetric
-from ganeval.paths import cache_home
+from ganeval.passes import PRECISION, Passes, RealSide, open_passes
 from ganeval.plan import Plan, ScoreOptions
 from ganeval.protocol import Protocol
 from ganeval.provenance import provenance
-from ganeval.reference import BackboneFacts, ReferenceStatistics
+from ganeval.reference import ReferenceStatistics
 from ganeval.reporting import Reporter
 from ganeval.results import Result
 from ganeval.sources.base import ImageSource
 from ganeval.sources.decode import DECODE_POLICY
 from ganeval.summaries.base import SetSummary
-
-PRECISION = "exact"
-
-
-def store_protocol(backbone: Backbone) -> str:
-    """What must agree before cached features may be used again."""
-    parts = (backbone.info.name, backbone.weights_sha256, backbone.info.resize, PRECISION, DECODE_POLICY)
-    return "|".join(parts)
-
-
-def open_store(backbone: Backbone, root: Path) -> FeatureStore:
-    """The feature shards of one backbone protocol under `root`."""
-    protocol = store_protocol(backbone)
-    folder = root / f"{backbone.info.name}-{hashlib.sha256(protocol.encode()).hexdigest()[:16]}"
-    return FeatureStore(folder, protocol)
-
-
-@dataclass(frozen=True)
-class _Side:
-    """One side of a set comparison, from images or from a statistics file."""
-
-    sets: Mapping[str, SetSummary]
-    content_sha256: str
-    n: int | None
-    note: str = ""
-    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def score_sets(
@@ -64,7 +31,7 @@ def score_sets(
     device: torch.device,
     reporter: Reporter,
     stack: contextlib.ExitStack,
-) -> tuple[list[Result], SourceSummary]:
+) -> tuple[list[Result], SourceSummary, RealSide | None]:
     """Runs the set metrics of a plan.
 
     Args:
@@ -77,49 +44,24 @@ def score_sets(
         stack: Closes what is opened here.
 
     Returns:
-        Rows, and what the pass over the subject saw.
+        Rows, what the pass over the subject saw, and the reference side.
     """
-    _check_counts(plan, "generated", subject.name, len(subject))
+    check_counts(plan, "generated", subject.name, len(subject))
     if isinstance(reference, ImageSource):
-        _check_counts(plan, "reference", reference.name, len(reference))
-    names = list(dict.fromkeys(r.backbone for r in plan.set_requests if r.backbone is not None))
-    backbones = [load_backbone(n, device=device, weights_file=options.weights.get(n)) for n in names]
-    if isinstance(reference, ReferenceStatistics):
-        _check_statistics(reference, backbones, options)
-    engines = {b.info.name: use_engine(b, options.engine) for b in backbones}
-    root = store_root(options, stack)
-    stores = {backbone.info.name: open_store(backbone, root) for backbone in backbones}
-
-    def run(source: ImageSource, title: str) -> SourceSummary:
-        with reporter.stage(title, len(source)) as advance:
-            return summarise(
-                source, backbones, stores, batch_size=options.batch_size, on_bad=options.on_bad, progress=advance
-            )
-
-    fake = run(subject, f"{subject.name}")
-    real: _Side | None = None
-    if isinstance(reference, ImageSource):
-        passed = run(reference, f"{reference.name} (reference)")
-        report_pass(passed, reporter)
-        real = _Side(passed.sets, passed.content_sha256, passed.n, seconds=passed.seconds)
-    elif reference is not None:
-        note = "reference statistics of another tool: its resize and weights were not checked" if reference.peer else ""
-        real = _Side(reference.sets, reference.content_sha256, reference.n, note)
-    report_pass(fake, reporter)
-    results = _compute_sets(plan, options, fake, real, {b.info.name: b for b in backbones}, engines, device, reporter)
-    return results, fake
+        check_counts(plan, "reference", reference.name, len(reference))
+    names = [r.backbone for r in plan.set_requests if r.backbone is not None]
+    passes = open_passes(names, options, device, reporter, stack, reference)
+    fake = passes.run(subject, subject.name)
+    real = passes.run_reference(reference)
+    return _compute_sets(plan, options, fake, real, passes, device), fake, real
 
 
-def report_pass(summary: SourceSummary, reporter: Reporter) -> None:
-    """Tells the user what a pass left out or could not keep."""
-    for warning in summary.warnings:
-        reporter.message(warning)
-    if summary.skipped:
-        reporter.message(f"{len(summary.skipped)} images of {summary.name} were skipped; first: {summary.skipped[0]}")
+def check_counts(plan: Plan, side: str, name: str, n: int) -> None:
+    """Refuses too few images for anything, or for a metric that was named, before any network runs.
 
-
-def _check_counts(plan: Plan, side: str, name: str, n: int) -> None:
-    """Too few images for anything, or for a metric that was named, before any network runs."""
+    Raises:
+        TooFewSamplesError: the message names the metric, the side and both counts.
+    """
     for request in plan.set_requests:
         metric = request.metric
         if not isinstance(metric, SetMetric) or (side == "reference" and not metric.reference):
@@ -131,54 +73,26 @@ def _check_counts(plan: Plan, side: str, name: str, n: int) -> None:
             )
 
 
-def _check_statistics(reference: ReferenceStatistics, backbones: Sequence[Backbone], options: ScoreOptions) -> None:
-    """A statistics file must have been made by the very backbones that will see the subject."""
-    for backbone in backbones:
-        facts = reference.facts.get(backbone.info.name)
-        if facts is None:
-            raise ReferenceStatisticsError(
-                f"{options.reference} has statistics for {', '.join(reference.facts)}, not for {backbone.info.name}. "
-                f"Ask for metrics on those (--metrics fd@{next(iter(reference.facts))}), or build the file again."
-            )
-        if reference.peer:
-            continue
-        expected = BackboneFacts(backbone.weights_sha256, backbone.info.resize, PRECISION)
-        if facts != expected or reference.decode != DECODE_POLICY:
-            raise ProtocolMismatchError(
-                f"{options.reference} was built by another protocol of {backbone.info.name}: {facts}, decode "
-                f"{reference.decode!r}; this run has {expected}, decode {DECODE_POLICY!r}. Build the file again."
-            )
-
-
-def store_root(options: ScoreOptions, stack: contextlib.ExitStack) -> Path:
-    """The cache folder, or with cache off a temporary one that `stack` removes."""
-    if options.cache:
-        return cache_home() / "features"
-    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-")))
-
-
 def _compute_sets(
     plan: Plan,
     options: ScoreOptions,
     fake: SourceSummary,
-    real: _Side | None,
-    backbones: Mapping[str, Backbone],
-    engines: Mapping[str, str],
+    real: RealSide | None,
+    passes: Passes,
     device: torch.device,
-    reporter: Reporter,
 ) -> list[Result]:
     results: list[Result] = []
-    with reporter.stage("metrics", len(plan.set_requests)) as advance:
+    with passes.reporter.stage("metrics", len(plan.set_requests)) as advance:
         for request in plan.set_requests:
-            metric, backbone = request.metric, backbones[request.backbone or ""]
+            metric, backbone = request.metric, passes.backbones[request.backbone or ""]
             if not isinstance(metric, SetMetric):
                 raise TypeError(f"{request.name} is no set metric")
-            real_set = None if real is None or not metric.reference else real.sets[backbone.info.name]
+            compared = real if metric.reference else None
+            real_set = None if compared is None else compared.sets[backbone.info.name]
             started = time.perf_counter()
             estimates = _estimates(request, metric, real_set, fake.sets[backbone.info.name], plan.explicit)
             timing = {**fake.seconds, "solve": time.perf_counter() - started}
-            compared = real if metric.reference else None
-            origin = {**provenance(str(device)), "engine": engines[backbone.info.name]}
+            origin = {**provenance(str(device)), "engine": passes.engines[backbone.info.name]}
             for output, estimate in estimates.items():
                 results.append(
                     _set_row(request, metric, output, estimate, options, fake, compared, backbone, origin, timing)
@@ -209,7 +123,7 @@ def _set_row(
     estimate: Estimate | str,
     options: ScoreOptions,
     fake: SourceSummary,
-    real: _Side | None,
+    real: RealSide | None,
     backbone: Backbone,
     origin: Mapping[str, object],
     timing: Mapping[str, float],

@@ -16,9 +16,9 @@ from ganeval.errors import UsageError
 from ganeval.keys import parse_key
 from ganeval.metrics.base import SetMetric
 from ganeval.pairs import PairRequest, score_pairs
+from ganeval.passes import open_store
 from ganeval.paths import cache_home
 from ganeval.plan import needed_weights
-from ganeval.set_rows import open_store
 from ganeval.sources.base import ImageSource, Pixels, seeded_subset
 from ganeval.sources.dataset import open_dataset
 from ganeval.sources.generator import GeneratorSource

@@ -16,7 +16,7 @@ from ganeval.metrics.kernel import classic_subsets
 from ganeval.metrics.prdc import neighbourhoods
 from ganeval.plan import ScoreOptions
 from ganeval.scoring import score
-from ganeval.set_rows import open_store
+from ganeval.passes import open_store
 from ganeval.sources.folder import FolderSource
 
 SIZES = [(40, 40), (64, 31), (299, 299), (330, 310)]

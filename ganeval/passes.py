@@ -1,0 +1,160 @@
+"""The networks of one run with their feature stores: opened once, run over as many sources as the run has."""
+
+import contextlib
+import hashlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from ganeval.backbones.base import Backbone
+from ganeval.backbones.engines import use_engine
+from ganeval.backbones.loading import load_backbone
+from ganeval.cache import FeatureStore
+from ganeval.engine import SourceSummary, summarise
+from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
+from ganeval.paths import cache_home
+from ganeval.plan import ScoreOptions
+from ganeval.reference import BackboneFacts, ReferenceStatistics
+from ganeval.reporting import Reporter
+from ganeval.sources.base import ImageSource
+from ganeval.sources.decode import DECODE_POLICY
+from ganeval.summaries.base import SetSummary
+
+PRECISION = "exact"
+
+
+@dataclass(frozen=True)
+class RealSide:
+    """The reference of a set comparison, from images or from a statistics file.
+
+    Attributes:
+        sets: Backbone name -> summary.
+        content_sha256: What the protocol knows it by.
+        n: Number of images, None where unknown.
+        note: What the reader must know of it.
+        seconds: Time of its pass by stage.
+    """
+
+    sets: Mapping[str, SetSummary]
+    content_sha256: str
+    n: int | None
+    note: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def store_protocol(backbone: Backbone) -> str:
+    """What must agree before cached features may be used again."""
+    return "|".join((backbone.info.name, backbone.weights_sha256, backbone.info.resize, PRECISION, DECODE_POLICY))
+
+
+def open_store(backbone: Backbone, root: Path) -> FeatureStore:
+    """The feature shards of one backbone protocol under `root`."""
+    protocol = store_protocol(backbone)
+    folder = root / f"{backbone.info.name}-{hashlib.sha256(protocol.encode()).hexdigest()[:16]}"
+    return FeatureStore(folder, protocol)
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Loaded backbones, what runs them, and where their features are kept.
+
+    Attributes:
+        backbones: Name -> backbone.
+        engines: Name -> what runs it, for provenance.
+        stores: Name -> its shards.
+        options: Batch size and the rule for bad images.
+        reporter: Where progress goes.
+    """
+
+    backbones: Mapping[str, Backbone]
+    engines: Mapping[str, str]
+    stores: Mapping[str, FeatureStore]
+    options: ScoreOptions
+    reporter: Reporter
+
+    def run(self, source: ImageSource, title: str) -> SourceSummary:
+        """Runs every image of a source through every network, once, and tells the user what was left out."""
+        with self.reporter.stage(title, len(source)) as advance:
+            summary = summarise(
+                source,
+                list(self.backbones.values()),
+                self.stores,
+                batch_size=self.options.batch_size,
+                on_bad=self.options.on_bad,
+                progress=advance,
+            )
+        for warning in summary.warnings:
+            self.reporter.message(warning)
+        if summary.skipped:
+            first = summary.skipped[0]
+            self.reporter.message(f"{len(summary.skipped)} images of {summary.name} were skipped; first: {first}")
+        return summary
+
+    def run_reference(self, reference: ImageSource | ReferenceStatistics | None) -> RealSide | None:
+        """The reference side, by a pass over its images or from its file; None without one."""
+        if reference is None:
+            return None
+        if isinstance(reference, ImageSource):
+            passed = self.run(reference, f"{reference.name} (reference)")
+            return RealSide(passed.sets, passed.content_sha256, passed.n, seconds=passed.seconds)
+        note = "reference statistics of another tool: its resize and weights were not checked" if reference.peer else ""
+        return RealSide(reference.sets, reference.content_sha256, reference.n, note)
+
+    def check_statistics(self, reference: ReferenceStatistics, path: str) -> None:
+        """A statistics file must have been made by the very backbones that will see the subject.
+
+        Raises:
+            ReferenceStatisticsError: it has nothing for a backbone of this run.
+            ProtocolMismatchError: it was made by another protocol.
+        """
+        for backbone in self.backbones.values():
+            facts = reference.facts.get(backbone.info.name)
+            if facts is None:
+                raise ReferenceStatisticsError(
+                    f"{path} has statistics for {', '.join(reference.facts)}, not for {backbone.info.name}. "
+                    f"Ask for metrics on those (--metrics fd@{next(iter(reference.facts))}), or build the file again."
+                )
+            if reference.peer:
+                continue
+            expected = BackboneFacts(backbone.weights_sha256, backbone.info.resize, PRECISION)
+            if facts != expected or reference.decode != DECODE_POLICY:
+                raise ProtocolMismatchError(
+                    f"{path} was built by another protocol of {backbone.info.name}: {facts}, decode "
+                    f"{reference.decode!r}; this run has {expected}, decode {DECODE_POLICY!r}. Build the file again."
+                )
+
+
+def open_passes(
+    names: Sequence[str],
+    options: ScoreOptions,
+    device: torch.device,
+    reporter: Reporter,
+    stack: contextlib.ExitStack,
+    reference: ImageSource | ReferenceStatistics | None = None,
+) -> Passes:
+    """Loads the backbones of a run.
+
+    Args:
+        names: Registry names; one given twice is loaded once.
+        options: Weights files, engine, cache, batch size.
+        device: Where the networks run.
+        reporter: Where progress goes.
+        stack: Removes a temporary store when the run ends.
+        reference: Checked against the loaded weights when it is a statistics file, before any engine is built.
+
+    Raises:
+        GanevalError: weights that cannot be used, or a statistics file of another protocol.
+    """
+    backbones = {n: load_backbone(n, device=device, weights_file=options.weights.get(n)) for n in dict.fromkeys(names)}
+    if options.cache:
+        root = cache_home() / "features"
+    else:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-")))
+    stores = {name: open_store(backbone, root) for name, backbone in backbones.items()}
+    if isinstance(reference, ReferenceStatistics):
+        Passes(backbones, {}, stores, options, reporter).check_statistics(reference, options.reference or "")
+    engines = {name: use_engine(backbone, options.engine) for name, backbone in backbones.items()}
+    return Passes(backbones, engines, stores, options, reporter)
