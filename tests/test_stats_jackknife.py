@@ -5,7 +5,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from ganeval.stats.groups import group_stderr, share_stderr
-from ganeval.stats.intervals import bca_interval, mean_interval, share_interval, t_interval
+from ganeval.stats.intervals import bca_interval, mean_interval, root_interval, share_interval, t_interval
 from ganeval.stats.jackknife import (
     block_numbers,
     block_shares,
@@ -167,6 +167,14 @@ def test_the_interval_of_a_share_stays_inside_zero_and_one():
     assert 0.0 < low < 0.97 < high < 1.0
     assert 0.97 - low > high - 0.97
     assert share_interval(0.5, 0.001, 9) == pytest.approx(t_interval(0.5, 0.001, 9), rel=1e-5)
+
+
+def test_the_interval_of_a_square_is_the_squared_interval_of_its_root():
+    low, high = root_interval(9.0, 1.2, 19)
+    t = scipy_stats.t.ppf(0.975, 19)
+
+    assert low == pytest.approx((3.0 - t * 1.2 / 6.0) ** 2)
+    assert high == pytest.approx((3.0 + t * 1.2 / 6.0) ** 2)
 
 
 # ---- random groups

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganeval.metrics import METRICS
-from ganeval.metrics.frechet import compute_fd, frechet_distance, frechet_influence
+from ganeval.metrics.frechet import compute_fd, frechet_distance, frechet_influences
 from ganeval.metrics.inception_score import classifier_score, information_influence, information_jackknife, log_softmax
 from ganeval.metrics.kernel import cubic_kernel, kernel_sums
 from ganeval.metrics.mind import mind, mind_jackknife
@@ -54,7 +54,7 @@ def test_the_influence_on_fd_is_its_derivative_by_an_images_weight(n, m):
     """d = 12, also with fewer images than dimensions: pseudo-inverses give the derivative within the span."""
     rng = np.random.default_rng(0)
     real, fake = relu_mixture(rng, n, 12).astype(np.float32), relu_mixture(rng, m, 12, 0.3).astype(np.float32)
-    found = frechet_influence(summary(real), summary(fake))
+    found = frechet_influences(summary(real), summary(fake))[0]
 
     step = 1e-5
     for i in (0, 3, 7):
@@ -73,7 +73,7 @@ def test_dead_dimensions_on_one_side_leave_the_influence_finite_and_right():
     real, fake = relu_mixture(rng, 60, 8).astype(np.float32), relu_mixture(rng, 50, 8).astype(np.float32)
     fake[:, 2] = 0.0
     real[:, 5] = 0.0
-    found = frechet_influence(summary(real), summary(fake))
+    found = frechet_influences(summary(real), summary(fake))[0]
     step, base = 1e-6, np.full(50, 1.0 / 50)
 
     moved = base * (1 - step)
@@ -115,7 +115,7 @@ def test_blame_finds_planted_images():
     planted = rng.choice(2000, 20, replace=False)
     fake[planted] += 3 * rng.normal(size=(20, 16))
 
-    worst = np.argsort(-frechet_influence(summary(real), summary(fake)))[:40]
+    worst = np.argsort(-frechet_influences(summary(real), summary(fake))[0])[:40]
 
     assert len(set(worst) & set(planted)) >= 18
 

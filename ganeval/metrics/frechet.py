@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
-from ganeval.metrics.uncertainty import Spread, join, too_few, with_spread
+from ganeval.metrics.uncertainty import Spread, distance_estimate, join, too_few
 from ganeval.stats.eigenvalues import symmetric_eigenvalues
 from ganeval.stats.influence import frechet_influence_of_rows, influence_stderr, transport
 from ganeval.stats.jackknife import BLOCKS, block_numbers, block_shares, deleted_moments, jackknife
@@ -136,19 +136,25 @@ def _random_rows(side: SetSummary) -> np.ndarray | None:
     return None if side.bank is None else side.bank.rows()
 
 
-def frechet_influence(real: SetSummary, fake: SetSummary) -> Float64:
-    """(n_f,) influence of each generated image on the distance, in ascending image index; positive where it raises it.
+def frechet_influences(real: SetSummary, fake: SetSummary) -> tuple[Float64, Float64 | None]:
+    """Influence of each generated and each reference image on the distance, in ascending image index.
 
-    Divided by n_f it is, to first order, what the distance would lose without the image. Costs two eigendecompositions.
+    Positive where an image raises the distance. Divided by n it is, to first order, what the distance would lose
+    without the image. Costs two eigendecompositions.
+
+    Returns:
+        (n_f,) and (n_r,); None for a reference known by its moments only.
 
     Raises:
         DataError: the generated set has no feature rows.
     """
-    rows = _random_rows(fake)
-    if rows is None:
+    fake_rows, real_rows = _random_rows(fake), _random_rows(real)
+    if fake_rows is None:
         raise DataError("The influence of each image on fd needs feature rows; the generated set has moments only.")
-    T = transport(real.moments, fake.moments, alive_dimensions(real.moments, fake.moments)).fake_to_real
-    return frechet_influence_of_rows(rows, fake.moments, real.moments, T)
+    a, b = real.moments, fake.moments
+    T = transport(a, b, alive_dimensions(a, b))
+    of_fake = frechet_influence_of_rows(fake_rows, b, a, T.fake_to_real)
+    return of_fake, None if real_rows is None else frechet_influence_of_rows(real_rows, a, b, T.real_to_fake)
 
 
 def frechet_without_blocks(pairs: Iterable[tuple[Moments, Moments]], alive: npt.NDArray[np.bool_]) -> Float64:
@@ -221,7 +227,7 @@ def uncertain_fd(value: float, real: SetSummary, fake: SetSummary) -> Estimate:
     method = f"bias: block jackknife, G={BLOCKS}; SE: influence function, normal; reference {kind}"
     traces = float(np.trace(a.scatter) / (a.n - 1) + np.trace(b.scatter) / (b.n - 1))
     spread = Spread(found.debiased, influence_stderr(*sides), INF, method, True)
-    return with_spread(value, spread, note, resolution=1e-7 * traces)
+    return distance_estimate(value, spread, note, resolution=1e-7 * traces)
 
 
 def compute_fd(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ganeval.errors import TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
-from ganeval.metrics.uncertainty import too_few, with_log_spread
+from ganeval.metrics.uncertainty import entropy_estimate, too_few
 from ganeval.stats.influence import influence_stderr
 from ganeval.stats.jackknife import BLOCKS, Jackknife, block_numbers, block_shares, jackknife
 from ganeval.summaries.base import SetSummary
@@ -82,7 +82,7 @@ def compute_cs(real: SetSummary | None, fake: SetSummary, params: Params) -> dic
     value = classifier_score(log_p)
     if why := too_few(len(log_p)):
         return {"cs": Estimate(value, note=why)}
-    spread = with_log_spread(value, information_jackknife(log_p), influence_stderr(information_influence(log_p)))
+    spread = entropy_estimate(value, information_jackknife(log_p), influence_stderr(information_influence(log_p)))
     return {"cs": spread}
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ganeval.errors import TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
-from ganeval.metrics.uncertainty import Spread, too_few, with_spread
+from ganeval.metrics.uncertainty import Spread, distance_estimate, too_few
 from ganeval.stats.influence import influence_stderr, mmd_influence
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
@@ -165,7 +165,7 @@ def compute_kd(real: SetSummary | None, fake: SetSummary, params: Params) -> dic
     if why := too_few(len(sums.real_real), len(sums.fake_fake)):
         return {"kd": Estimate(value, note=why)}
     spread = Spread(value, sums.stderr(), INF, SE_METHOD, False)
-    return {"kd": with_spread(value, spread, resolution=sums.resolution())}
+    return {"kd": distance_estimate(value, spread, resolution=sums.resolution())}
 
 
 def classic_subsets(real: FeatureBank, fake: FeatureBank, subsets: int, size: int, seed: int) -> Float64:
@@ -215,7 +215,7 @@ def compute_cmmd(real: SetSummary | None, fake: SetSummary, params: Params) -> d
     if why := too_few(len(real_rows), len(fake_rows)):
         return {"cmmd": Estimate(value, debiased=debiased, note=why)}
     spread = Spread(debiased, scale * sums.stderr(), INF, f"bias: exact (diagonal); SE: {SE_METHOD}", True)
-    return {"cmmd": with_spread(value, spread, resolution=scale * sums.resolution())}
+    return {"cmmd": distance_estimate(value, spread, resolution=scale * sums.resolution())}
 
 
 KD = SetMetric(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
-from ganeval.metrics.uncertainty import Spread, too_few, with_spread
+from ganeval.metrics.uncertainty import Spread, distance_estimate, too_few
 from ganeval.stats.jackknife import BLOCKS, Jackknife, block_numbers, block_shares, jackknife
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64
@@ -128,7 +128,7 @@ def compute_mind(real: SetSummary | None, fake: SetSummary, params: Params) -> d
     found = mind_jackknife(a, b, projections, seed)
     method = f"block jackknife, G={BLOCKS}, both sets random, Student t; for these directions"
     spread = Spread(found.debiased, found.stderr, BLOCKS - 1, method, True)
-    return {"mind": with_spread(found.value, spread, resolution=1e-12 * abs(found.value))}
+    return {"mind": distance_estimate(found.value, spread, resolution=1e-12 * abs(found.value))}
 
 
 MIND = SetMetric(

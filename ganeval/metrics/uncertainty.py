@@ -1,10 +1,10 @@
 """From a value, its bias and its standard error to an `Estimate`: when an interval is shown, and the words when not."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganeval.metrics.base import Estimate
-from ganeval.stats.intervals import t_interval
+from ganeval.stats.intervals import root_interval, t_interval
 from ganeval.stats.jackknife import Jackknife
 
 MIN_N = 20  # images a side; below, neither 20 blocks nor a central limit theorem can be had
@@ -41,42 +41,39 @@ def join(*notes: str) -> str:
     return "; ".join(filter(None, notes))
 
 
-def with_spread(
-    value: float,
-    spread: Spread,
-    note: str = "",
-    *,
-    resolution: float,
-    zero: float | None = 0.0,
-    zero_words: str = "equal laws",
-) -> Estimate:
-    """An estimate with its interval, or with the reason why there is none.
+def _without_interval(value: float, spread: Spread, resolution: float, lowest: str) -> Estimate | None:
+    """The estimate where no interval can be shown, with the reason in its note; None where one can."""
+    if not math.isfinite(spread.stderr) or spread.stderr <= resolution:
+        return Estimate(value, note="no interval: the images do not vary enough for one")
+    if spread.centre >= FROM_ZERO * spread.stderr:
+        return None
+    debiased = spread.centre if spread.biased else None
+    words = f"no interval: within {FROM_ZERO:g} standard errors of {lowest}, too close for one"
+    return Estimate(value, spread.stderr, None, debiased, spread.method, words)
 
-    A distance is a square near zero: where the two laws (almost) agree its limit law is of second order and the
-    interval would be too wide and off centre (Rippl, Munk & Sturm 2016, arXiv 1507.04090). So none is shown within two
-    standard errors of zero; the standard error is, and is then too large (by up to a factor of root two) rather than
-    too small.
+
+def distance_estimate(value: float, spread: Spread, note: str = "", *, resolution: float) -> Estimate:
+    """A squared distance with its interval, or with the reason why there is none.
+
+    Where the two laws (almost) agree, the limit law of a squared distance is of second order and the interval would be
+    too wide and off centre (Rippl, Munk & Sturm 2016, arXiv 1507.04090). So none is shown within two standard errors of
+    zero; the standard error is, and is then too large (by up to a factor of root two) rather than too small.
 
     Args:
         value: The metric.
         spread: What is known of it.
         note: Other things the reader must know.
         resolution: Standard errors up to this are rounding.
-        zero: Value of the metric where its limit law degenerates; None where it does not.
-        zero_words: What that value means.
     """
-    debiased = spread.centre if spread.biased else None
-    if not math.isfinite(spread.stderr) or spread.stderr <= resolution:
-        return Estimate(value, None, None, None, None, join(note, "no interval: the images do not vary enough for one"))
-    if zero is not None and spread.centre - zero < FROM_ZERO * spread.stderr:
-        words = f"no interval: within {FROM_ZERO:g} standard errors of {zero_words}, too close for one"
-        return Estimate(value, spread.stderr, None, debiased, spread.method, join(note, words))
-    ends = t_interval(spread.centre, spread.stderr, spread.degrees)
-    return Estimate(value, spread.stderr, ends, debiased, spread.method, note)
+    bare = _without_interval(value, spread, resolution, "equal laws")
+    if bare is not None:
+        return replace(bare, note=join(note, bare.note))
+    ends = root_interval(spread.centre, spread.stderr, spread.degrees)
+    return Estimate(value, spread.stderr, ends, spread.centre if spread.biased else None, spread.method, note)
 
 
-def with_log_spread(value: float, log: Jackknife, stderr: float | None = None) -> Estimate:
-    """An estimate of a score that is exp of an entropy, from bias and standard error of its logarithm.
+def entropy_estimate(value: float, log: Jackknife, stderr: float | None = None) -> Estimate:
+    """A score that is exp of an entropy, with its interval, from bias and standard error of its logarithm.
 
     The bias is taken off and the interval is made on the log scale, where the statistic is a mean and a smooth function
     of means; both are carried back by exp, the standard error by the factor of the debiased score.
@@ -91,9 +88,14 @@ def with_log_spread(value: float, log: Jackknife, stderr: float | None = None) -
         spread = Spread(log.debiased, log.stderr, log.blocks - 1, how + "the same, Student t", True)
     else:
         spread = Spread(log.debiased, stderr, math.inf, how + "influence function, normal", True)
-    on_log = with_spread(value, spread, resolution=1e-12, zero_words="a score of 1")
-    if on_log.debiased is None or on_log.stderr is None:
-        return on_log
-    debiased = math.exp(on_log.debiased)
-    ends = None if on_log.ci95 is None else (math.exp(on_log.ci95[0]), math.exp(on_log.ci95[1]))
-    return Estimate(value, debiased * on_log.stderr, ends, debiased, on_log.method, on_log.note)
+    debiased = math.exp(log.debiased)
+    bare = _without_interval(value, spread, 1e-12, "a score of 1")
+    if bare is not None:
+        known = bare.stderr is not None
+        return replace(
+            bare,
+            stderr=debiased * spread.stderr if known else None,
+            debiased=debiased if known else None,
+        )
+    low, high = t_interval(spread.centre, spread.stderr, spread.degrees)
+    return Estimate(value, debiased * spread.stderr, (math.exp(low), math.exp(high)), debiased, spread.method)

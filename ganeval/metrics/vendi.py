@@ -12,7 +12,7 @@ import numpy as np
 
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.kernel import unit_rows
-from ganeval.metrics.uncertainty import too_few, with_log_spread
+from ganeval.metrics.uncertainty import entropy_estimate, too_few
 from ganeval.stats.eigenvalues import symmetric_eigenvalues
 from ganeval.stats.jackknife import BLOCKS, Jackknife, block_numbers, block_shares, jackknife
 from ganeval.summaries.base import SetSummary
@@ -79,7 +79,7 @@ def compute_vendi(real: SetSummary | None, fake: SetSummary, params: Params) -> 
         why = f"no interval: n = {n} <= 2 d = {2 * dim}, where the score still grows with n"
     if why:
         return {"vendi": Estimate(value, note=why)}
-    return {"vendi": with_log_spread(value, vendi_jackknife(rows, value))}
+    return {"vendi": entropy_estimate(value, vendi_jackknife(rows, value))}
 
 
 VENDI = SetMetric(

@@ -23,6 +23,23 @@ def t_interval(centre: float, stderr: float, degrees: float, level: float = 0.95
     return centre - half, centre + half
 
 
+def root_interval(centre: float, stderr: float, degrees: float, level: float = 0.95) -> Interval:
+    """T interval of a squared distance, made on the scale of its root: centre ± t SE + (t SE)^2 / (4 centre).
+
+    The standard error of a square grows with its root, so that a draw that came out low also has a low SE and its plain
+    interval ends too soon above; on the root scale the SE is steady.
+
+    Args:
+        centre: The squared distance, > t * stderr / 2, so that the lower end is a square too.
+        stderr: Its standard error, >= 0.
+        degrees: Degrees of freedom.
+        level: Coverage aimed at, in (0, 1).
+    """
+    low, high = t_interval(centre, stderr, degrees, level)
+    shift = (high - centre) ** 2 / (4.0 * centre)
+    return low + shift, high + shift
+
+
 def share_interval(share: float, stderr: float, degrees: float, level: float = 0.95) -> Interval:
     """T interval of a share, made on the logit scale, where it stays within (0, 1) and follows the skewness near them.
 
