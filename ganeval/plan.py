@@ -92,8 +92,13 @@ def missing_weights(request: Request, overrides: Mapping[str, Path]) -> str | No
     return f"weights not on this machine: run `ganeval weights fetch {' '.join(absent)}`"
 
 
-def make_plan(options: ScoreOptions) -> Plan:
+def make_plan(options: ScoreOptions, plain_set: str = PLAIN_SET, plain_paired: str = PLAIN_PAIRED) -> Plan:
     """Resolves the metrics and checks every option that can be checked without reading an image.
+
+    Args:
+        options: As given by the user.
+        plain_set: Set metrics that run when none are named.
+        plain_paired: Paired metrics that run when none are named.
 
     Raises:
         UsageError: unknown names, or options that do not go together.
@@ -104,8 +109,8 @@ def make_plan(options: ScoreOptions) -> Plan:
     if options.metrics is not None:
         requests = parse_keys(options.metrics)
     else:
-        requests = [r for r in parse_keys(PLAIN_SET) if _plain_set_fits(r, options)]
-        requests += parse_keys(PLAIN_PAIRED) if options.paired else []
+        requests = [r for r in parse_keys(plain_set) if _plain_set_fits(r, options)]
+        requests += parse_keys(plain_paired) if options.paired else []
     if explicit:
         _check_sides(requests, options)
     unused = sorted(set(options.weights) - {name for r in requests for name in needed_weights(r)})

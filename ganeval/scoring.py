@@ -1,9 +1,8 @@
 """Scores a subject, from options to rows: the public entry that the command line and programs call."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -13,21 +12,16 @@ from ganeval.engine import SourceSummary
 from ganeval.errors import UsageError
 from ganeval.keys import Request, printed_key
 from ganeval.metrics.base import SetMetric
-from ganeval.pair_reading import match_by_stem
+from ganeval.opening import SubjectOpener, open_originals, open_reference, open_subject_source
 from ganeval.pair_rows import score_paired
 from ganeval.pairs import PairScores
 from ganeval.passes import PRECISION, open_passes
 from ganeval.plan import ScoreOptions, make_plan
-from ganeval.reference import BackboneFacts, ReferenceStatistics, is_statistics_file, load_reference
+from ganeval.reference import BackboneFacts, ReferenceStatistics
 from ganeval.reporting import Reporter, Silent
 from ganeval.results import Result
 from ganeval.set_rows import score_sets
-from ganeval.sources.base import ImageSource, Subset, seeded_subset
 from ganeval.sources.decode import DECODE_POLICY
-from ganeval.sources.resolve import open_source
-
-# A subject that is no set of images by itself (a generator), or None where the subject is not of the opener's kind.
-SubjectOpener = Callable[[ScoreOptions], ImageSource | None]
 
 
 @dataclass(frozen=True)
@@ -87,9 +81,9 @@ def score(
     summary: SourceSummary | None = None
     with contextlib.ExitStack() as stack:
         # Everything is opened before anything runs: a wrong path shows at once, not after an hour.
-        subject = _open_subject(options, open_subject, stack)
-        reference = _open_reference(options, stack) if plan.set_requests else None
-        originals = _open_originals(options, subject, stack) if plan.paired_requests else None
+        subject = open_subject_source(options, stack, open_subject)
+        reference = open_reference(options, stack) if plan.set_requests else None
+        originals = open_originals(options, subject, stack) if plan.paired_requests else None
         if plan.set_requests:
             results, summary, _ = score_sets(plan, options, subject, reference, device, reporter, stack)
         if originals is not None:
@@ -98,40 +92,6 @@ def score(
     name = options.name or options.subject
     results += [_skipped(name, request, why) for request, why in plan.missing]
     return ScoreOutcome(tuple(results), pairs, summary, () if summary is None else cheap_checks(summary))
-
-
-def _open_subject(options: ScoreOptions, opener: SubjectOpener | None, stack: contextlib.ExitStack) -> ImageSource:
-    opened = None if opener is None else opener(options)
-    if opened is None:
-        return _open(options.subject, options, stack)
-    stack.callback(opened.close)
-    return seeded_subset(opened, options.num_samples, options.seed)
-
-
-def _open(name: str, options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
-    whole = open_source(name, data_root=options.data_root, value_range=options.value_range)
-    stack.callback(whole.close)
-    return seeded_subset(whole, options.num_samples, options.seed)
-
-
-def _open_reference(options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource | ReferenceStatistics | None:
-    if options.reference is None:
-        return None
-    path = Path(options.reference)
-    return load_reference(path) if is_statistics_file(path) else _open(options.reference, options, stack)
-
-
-def _open_originals(options: ScoreOptions, subject: ImageSource, stack: contextlib.ExitStack) -> ImageSource | None:
-    """The other side of the pairs; names are matched here, before any image is decoded."""
-    if options.paired is None:
-        return None
-    whole = open_source(options.paired, data_root=options.data_root, value_range=options.value_range)
-    stack.callback(whole.close)
-    if options.num_samples is not None and len(subject) == options.num_samples:
-        wanted = {item.stem for item in subject.items}
-        whole = Subset(whole, [i for i, item in enumerate(whole.items) if item.stem in wanted])
-    match_by_stem(subject, whole)
-    return whole
 
 
 def _skipped(subject: str, request: Request, why: str) -> Result:
@@ -161,7 +121,7 @@ def build_reference(options: ScoreOptions, names: Sequence[str], reporter: Repor
         if BACKBONES.get(name).dim is None:
             raise UsageError(f"Backbone {name} has no feature vector to summarise; it serves paired metrics only.")
     with contextlib.ExitStack() as stack:
-        source = _open(options.subject, options, stack)
+        source = open_subject_source(options, stack)
         passes = open_passes(names, options, device, reporter, stack)
         passed = passes.run(source, source.name)
         facts = {

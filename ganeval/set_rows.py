@@ -90,18 +90,18 @@ def _compute_sets(
             compared = real if metric.reference else None
             real_set = None if compared is None else compared.sets[backbone.info.name]
             started = time.perf_counter()
-            estimates = _estimates(request, metric, real_set, fake.sets[backbone.info.name], plan.explicit)
+            estimates = estimates_of(request, metric, real_set, fake.sets[backbone.info.name], plan.explicit)
             timing = {**fake.seconds, "solve": time.perf_counter() - started}
             origin = {**provenance(str(device)), "engine": passes.engines[backbone.info.name]}
             for output, estimate in estimates.items():
                 results.append(
-                    _set_row(request, metric, output, estimate, options, fake, compared, backbone, origin, timing)
+                    set_row(request, metric, output, estimate, options, fake, compared, backbone, origin, timing)
                 )
             advance(1)
     return results
 
 
-def _estimates(
+def estimates_of(
     request: Request, metric: SetMetric, real: SetSummary | None, fake: SetSummary, explicit: bool
 ) -> dict[str, Estimate | str]:
     """Output name -> estimate, or why there is none. What was named and cannot be had is an error."""
@@ -116,7 +116,7 @@ def _estimates(
     return {name: e for name, e in estimates.items() if name.partition(":")[0] in request.outputs}
 
 
-def _set_row(
+def set_row(
     request: Request,
     metric: SetMetric,
     output: str,
@@ -128,6 +128,7 @@ def _set_row(
     origin: Mapping[str, object],
     timing: Mapping[str, float],
 ) -> Result:
+    """One row of one output of a set metric, with its whole protocol."""
     declared = next(o for o in metric.outputs if o.name == output.partition(":")[0])
     key, subject = printed_key(output, backbone.key), options.name or options.subject
     n_real = None if real is None else real.n

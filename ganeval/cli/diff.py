@@ -1,0 +1,138 @@
+"""`ganeval diff`: is B better than A, and by how much could one have told?"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganeval.cli.score import parse_weights
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ganeval.comparing import Comparison
+
+
+@click.command("diff", short_help="Is B better than A?")
+@click.argument("a")
+@click.argument("b")
+@click.option("--reference", metavar="REF", help="What the sets are compared with; also a statistics file.")
+@click.option("--paired", metavar="REF", help="Originals of both, matched by file stem.")
+@click.option("--metrics", metavar="KEYS", help="Comma-separated. Default: those whose difference has an error bar.")
+@click.option("--num-samples", type=click.IntRange(min=2), metavar="N", help="Seeded subset of N images of each side.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the subset.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images a network call.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "torch", "openvino"]),
+    default="auto",
+    show_default=True,
+    help="What runs networks on a CPU.",
+)
+@click.option("--on-bad", type=click.Choice(["fail", "skip"]), default="fail", show_default=True, help="Bad images.")
+@click.option("--channel", type=click.Choice(["rgb", "y"]), default="rgb", show_default=True, help="For psnr and ssim.")
+@click.option("--crop-border", type=click.IntRange(min=0), default=0, show_default=True, help="Pixels off each side.")
+@click.option("--weights", multiple=True, metavar="BACKBONE=FILE", help="Other weights in the same layout.")
+@click.option(
+    "--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="Data sets in torchvision's layout."
+)
+@click.option("--no-cache", is_flag=True, help="Keep no features between runs.")
+@click.option("--json", "json_target", metavar="-|FILE", help="Rows as JSON, to stdout (-) or a file.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    a: str,
+    b: str,
+    reference: str | None,
+    paired: str | None,
+    metrics: str | None,
+    num_samples: int | None,
+    seed: int,
+    batch_size: int,
+    device: str,
+    engine: str,
+    on_bad: str,
+    channel: str,
+    crop_border: int,
+    weights: tuple[str, ...],
+    data_root: Path | None,
+    no_cache: bool,
+    json_target: str | None,
+) -> None:
+    """Compare B with A. The verdict is B's: better, worse, no difference detected, cannot tell.
+
+    Sets whose files have the same stems are compared image by image, which is sharper; other sets as a whole.
+
+    \b
+    ganeval diff ./old ./new --reference ./real
+    ganeval diff ./old ./new --paired ./hr --metrics psnr,ssim --channel y --crop-border 4
+    """
+    files = parse_weights(weights)
+
+    from rich.console import Console
+
+    from ganeval.cli.progress import RichReporter
+    from ganeval.cli.show import write_text
+    from ganeval.comparing import compare
+    from ganeval.plan import ScoreOptions
+    from ganeval.results import SCHEMA
+
+    options = ScoreOptions(
+        subject=a,
+        reference=reference,
+        paired=paired,
+        metrics=metrics,
+        num_samples=num_samples,
+        seed=seed,
+        batch_size=batch_size,
+        device=device,
+        engine="auto" if engine == "auto" else "torch" if engine == "torch" else "openvino",
+        on_bad="skip" if on_bad == "skip" else "fail",
+        channel="y" if channel == "y" else "rgb",
+        crop_border=crop_border,
+        weights=files,
+        data_root=data_root,
+        cache=not no_cache,
+        config_file=ctx.obj["config"],
+    )
+    comparisons = compare(options, b, RichReporter())
+    text = json.dumps({"schema": SCHEMA, "rows": [c.to_dict() for c in comparisons]}, indent=2, allow_nan=False)
+    if json_target == "-":
+        click.echo(text)
+        return
+    if json_target is not None:
+        write_text(Path(json_target), text + "\n")
+    print_comparisons(comparisons, Console(highlight=False))
+
+
+def print_comparisons(comparisons: "Sequence[Comparison]", console: "Console") -> None:
+    """Two lines a metric: values and verdict, then the difference and how sure it is; then methods and notes."""
+    from ganeval.cli.progress import printable
+    from ganeval.cli.tables import ARROWS, format_interval, format_value
+
+    def show(text: str, style: str = "dim") -> None:
+        console.print(printable(text), style=style, markup=False, soft_wrap=True)
+
+    width = max((len(c.result.key) for c in comparisons), default=0)
+    for c in comparisons:
+        d = c.difference
+        a, b = ("-" if value is None else format_value(value) for value in (c.value_a, c.result.value))
+        counts = "" if d.wins is None else f" ({d.wins} pairs better, {d.losses} worse)"
+        show(f"{c.result.key:<{width}}  A {a}  B {b} {ARROWS[c.result.better]}  {d.verdict}{counts}", style="bold")
+        parts = [f"B - A = {format_value(d.delta)}"]
+        if d.ci95 is not None:
+            parts.append(f"95% {format_interval(d.ci95)}")
+        if d.p is not None:
+            parts.append(f"p {d.p:.2g}")
+        if d.mde is not None:
+            parts.append(f"smallest detectable {format_value(d.mde)}")
+        show(f"{'':<{width}}  {', '.join(parts)}")
+        if d.verdict == "no difference detected" and d.n_needed is not None:
+            show(f"{'':<{width}}  a difference of this size would need about {d.n_needed} images a side")
+        if d.note:
+            show(f"{'':<{width}}  {d.note}")
+    for how in dict.fromkeys(c.difference.method for c in comparisons if c.difference.method):
+        show(how)
