@@ -34,6 +34,7 @@ class ScoreOptions:
         value_range: What floats in an array mean; never guessed.
         cache: Keep features between runs.
         name: What the rows call the subject.
+        blame: Also compute each image's influence on fd and kd.
         config_file: Name of the file that defaults were read from, for the row's provenance.
     """
 
@@ -54,6 +55,7 @@ class ScoreOptions:
     value_range: Literal["0..1", "-1..1"] | None = None
     cache: bool = True
     name: str | None = None
+    blame: bool = False
     config_file: str | None = None
 
 
@@ -147,6 +149,8 @@ def _check_options(options: ScoreOptions) -> None:
         raise UsageError(f"--num-samples must be at least 2; got {options.num_samples}.")
     if options.crop_border < 0:
         raise UsageError(f"--crop-border must not be negative; got {options.crop_border}.")
+    if options.blame and not options.reference:
+        raise UsageError("--blame says which images raise a distance to the reference. Add --reference REF.")
     if not options.paired and (options.channel != "rgb" or options.crop_border):
         raise UsageError("--channel and --crop-border belong to paired metrics. Add --paired REF, or drop them.")
     for name, file in options.weights.items():

@@ -34,6 +34,8 @@ class Result:
         ci95: 95% interval, or None.
         debiased: Bias-corrected value, or None.
         method: How the uncertainty was computed.
+        floor: The metric between two random halves of the reference, or None.
+        floor_n: Images in each of those halves.
         comparable_to_published: True only for canonical weights under the field's own protocol.
         provenance: Device, versions, host, time, configuration file, counts of skipped images.
         timing: Seconds by stage.
@@ -52,12 +54,14 @@ class Result:
     ci95: tuple[float, float] | None = None
     debiased: float | None = None
     method: str | None = None
+    floor: float | None = None
+    floor_n: int | None = None
     comparable_to_published: bool = False
     provenance: Mapping[str, object] = field(default_factory=dict)
     timing: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        numbers = [self.value, self.stderr, self.debiased, *(self.ci95 or ())]
+        numbers = [self.value, self.stderr, self.debiased, self.floor, *(self.ci95 or ())]
         if any(number is not None and not math.isfinite(number) for number in numbers):
             raise ValueError(f"row {self.key} of {self.subject} holds a NaN or an infinity: {numbers}")
         if (self.value is None) != (self.status != "ok"):

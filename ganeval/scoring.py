@@ -4,9 +4,11 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 
 from ganeval.backbones import BACKBONES
+from ganeval.blame import blame
 from ganeval.checks import cheap_checks
 from ganeval.engine import SourceSummary
 from ganeval.errors import UsageError
@@ -33,12 +35,14 @@ class ScoreOutcome:
         pairs: Per-image values of paired metrics, None without `paired`.
         summary: What the pass over the subject saw, None for a paired-only score.
         checks: What the cheap checks of the images have to say, one line each.
+        blame: Influence of each image, worst first, where it was asked for.
     """
 
     results: tuple[Result, ...]
     pairs: PairScores | None = None
     summary: SourceSummary | None = None
     checks: tuple[str, ...] = ()
+    blame: pd.DataFrame | None = None
 
 
 def resolve_device(name: str) -> torch.device:
@@ -79,19 +83,22 @@ def score(
     results: list[Result] = []
     pairs: PairScores | None = None
     summary: SourceSummary | None = None
+    blamed: pd.DataFrame | None = None
     with contextlib.ExitStack() as stack:
         # Everything is opened before anything runs: a wrong path shows at once, not after an hour.
         subject = open_subject_source(options, stack, open_subject)
         reference = open_reference(options, stack) if plan.set_requests else None
         originals = open_originals(options, subject, stack) if plan.paired_requests else None
         if plan.set_requests:
-            results, summary, _ = score_sets(plan, options, subject, reference, device, reporter, stack)
+            results, summary, real = score_sets(plan, options, subject, reference, device, reporter, stack)
+            if options.blame and real is not None:
+                blamed = blame(summary, real.sets)
         if originals is not None:
             rows, pairs = score_paired(plan, options, subject, originals, device, reporter)
             results += rows
     name = options.name or options.subject
     results += [_skipped(name, request, why) for request, why in plan.missing]
-    return ScoreOutcome(tuple(results), pairs, summary, () if summary is None else cheap_checks(summary))
+    return ScoreOutcome(tuple(results), pairs, summary, () if summary is None else cheap_checks(summary), blamed)
 
 
 def _skipped(subject: str, request: Request, why: str) -> Result:

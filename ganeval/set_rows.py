@@ -9,9 +9,11 @@ import torch
 from ganeval.backbones.base import Backbone
 from ganeval.engine import SourceSummary
 from ganeval.errors import DataError, TooFewSamplesError
+from ganeval.floors import Floor, cached_floor
 from ganeval.keys import Request, printed_key
 from ganeval.metrics.base import Estimate, SetMetric
-from ganeval.passes import PRECISION, Passes, RealSide, open_passes
+from ganeval.passes import PRECISION, Passes, RealSide, open_passes, store_protocol
+from ganeval.paths import cache_home
 from ganeval.plan import Plan, ScoreOptions
 from ganeval.protocol import Protocol
 from ganeval.provenance import provenance
@@ -92,10 +94,15 @@ def _compute_sets(
             started = time.perf_counter()
             estimates = estimates_of(request, metric, real_set, fake.sets[backbone.info.name], plan.explicit)
             timing = {**fake.seconds, "solve": time.perf_counter() - started}
+            floor = None
+            if compared is not None and real_set is not None:
+                folder = cache_home() / "floors" if options.cache else None
+                identity = f"{compared.content_sha256}|{store_protocol(backbone)}"
+                floor = cached_floor(metric, real_set, fake.n, identity, folder)
             origin = {**provenance(str(device)), "engine": passes.engines[backbone.info.name]}
             for output, estimate in estimates.items():
                 results.append(
-                    set_row(request, metric, output, estimate, options, fake, compared, backbone, origin, timing)
+                    set_row(request, metric, output, estimate, options, fake, compared, backbone, origin, timing, floor)
                 )
             advance(1)
     return results
@@ -127,6 +134,7 @@ def set_row(
     backbone: Backbone,
     origin: Mapping[str, object],
     timing: Mapping[str, float],
+    floor: Floor | None = None,
 ) -> Result:
     """One row of one output of a set metric, with its whole protocol."""
     declared = next(o for o in metric.outputs if o.name == output.partition(":")[0])
@@ -162,6 +170,8 @@ def set_row(
         ci95=estimate.ci95,
         debiased=estimate.debiased,
         method=estimate.method,
+        floor=None if floor is None else floor.values.get(output),
+        floor_n=None if floor is None or output not in floor.values else floor.n,
         comparable_to_published=backbone.info.canonical and backbone.pinned and not (real and real.note),
         provenance={
             **origin,

@@ -50,6 +50,9 @@ def parse_weights(values: tuple[str, ...]) -> dict[str, Path]:
 )
 @click.option("--no-cache", is_flag=True, help="Keep no features between runs.")
 @click.option("--per-image", type=click.Path(dir_okay=False, path_type=Path), help="CSV of paired values by image.")
+@click.option(
+    "--blame", type=click.Path(dir_okay=False, path_type=Path), help="CSV of each image's influence, worst first."
+)
 @click.option("--name", help="What the rows call the subject.")
 @click.option("--append", type=click.Path(dir_okay=False, path_type=Path), help="Append the rows to a JSONL file.")
 @click.option("--json", "json_target", metavar="-|FILE", help="Rows as JSON, to stdout (-) or a file.")
@@ -73,6 +76,7 @@ def command(
     data_root: Path | None,
     no_cache: bool,
     per_image: Path | None,
+    blame: Path | None,
     name: str | None,
     append: Path | None,
     json_target: str | None,
@@ -92,7 +96,7 @@ def command(
     if per_image is not None and paired is None:
         raise UsageError("--per-image writes paired values. Add --paired REF.")
     files = parse_weights(weights)
-    for target in (per_image, append, None if json_target in (None, "-") else Path(str(json_target))):
+    for target in (per_image, blame, append, None if json_target in (None, "-") else Path(str(json_target))):
         if target is not None and not target.absolute().parent.is_dir():
             raise UsageError(f"Cannot write {target}: the folder {target.absolute().parent} does not exist. Create it.")
 
@@ -119,10 +123,11 @@ def command(
         value_range=None if value_range is None else ("0..1" if value_range == "0..1" else "-1..1"),
         cache=not no_cache,
         name=name,
+        blame=blame is not None,
         config_file=ctx.obj["config"],
     )
     from ganeval.cli.progress import RichReporter
 
     reporter = RichReporter()
     outcome = score(options, reporter, open_checkpoint)
-    show_outcome(outcome, options, reporter, json_target=json_target, append=append, per_image=per_image)
+    show_outcome(outcome, options, reporter, json_target=json_target, append=append, per_image=per_image, blame=blame)

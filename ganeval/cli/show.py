@@ -15,6 +15,8 @@ from ganeval.plan import ScoreOptions
 from ganeval.results import append_jsonl, to_json
 from ganeval.scoring import ScoreOutcome
 
+SHOWN = 8  # stems of the worst and of the best images
+
 
 def per_image_table(pairs: PairScores) -> pd.DataFrame:
     """Columns `image` (the stem) and one per metric."""
@@ -41,10 +43,16 @@ def show_outcome(
     json_target: str | None,
     append: Path | None,
     per_image: Path | None,
+    blame: Path | None,
 ) -> None:
     """Writes files first, then stdout: a reader of stdout may take its end as the end of the work."""
     if per_image is not None and outcome.pairs is not None:
         write_text(per_image, per_image_table(outcome.pairs).to_csv(index=False))
+    if blame is not None and outcome.blame is not None:
+        write_text(blame, outcome.blame.to_csv(index=False))
+        images = [str(image) for image in outcome.blame["image"]]
+        reporter.message(f"raise {outcome.blame.columns[1]} most: {', '.join(images[:SHOWN])}")
+        reporter.message(f"lower it most: {', '.join(images[: -SHOWN - 1 : -1])}")
     if append is not None:
         append_jsonl(append, [result for result in outcome.results if result.status == "ok"])
     for line in outcome.checks:

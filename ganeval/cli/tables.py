@@ -10,6 +10,8 @@ from ganeval.results import Result
 
 ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}
 WORST_SHOWN = 3
+SMALL_N = 2048  # below, unbiased and little-biased metrics lead the table, and a bare fd is not the headline
+LEADING = {"kd": 0, "kid": 0, "mind": 1}
 
 
 def format_value(value: float) -> str:
@@ -39,7 +41,21 @@ def collapse_classes(results: Sequence[Result]) -> list[tuple[Result, str]]:
         if worst:
             note += "; worst: " + ", ".join(f"{name} {format_value(value)}" for value, name in worst)
         shown.append((result, note))
+    if any(r.n_fake is not None and r.n_fake < SMALL_N for r, _ in shown):
+        shown.sort(key=lambda pair: LEADING.get(pair[0].key.partition("@")[0], len(LEADING)))
     return shown
+
+
+def format_floor(result: Result) -> str:
+    """What real against real gives; for a distance with a floor of its own also how many times that the value is."""
+    if result.floor is None or result.value is None:
+        return ""
+    ratio = f" ({result.value / result.floor:.2g}x)" if _has_ratio(result) else ""
+    return f"{result.floor:.4g}{ratio}"
+
+
+def _has_ratio(result: Result) -> bool:
+    return result.key.partition("@")[0] in ("fd", "fid", "fd_dinov2", "mind") and (result.floor or 0.0) > 0.0
 
 
 def print_results(results: Sequence[Result], console: Console) -> None:
@@ -56,28 +72,33 @@ def print_results(results: Sequence[Result], console: Console) -> None:
 
 
 def _print_table(valued: Sequence[tuple[Result, str]], console: Console) -> None:
-    has_error = any(result.stderr is not None for result, _ in valued)
-    has_bias = any(result.debiased is not None for result, _ in valued)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("metric", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    if has_bias:
-        table.add_column("debiased", justify="right", no_wrap=True)
-    if has_error:
-        table.add_column("95% interval", justify="right", no_wrap=True)
-    table.add_column("n real / fake", justify="right", no_wrap=True)
-    table.add_column("note", no_wrap=True)
+    columns = {
+        "metric": lambda r: printable(f"{r.key} {ARROWS[r.better]}"),
+        "value": lambda r: format_value(r.value or 0.0),
+        "debiased": lambda r: "" if r.debiased is None else format_value(r.debiased),
+        "95% interval": lambda r: format_interval(r.ci95),
+        "real vs real": format_floor,
+    }
+    cells = {name: [show(result) for result, _ in valued] for name, show in columns.items()}
+    cells = {name: column for name, column in cells.items() if any(column)}
     notes: dict[str, int] = {}
-    for result, note in valued:
-        number = "" if not note else f"[{notes.setdefault(note, len(notes) + 1)}]"
-        cells = [printable(result.key), format_value(result.value or 0.0), ARROWS[result.better]]
-        if has_bias:
-            cells.append("" if result.debiased is None else format_value(result.debiased))
-        if has_error:
-            cells.append(format_interval(result.ci95))
-        cells.append(" / ".join("-" if n is None else str(n) for n in (result.n_real, result.n_fake)))
-        table.add_row(*cells, number.replace("[", r"\["))
+    cells[""] = [f"\\[{notes.setdefault(note, len(notes) + 1)}]" if note else "" for _, note in valued]
+    for name in cells:
+        table.add_column(name, no_wrap=True, justify="left" if name in ("metric", "") else "right")
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*row)
     console.print(table)
-    for note, number in notes.items():
-        console.print(f"[{number}] {printable(note)}", style="dim", markup=False, soft_wrap=True)
+    for line in (*_counts(valued), *(f"[{number}] {note}" for note, number in notes.items())):
+        console.print(printable(line), style="dim", markup=False, soft_wrap=True)
+
+
+def _counts(valued: Sequence[tuple[Result, str]]) -> list[str]:
+    """How many images the numbers are of, and how many the floors."""
+    fakes = sorted({result.n_fake for result, _ in valued if result.n_fake is not None})
+    reals = sorted({result.n_real for result, _ in valued if result.n_real is not None})
+    lines = [f"{', '.join(map(str, fakes))} images" + (f" against {', '.join(map(str, reals))}" if reals else "")]
+    floors = sorted({result.floor_n for result, _ in valued if result.floor_n is not None})
+    if floors:
+        lines.append(f"real vs real: two halves of the reference, {', '.join(map(str, floors))} images each")
+    return lines

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
@@ -73,6 +74,7 @@ class SetMetric:
         compute: (real, fake, params) -> one Estimate per output name. `real` is None without reference. Whatever is
             drawn at random (subsets, directions) is drawn from a seed in params.
         default: Part of a plain `score` (parity modes are not).
+        of_rows: (real rows, fake rows, params) -> plain values, without uncertainty: what the noise floor is made of.
     """
 
     name: str
@@ -86,6 +88,7 @@ class SetMetric:
     compute: Callable[[SetSummary | None, SetSummary, Params], dict[str, Estimate]]
     params: Params = field(default_factory=dict)
     default: bool = True
+    of_rows: Callable[[np.ndarray, np.ndarray, Params], dict[str, float]] | None = None
 
     def lacking(self, real: SetSummary | None, fake: SetSummary) -> str:
         """What a side does not have of what the metric needs, in words; "" when all is there."""

@@ -230,6 +230,13 @@ def uncertain_fd(value: float, real: SetSummary, fake: SetSummary) -> Estimate:
     return distance_estimate(value, spread, note, resolution=1e-7 * traces)
 
 
+def fd_of_rows(real: np.ndarray, fake: np.ndarray, params: Params) -> dict[str, float]:
+    """`fd` of two sets of rows, the value alone."""
+    if max(len(real), len(fake)) < real.shape[1]:
+        return {"fd": frechet_of_rows(real.astype(np.float64), fake.astype(np.float64))}
+    return {"fd": frechet_distance(Moments.of(real), Moments.of(fake))}
+
+
 def compute_fd(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
     """`fd` from two summaries, with its uncertainty where one is valid."""
     if real is None:
@@ -279,6 +286,7 @@ FD = SetMetric(
     version=1,
     compute=compute_fd,
     params={"ddof": 1},
+    of_rows=fd_of_rows,
 )
 
 FD_PER_CLASS = SetMetric(

@@ -145,6 +145,13 @@ def _density_estimate(found: Neighbourhoods, k_density: int, value: float, group
     return Estimate(value, stderr, (max(low, 0.0), high), None, method, note)
 
 
+def prdc_of_rows(real: np.ndarray, fake: np.ndarray, params: Params) -> dict[str, float]:
+    """All four of two sets of rows, the values alone."""
+    k, k_density = int(params["k"]), int(params["k_density"])
+    scores = neighbourhoods(real, fake, k, k_density).scores(k_density)
+    return dict(zip(("precision", "recall", "density", "coverage"), map(float, scores), strict=True))
+
+
 def compute_prdc(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
     """All four from two summaries, with standard errors and intervals of their expectations at this n.
 
@@ -194,4 +201,5 @@ PRDC = SetMetric(
     version=1,
     compute=compute_prdc,
     params={"k": 3, "k_density": 5},
+    of_rows=prdc_of_rows,
 )

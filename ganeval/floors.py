@@ -1,0 +1,78 @@
+"""The noise floor: what a metric says of two halves of the reference itself, at the count of the subject.
+
+A Frechet distance of 12 means little alone; 12 where real against real gives 11 means "as good as can be seen here".
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ganeval.cache import write_atomically
+from ganeval.metrics.base import SetMetric
+from ganeval.summaries.base import SetSummary
+
+HALVES_SEED = 2020
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The floor of one metric.
+
+    Attributes:
+        values: Output name -> value of real against real.
+        n: Images in each half; the subject's count, or half of the reference where that is smaller.
+    """
+
+    values: dict[str, float]
+    n: int
+
+
+def noise_floor(metric: SetMetric, real: SetSummary, n_fake: int) -> Floor | None:
+    """The metric between two disjoint random halves of the reference, each of the subject's count at most.
+
+    Args:
+        metric: The declaration; None comes back where it has no `of_rows`.
+        real: The reference, with feature rows.
+        n_fake: Count of the subject.
+
+    Returns:
+        The floor, or None where the reference has no rows or too few for two halves.
+    """
+    if metric.of_rows is None or real.bank is None:
+        return None
+    n = min(n_fake, len(real.bank) // 2)
+    if n < metric.min_n:
+        return None
+    order = np.random.Generator(np.random.PCG64(HALVES_SEED)).permutation(len(real.bank))
+    rows = real.bank.rows()
+    return Floor(metric.of_rows(rows[np.sort(order[:n])], rows[np.sort(order[n : 2 * n])], metric.params), n)
+
+
+def cached_floor(metric: SetMetric, real: SetSummary, n_fake: int, identity: str, folder: Path | None) -> Floor | None:
+    """The same, kept on disk: the floor of a reference is computed once.
+
+    Args:
+        metric: The declaration.
+        real: The reference.
+        n_fake: Count of the subject.
+        identity: What tells this reference and these features from all others (content hash, weights, preprocessing).
+        folder: Where floors are kept, None to keep none.
+    """
+    if folder is None or metric.of_rows is None:
+        return noise_floor(metric, real, n_fake)
+    parts = [metric.name, metric.version, dict(metric.params), identity, n_fake, HALVES_SEED]
+    path = folder / f"{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]}.json"
+    try:
+        stored = json.loads(path.read_text())
+        return Floor({str(k): float(v) for k, v in stored["values"].items()}, int(stored["n"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        floor = noise_floor(metric, real, n_fake)
+    if floor is not None:
+        try:
+            write_atomically(path, json.dumps({"values": floor.values, "n": floor.n}).encode())
+        except OSError:
+            return floor  # a cache that cannot be written costs time, not the number
+    return floor
