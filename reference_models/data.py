@@ -243,7 +243,7 @@ def _tensors(pixels: Sequence[Pixels], device: torch.device) -> list[Tensor]:
 
 def mixture(count: int, seed: int) -> Float[Tensor, "N 1"]:
     """Numbers drawn from `MIXTURE`."""
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, _MIXTURE])))
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(_MIXTURE,))))
     weights, means, deviations = np.array(MIXTURE).T
     component = rng.choice(len(MIXTURE), size=count, p=weights)
     drawn = means[component] + deviations[component] * rng.standard_normal(count)

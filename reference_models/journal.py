@@ -22,7 +22,9 @@ GRID_SEED = 7  # latents of the grids: the same in every run, so that grids can 
 GRID_IMAGES = 64
 # Mean over pixels of the standard deviation over a grid's images, in grey levels; real digits have about 90.
 COLLAPSED_BELOW = 0.5
-COLLAPSE_AFTER = 0.25  # share of the steps before which a generator may still give one image
+# Before a quarter of the steps, and before 100, a generator may still give one image.
+COLLAPSE_SHARE, COLLAPSE_STEPS = 0.25, 100
+HISTOGRAM_NUMBERS = 5000
 
 
 class DivergedError(GanevalError):
@@ -94,7 +96,7 @@ def save_grid(folder: Path, players: Players, step: int, shown: Batch | None) ->
     """
     path = folder / "grids" / f"{step:07d}.png"
     if players.spec.kind == "one-dimensional":
-        numbers = draw_tensor(players.best_generator, players.spec, players.config, range(20_000), GRID_SEED)
+        numbers = draw_tensor(players.best_generator, players.spec, players.config, range(HISTOGRAM_NUMBERS), GRID_SEED)
         write_atomically(path, histogram(numbers))
         return
     if shown is not None:
@@ -104,7 +106,7 @@ def save_grid(folder: Path, players: Players, step: int, shown: Batch | None) ->
     images = draw_tensor(
         players.best_generator, players.spec, players.config, range(GRID_IMAGES), GRID_SEED, arguments=stage
     )
-    if step >= COLLAPSE_AFTER * players.recipe.training.steps:
+    if step >= max(COLLAPSE_SHARE * players.recipe.training.steps, COLLAPSE_STEPS):
         _refuse_collapse(images, players, step)
     columns = players.config.classes if players.spec.kind == "conditional" else 8
     save_png(path, grid_of(images, players.spec.output_range, columns))

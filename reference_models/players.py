@@ -167,7 +167,8 @@ def _check(recipe: Recipe, kind: str, discriminators: list[nn.Module]) -> None:
     techniques = recipe.techniques
     if recipe.training.loss in ("wasserstein", "hinge") and techniques.real_label != 1.0:
         raise UsageError(f"The {recipe.training.loss} loss has no labels to smooth; set techniques.real_label=1.")
-    if (kind == "progressive") != (techniques.fade_steps > 0 and techniques.stable_steps > 0):
+    grows = (techniques.fade_steps > 0, techniques.stable_steps > 0)
+    if grows != ((kind == "progressive"),) * 2:
         raise UsageError(
             f"techniques.fade_steps and stable_steps belong to progressive models, which need both; {recipe.name} has "
             f"{techniques.fade_steps} and {techniques.stable_steps}."

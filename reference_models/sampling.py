@@ -28,17 +28,15 @@ def stream(seed: int, *place: int, device: torch.device | None = None) -> torch.
 
     Seeding anew at every step is what makes resuming exact: there is no state to save.
     """
-    (word,) = np.random.SeedSequence([seed, *place]).generate_state(1, np.uint64)
+    (word,) = np.random.SeedSequence(seed, spawn_key=place).generate_state(1, np.uint64)
     # On a CPU mt19937 keeps the low 32 bits of a seed, which is enough to tell the steps of a run apart.
     return torch.Generator(device=device or torch.device("cpu")).manual_seed(int(word) >> 1)
 
 
 def latents(indices: Sequence[int], width: int, seed: int) -> Float[Tensor, "B Z"]:
-    """N(0, 1), float32, on the CPU; row by row from numpy's PCG64 of SeedSequence([seed, index])."""
-    rows = [
-        np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index]))).standard_normal(width, np.float32)
-        for index in indices
-    ]
+    """N(0, 1), float32, on the CPU; row by row from numpy's PCG64 of SeedSequence(seed, spawn_key=(index,))."""
+    seeds = [np.random.SeedSequence(seed, spawn_key=(index,)) for index in indices]
+    rows = [np.random.Generator(np.random.PCG64(one)).standard_normal(width, np.float32) for one in seeds]
     return torch.from_numpy(np.stack(rows))
 
 

@@ -14,7 +14,7 @@ DEFAULT_SAMPLES = 2000  # without a reference that says how many
 
 
 def open_checkpoint(options: ScoreOptions) -> ImageSource | None:
-    """The images of a checkpoint; None where the subject is no safetensors file, or one of statistics.
+    """The images of a checkpoint; None where the subject is no safetensors file.
 
     An unconditional or conditional generator draws as many images as the reference has, or `num_samples`, with latents
     from `seed`. Super-resolution and edges-to-photo generators get inputs made of the originals under `paired` by the
@@ -25,7 +25,7 @@ def open_checkpoint(options: ScoreOptions) -> ImageSource | None:
         UsageError: a generator that cannot be scored this way.
     """
     path = Path(options.subject)
-    if path.suffix.lower() != ".safetensors" or not path.is_file() or is_statistics_file(path):
+    if path.suffix.lower() != ".safetensors" or not path.is_file():
         return None
 
     from reference_models.checkpoint import load_checkpoint

@@ -1,0 +1,263 @@
+"""`train-reference`, `sample` and `score CHECKPOINT` from the command line: words, files and exit codes."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganeval.cli import main as cli
+from ganeval.cli.train_reference import inside_expected
+from ganeval.sources.dataset import open_dataset
+from reference_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from reference_models.models import MODELS
+from reference_models.models.build import build_generator
+from reference_models.recipe import Expected, recipe_to_json
+from reference_models.recipes import RECIPES
+from reference_models.train import TrainOutcome
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        try:
+            cli.main([str(a) for a in arguments])
+            code = 0
+        except SystemExit as stop:
+            code = stop.code
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def checkpoint(path, model, recipe, **settings):
+    spec = MODELS.get(model)
+    network = build_generator(model, settings, torch.Generator().manual_seed(0))
+    classes = tuple("0123456789") if spec.kind == "conditional" else ()
+    plan = recipe_to_json(RECIPES.get(recipe))
+    save_checkpoint(path, Checkpoint(network, spec, spec.configure(settings), plan, 0, 9, {}, classes))
+    return path
+
+
+def size_of(path):
+    with Image.open(path) as image:
+        return image.size
+
+
+@pytest.fixture
+def drawer(tmp_path):
+    return checkpoint(tmp_path / "g.safetensors", "gan-mlp-small", "gan-mlp-small.digits-cpu")
+
+
+@pytest.fixture
+def conditional(tmp_path):
+    return checkpoint(tmp_path / "c.safetensors", "cgan-dense", "cgan-dense.digits-cpu", width=8)
+
+
+SHORT = ["--set", "steps=4", "--set", "evaluation.n=50", "--set", "evaluation.every=2", "--device", "cpu"]
+
+
+def test_training_leaves_a_whole_run_and_says_where(run, tmp_path):
+    code, out, err = run("train-reference", "gan-1d", *SHORT, "--out", "here", "--json")
+
+    assert code == 0, err
+    row = json.loads(out)
+    assert row["recipe"] == "gan-1d.mixture-1d-cpu"
+    assert row["steps"] == 4
+    assert {path.name for path in (tmp_path / "here").iterdir()} == {
+        *("recipe.json", "metrics.jsonl", "grids", "state.safetensors", "last.safetensors", "best.safetensors"),
+    }
+    loaded = load_checkpoint(tmp_path / "here" / "last.safetensors", torch.device("cpu"))
+    assert loaded.score["value"] == row["last"]
+    assert loaded.step == 4
+    assert "step 4/4" in err
+
+    code, _, err = run("train-reference", "gan-1d", *SHORT, "--out", "here")
+    assert code == 2
+    assert "--resume" in err
+    code, out, _ = run("train-reference", "gan-1d", *SHORT, "--out", "here", "--resume")
+    assert code == 0
+    assert out.splitlines()[-1] == "here/last.safetensors"
+
+
+def test_the_default_folder_names_recipe_and_seed(run, tmp_path):
+    run("train-reference", "gan-1d", *SHORT, "--seed", "3")
+
+    assert (tmp_path / "runs" / "gan-1d.mixture-1d-cpu-seed3" / "last.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "Name a model"),
+        (["gan-mpl"], 2, "Did you mean 'gan-mlp'"),
+        (["dcgan", "--recipe", "dcgan.digit-cpu"], 2, "Did you mean 'dcgan.digits-cpu'"),
+        (["dcgan", "--recipe", "lsgan.mnist"], 2, "trains lsgan, not dcgan"),
+        (["dcgan", "--set", "stepz=1"], 2, "Did you mean 'steps'"),
+        (["dcgan", "--set", "steps=x"], 2, "must be an integer"),
+        (["dcgan", "--check", "--set", "steps=9"], 2, "--set changed it"),
+        (["dcgan", "--seed", "-1"], 2, "x>=0"),
+        (["dcgan", "--list", "--recipe", "x", "--seed", "x"], 2, "not a valid integer"),
+        (["pix2pix", "--recipe", "facades", "--offline"], 3, "--offline forbids"),
+        (["gan-mlp", "--device", "tpu"], 2, "takes auto, cpu or cuda"),
+        (["gan-mlp", "--recipe", "mnist", "--set", "evaluation.metric=fd"], 3, "--data-root"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_before_anything_is_written(arguments, code, said, run, tmp_path):
+    found, out, err = run("train-reference", *arguments)
+
+    assert (found, out) == (code, "")
+    assert said in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_list_shows_both_tiers_of_every_model(run):
+    code, out, _ = run("train-reference", "--list", "--json")
+    listed = json.loads(out)
+
+    assert code == 0
+    assert {(row["model"], row["tier"]) for row in listed} == {(m, t) for m in MODELS for t in ("cpu", "full")}
+    _, out, _ = run("train-reference", "dcgan", "--list", "--json")
+    assert [row["name"] for row in json.loads(out)] == ["dcgan.digits-cpu", "dcgan.cifar10"]
+    assert run("train-reference", "dcgna", "--list")[0] == 2
+
+
+@pytest.mark.parametrize(("what", "names"), [("models", MODELS.names()), ("recipes", RECIPES.names())])
+def test_models_and_recipes_are_listed(what, names, run):
+    code, out, _ = run("list", what, "--json")
+
+    assert code == 0
+    assert [row["name"] for row in json.loads(out)] == names
+    assert all(row["summary"] and row["kind"] for row in json.loads(out))
+
+
+def test_a_run_is_checked_against_a_prediction_interval(capsys):
+    # t(.995, 2) = 9.92484; half = 9.92484 · 1 · sqrt(4/3) = 11.4602
+    recipe = dataclasses.replace(RECIPES.get("dcgan.digits-cpu"), expected=(Expected("fd", "last", 70.0, 1.0, 3),))
+    outcome = TrainOutcome(None, 1, 81.4, 0.0, 1, 0.0)
+
+    assert inside_expected(recipe, outcome)
+    assert not inside_expected(recipe, dataclasses.replace(outcome, last_score=81.5))
+    assert "OUTSIDE [58.54, 81.46]" in capsys.readouterr().err
+
+
+def test_samples_are_the_same_however_many_are_drawn(run, drawer, tmp_path):
+    assert run("sample", drawer, "-n", 5, "-o", "few")[0] == 0
+    assert run("sample", drawer, "-n", 9, "-o", "many")[0] == 0
+    few, many = sorted((tmp_path / "few").iterdir()), sorted((tmp_path / "many").iterdir())
+
+    assert [path.name for path in few] == [f"{i:06d}.png" for i in range(5)]
+    assert len(many) == 9
+    for one, other in zip(few, many, strict=False):
+        assert one.read_bytes() == other.read_bytes()
+    assert run("sample", drawer, "-n", 5, "-o", "other", "--seed", 1)[0] == 0
+    assert (tmp_path / "other" / "000000.png").read_bytes() != few[0].read_bytes()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_classes_get_a_folder_each_or_one_is_asked_for(run, conditional, tmp_path):
+    assert run("sample", conditional, "-n", 12, "-o", "all")[0] == 0
+    assert run("sample", conditional, "-n", 3, "-o", "sevens", "--class", "7")[0] == 0
+
+    assert {path.name for path in (tmp_path / "all").iterdir()} == set("0123456789")
+    assert len(list((tmp_path / "all" / "1").iterdir())) == 2
+    assert [path.name for path in (tmp_path / "sevens").iterdir()] == ["7"]
+    assert len(list((tmp_path / "sevens" / "7").iterdir())) == 3
+
+
+def test_a_grid_is_one_picture(run, drawer, tmp_path):
+    assert run("sample", drawer, "-n", 6, "--grid", "-o", "grid.png")[0] == 0
+
+    assert size_of(tmp_path / "grid.png") == (3 * 30 - 2, 2 * 30 - 2)
+
+
+def test_inputs_are_translated(run, tmp_path):
+    path = checkpoint(tmp_path / "sr.safetensors", "srresnet", "srresnet.photos-cpu", width=4, n_blocks=1)
+    (tmp_path / "low").mkdir()
+    Image.fromarray(np.zeros((6, 8, 3), np.uint8)).save(tmp_path / "low" / "a.png")
+    code, _, err = run("sample", path, "--inputs", "low", "-o", "high")
+
+    assert code == 0, err
+    assert size_of(tmp_path / "high" / "a.png") == (32, 24)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["none.safetensors", "-o", "x"], 3, "There is no checkpoint"),
+        (["g.safetensors", "-o", "x", "--class", "1"], 2, "has no classes"),
+        (["c.safetensors", "-o", "x", "--class", "12"], 2, "Unknown class '12'"),
+        (["g.safetensors", "-o", "full"], 2, "is not an empty folder"),
+        (["g.safetensors", "-o", "x.jpg", "--grid"], 2, "does not end in .png"),
+        (["g.safetensors", "-o", "no/x.png", "--grid"], 2, "does not exist"),
+        (["g.safetensors", "-o", "x", "--inputs", "full"], 2, "drop --inputs"),
+        (["g.safetensors", "-o", "x", "-n", "0"], 2, "x>=1"),
+        (["bad.safetensors", "-o", "x"], 3, "cannot be read as a checkpoint"),
+    ],
+)
+def test_samples_that_cannot_be_are_told(arguments, code, said, run, drawer, conditional, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a.txt").write_text("kept")
+    (tmp_path / "bad.safetensors").write_bytes(drawer.read_bytes()[:500])
+    before = sorted(path.name for path in tmp_path.iterdir())
+    found, out, err = run("sample", *arguments)
+
+    assert (found, out) == (code, "")
+    assert said in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_checkpoint_is_scored_like_the_samples_that_it_gives(run, drawer, tmp_path):
+    run("sample", drawer, "-n", 4, "-o", "samples", "--seed", 2)
+    (tmp_path / "real").mkdir()
+    digits = open_dataset("digits:test")
+    for index in range(4):
+        pixels = digits.read(index).decode().pixels.transpose(1, 2, 0)
+        Image.fromarray(pixels).save(tmp_path / "real" / f"{index}.png")
+    options = ["--reference", "real", "--metrics", "fd", "--json", "-", "--seed", 2, "--device", "cpu"]
+    code, out, err = run("score", drawer, *options)
+    assert code == 0, err
+    (row,) = json.loads(out)["rows"]
+    (folder,) = json.loads(run("score", "samples", *options)[1])["rows"]
+
+    assert (row["n_fake"], row["n_real"]) == (4, 4)
+    assert row["value"] == pytest.approx(folder["value"], rel=1e-6)
+
+
+def test_super_resolution_is_scored_from_originals(run, tmp_path):
+    path = checkpoint(tmp_path / "sr.safetensors", "srresnet", "srresnet.photos-cpu", width=4, n_blocks=1)
+    (tmp_path / "hr").mkdir()
+    photos = open_dataset("photos:test")
+    for index in range(2):
+        pixels = photos.read(index).decode().pixels[:, :61, :50].transpose(1, 2, 0)
+        Image.fromarray(pixels).save(tmp_path / "hr" / f"{index}.png")
+    code, out, err = run("score", path, "--paired", "hr", "--metrics", "psnr", "--json", "-", "--device", "cpu")
+
+    assert code == 0, err
+    (row,) = json.loads(out)["rows"]
+    assert 3 < row["value"] < 25
+    assert row["n_fake"] == 2
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "arguments", "said"),
+    [
+        ("gan-1d", {}, [], "gives numbers"),
+        ("srresnet", {"width": 4, "n_blocks": 1}, [], "--paired FOLDER"),
+        ("gan-mlp-small", {}, ["--paired", "digits:test"], "pair with none"),
+        ("cyclegan", {"width": 4, "n_blocks": 1}, ["--paired", "photos:test"], "--inputs FOLDER"),
+    ],
+)
+def test_checkpoints_that_cannot_be_scored_so_are_told(model, settings, arguments, said, run, tmp_path):
+    recipe = next(name for name in RECIPES if name.startswith(f"{model}."))
+    path = checkpoint(tmp_path / "m.safetensors", model, recipe, **settings)
+    code, _, err = run("score", path, *arguments)
+
+    assert code == 2
+    assert said in err

@@ -1,0 +1,123 @@
+"""Recipes: both tiers of every model, settings that are checked, JSON that says everything."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ganeval.errors import UsageError
+from ganeval.sources.dataset import DATASETS
+from reference_models.data import FOLDERS
+from reference_models.evaluation import NUMBERS
+from reference_models.models import MODELS
+from reference_models.recipe import Training, plan_to_json, recipe_to_json, with_settings
+from reference_models.recipes import RECIPES, default_recipe, recipes_of
+
+EMBEDDED = {"digits", "photos", "mixture-1d"}
+
+
+def test_every_model_has_a_small_and_a_full_recipe():
+    for model in MODELS:
+        tiers = [RECIPES.get(name).tier for name in recipes_of(model)]
+
+        assert tiers[0] == "cpu", model
+        assert "full" in tiers, model
+        assert RECIPES.get(default_recipe(model)).tier == "cpu"
+
+
+@pytest.mark.parametrize("name", RECIPES.names())
+def test_a_recipe_is_named_after_its_model_data_and_tier(name):
+    recipe = RECIPES.get(name)
+    suffix = "-cpu" if recipe.tier == "cpu" else ""
+
+    assert recipe.name == name == f"{recipe.model}.{recipe.data.id}{suffix}"
+    assert (recipe.data.id in EMBEDDED) == (recipe.tier == "cpu" or recipe.data.id == "mixture-1d")
+    assert recipe.data.id in EMBEDDED | set(FOLDERS) | set(DATASETS)
+
+
+@pytest.mark.parametrize("name", RECIPES.names())
+def test_a_recipe_fits_its_model_and_says_where_its_values_come_from(name):
+    recipe = RECIPES.get(name)
+    spec = MODELS.get(recipe.model)
+
+    spec.configure(recipe.settings)
+    assert recipe.sources
+    assert all(source for source in recipe.sources.values())
+    assert (recipe.evaluation.metric == NUMBERS) == (spec.kind == "one-dimensional")
+
+
+@pytest.mark.parametrize("name", RECIPES.names())
+def test_a_recipe_survives_json(name):
+    recipe = RECIPES.get(name)
+    stored = json.loads(json.dumps(recipe_to_json(recipe)))
+
+    assert stored == recipe_to_json(recipe)
+    assert {key: stored[key] for key in plan_to_json(recipe)} == plan_to_json(recipe)
+    assert stored["training"]["steps"] == recipe.training.steps
+
+
+def test_listing_recipes_loads_no_torch():
+    code = "import sys; from reference_models.recipes import RECIPES; RECIPES.names(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "False"
+
+
+def test_settings_change_the_part_that_they_name():
+    recipe = RECIPES.get("dcgan.digits-cpu")
+    changed = with_settings(
+        recipe, ["steps=7", "model.width=8", "schedule.lr=1e-3", "techniques.ema=.5", "data.flip=true", "init=he"]
+    )
+
+    assert changed.training == dataclasses.replace(recipe.training, steps=7, init="he")
+    assert changed.settings == {**recipe.settings, "width": 8}
+    assert changed.schedule.lr == 1e-3
+    assert changed.techniques == dataclasses.replace(recipe.techniques, ema=0.5)
+    assert changed.data.flip
+    assert recipe.training.steps != 7
+
+
+def test_a_changed_recipe_expects_nothing_and_an_unchanged_one_stays_the_same():
+    recipe = dataclasses.replace(RECIPES.get("dcgan.digits-cpu"), wall_time="2 minutes")
+
+    assert with_settings(recipe, []) is recipe
+    assert with_settings(recipe, ["steps=7"]).wall_time == ""
+    assert with_settings(recipe, ["steps=7"]).expected == ()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("steps", "takes key=value"),
+        ("=3", "takes key=value"),
+        ("stepz=3", "Did you mean 'steps'"),
+        ("steps=many", "must be an integer"),
+        ("steps=0", "steps must be at least 1"),
+        ("steps=1.5", "must be an integer"),
+        ("ema=.9", "write techniques.ema="),
+        ("techniques.ema=1", "below 1"),
+        ("techniques.spectral_norm=1", "true or false"),
+        ("model.widht=3", "Did you mean 'width'"),
+        ("model.width=-1", "width must be at least 1"),
+        ("loss=bce", "must be one of"),
+        ("moddel.width=3", "Did you mean 'model'"),
+        ("d_schedule.lr=1", "follows `schedule`"),
+        ("schedule.lr=nan", "finite"),
+        ("weights.content=1", "needs a weight and a network"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(assignment, said):
+    with pytest.raises(UsageError, match=said):
+        with_settings(RECIPES.get("dcgan.digits-cpu"), [assignment])
+
+
+def test_an_unknown_model_gets_a_suggestion():
+    with pytest.raises(UsageError, match="Did you mean 'gan-mlp'"):
+        default_recipe("gan-mpl")
+
+
+def test_a_training_without_steps_is_refused():
+    with pytest.raises(UsageError, match="steps must be at least 1"):
+        Training(steps=0, batch_size=4)

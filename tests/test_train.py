@@ -1,0 +1,396 @@
+"""The training loop: every small recipe trains, a seed repeats, a killed run resumes to the same bits."""
+
+import contextlib
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from ganeval.backbones.hedvgg import HEDVGG16, LAYERS, HedVgg16, VggConvolutions
+from ganeval.backbones.weights import LoadedWeights
+from ganeval.errors import DataError, UsageError
+from reference_models.content import _first_layers
+from reference_models.evaluation import Evaluator, needed_weights_of
+from reference_models.journal import DivergedError, LossMeter
+from reference_models.layers import draws_from
+from reference_models.players import make_players
+from reference_models.recipe import with_settings
+from reference_models.recipes import RECIPES
+from reference_models.sampling import stream
+from reference_models.steps import at_level
+from reference_models.train import TrainOptions, train
+
+CPU = torch.device("cpu")
+SMALL = [name for name in RECIPES if RECIPES.get(name).tier == "cpu"]
+TINY = {
+    "cgan-conv": ["model.width=8"],
+    "cgan-mnist": ["model.width=16"],
+    "dcgan": ["model.width=4"],
+    "gan-fcn-cnn": ["model.discriminator_widths=[4,8]"],
+    "progan": ["model.fmap_max=4", "techniques.fade_steps=1", "techniques.stable_steps=1", "steps=8"],
+    "pix2pix": ["model.width=4", "model.image_size=32"],
+    "srresnet": ["model.width=4", "model.n_blocks=1", "model.image_size=16"],
+    "srgan": ["model.width=4", "model.n_blocks=1", "model.image_size=16", "model.pool=1", "pretrain_steps=1"],
+    "cyclegan": ["model.width=4", "model.n_blocks=1", "model.image_size=32"],
+}
+
+
+class Quiet:
+    """A reporter that says nothing and can interrupt at a step."""
+
+    def __init__(self, stop_at=None):
+        self.stop_at = stop_at
+        self.messages = []
+        self.done = 0
+
+    def stage(self, title, total):
+        return contextlib.nullcontext(self._advance)
+
+    def _advance(self, steps):
+        self.done += steps
+        if self.stop_at is not None and self.done >= self.stop_at:
+            raise KeyboardInterrupt
+
+    def message(self, text):
+        self.messages.append(text)
+
+    def training(self, step, values):
+        pass
+
+
+class WeightScore:
+    """In the place of the evaluator: a number that depends on the weights and costs nothing."""
+
+    better = "lower"
+
+    def __init__(self, recipe, device, data_root):
+        pass
+
+    def score(self, network):
+        return float(sum(parameter.detach().double().abs().sum() for parameter in network.parameters()))
+
+    def is_better(self, value, best):
+        return best is None or value < best
+
+
+class TinyContent(nn.Module):
+    """In the place of a VGG: one fixed convolution."""
+
+    def __init__(self, name, layer, device):
+        super().__init__()
+        with draws_from(torch.Generator().manual_seed(0)):
+            self.layer = nn.Conv2d(3, 2, 3)
+
+    def forward(self, images):
+        return self.layer(images)
+
+
+@pytest.fixture
+def cheap(monkeypatch):
+    monkeypatch.setattr("reference_models.train.Evaluator", WeightScore)
+    monkeypatch.setattr("reference_models.players.ContentNetwork", TinyContent)
+
+
+def tiny(name, *settings):
+    recipe = RECIPES.get(name)
+    common = ["steps=2", "batch_size=4", "grid_every=2", "save_every=1", "log_every=1", "evaluation.every=2"]
+    return with_settings(recipe, [*common, *TINY.get(recipe.model, []), *settings])
+
+
+def weights(folder):
+    return load_file(folder / "state.safetensors") | {
+        f"last/{name}": tensor for name, tensor in load_file(folder / "last.safetensors").items()
+    }
+
+
+def assert_same_weights(first, second):
+    first, second = weights(first), weights(second)
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), name
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_small_recipe_trains_and_a_seed_repeats(name, tmp_path, cheap):
+    recipe = tiny(name)
+    outcomes = [train(TrainOptions(recipe, tmp_path / str(k), seed=5, device="cpu"), Quiet()) for k in range(2)]
+
+    assert_same_weights(tmp_path / "0", tmp_path / "1")
+    assert outcomes[0].last_score == outcomes[1].last_score
+    assert outcomes[0].steps == recipe.training.steps
+    rows = [json.loads(line) for line in (tmp_path / "0" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == list(range(1, recipe.training.steps + 1))
+    assert all(np.isfinite(value) for row in rows for value in row.values())
+    assert {"images/s", "lr_g"} <= rows[0].keys()
+    assert rows[-1][f"score {recipe.evaluation.metric}"] == outcomes[0].last_score
+    assert json.loads((tmp_path / "0" / "recipe.json").read_text())["name"] == name
+    assert sorted(p.name for p in (tmp_path / "0" / "grids").iterdir())[0] == "0000000.png"
+    assert not list((tmp_path / "0").glob(".*"))
+
+
+@pytest.mark.parametrize("name", ["gan-mlp.digits-cpu", "cyclegan.photos-cpu"])
+def test_training_moves_every_network_and_another_seed_ends_elsewhere(name, tmp_path, cheap):
+    recipe = tiny(name, "techniques.ema=0")
+    for seed in (1, 2):
+        train(TrainOptions(recipe, tmp_path / str(seed), seed=seed, device="cpu"), Quiet())
+    begun = make_players(recipe, 1, CPU, lambda loss: loss.backward())
+    one, two = weights(tmp_path / "1"), weights(tmp_path / "2")
+
+    for name, network in begun.networks().items():
+        for key, parameter in network.named_parameters():
+            moved = not torch.equal(one[f"{name}/{key}"], parameter.detach())
+            assert moved or not parameter.any() or "bias" in key, f"{name}/{key}"
+    assert any(not torch.equal(one[key], two[key]) for key in one)
+
+
+# Between them: BatchNorm and EMA; dropout, instance noise and weight penalty; two of each network with replay buffers;
+# RMSprop with several critic steps; an optimiser without state yet; growth.
+RESUMED = {
+    "dcgan.digits-cpu": ["techniques.spectral_norm=true", "techniques.augment_translation=.1"],
+    "gan-bn.digits-cpu": [],
+    "cyclegan.photos-cpu": ["techniques.replay=3"],
+    "wgan.digits-cpu": ["d_steps=2"],
+    "srgan.photos-cpu": ["pretrain_steps=4"],
+    "progan.digits-cpu": ["steps=9"],
+    "cgan-mnist.digits-cpu": ["techniques.replay=3", "batch_size=5"],
+}
+
+
+@pytest.mark.parametrize(("name", "settings"), RESUMED.items(), ids=list(RESUMED))
+def test_an_interrupted_run_resumes_to_the_same_bits(name, settings, tmp_path, cheap):
+    recipe = tiny(name, "steps=7", "save_every=2", "grid_every=3", *settings)
+    stop = int(np.random.Generator(np.random.PCG64(len(name))).integers(3, 7))
+    options = TrainOptions(recipe, tmp_path / "whole", seed=2, device="cpu")
+    whole = train(options, Quiet())
+    parts = dataclasses.replace(options, out=tmp_path / "parts")
+    with pytest.raises(KeyboardInterrupt):
+        train(parts, Quiet(stop_at=stop))
+    reporter = Quiet()
+    resumed = train(dataclasses.replace(parts, resume=True), reporter)
+
+    assert reporter.messages == [f"resumed at step {stop // 2 * 2} of {recipe.training.steps}"]
+    assert_same_weights(tmp_path / "whole", tmp_path / "parts")
+    assert (resumed.last_score, resumed.best_score, resumed.best_step) == (
+        whole.last_score,
+        whole.best_score,
+        whole.best_step,
+    )
+    lines = [
+        [{k: v for k, v in json.loads(line).items() if k != "images/s"} for line in file.read_text().splitlines()]
+        for file in (tmp_path / "whole" / "metrics.jsonl", tmp_path / "parts" / "metrics.jsonl")
+    ]
+    assert lines[0] == lines[1]
+    for grid in (tmp_path / "whole" / "grids").iterdir():
+        assert grid.read_bytes() == (tmp_path / "parts" / "grids" / grid.name).read_bytes()
+
+
+def test_a_run_killed_without_warning_resumes_to_the_same_bits(tmp_path):
+    command = [sys.executable, "-m", "ganeval.cli.main", "train-reference", "gan-1d", "--device", "cpu"]
+    for setting in ("steps=200", "save_every=5", "grid_every=200", "evaluation.n=500", "evaluation.every=100"):
+        command += ["--set", setting]
+    folder = tmp_path / "killed"
+    process = subprocess.Popen([*command, "--out", str(folder)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (folder / "state.safetensors").is_file() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    killed_at = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["step"]
+    assert killed_at < 200, "the run was over before it could be killed"
+
+    recipe = with_settings(RECIPES.get("gan-1d.mixture-1d-cpu"), [s for s in command if "=" in s])
+    train(TrainOptions(recipe, folder, device="cpu", resume=True), Quiet())
+    train(TrainOptions(recipe, tmp_path / "whole", device="cpu"), Quiet())
+
+    assert_same_weights(folder, tmp_path / "whole")
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path, cheap):
+    options = TrainOptions(tiny("gan-mlp.digits-cpu"), tmp_path / "run", device="cpu")
+    first = train(options, Quiet())
+    before = (tmp_path / "run" / "last.safetensors").read_bytes()
+    again = train(dataclasses.replace(options, resume=True), Quiet())
+
+    assert again.last_score == first.last_score
+    assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seed": 1}, r"seed 0 \(now 1\)"),
+        ({"recipe": "steps=3"}, r"plan\.training\.steps 2 \(now 3\)"),
+        ({"recipe": "schedule.lr=.5"}, r"plan\.schedule\.lr 0\.0002 \(now 0\.5\)"),
+        ({"resume": False}, "holds a run already"),
+    ],
+)
+def test_another_run_is_not_resumed_and_stays_as_it_is(change, said, tmp_path, cheap):
+    options = TrainOptions(tiny("gan-mlp.digits-cpu"), tmp_path / "run", device="cpu", resume=True)
+    train(options, Quiet())
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").glob("*.*")}
+    if "recipe" in change:
+        change = {"recipe": with_settings(options.recipe, [change["recipe"]])}
+
+    with pytest.raises(UsageError, match=said):
+        train(dataclasses.replace(options, **change), Quiet())
+
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").glob("*.*")} == before
+
+
+def test_a_folder_with_something_else_in_it_is_refused(tmp_path, cheap):
+    (tmp_path / "thesis.tex").write_text("important")
+
+    with pytest.raises(UsageError, match="exists and holds no run"):
+        train(TrainOptions(tiny("gan-mlp.digits-cpu"), tmp_path, device="cpu"), Quiet())
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", None])
+def test_a_damaged_state_is_told_apart_from_a_bug(damage, tmp_path, cheap):
+    options = TrainOptions(tiny("gan-mlp.digits-cpu"), tmp_path / "run", device="cpu", resume=True)
+    train(options, Quiet())
+    state = tmp_path / "run" / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-1000] if damage is None else damage)
+
+    with pytest.raises(DataError, match="cannot be read"):
+        train(options, Quiet())
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_nan_stops_the_run_and_leaves_the_last_checkpoint(seed, tmp_path, cheap):
+    recipe = tiny("lsgan.digits-cpu", "steps=60", "schedule.lr=1e30", "techniques.ema=0")
+
+    with pytest.raises(DivergedError, match="Lower the learning rate"):
+        train(TrainOptions(recipe, tmp_path / "run", seed=seed, device="cpu"), Quiet())
+
+    for file in (tmp_path / "run").glob("*.safetensors"):
+        assert all(bool(tensor.isfinite().all()) for tensor in load_file(file).values())
+
+
+def test_one_image_for_all_latents_stops_the_run(tmp_path, cheap):
+    small = ["model.generator_widths=[4]", "model.latent_dim=1", "init=normal"]
+    recipe = tiny("gan-mlp-small.digits-cpu", "steps=100", "save_every=100", "schedule.lr=0", *small)
+
+    with pytest.raises(DivergedError, match=r"collapsed before step 100: 64 latents give one image \(mean spread 0\."):
+        train(TrainOptions(recipe, tmp_path / "run", device="cpu"), Quiet())
+
+
+def test_a_meter_means_between_two_lines_and_finds_a_single_nan():
+    meter = LossMeter()
+    for value in (1.0, 2.0):
+        meter.add({"loss": torch.tensor(value)})
+    meter.add({"loss": torch.tensor(6.0), "late": torch.tensor(5.0)})
+
+    assert meter.means(3) == {"loss": 3.0, "late": 5.0}
+    assert meter.means(3) == {}
+    meter.add({"loss": torch.tensor(float("nan"))})
+    meter.add({"loss": torch.tensor(1.0)})
+    with pytest.raises(DivergedError, match="before step 5"):
+        meter.means(5)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        ("hinge-gan.digits-cpu", ["techniques.real_label=.9"], "no labels to smooth"),
+        ("dcgan.digits-cpu", ["techniques.gradient_penalty=10"], "which BatchNorm in the discriminator mixes"),
+        ("dcgan.digits-cpu", ["batch_size=1"], "at least two images a batch"),
+        ("gan-mlp.digits-cpu", ["techniques.fade_steps=3"], "belong to progressive models"),
+        ("progan.digits-cpu", ["steps=3"], "Set steps above 6"),
+        ("progan.digits-cpu", ["init=he"], "Use 'default'"),
+        ("gan-mlp.digits-cpu", ["batch_size=2000"], "larger than the 1198 images"),
+        ("gan-mlp.digits-cpu", ["model.channels=2"], "Set model.channels"),
+        ("cgan-mnist.digits-cpu", ["model.classes=3"], "Set model.classes"),
+    ],
+)
+def test_combinations_that_cannot_be_are_refused_before_anything_is_written(name, settings, said, tmp_path, cheap):
+    with pytest.raises(UsageError, match=said):
+        train(TrainOptions(tiny(name, *settings), tmp_path / "run", device="cpu"), Quiet())
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_images_fade_from_the_level_below():
+    images = torch.rand((2, 1, 16, 16), generator=torch.Generator().manual_seed(0))
+    coarse = nn.functional.interpolate(nn.functional.avg_pool2d(images, 2), scale_factor=2)
+
+    assert torch.equal(at_level(images, 2, 1.0, 3), images)
+    assert torch.allclose(at_level(images, 2, 0.0, 3), coarse)
+    assert torch.allclose(at_level(images, 2, 0.5, 3), (images + coarse) / 2)
+    assert torch.allclose(at_level(images, 0, 1.0, 3), nn.functional.avg_pool2d(images, 4))
+
+
+def test_the_content_network_is_the_backbones_map_with_a_gradient():
+    rng = torch.Generator().manual_seed(0)
+    with torch.device("meta"):
+        shapes = {name: tensor.shape for name, tensor in VggConvolutions().state_dict().items()}
+    state = {name: torch.randn(shape, generator=rng) / 20 for name, shape in shapes.items()}
+    backbone = HedVgg16(HEDVGG16, LoadedWeights(state, "0" * 64, False), CPU)
+    images = torch.randint(0, 256, (1, 3, 20, 18), generator=rng, dtype=torch.uint8)
+    layers, normalise = _first_layers(backbone, "relu3_2")
+    pixels = images.float().requires_grad_(True)
+    found = layers(normalise(pixels))
+    found.sum().backward()
+
+    assert torch.allclose(found, backbone.pyramid(images)[LAYERS.index("relu3_2")], rtol=1e-4, atol=1e-5)
+    assert pixels.grad.abs().sum() > 0
+
+
+def test_a_run_fetches_the_weights_of_its_metric_and_of_its_content_loss():
+    assert needed_weights_of(RECIPES.get("gan-1d.mixture-1d-cpu")) == []
+    assert needed_weights_of(RECIPES.get("srgan.photos-cpu")) == ["efflite0", "hedvgg16"]
+    assert needed_weights_of(RECIPES.get("srgan.div2k")) == ["efflite0", "vgg19"]
+    assert needed_weights_of(RECIPES.get("srresnet.photos-cpu")) == []
+
+
+@pytest.mark.parametrize("name", ["gan-1d.mixture-1d-cpu", "srresnet.photos-cpu", "cyclegan.photos-cpu"])
+def test_scores_repeat_and_leave_the_network_in_its_mode(name):
+    recipe = tiny(name, "evaluation.n=6")
+    players = make_players(recipe, 0, CPU, lambda loss: loss.backward())
+    evaluator = Evaluator(recipe, CPU, None)
+    network = players.best_generator.train()
+
+    assert evaluator.score(network) == evaluator.score(network)
+    assert network.training
+
+
+def test_the_periodic_score_is_that_of_the_score_command(tmp_path, monkeypatch):
+    from ganeval.cli.checkpoint import open_checkpoint
+    from ganeval.plan import ScoreOptions
+    from ganeval.scoring import score
+    from reference_models import evaluation
+
+    monkeypatch.setattr(evaluation, "MAX_REFERENCE", 20)
+    recipe = tiny("gan-mlp-small.digits-cpu", "evaluation.n=20")
+    outcome = train(TrainOptions(recipe, tmp_path / "run", device="cpu"), Quiet())
+    options = ScoreOptions(
+        str(tmp_path / "run" / "last.safetensors"),
+        reference="digits:test",
+        metrics="fd@efflite0",
+        num_samples=20,
+        seed=evaluation.SCORE_SEED,
+        device="cpu",
+    )
+    drawn = open_checkpoint(options)
+    reference = evaluation.Evaluator(recipe, CPU, None)
+    again = reference._set(drawn)
+
+    assert again == pytest.approx(outcome.last_score, rel=1e-9)
+    (row,) = score(options, open_subject=open_checkpoint).results
+    assert row.n_fake == row.n_real == 20
+
+
+def test_streams_of_different_places_are_unrelated():
+    firsts = [
+        torch.rand(1, generator=stream(*place)).item() for place in ((0, 1), (0, 2), (1, 1), (0, 1, 0), (0, 1, 1))
+    ]
+
+    assert len(set(firsts)) == len(firsts)
+    assert torch.equal(torch.rand(3, generator=stream(4, 2)), torch.rand(3, generator=stream(4, 2)))
