@@ -1,0 +1,233 @@
+"""Differences: verdicts where they are due, silence where nothing can be known, and the words for it."""
+
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganeval.blame import blame
+from ganeval.comparing import compare, pairing
+from ganeval.differences import from_stderr, images_needed, paired_difference, set_difference
+from ganeval.engine import SourceSummary
+from ganeval.errors import UsageError
+from ganeval.floors import cached_floor, noise_floor
+from ganeval.metrics.frechet import FD
+from ganeval.metrics.kernel import KD
+from ganeval.metrics.prdc import PRDC
+from ganeval.plan import ScoreOptions
+from ganeval.summaries.bank import FeatureBank
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Moments
+
+
+def rows(n, seed, shift=0.0, d=8):
+    return (np.random.default_rng(seed).gamma(2.0, size=(n, d)) + shift).astype(np.float32)
+
+
+def summary(features):
+    return SetSummary(Moments.of(features), FeatureBank.of(features))
+
+
+def difference(metric, real, a, b, order=None):
+    found = [metric.evaluate(summary(real), summary(side))[metric.name] for side in (a, b)]
+    return set_difference(metric, metric.name, summary(real), summary(a), summary(b), tuple(found), order)
+
+
+# ---- sets
+
+
+@pytest.mark.parametrize("metric", [FD, KD], ids=lambda m: m.name)
+def test_a_shifted_set_is_worse_and_the_other_way_round_better(metric):
+    real, near, far = rows(600, 1), rows(500, 2, 0.1), rows(500, 3, 0.8)
+
+    assert difference(metric, real, near, far).verdict == "worse"
+    assert difference(metric, real, far, near).verdict == "better"
+
+
+@pytest.mark.parametrize("metric", [FD, KD], ids=lambda m: m.name)
+def test_two_draws_of_one_law_show_no_difference(metric):
+    """5% false alarms at most: of 40 pairs of draws, seven or more would be a defect (p = .004)."""
+    real = rows(500, 1)
+    verdicts = [difference(metric, real, rows(400, 10 + 2 * i), rows(400, 11 + 2 * i)).verdict for i in range(40)]
+
+    assert verdicts.count("no difference detected") >= 34
+
+
+@pytest.mark.parametrize("metric", [FD, KD], ids=lambda m: m.name)
+def test_pairing_sharpens_the_difference_of_near_identical_sets(metric):
+    real, a = rows(600, 1), rows(500, 2, 0.5)
+    b = a + 0.01
+    unpaired, paired = difference(metric, real, a, b), difference(metric, real, a, b, np.arange(500))
+
+    assert paired.stderr < unpaired.stderr / 5
+    assert paired.verdict == "worse"
+    assert unpaired.verdict == "no difference detected"
+    assert paired.delta == unpaired.delta
+    assert paired.mde < unpaired.mde
+
+
+def test_the_paired_standard_error_is_the_spread_over_draws():
+    real = rows(3000, 1)
+    deltas, errors = [], []
+    for i in range(60):
+        a = rows(300, 100 + i, 0.5)
+        found = difference(KD, real, a, a * 1.05, np.arange(300))
+        deltas.append(found.delta)
+        errors.append(found.stderr)
+
+    assert np.mean(errors) == pytest.approx(np.std(deltas, ddof=1), rel=0.3)
+
+
+def test_below_the_width_fd_cannot_tell_and_says_why():
+    found = difference(FD, rows(60, 1, d=64), rows(50, 2, d=64), rows(50, 3, 0.5, d=64))
+
+    assert found.verdict == "cannot tell"
+    assert found.ci95 is None
+    assert "rank-deficient" in found.note
+
+
+def test_the_same_set_twice_has_no_difference():
+    real, a = rows(300, 1), rows(200, 2, 0.3)
+    found = difference(KD, real, a, a, np.arange(200))
+
+    assert found.delta == 0.0
+    assert found.verdict == "no difference detected"
+
+
+def test_the_detectable_effect_is_2_8_standard_errors():
+    found = from_stderr(1.0, 1.0, 100, "lower", paired=False, method="")
+
+    assert found.mde == pytest.approx(2.8016, abs=1e-3)
+    assert found.n_needed == math.ceil(100 * 2.80159**2)
+    assert images_needed(0.0, 1.0, 100) is None
+
+
+# ---- pairs
+
+
+def test_five_pairs_cannot_be_significant_and_the_report_says_why():
+    a = np.array([30.0, 31.0, 29.0, 28.0, 33.0])
+    found = paired_difference(a, a + np.array([1.0, 1.1, 0.9, 1.2, 1.0]), "higher")
+
+    assert found.p == 0.0625
+    assert found.verdict == "cannot tell"
+    assert "cannot be significant" in found.note
+    assert "0.0625" in found.note
+    assert (found.wins, found.losses) == (5, 0)
+
+
+@pytest.mark.parametrize(("better", "verdict"), [("higher", "better"), ("lower", "worse")])
+def test_a_clear_gain_over_thirty_pairs_is_found(better, verdict):
+    rng = np.random.default_rng(0)
+    a = rng.normal(30, 3, 30)
+    found = paired_difference(a, a + rng.normal(0.5, 0.3, 30), better)
+
+    assert found.verdict == verdict
+    assert found.ci95[0] < 0.5 < found.ci95[1]
+
+
+def test_infinite_pairs_are_left_out_and_counted():
+    a = np.array([np.inf, 30.0, 31.0, 29.0, 28.0, 33.0, 30.0])
+    found = paired_difference(a, np.full(7, 30.0), "higher")
+
+    assert "1 pairs with an infinite value" in found.note
+    assert np.isfinite(found.delta)
+
+
+@pytest.mark.parametrize(("shift", "verdict"), [(0.0, "no difference detected"), (1.0, "cannot tell")])
+def test_equal_differences_have_no_spread_to_judge_by(shift, verdict):
+    found = paired_difference(np.zeros(30), np.full(30, shift), "higher")
+
+    assert found.verdict == verdict
+    assert found.ci95 is None
+
+
+def test_no_pair_at_all_is_not_a_number():
+    found = paired_difference(np.full(3, np.inf), np.full(3, np.inf), "higher")
+
+    assert found.verdict == "cannot tell"
+    assert found.delta == 0.0
+
+
+def test_stems_pair_across_extensions_and_order():
+    assert pairing(["a.png", "b.png"], ["b.jpg", "a.jpg"]).tolist() == [1, 0]
+    assert pairing(["a.png", "b.png"], ["a.jpg", "c.jpg"]) is None
+    assert pairing(["a.png", "a.jpg"], ["a.png", "b.png"]) is None
+
+
+# ---- from options to rows
+
+
+def test_a_compression_ladder_is_told_apart(make_folder, tmp_path):
+    original = make_folder("original", 60, sizes=[(48, 48)])
+    for quality in (95, 5):
+        (tmp_path / f"q{quality}").mkdir()
+        for path in original.iterdir():
+            Image.open(path).save(tmp_path / f"q{quality}" / f"{path.stem}.jpg", quality=quality)
+
+    options = ScoreOptions(str(tmp_path / "q95"), reference=str(original), metrics="kd", engine="torch")
+    (row,) = compare(options, str(tmp_path / "q5"))
+
+    assert row.difference.paired
+    assert row.difference.verdict == "worse"
+    assert row.to_dict()["delta"] == row.difference.delta
+    assert row.to_dict()["verdict"] == "worse"
+
+
+def test_sets_of_other_counts_are_cut_to_the_smaller(make_folder):
+    a, b, real = make_folder("a", 9), make_folder("b", 6, seed=1), make_folder("real", 9, seed=2)
+    (row,) = compare(ScoreOptions(str(a), reference=str(real), metrics="kd", engine="torch"), str(b))
+
+    assert row.result.n_fake == 6
+    assert not row.difference.paired
+    assert row.difference.verdict in ("cannot tell", "no difference detected", "better", "worse")
+
+
+def test_diff_needs_one_thing_to_compare_with(make_folder):
+    folder = str(make_folder("a", 3))
+
+    with pytest.raises(UsageError, match="one thing"):
+        compare(ScoreOptions(folder), folder)
+    with pytest.raises(UsageError, match="one thing"):
+        compare(ScoreOptions(folder, reference=folder, paired=folder), folder)
+
+
+# ---- floors and blame
+
+
+def test_the_floor_is_real_against_real_at_the_subjects_count():
+    floor = noise_floor(FD, summary(rows(400, 1)), 150)
+    draws = [FD.of_rows(rows(150, s), rows(150, s + 1), {})["fd"] for s in range(2, 40, 2)]
+
+    assert floor.n == 150
+    assert min(draws) < floor.values["fd"] < max(draws)
+    assert noise_floor(FD, summary(rows(100, 1)), 150).n == 50
+    assert noise_floor(PRDC, summary(rows(8, 1)), 150) is None
+    assert noise_floor(FD, SetSummary(Moments.of(rows(100, 1))), 150) is None
+
+
+def test_a_floor_is_computed_once_and_a_damaged_one_again(tmp_path):
+    real = summary(rows(100, 1))
+    first = cached_floor(FD, real, 40, "identity", tmp_path)
+    (file,) = tmp_path.iterdir()
+    other = summary(rows(100, 2))
+
+    assert cached_floor(FD, other, 40, "identity", tmp_path) == first, "the identity names the reference"
+    assert cached_floor(FD, other, 40, "another", tmp_path) != first
+    file.write_text('{"values": 3}')
+    assert cached_floor(FD, real, 40, "identity", tmp_path) == first
+
+
+def test_planted_images_are_blamed_first():
+    fake = rows(2000, 2)
+    fake[::100] += 3.0
+    names = tuple(f"{i:04d}.png" for i in range(2000))
+    passed = SourceSummary("s", {"toy": summary(fake)}, "", names, (), (), (), {}, {})
+
+    table = blame(passed, {"toy": summary(rows(2000, 1))})
+
+    assert list(table.columns) == ["image", "fd@toy", "kd@toy"]
+    planted = {f"{i:04d}" for i in range(0, 2000, 100)}
+    assert len(planted & set(table["image"][:40])) >= 18
+    assert table["fd@toy"].sum() == pytest.approx(0.0, abs=1e-6)
