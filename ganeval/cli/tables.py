@@ -20,8 +20,8 @@ def format_value(value: float) -> str:
 
 
 def format_interval(interval: tuple[float, float] | None) -> str:
-    """Both ends, four significant digits."""
-    return "" if interval is None else f"[{interval[0]:.4g}, {interval[1]:.4g}]"
+    """Both ends, three significant digits."""
+    return "" if interval is None else f"[{interval[0]:.3g}, {interval[1]:.3g}]"
 
 
 def collapse_classes(results: Sequence[Result]) -> list[tuple[Result, str]]:
@@ -78,7 +78,7 @@ def _print_table(valued: Sequence[tuple[Result, str]], console: Console) -> None
         "value": lambda r: format_value(r.value or 0.0),
         "debiased": lambda r: "" if r.debiased is None else format_value(r.debiased),
         "95% interval": lambda r: format_interval(r.ci95),
-        "real vs real": format_floor,
+        "floor": format_floor,
     }
     cells = {name: [show(result) for result, _ in valued] for name, show in columns.items()}
     cells = {name: column for name, column in cells.items() if any(column)}
@@ -100,5 +100,5 @@ def _counts(valued: Sequence[tuple[Result, str]]) -> list[str]:
     lines = [f"{', '.join(map(str, fakes))} images" + (f" against {', '.join(map(str, reals))}" if reals else "")]
     floors = sorted({result.floor_n for result, _ in valued if result.floor_n is not None})
     if floors:
-        lines.append(f"real vs real: two halves of the reference, {', '.join(map(str, floors))} images each")
+        lines.append(f"floor: two halves of the reference, {', '.join(map(str, floors))} images each")
     return lines
