@@ -90,7 +90,7 @@ def _unpack_as(data: bytes, row: Format, rawmode: str) -> tuple[Samples, dict[An
     with row.plugin(io.BytesIO(data)) as image:
         tiles: list[Any] = []
         for tile in image.tile or ():
-            args = rawmode if isinstance(tile[3], str) else (rawmode, *tile[3][1:])
+            args = (rawmode, *tile[3][1:]) if isinstance(tile[3], tuple) else rawmode
             tiles.append(type(tile)(*tile[:3], args) if hasattr(tile, "_fields") else (*tile[:3], args))
         image.tile = tiles
         image.load()
