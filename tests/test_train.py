@@ -228,7 +228,7 @@ def test_a_finished_run_is_left_as_it_is(tmp_path, cheap):
     [
         ({"seed": 1}, r"seed 0 \(now 1\)"),
         ({"recipe": "steps=3"}, r"plan\.training\.steps 2 \(now 3\)"),
-        ({"recipe": "schedule.lr=.5"}, r"plan\.schedule\.lr 0\.0002 \(now 0\.5\)"),
+        ({"recipe": "schedule.lr=.5"}, r"plan\.schedule\.lr 0\.0005 \(now 0\.5\)"),
         ({"resume": False}, "holds a run already"),
     ],
 )
