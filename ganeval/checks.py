@@ -26,7 +26,7 @@ def cheap_checks(summary: SourceSummary) -> tuple[str, ...]:
     if len(formats) > 1:
         lines.append("file formats are mixed: " + ", ".join(f"{count} {name}" for name, count in formats.most_common()))
     notes = Counter(note for fact in summary.facts for note in fact.notes)
-    lines += [f"{count} of {n} images: {note}" for note, count in notes.most_common()]
+    lines += [f"decoding rule {note!r} applied to {count} of {n} images" for note, count in notes.most_common()]
     if n < SMALL_N:
         lines.append(f"only {n} images: prefer kd and mind to fd, which is biased upward at small n")
     return tuple(lines)

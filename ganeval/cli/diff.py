@@ -3,11 +3,11 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ganeval.cli.score import parse_weights
+from ganeval.cli.options import COMPARED, RUN, check_writable, with_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,28 +18,7 @@ if TYPE_CHECKING:
 @click.command("diff", short_help="Is B better than A?")
 @click.argument("a")
 @click.argument("b")
-@click.option("--reference", metavar="REF", help="What the sets are compared with; also a statistics file.")
-@click.option("--paired", metavar="REF", help="Originals of both, matched by file stem.")
-@click.option("--metrics", metavar="KEYS", help="Comma-separated. Default: those whose difference has an error bar.")
-@click.option("--num-samples", type=click.IntRange(min=2), metavar="N", help="Seeded subset of N images of each side.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the subset.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images a network call.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "torch", "openvino"]),
-    default="auto",
-    show_default=True,
-    help="What runs networks on a CPU.",
-)
-@click.option("--on-bad", type=click.Choice(["fail", "skip"]), default="fail", show_default=True, help="Bad images.")
-@click.option("--channel", type=click.Choice(["rgb", "y"]), default="rgb", show_default=True, help="For psnr and ssim.")
-@click.option("--crop-border", type=click.IntRange(min=0), default=0, show_default=True, help="Pixels off each side.")
-@click.option("--weights", multiple=True, metavar="BACKBONE=FILE", help="Other weights in the same layout.")
-@click.option(
-    "--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="Data sets in torchvision's layout."
-)
-@click.option("--no-cache", is_flag=True, help="Keep no features between runs.")
+@with_options(*COMPARED, *RUN)
 @click.option("--json", "json_target", metavar="-|FILE", help="Rows as JSON, to stdout (-) or a file.")
 @click.pass_context
 def command(
@@ -49,31 +28,34 @@ def command(
     reference: str | None,
     paired: str | None,
     metrics: str | None,
+    channel: Literal["rgb", "y"],
+    crop_border: int,
     num_samples: int | None,
     seed: int,
     batch_size: int,
     device: str,
-    engine: str,
-    on_bad: str,
-    channel: str,
-    crop_border: int,
-    weights: tuple[str, ...],
+    engine: Literal["auto", "torch", "openvino"],
+    on_bad: Literal["fail", "skip"],
+    weights: dict[str, Path],
+    value_range: Literal["0..1", "-1..1"] | None,
     data_root: Path | None,
     no_cache: bool,
     json_target: str | None,
 ) -> None:
     """Compare B with A. The verdict is B's: better, worse, no difference detected, cannot tell.
 
-    Sets whose files have the same stems are compared image by image, which is sharper; other sets as a whole.
+    Sets whose files have the same stems are compared image by image, which is sharper, and so are two checkpoints (by
+    latent); other sets as a whole.
 
     \b
     ganeval diff ./old ./new --reference ./real
     ganeval diff ./old ./new --paired ./hr --metrics psnr,ssim --channel y --crop-border 4
     """
-    files = parse_weights(weights)
+    check_writable(None if json_target in (None, "-") else Path(str(json_target)))
 
     from rich.console import Console
 
+    from ganeval.cli.checkpoint import open_checkpoint
     from ganeval.cli.progress import RichReporter
     from ganeval.cli.show import write_text
     from ganeval.comparing import compare
@@ -89,16 +71,17 @@ def command(
         seed=seed,
         batch_size=batch_size,
         device=device,
-        engine="auto" if engine == "auto" else "torch" if engine == "torch" else "openvino",
-        on_bad="skip" if on_bad == "skip" else "fail",
-        channel="y" if channel == "y" else "rgb",
+        engine=engine,
+        on_bad=on_bad,
+        channel=channel,
         crop_border=crop_border,
-        weights=files,
+        weights=weights,
         data_root=data_root,
+        value_range=value_range,
         cache=not no_cache,
         config_file=ctx.obj["config"],
     )
-    comparisons = compare(options, b, RichReporter())
+    comparisons = compare(options, b, RichReporter(), open_checkpoint)
     text = json.dumps({"schema": SCHEMA, "rows": [c.to_dict() for c in comparisons]}, indent=2, allow_nan=False)
     if json_target == "-":
         click.echo(text)

@@ -1,9 +1,11 @@
 """`ganeval reference`: statistics of a reference set, computed once, verified ever after."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
+from ganeval.cli.options import RUN, check_writable, with_options
 from ganeval.errors import UsageError
 
 
@@ -19,15 +21,7 @@ def command() -> None:
 )
 @click.option("--backbone", "names", multiple=True, metavar="NAME", help="Repeat for several. Default: efflite0.")
 @click.option("--moments-only", is_flag=True, help="Leave the feature rows out: a small file that serves fd alone.")
-@click.option("--num-samples", type=click.IntRange(min=2), metavar="N", help="Seeded subset of N images.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the subset.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images a network call.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--on-bad", type=click.Choice(["fail", "skip"]), default="fail", show_default=True, help="Bad images.")
-@click.option("--weights", multiple=True, metavar="BACKBONE=FILE", help="Other weights in the same layout.")
-@click.option(
-    "--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="Data sets in torchvision's layout."
-)
+@with_options(*RUN)
 def build(
     ref: str,
     out: Path,
@@ -37,9 +31,12 @@ def build(
     seed: int,
     batch_size: int,
     device: str,
-    on_bad: str,
-    weights: tuple[str, ...],
+    engine: Literal["auto", "torch", "openvino"],
+    on_bad: Literal["fail", "skip"],
+    weights: dict[str, Path],
+    value_range: Literal["0..1", "-1..1"] | None,
     data_root: Path | None,
+    no_cache: bool,
 ) -> None:
     """Compute the statistics of REF (folder, archive, npz or data set) and write them to one file.
 
@@ -50,10 +47,8 @@ def build(
     """
     if out.suffix != ".safetensors":
         raise UsageError(f"The reference file must end in .safetensors; got {out}.")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"Cannot write {out}: the folder {out.absolute().parent} does not exist. Create it.")
+    check_writable(out)
     from ganeval.cli.progress import RichReporter
-    from ganeval.cli.score import parse_weights
     from ganeval.plan import ScoreOptions
     from ganeval.reference import save_reference
     from ganeval.scoring import build_reference
@@ -64,9 +59,12 @@ def build(
         seed=seed,
         batch_size=batch_size,
         device=device,
-        on_bad="skip" if on_bad == "skip" else "fail",
-        weights=parse_weights(weights),
+        engine=engine,
+        on_bad=on_bad,
+        weights=weights,
         data_root=data_root,
+        value_range=value_range,
+        cache=not no_cache,
     )
     reporter = RichReporter()
     statistics = build_reference(options, list(names) or ["efflite0"], reporter)

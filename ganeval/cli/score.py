@@ -1,54 +1,17 @@
 """`ganeval score`: options in, rows out."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
+from ganeval.cli.options import COMPARED, RUN, check_writable, with_options
 from ganeval.errors import UsageError
-
-
-def parse_weights(values: tuple[str, ...]) -> dict[str, Path]:
-    """Reads BACKBONE=FILE pairs.
-
-    Raises:
-        UsageError: no "=", or a backbone given twice.
-    """
-    files: dict[str, Path] = {}
-    for value in values:
-        name, equals, file = value.partition("=")
-        if not equals or not name or not file:
-            raise UsageError(f"--weights takes BACKBONE=FILE, as in --weights inception=weights.pth; got {value!r}.")
-        if name in files:
-            raise UsageError(f"--weights names {name} twice: {files[name]} and {file}.")
-        files[name] = Path(file)
-    return files
 
 
 @click.command("score", short_help="Score a folder, archive, npz or data set.")
 @click.argument("subject")
-@click.option("--reference", metavar="REF", help="What set metrics compare with; also a statistics file.")
-@click.option("--paired", metavar="REF", help="Originals that paired metrics compare with, matched by file stem.")
-@click.option("--metrics", metavar="KEYS", help="Comma-separated, as in fid,kd@efflite0. Default: all that can run.")
-@click.option("--num-samples", type=click.IntRange(min=2), metavar="N", help="Seeded subset of N images of each side.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the subset.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images a network call.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "torch", "openvino"]),
-    default="auto",
-    show_default=True,
-    help="What runs networks on a CPU.",
-)
-@click.option("--on-bad", type=click.Choice(["fail", "skip"]), default="fail", show_default=True, help="Bad images.")
-@click.option("--channel", type=click.Choice(["rgb", "y"]), default="rgb", show_default=True, help="For psnr and ssim.")
-@click.option("--crop-border", type=click.IntRange(min=0), default=0, show_default=True, help="Pixels off each side.")
-@click.option("--weights", multiple=True, metavar="BACKBONE=FILE", help="Other weights in the same layout.")
-@click.option("--value-range", type=click.Choice(["0..1", "-1..1"]), help="What floats in an npz or npy mean.")
-@click.option(
-    "--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="Data sets in torchvision's layout."
-)
-@click.option("--no-cache", is_flag=True, help="Keep no features between runs.")
+@with_options(*COMPARED, *RUN)
 @click.option("--per-image", type=click.Path(dir_okay=False, path_type=Path), help="CSV of paired values by image.")
 @click.option(
     "--blame", type=click.Path(dir_okay=False, path_type=Path), help="CSV of each image's influence, worst first."
@@ -63,16 +26,16 @@ def command(
     reference: str | None,
     paired: str | None,
     metrics: str | None,
+    channel: Literal["rgb", "y"],
+    crop_border: int,
     num_samples: int | None,
     seed: int,
     batch_size: int,
     device: str,
-    engine: str,
-    on_bad: str,
-    channel: str,
-    crop_border: int,
-    weights: tuple[str, ...],
-    value_range: str | None,
+    engine: Literal["auto", "torch", "openvino"],
+    on_bad: Literal["fail", "skip"],
+    weights: dict[str, Path],
+    value_range: Literal["0..1", "-1..1"] | None,
     data_root: Path | None,
     no_cache: bool,
     per_image: Path | None,
@@ -95,10 +58,7 @@ def command(
     """
     if per_image is not None and paired is None:
         raise UsageError("--per-image writes paired values. Add --paired REF.")
-    files = parse_weights(weights)
-    for target in (per_image, blame, append, None if json_target in (None, "-") else Path(str(json_target))):
-        if target is not None and not target.absolute().parent.is_dir():
-            raise UsageError(f"Cannot write {target}: the folder {target.absolute().parent} does not exist. Create it.")
+    check_writable(per_image, blame, append, None if json_target in (None, "-") else Path(str(json_target)))
 
     from ganeval.cli.checkpoint import open_checkpoint
     from ganeval.cli.show import show_outcome  # torch is imported from here on
@@ -114,13 +74,13 @@ def command(
         seed=seed,
         batch_size=batch_size,
         device=device,
-        engine="auto" if engine == "auto" else "torch" if engine == "torch" else "openvino",
-        on_bad="skip" if on_bad == "skip" else "fail",
-        channel="y" if channel == "y" else "rgb",
+        engine=engine,
+        on_bad=on_bad,
+        channel=channel,
         crop_border=crop_border,
-        weights=files,
+        weights=weights,
         data_root=data_root,
-        value_range=None if value_range is None else ("0..1" if value_range == "0..1" else "-1..1"),
+        value_range=value_range,
         cache=not no_cache,
         name=name,
         blame=blame is not None,

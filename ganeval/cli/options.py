@@ -1,0 +1,91 @@
+"""Options that several commands share, each defined once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ganeval.errors import UsageError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Option = Callable[[Any], Any]
+
+
+def parse_weights(values: tuple[str, ...]) -> dict[str, Path]:
+    """Reads BACKBONE=FILE pairs.
+
+    Raises:
+        UsageError: no "=", or a backbone given twice.
+    """
+    files: dict[str, Path] = {}
+    for value in values:
+        name, equals, file = value.partition("=")
+        if not equals or not name or not file:
+            raise UsageError(f"--weights takes BACKBONE=FILE, as in --weights inception=weights.pth; got {value!r}.")
+        if name in files:
+            raise UsageError(f"--weights names {name} twice: {files[name]} and {file}.")
+        files[name] = Path(file)
+    return files
+
+
+COMPARED: tuple[Option, ...] = (
+    click.option("--reference", metavar="REF", help="What set metrics compare with; also a statistics file."),
+    click.option("--paired", metavar="REF", help="Originals that paired metrics compare with, by file stem."),
+    click.option("--metrics", metavar="KEYS", help="Comma-separated, as in fid,kd@efflite0. Default: all it can."),
+    click.option("--channel", type=click.Choice(["rgb", "y"]), default="rgb", show_default=True, help="Of psnr, ssim."),
+    click.option("--crop-border", type=click.IntRange(min=0), default=0, show_default=True, help="Pixels off a side."),
+)
+"""What a subject is compared with and how: `score` and `diff`."""
+
+RUN: tuple[Option, ...] = (
+    click.option("--num-samples", type=click.IntRange(min=2), metavar="N", help="Seeded subset of N a side."),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the subset."),
+    click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images a call."),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
+    click.option(
+        "--engine",
+        type=click.Choice(["auto", "torch", "openvino"]),
+        default="auto",
+        show_default=True,
+        help="What runs networks on a CPU.",
+    ),
+    click.option(
+        "--on-bad", type=click.Choice(["fail", "skip"]), default="fail", show_default=True, help="Bad images."
+    ),
+    click.option(
+        "--weights",
+        multiple=True,
+        metavar="BACKBONE=FILE",
+        callback=lambda _context, _option, values: parse_weights(values),
+        help="Other weights in the same layout.",
+    ),
+    click.option("--value-range", type=click.Choice(["0..1", "-1..1"]), help="What floats in an npz or npy mean."),
+    click.option(
+        "--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="Data sets in torchvision's layout."
+    ),
+    click.option("--no-cache", is_flag=True, help="Keep no features between runs."),
+)
+"""How images are read and networks run: `score`, `diff` and `reference build`."""
+
+
+def with_options(*options: Option) -> Callable[[Command], Command]:
+    """Applies options in the order in which the help page is to show them."""
+
+    def apply(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return apply
+
+
+def check_writable(*targets: Path | None) -> None:
+    """Refuses an output whose folder is not there, before anything runs.
+
+    Raises:
+        UsageError: naming the file and the folder.
+    """
+    for target in targets:
+        if target is not None and not target.absolute().parent.is_dir():
+            raise UsageError(f"Cannot write {target}: the folder {target.absolute().parent} does not exist. Create it.")
