@@ -8,8 +8,6 @@ Definition: Dowson & Landau 1982; Heusel et al. 2017 (arXiv 1706.08500), eq. (6)
 Matches: torch-fidelity 0.4.0 `metric_fid.py` and pytorch-fid 0.3.0 `fid_score.py`, within 1e-5 relative.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 
@@ -37,21 +35,29 @@ def covariance_root(moments: Moments) -> Float64:
     return np.asarray((vectors * roots) @ vectors.T)
 
 
-def trace_root_product(real: Moments, fake: Moments, real_root: Float64 | None = None) -> float:
-    """Trace of (S_r S_g)^{1/2} as the sum of the roots of the eigenvalues of R S_g R, which is symmetric.
+def trace_root_product(real: Moments, fake: Moments) -> float:
+    """Trace of (S_r S_g)^{1/2} as the sum of the roots of the eigenvalues of F^T S_g F with S_r = F F^T, symmetric.
 
-    R S_g R has rank at most min(n_r, n_g) - 1. Only that many of its largest eigenvalues are summed: the root of a
+    F is the Cholesky factor where S_r has full rank (a tenth of an eigendecomposition), its square root otherwise.
+    F^T S_g F has rank at most min(n_r, n_g) - 1. Only that many of its largest eigenvalues are summed: the root of a
     rounding error of 1e-16 is 1e-8, and a thousand of those would be visible.
 
     Args:
         real: Moments of the reference, n >= 2.
         fake: Moments of the generated set, n >= 2.
-        real_root: covariance_root(real) where it is known already (it is cached with a reference).
     """
-    root = covariance_root(real) if real_root is None else real_root
-    eigenvalues = np.linalg.eigvalsh(root @ fake.covariance() @ root)
+    F = covariance_root(real) if real.n <= real.dim else cholesky_or_root(real)
+    eigenvalues = symmetric_eigenvalues(F.T @ fake.covariance() @ F)
     rank = min(real.n - 1, fake.n - 1, real.dim)
     return float(np.sqrt(np.clip(eigenvalues[real.dim - rank :], 0.0, None)).sum())
+
+
+def cholesky_or_root(moments: Moments) -> Float64:
+    """A factor F with F F^T = S, (D, D), n > D; the root where dimensions depend on each other."""
+    try:
+        return np.asarray(np.linalg.cholesky(moments.covariance()))
+    except np.linalg.LinAlgError:
+        return covariance_root(moments)
 
 
 def alive_dimensions(real: Moments, fake: Moments) -> npt.NDArray[np.bool_]:
@@ -157,31 +163,6 @@ def frechet_influences(real: SetSummary, fake: SetSummary) -> tuple[Float64, Flo
     return of_fake, None if real_rows is None else frechet_influence_of_rows(real_rows, a, b, T.real_to_fake)
 
 
-def frechet_without_blocks(pairs: Iterable[tuple[Moments, Moments]], alive: npt.NDArray[np.bool_]) -> Float64:
-    """The distance of each (real, fake) pair of full-rank moments, (G,): Cholesky in place of the matrix root.
-
-    With S_r = L L^T the eigenvalues of S_r S_g are those of L^T S_g L; a factor costs a tenth of an eigendecomposition.
-
-    Args:
-        pairs: Moments after each deletion.
-        alive: (D,) dimensions that vary in both whole sets.
-    """
-    values = []
-    both = np.ix_(alive, alive)
-    for real, fake in pairs:
-        S_r, S_g = real.scatter[both] / (real.n - 1), fake.scatter[both] / (fake.n - 1)
-        try:
-            L = np.linalg.cholesky(S_r)
-        except np.linalg.LinAlgError:  # dimensions that depend on each other
-            values.append(frechet_distance(real, fake))
-            continue
-        eigenvalues = np.clip(symmetric_eigenvalues(L.T @ S_g @ L), 0.0, None)
-        gap = real.mean - fake.mean
-        traces = np.trace(real.scatter) / (real.n - 1) + np.trace(fake.scatter) / (fake.n - 1)
-        values.append(float(gap @ gap + traces - 2.0 * np.sqrt(eigenvalues).sum()))
-    return np.asarray(values)
-
-
 def no_uncertainty(n_real: int, n_fake: int, dim: int) -> str:
     """Why fd has neither a debiased value nor an interval; "" where it has both.
 
@@ -216,12 +197,12 @@ def uncertain_fd(value: float, real: SetSummary, fake: SetSummary) -> Estimate:
     sides, blocks = [frechet_influence_of_rows(fake_rows, b, a, T.fake_to_real)], [block_numbers(b.n)]
     deleted_fake = deleted_moments(fake_rows, b, blocks[0])
     if real_rows is None:
-        deleted = frechet_without_blocks(((a, rest) for rest in deleted_fake), alive)
+        deleted = [frechet_distance(a, rest) for rest in deleted_fake]
     else:
         blocks.append(block_numbers(a.n))
         sides.append(frechet_influence_of_rows(real_rows, a, b, T.real_to_fake))
         deleted_real = deleted_moments(real_rows, a, blocks[1])
-        deleted = frechet_without_blocks(zip(deleted_real, deleted_fake, strict=True), alive)
+        deleted = [frechet_distance(*pair) for pair in zip(deleted_real, deleted_fake, strict=True)]
     found = jackknife(value, deleted, block_shares(blocks))
     kind = "fixed: its rows are not known" if real_rows is None else "random"
     method = f"bias: block jackknife, G={BLOCKS}; SE: influence function, normal; reference {kind}"
