@@ -162,10 +162,10 @@ def _check_sides(requests: list[Request], options: ScoreOptions) -> None:
     """Metrics that were named must have the side that they compare with."""
     paired = [r.asked for r in requests if r.paired]
     if paired and not options.paired:
-        raise UsageError(f"{', '.join(paired)} compare image with image. Add --paired REF, the folder of originals.")
+        raise UsageError(f"An original for each image is needed for {', '.join(paired)}. Add --paired REF.")
     against = [r.asked for r in requests if isinstance(r.metric, SetMetric) and r.metric.reference]
     if against and not options.reference:
-        raise UsageError(f"{', '.join(against)} compare with a reference set. Add --reference REF.")
+        raise UsageError(f"A reference set is needed for {', '.join(against)}. Add --reference REF.")
     if options.paired and not paired:
         raise UsageError(f"--paired is given, but none of {', '.join(r.asked for r in requests)} is a paired metric.")
     if options.reference and not against:
