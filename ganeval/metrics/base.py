@@ -73,7 +73,6 @@ class SetMetric:
         params: Everything else that changes the number; goes into the protocol.
         compute: (real, fake, params) -> one Estimate per output name. `real` is None without reference. Whatever is
             drawn at random (subsets, directions) is drawn from a seed in params.
-        default: Part of a plain `score` (parity modes are not).
         of_rows: (real rows, fake rows, params) -> plain values, without uncertainty: what the noise floor is made of.
     """
 
@@ -87,7 +86,6 @@ class SetMetric:
     version: int
     compute: Callable[[SetSummary | None, SetSummary, Params], dict[str, Estimate]]
     params: Params = field(default_factory=dict)
-    default: bool = True
     of_rows: Callable[[np.ndarray, np.ndarray, Params], dict[str, float]] | None = None
 
     def lacking(self, real: SetSummary | None, fake: SetSummary) -> str:
@@ -144,7 +142,6 @@ class PixelMetric:
     version: int
     compute: Callable[[Float[Tensor, "B C H W"], Float[Tensor, "B C H W"], Params], Float[Tensor, " B"]]
     params: Params = field(default_factory=dict)
-    default: bool = True
 
 
 @dataclass(frozen=True)
@@ -175,7 +172,6 @@ class PyramidMetric:
     heads: Mapping[str, str] = field(default_factory=dict)
     layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     params: Params = field(default_factory=dict)
-    default: bool = True
 
 
 Metric = SetMetric | PixelMetric | PyramidMetric

@@ -127,5 +127,4 @@ CS_CLASSIC = SetMetric(
     version=1,
     compute=compute_cs_classic,
     params={"splits": 10, "shuffle_seed": 2020},
-    default=False,
 )

@@ -248,7 +248,6 @@ KD_CLASSIC = SetMetric(
     version=1,
     compute=compute_kd_classic,
     params={"kernel": "(x.y/d + 1)^3", "subsets": 100, "subset_size": 1000, "subset_seed": 2020},
-    default=False,
 )
 
 CMMD = SetMetric(
@@ -262,5 +261,4 @@ CMMD = SetMetric(
     version=1,
     compute=compute_cmmd,
     params={"kernel": "rbf", "sigma": 10.0, "scale": 1000.0, "estimator": "V-statistic"},
-    default=False,
 )

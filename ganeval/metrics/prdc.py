@@ -155,7 +155,7 @@ def prdc_of_rows(real: np.ndarray, fake: np.ndarray, params: Params) -> dict[str
 def compute_prdc(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
     """All four from two summaries, with standard errors and intervals of their expectations at this n.
 
-    Measured with 60-100 draws a case, ReLU mixtures of 8 to 64 dimensions, n = 500 to 1000: the intervals cover 92-98%
+    Measured with 60-100 draws a case, ReLU mixtures of 8 to 64 dimensions, n = 500 to 1000: the intervals cover 91-100%
     where they are shown. The block jackknife's SE would be 1.0 to 2.5 times too large.
     """
     if real is None or real.bank is None or fake.bank is None:

@@ -5,15 +5,12 @@ which gives the same bytes. Truncating instead darkens every image by half a gre
 distances see, so nothing else in the project may turn floats into bytes.
 """
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ganeval.errors import DataError
-
-QUANTISATION: Final = "round(clamp(x,0,1)*255)"
-"""How the rule is written in a protocol."""
 
 
 def quantise(x: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
