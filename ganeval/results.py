@@ -37,7 +37,8 @@ class Result:
         floor: The metric between two random halves of the reference, or None.
         floor_n: Images in each of those halves.
         comparable_to_published: True only for canonical weights under the field's own protocol.
-        provenance: Device, versions, host, time, configuration file, counts of skipped images.
+        provenance: Device, versions, host, time, configuration file, counts of skipped images; under "subject" the
+            model, recipe, training seed and step of a checkpoint.
         timing: Seconds by stage.
     """
 

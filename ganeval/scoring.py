@@ -1,6 +1,7 @@
 """Scores a subject, from options to rows: the public entry that the command line and programs call."""
 
 import contextlib
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from ganeval.reference import BackboneFacts, ReferenceStatistics
 from ganeval.reporting import Reporter, Silent
 from ganeval.results import Result
 from ganeval.set_rows import score_sets
+from ganeval.sources.base import ImageSource
 from ganeval.sources.decode import DECODE_POLICY
 
 
@@ -96,9 +98,17 @@ def score(
         if originals is not None:
             rows, pairs = score_paired(plan, options, subject, originals, device, reporter)
             results += rows
+        results = [_with_origin(result, subject) for result in results]
     name = options.name or options.subject
     results += [_skipped(name, request, why) for request, why in plan.missing]
     return ScoreOutcome(tuple(results), pairs, summary, () if summary is None else cheap_checks(summary), blamed)
+
+
+def _with_origin(result: Result, subject: ImageSource) -> Result:
+    """A row says which model, recipe, seed and step its images came from, where the source knows."""
+    if not subject.origin:
+        return result
+    return dataclasses.replace(result, provenance={**result.provenance, "subject": dict(subject.origin)})
 
 
 def _skipped(subject: str, request: Request, why: str) -> Result:

@@ -42,7 +42,7 @@ from reference_models.steps import STEPS
 from reference_models.translation import needs_inputs
 
 RECIPE = "recipe.json"
-LAST, BEST = "last.safetensors", "best.safetensors"
+UNTRAINED, LAST, BEST = "untrained.safetensors", "last.safetensors", "best.safetensors"
 _STEP, _DROPOUT, _SHOWN = 3, 4, 5  # streams of random numbers; those of weights and data order are 0 to 2
 SHOWN_INPUTS = 8
 
@@ -150,6 +150,7 @@ class _Run:
         shown = self._shown_inputs()
         if self.progress.step == 0 and self.fabric.is_global_zero:
             save_grid(folder, self.players, 0, shown)
+            self._save(UNTRAINED, None)  # what every later score is set against
         with self.reporter.stage(recipe.name, training.steps) as advance:
             advance(self.progress.step)
             for step in range(self.progress.step, training.steps):

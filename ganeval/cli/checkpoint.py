@@ -1,6 +1,7 @@
 """Checkpoints as subjects of `score`: images drawn from memory, or true images put through a translating generator."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ganeval.errors import UsageError
 from ganeval.plan import ScoreOptions
@@ -9,6 +10,9 @@ from ganeval.scoring import resolve_device
 from ganeval.sources.base import ImageSource
 from ganeval.sources.generator import GeneratorSource
 from ganeval.sources.resolve import open_source
+
+if TYPE_CHECKING:
+    from reference_models.checkpoint import Checkpoint
 
 DEFAULT_SAMPLES = 2000  # without a reference that says how many
 
@@ -44,14 +48,29 @@ def open_checkpoint(options: ScoreOptions) -> ImageSource | None:
             )
         rule = translator(loaded.network, spec, config, loaded.transform, from_truth=True)
         originals = open_source(options.paired, data_root=options.data_root, value_range=options.value_range)
-        return TranslatedSource(originals, rule, options.subject)
+        return _told(TranslatedSource(originals, rule, options.subject), path, loaded)
     if options.paired is not None:
         raise UsageError(f"{spec.name} draws new images, which pair with none. Use --reference REF.")
     count = options.num_samples or _reference_size(options) or DEFAULT_SAMPLES
     labels = None
     if spec.kind == "conditional" and loaded.classes:
         labels = [loaded.classes[index % config.classes] for index in range(count)]
-    return GeneratorSource(image_drawer(loaded.network, spec, config), count, options.seed, options.subject, labels)
+    drawn = GeneratorSource(image_drawer(loaded.network, spec, config), count, options.seed, options.subject, labels)
+    return _told(drawn, path, loaded)
+
+
+def _told(source: ImageSource, path: Path, loaded: "Checkpoint") -> ImageSource:
+    """The source, with what boards need to know of its generator."""
+    source.origin = {
+        "kind": "checkpoint",
+        "model": loaded.spec.name,
+        "recipe": str(loaded.recipe.get("name", "")),
+        "training_seed": loaded.seed,
+        "step": loaded.step,
+        "checkpoint": path.stem,
+        "parameters": sum(parameter.numel() for parameter in loaded.network.parameters()),
+    }
+    return source
 
 
 def _reference_size(options: ScoreOptions) -> int | None:

@@ -6,9 +6,10 @@ digest (for the cache and the protocol) and its pixels (decoded only when the ca
 
 import abc
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -69,10 +70,13 @@ class ImageSource(abc.ABC):
     Attributes:
         name: What the user typed; goes into the row as `subject`, never into a cache key.
         items: All items, sorted by name.
+        origin: What is known of where the images come from (model, recipe, training seed, step, ... of a checkpoint);
+            goes into the row's provenance as "subject". Empty for files.
     """
 
     name: str
     items: Sequence[Item]
+    origin: Mapping[str, object] = MappingProxyType({})
 
     def __len__(self) -> int:
         return len(self.items)
@@ -99,6 +103,7 @@ class Subset(ImageSource):
 
     def __init__(self, source: ImageSource, indices: Sequence[int]) -> None:
         self.name = source.name
+        self.origin = source.origin
         self._source = source
         self._indices = sorted(indices)
         self.items = [source.items[i] for i in self._indices]
