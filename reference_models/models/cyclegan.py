@@ -20,7 +20,6 @@ from reference_models.layers import require_multiple
 from reference_models.models.base import SIGNED, ModelSpec
 from reference_models.models.config import require_positive
 
-
 ROOM = 0.99  # atanh of a full black or white is infinite; one grey level of 255 is .0078
 
 
