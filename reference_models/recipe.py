@@ -205,7 +205,7 @@ class Expected:
     """What runs of a recipe reached: one number a metric and checkpoint, over training seeds."""
 
     metric: str
-    checkpoint: Literal["last", "best"]
+    checkpoint: Literal["untrained", "last", "best"]
     mean: float
     sd: float
     seeds: int

@@ -168,6 +168,8 @@ def inside_expected(recipe: "Recipe", outcome: "TrainOutcome") -> bool:
 
     inside = True
     for expected in recipe.expected:
+        if expected.checkpoint == "untrained":
+            continue
         value = outcome.last_score if expected.checkpoint == "last" else outcome.best_score
         half = float(stats.t.ppf(0.995, expected.seeds - 1)) * expected.sd * (1 + 1 / expected.seeds) ** 0.5
         low, high = expected.mean - half, expected.mean + half

@@ -74,11 +74,18 @@ class DenseCGANConfig:
 
 
 class LabelPlane(nn.Module):
-    """Appends one channel to images: the label's learned plane of S x S numbers."""
+    """Appends one channel to images: the label's learned plane of S x S numbers, at first one number all over.
+
+    From white noise, which is how PyTorch begins an embedding, a convolution hands that noise on to the generator:
+    every image of a class then keeps the same speckle.
+    """
 
     def __init__(self, classes: int, image_size: int) -> None:
         super().__init__()
-        self.planes = nn.Sequential(nn.Embedding(classes, image_size**2), nn.Unflatten(1, (1, image_size, image_size)))
+        planes = nn.Embedding(classes, image_size**2)
+        with torch.no_grad():
+            planes.weight.copy_(planes.weight[:, :1].expand_as(planes.weight).clone())
+        self.planes = nn.Sequential(planes, nn.Unflatten(1, (1, image_size, image_size)))
 
     def forward(self, images: Float[Tensor, "B C S S"], labels: Int[Tensor, " B"]) -> Float[Tensor, "B C1 S S"]:
         """Images ++ planes."""

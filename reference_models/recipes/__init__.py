@@ -3,6 +3,7 @@
 Listing the names loads no torch.
 """
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from ganeval.registry import Registry, unknown_name
@@ -11,7 +12,25 @@ if TYPE_CHECKING:
     from reference_models.recipe import Recipe
 
 _R = "reference_models.recipes"
-RECIPES: "Registry[Recipe]" = Registry(
+
+
+class RecipeTable(Registry["Recipe"]):
+    """Recipes, with what runs of them reached."""
+
+    def get(self, name: str) -> "Recipe":
+        """The plan, and its measured results from `expected.json`.
+
+        Raises:
+            UsageError: no such recipe; the message offers the nearest ones.
+        """
+        from reference_models.measured import expected_of
+
+        plan = super().get(name)
+        expected, wall_time = expected_of(name)
+        return dataclasses.replace(plan, expected=expected, wall_time=wall_time)
+
+
+RECIPES = RecipeTable(
     "recipe",
     {
         "gan-1d.mixture-1d-cpu": f"{_R}.gan_1d:CPU",

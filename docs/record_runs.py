@@ -1,0 +1,88 @@
+"""Takes finished runs into the repository: expected results, sample grids, rows of the boards, recipe cards.
+
+    python docs/record_runs.py runs/*            # at least three training seeds of each recipe
+    python docs/record_runs.py --rows-only runs/dcgan.digits-cpu-seed0
+
+Every row is what `ganeval score CHECKPOINT ... --append` would write; doing it in one process loads the networks once.
+Super-resolution is scored on Set5 as well where GANEVAL_DATA names a folder that holds it.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ganeval.cli.checkpoint import open_checkpoint
+from ganeval.plan import ScoreOptions
+from ganeval.results import append_jsonl
+from ganeval.scoring import score
+from reference_models.cards import card, index
+from reference_models.measured import ENOUGH_SEEDS, RunResult, read_run, write_expected
+from reference_models.models import MODELS
+from reference_models.recipe import Recipe
+from reference_models.recipes import RECIPES
+
+ROOT = Path(__file__).parent.parent
+PAGES = ROOT / "docs" / "recipes"
+RESULTS = ROOT / "leaderboards" / "results"
+DEVICE = "2 cores of an Intel Xeon (Sapphire Rapids), one thread a run, other work beside it"
+
+
+def plans(recipe: Recipe, checkpoint: Path) -> Iterator[tuple[str, ScoreOptions]]:
+    """(board file, how the checkpoint is scored for it)."""
+    kind, subject = MODELS.get(recipe.model).kind, str(checkpoint)
+    root = Path(os.environ["GANEVAL_DATA"]) if "GANEVAL_DATA" in os.environ else None
+    if kind in ("unconditional", "conditional", "progressive"):
+        data = recipe.data.id
+        yield data, ScoreOptions(subject, reference=f"{data}:test", name=recipe.name, data_root=root)
+    elif kind == "super-resolution":
+        yield "photos-sr", ScoreOptions(subject, paired="photos:test", name=recipe.name)
+        if root is not None:
+            options = {"channel": "y", "crop_border": 4}
+            yield "set5-sr", ScoreOptions(subject, paired="set5", name=recipe.name, data_root=root, **options)
+    elif kind == "paired":
+        yield "photos-translation", ScoreOptions(subject, paired="photos:test", name=recipe.name)
+
+
+def add_rows(recipe: Recipe, run: Path) -> None:
+    """Scores the three checkpoints of a run and appends their rows."""
+    for checkpoint in ("untrained", "last", "best"):
+        for board, options in plans(recipe, run / f"{checkpoint}.safetensors"):
+            rows = [row for row in score(options, None, open_checkpoint).results if row.status == "ok"]
+            append_jsonl(RESULTS / f"{board}.jsonl", rows)
+            print(f"{board}: {len(rows)} rows of {run}/{checkpoint}", flush=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Records the runs that are named."""
+    rows_only = "--rows-only" in arguments
+    folders = [Path(argument) for argument in arguments if argument != "--rows-only"]
+    runs: dict[str, list[tuple[RunResult, Path]]] = {}
+    for folder in folders:
+        result = read_run(folder)
+        print(
+            f"{result.recipe} seed {result.seed}: {result.untrained:.5g} -> {result.last:.5g} (best {result.best:.5g})"
+        )
+        runs.setdefault(result.recipe, []).append((result, folder))
+    for name, found in runs.items():
+        for _, folder in found:
+            add_rows(RECIPES.get(name), folder)
+        if rows_only or len(found) < ENOUGH_SEEDS:
+            continue
+        write_expected([result for result, _ in found], DEVICE)
+        first = min(found, key=lambda one: one[0].seed)[1]
+        shutil.copyfile(max((first / "grids").iterdir()), PAGES / f"{name}.png")
+    if not rows_only:
+        write_pages()
+
+
+def write_pages() -> None:
+    """All recipe cards and their index."""
+    for name in RECIPES:
+        (PAGES / f"{name}.md").write_text(card(name), encoding="utf-8")
+    (PAGES / "README.md").write_text(index(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,154 @@
+"""What finished runs reached: reads run folders, pools training seeds, keeps the results that recipes expect.
+
+The results stand in `recipes/expected.json`, apart from the plans, because they are measured and not chosen.
+"""
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganeval.cache import write_atomically
+from ganeval.errors import DataError
+
+if TYPE_CHECKING:
+    from reference_models.recipe import Expected
+
+FILE = Path(__file__).parent / "recipes" / "expected.json"
+ENOUGH_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One finished run.
+
+    Attributes:
+        recipe: Name of its recipe.
+        seed: Training seed.
+        metric: What it was judged by.
+        better: "lower" or "higher".
+        untrained: Score of the generator before its first step.
+        last: Score of the last checkpoint.
+        best: Score of the best one.
+        seconds: Of training steps alone, without scores and grids.
+    """
+
+    recipe: str
+    seed: int
+    metric: str
+    better: str
+    untrained: float
+    last: float
+    best: float
+    seconds: float
+
+
+def read_run(folder: Path) -> RunResult:
+    """Reads a finished run, and scores its untrained generator as the run scored the others.
+
+    Raises:
+        DataError: the folder holds no finished run of an unchanged recipe.
+    """
+    import torch
+
+    from reference_models.checkpoint import load_checkpoint
+    from reference_models.evaluation import Evaluator
+    from reference_models.players import make_players
+    from reference_models.recipe import plan_to_json
+    from reference_models.recipes import RECIPES
+
+    try:
+        stored = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder} holds no run that can be read: {error}. Train the recipe again.") from error
+    recipe = RECIPES.get(str(stored.get("name")))
+    plan: Mapping[str, Any] = json.loads(json.dumps(plan_to_json(recipe)))
+    changed = [part for part in plan if stored.get(part) != plan[part]]
+    if changed:
+        raise DataError(f"{folder} is of another plan than {recipe.name}: {', '.join(changed)} differ. Train it again.")
+    key = f"score {recipe.evaluation.metric}"
+    scores = [line[key] for line in lines if key in line]
+    if not lines or lines[-1].get("step") != recipe.training.steps or not scores:
+        raise DataError(f"{folder} is not finished: expected {recipe.training.steps:,} steps. Go on with --resume.")
+    seed = load_checkpoint(folder / "last.safetensors", torch.device("cpu")).seed
+    players = make_players(recipe, seed, torch.device("cpu"), torch.Tensor.backward)
+    evaluator = Evaluator(recipe, torch.device("cpu"), None)
+    steps = [line["step"] for line in lines]
+    seconds = sum(
+        (step - before) * recipe.training.batch_size / line["images/s"]
+        for before, step, line in zip([0, *steps], steps, lines, strict=False)
+    )
+    return RunResult(
+        recipe=recipe.name,
+        seed=seed,
+        metric=recipe.evaluation.metric,
+        better=evaluator.better,
+        untrained=evaluator.score(players.best_generator),
+        last=scores[-1],
+        best=min(scores) if evaluator.better == "lower" else max(scores),
+        seconds=seconds,
+    )
+
+
+def pooled(runs: Sequence[RunResult]) -> dict[str, object]:
+    """What runs of one recipe reached: mean and standard deviation over seeds of each checkpoint, and the cost.
+
+    Raises:
+        DataError: runs of different recipes, a seed twice, or fewer than three seeds.
+    """
+    if len({(run.recipe, run.metric) for run in runs}) != 1:
+        raise DataError(f"Results of one recipe are pooled; got {sorted({run.recipe for run in runs})}.")
+    seeds = sorted(run.seed for run in runs)
+    if len(set(seeds)) != len(seeds) or len(seeds) < ENOUGH_SEEDS:
+        raise DataError(f"{runs[0].recipe}: expected {ENOUGH_SEEDS} different seeds or more; got {seeds}.")
+    expected = []
+    for checkpoint in ("untrained", "last", "best"):
+        values = [float(getattr(run, checkpoint)) for run in runs]
+        expected.append(
+            {
+                "metric": runs[0].metric,
+                "checkpoint": checkpoint,
+                "mean": statistics.fmean(values),
+                "sd": statistics.stdev(values),
+                "seeds": len(values),
+            }
+        )
+    seconds = statistics.median(run.seconds for run in runs)
+    return {"expected": expected, "seconds": round(seconds, 1), "runs": [asdict(run) for run in runs]}
+
+
+def write_expected(runs: Sequence[RunResult], device: str, path: Path = FILE) -> None:
+    """Takes the results of these runs into the file; those of other recipes stay.
+
+    Args:
+        runs: Of any recipes, at least three seeds of each.
+        device: What trained them, in words.
+        path: The file.
+    """
+    table = read_expected(path)
+    for recipe in sorted({run.recipe for run in runs}):
+        entry = pooled([run for run in runs if run.recipe == recipe])
+        table[recipe] = {**entry, "device": device}
+    write_atomically(path, (json.dumps(dict(sorted(table.items())), indent=1) + "\n").encode())
+
+
+def read_expected(path: Path = FILE) -> dict[str, Any]:
+    """Recipe -> what was measured; empty where nothing was."""
+    table = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not isinstance(table, dict):
+        raise DataError(f"{path} is not a JSON object. Restore it from the repository.")
+    return table
+
+
+def expected_of(recipe: str) -> tuple[tuple["Expected", ...], str]:
+    """(results of a recipe, its cost in words); ((), "") where it was not measured."""
+    from reference_models.recipe import Expected
+
+    entry = read_expected().get(recipe)
+    if entry is None:
+        return (), ""
+    rows = tuple(Expected(**row) for row in entry["expected"])
+    return rows, f"{entry['seconds'] / 60:.1f} minutes of training on {entry['device']}"

@@ -1,0 +1,82 @@
+"""Recipe cards agree with the recipes; results of seeds are pooled as they should be and are never half a plan's."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from ganeval.errors import DataError
+from reference_models.cards import card, index, separation
+from reference_models.measured import RunResult, pooled, read_expected, write_expected
+from reference_models.recipe import Expected
+from reference_models.recipes import RECIPES
+
+PAGES = Path(__file__).parent.parent / "docs" / "recipes"
+
+
+def run(seed, last, **other):
+    fields = {"untrained": 200.0, "best": last - 1, "seconds": 60.0 + seed, "better": "lower", "metric": "fd@efflite0"}
+    return RunResult(**{**fields, "recipe": "dcgan.digits-cpu", "seed": seed, "last": last, **other})
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_every_recipe_has_its_generated_card(name, request):
+    page = PAGES / f"{name}.md"
+    if request.config.getoption("--update-golden"):
+        page.write_text(card(name))
+
+    assert page.read_text() == card(name)
+
+
+def test_the_list_of_recipes_is_up_to_date(request):
+    page = PAGES / "README.md"
+    if request.config.getoption("--update-golden"):
+        page.write_text(index())
+
+    assert page.read_text() == index()
+
+
+def test_seeds_are_pooled_to_mean_and_deviation():
+    rows = pooled([run(0, 70.0), run(1, 72.0), run(2, 74.0)])["expected"]
+
+    found = {row["checkpoint"]: (row["mean"], row["sd"], row["seeds"]) for row in rows}
+    assert found == {"untrained": (200.0, 0.0, 3), "last": (72.0, 2.0, 3), "best": (71.0, 2.0, 3)}
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [run(0, 70.0), run(1, 72.0)],
+        [run(0, 70.0), run(0, 70.0), run(1, 72.0)],
+        [run(0, 70.0), run(1, 72.0), run(2, 71.0, recipe="wgan.digits-cpu")],
+    ],
+    ids=["two seeds", "a seed twice", "two recipes"],
+)
+def test_results_that_cannot_be_pooled_are_refused(runs):
+    with pytest.raises(DataError, match=r"expected 3 different seeds|one recipe"):
+        pooled(runs)
+
+
+def test_recording_keeps_the_results_of_other_recipes(tmp_path):
+    path = tmp_path / "expected.json"
+    path.write_text(json.dumps({"wgan.digits-cpu": {"expected": []}}))
+
+    write_expected([run(seed, 70.0 + seed) for seed in range(3)], "a machine", path)
+
+    table = read_expected(path)
+    assert list(table) == ["dcgan.digits-cpu", "wgan.digits-cpu"]
+    assert table["dcgan.digits-cpu"]["device"] == "a machine"
+    assert table["dcgan.digits-cpu"]["seconds"] == 61.0
+
+
+def test_separation_is_in_units_of_the_larger_deviation():
+    untrained = Expected("fd", "untrained", 200.0, 1.0, 3)
+
+    assert separation(untrained, dataclasses.replace(untrained, mean=100.0, sd=20.0)) == 5.0
+
+
+def test_measured_recipes_lie_five_deviations_from_their_untrained_generators():
+    for name in read_expected():
+        found = {expected.checkpoint: expected for expected in RECIPES.get(name).expected}
+        assert separation(found["untrained"], found["last"]) >= 5, name
