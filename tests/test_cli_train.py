@@ -70,7 +70,8 @@ def test_training_leaves_a_whole_run_and_says_where(run, tmp_path):
     assert row["recipe"] == "gan-1d.mixture-1d-cpu"
     assert row["steps"] == 4
     assert {path.name for path in (tmp_path / "here").iterdir()} == {
-        *("recipe.json", "metrics.jsonl", "grids", "state.safetensors", "last.safetensors", "best.safetensors"),
+        *("recipe.json", "metrics.jsonl", "grids", "state.safetensors"),
+        *("untrained.safetensors", "last.safetensors", "best.safetensors"),
     }
     loaded = load_checkpoint(tmp_path / "here" / "last.safetensors", torch.device("cpu"))
     assert loaded.score["value"] == row["last"]
