@@ -1,5 +1,6 @@
 """Decides what a score will run before any image is read: metrics, missing weights, options that do not fit."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,8 @@ class ScoreOptions:
         cache: Keep features between runs.
         name: What the rows call the subject.
         blame: Also compute each image's influence on fd and kd.
+        until_se: Look at growing counts, and stop when the standard error is no larger than this.
+        until_rel: The same with the standard error as a share of the value, in (0, 1).
         config_file: Name of the file that defaults were read from, for the row's provenance.
     """
 
@@ -56,6 +59,8 @@ class ScoreOptions:
     cache: bool = True
     name: str | None = None
     blame: bool = False
+    until_se: float | None = None
+    until_rel: float | None = None
     config_file: str | None = None
 
 
@@ -115,6 +120,8 @@ def make_plan(options: ScoreOptions, plain_set: str = PLAIN_SET, plain_paired: s
         requests += parse_keys(plain_paired) if options.paired else []
     if explicit:
         _check_sides(requests, options)
+    if options.until_se is not None or options.until_rel is not None:
+        _check_until(requests, options)
     unused = sorted(set(options.weights) - {name for r in requests for name in needed_weights(r)})
     if unused:
         raise UsageError(f"--weights names {', '.join(unused)}, which no requested metric uses. Ask for one.")
@@ -153,9 +160,32 @@ def _check_options(options: ScoreOptions) -> None:
         raise UsageError("--blame says which images raise a distance to the reference. Add --reference REF.")
     if not options.paired and (options.channel != "rgb" or options.crop_border):
         raise UsageError("--channel and --crop-border belong to paired metrics. Add --paired REF, or drop them.")
+    if options.until_se is not None and options.until_rel is not None:
+        raise UsageError("--until-se and --until-rel are two rules for one stop. Give one of them.")
+    if options.until_se is not None and not 0.0 < options.until_se < math.inf:
+        raise UsageError(f"--until-se must be above 0; got {options.until_se:g}.")
+    if options.until_rel is not None and not 0.0 < options.until_rel < 1.0:
+        raise UsageError(f"--until-rel must lie between 0 and 100%; got {options.until_rel:.6g} of the value.")
     for name, file in options.weights.items():
         if not file.is_file():
             raise WeightsError(f"--weights {name}={file}: there is no such file.")
+
+
+def _check_until(requests: list[Request], options: ScoreOptions) -> None:
+    """Stopping by the standard error needs named set metrics that have one."""
+    option = "--until-se" if options.until_se is not None else "--until-rel"
+    if options.metrics is None:
+        raise UsageError(f"{option} must know which metric is to be that sure: add --metrics fd, say.")
+    if options.paired:
+        raise UsageError(f"{option} adds images to a set; pairs are given. Drop --paired, or {option}.")
+    without = [r.asked for r in requests if not (isinstance(r.metric, SetMetric) and r.metric.has_stderr)]
+    if without:
+        raise UsageError(f"{option}: {', '.join(without)} gives no standard error. Ask for fd, kd, mind, prdc or cs.")
+    outputs = [output for r in requests for output in r.outputs]
+    if options.until_se is not None and len(outputs) > 1:
+        raise UsageError(
+            f"--until-se is in the units of one number; {', '.join(outputs)} are several. Name one, or use --until-rel."
+        )
 
 
 def _check_sides(requests: list[Request], options: ScoreOptions) -> None:

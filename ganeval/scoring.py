@@ -14,6 +14,7 @@ from ganeval.checks import cheap_checks
 from ganeval.engine import SourceSummary
 from ganeval.errors import UsageError
 from ganeval.keys import Request, printed_key
+from ganeval.looks import score_until
 from ganeval.metrics.base import SetMetric
 from ganeval.opening import SubjectOpener, open_originals, open_reference, open_subject_source
 from ganeval.pair_rows import score_paired
@@ -88,13 +89,17 @@ def score(
     blamed: pd.DataFrame | None = None
     with contextlib.ExitStack() as stack:
         # Everything is opened before anything runs: a wrong path shows at once, not after an hour.
-        subject = open_subject_source(options, stack, open_subject)
-        reference = open_reference(options, stack) if plan.set_requests else None
-        originals = open_originals(options, subject, stack) if plan.paired_requests else None
-        if plan.set_requests:
-            results, summary, real = score_sets(plan, options, subject, reference, device, reporter, stack)
-            if options.blame and real is not None:
-                blamed = blame(summary, real.sets)
+        real, originals = None, None
+        if options.until_se is not None or options.until_rel is not None:
+            results, summary, real, subject = score_until(plan, options, device, reporter, stack, open_subject)
+        else:
+            subject = open_subject_source(options, stack, open_subject)
+            reference = open_reference(options, stack) if plan.set_requests else None
+            originals = open_originals(options, subject, stack) if plan.paired_requests else None
+            if plan.set_requests:
+                results, summary, real = score_sets(plan, options, subject, reference, device, reporter, stack)
+        if options.blame and summary is not None and real is not None:
+            blamed = blame(summary, real.sets)
         if originals is not None:
             rows, pairs = score_paired(plan, options, subject, originals, device, reporter)
             results += rows

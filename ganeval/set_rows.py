@@ -2,7 +2,8 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -55,7 +56,7 @@ def score_sets(
     passes = open_passes(names, options, device, reporter, stack, reference)
     fake = passes.run(subject, subject.name)
     real = passes.run_reference(reference)
-    return _compute_sets(plan, options, fake, real, passes, device), fake, real
+    return rows_of(estimate_sets(plan, fake, real, passes), options, fake, real, passes, device), fake, real
 
 
 def check_counts(plan: Plan, side: str, name: str, n: int) -> None:
@@ -75,34 +76,74 @@ def check_counts(plan: Plan, side: str, name: str, n: int) -> None:
             )
 
 
-def _compute_sets(
-    plan: Plan,
+@dataclass(frozen=True)
+class Estimated:
+    """One set metric on one pair of summaries.
+
+    Attributes:
+        request: What was asked for.
+        metric: Its declaration.
+        estimates: Output name -> estimate, or why there is none.
+        seconds: What they took.
+    """
+
+    request: Request
+    metric: SetMetric
+    estimates: Mapping[str, Estimate | str]
+    seconds: float
+
+
+def estimate_sets(plan: Plan, fake: SourceSummary, real: RealSide | None, passes: Passes) -> list[Estimated]:
+    """The set metrics of a plan on the summaries of both sides."""
+    found: list[Estimated] = []
+    with passes.reporter.stage("metrics", len(plan.set_requests)) as advance:
+        for request in plan.set_requests:
+            metric, name = request.metric, passes.backbones[request.backbone or ""].info.name
+            if not isinstance(metric, SetMetric):
+                raise TypeError(f"{request.name} is no set metric")
+            real_set = real.sets[name] if real is not None and metric.reference else None
+            started = time.perf_counter()
+            estimates = estimates_of(request, metric, real_set, fake.sets[name], plan.explicit)
+            found.append(Estimated(request, metric, estimates, time.perf_counter() - started))
+            advance(1)
+    return found
+
+
+def rows_of(
+    found: Sequence[Estimated],
     options: ScoreOptions,
     fake: SourceSummary,
     real: RealSide | None,
     passes: Passes,
     device: torch.device,
 ) -> list[Result]:
+    """Rows of what was estimated, each with its noise floor and its protocol."""
     results: list[Result] = []
-    with passes.reporter.stage("metrics", len(plan.set_requests)) as advance:
-        for request in plan.set_requests:
-            metric, backbone = request.metric, passes.backbones[request.backbone or ""]
-            if not isinstance(metric, SetMetric):
-                raise TypeError(f"{request.name} is no set metric")
-            compared = real if metric.reference else None
-            real_set = None if compared is None else compared.sets[backbone.info.name]
-            started = time.perf_counter()
-            estimates = estimates_of(request, metric, real_set, fake.sets[backbone.info.name], plan.explicit)
-            timing = {**fake.seconds, "solve": time.perf_counter() - started}
-            floor = None
-            if compared is not None and real_set is not None:
+    with passes.reporter.stage("noise floors", len(found)) as advance:
+        for one in found:
+            backbone = passes.backbones[one.request.backbone or ""]
+            compared, floor = (real if one.metric.reference else None), None
+            if compared is not None:
                 folder = cache_home() / "floors" if options.cache else None
                 identity = f"{compared.content_sha256}|{store_protocol(backbone)}"
-                floor = cached_floor(metric, real_set, fake.n, identity, folder)
+                floor = cached_floor(one.metric, compared.sets[backbone.info.name], fake.n, identity, folder)
             origin = {**provenance(str(device)), "engine": passes.engines[backbone.info.name]}
-            for output, estimate in estimates.items():
+            timing = {**fake.seconds, "solve": one.seconds}
+            for output, estimate in one.estimates.items():
                 results.append(
-                    set_row(request, metric, output, estimate, options, fake, compared, backbone, origin, timing, floor)
+                    set_row(
+                        one.request,
+                        one.metric,
+                        output,
+                        estimate,
+                        options,
+                        fake,
+                        compared,
+                        backbone,
+                        origin,
+                        timing,
+                        floor,
+                    )
                 )
             advance(1)
     return results

@@ -29,6 +29,18 @@ def parse_weights(values: tuple[str, ...]) -> dict[str, Path]:
     return files
 
 
+def parse_share(text: str) -> float:
+    """Reads "1%" or "0.01".
+
+    Raises:
+        UsageError: no number.
+    """
+    try:
+        return float(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
+    except ValueError as error:
+        raise UsageError(f"A share is written 1% or 0.01; got {text!r}.") from error
+
+
 COMPARED: tuple[Option, ...] = (
     click.option("--reference", metavar="REF", help="What set metrics compare with; also a statistics file."),
     click.option("--paired", metavar="REF", help="Originals that paired metrics compare with, by file stem."),

@@ -5,7 +5,7 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import COMPARED, RUN, check_writable, with_options
+from ganeval.cli.options import COMPARED, RUN, check_writable, parse_share, with_options
 from ganeval.errors import UsageError
 
 
@@ -15,6 +15,13 @@ from ganeval.errors import UsageError
 @click.option("--per-image", type=click.Path(dir_okay=False, path_type=Path), help="CSV of paired values by image.")
 @click.option(
     "--blame", type=click.Path(dir_okay=False, path_type=Path), help="CSV of each image's influence, worst first."
+)
+@click.option("--until-se", type=float, metavar="X", help="Add images until the metric's standard error is X.")
+@click.option(
+    "--until-rel",
+    metavar="1%",
+    callback=lambda _context, _option, value: None if value is None else parse_share(value),
+    help="The same, X as a share of the value.",
 )
 @click.option("--name", help="What the rows call the subject.")
 @click.option("--append", type=click.Path(dir_okay=False, path_type=Path), help="Append the rows to a JSONL file.")
@@ -40,6 +47,8 @@ def command(
     no_cache: bool,
     per_image: Path | None,
     blame: Path | None,
+    until_se: float | None,
+    until_rel: float | None,
     name: str | None,
     append: Path | None,
     json_target: str | None,
@@ -55,6 +64,7 @@ def command(
     ganeval score samples.zip --reference ./real --metrics fid,kid --json -
     ganeval score ./sr --paired ./hr --channel y --crop-border 4 --per-image psnr.csv
     ganeval score runs/dcgan.digits-cpu-seed0/last.safetensors --reference digits:test
+    ganeval score last.safetensors --reference fashion-mnist:train --metrics fd --until-rel 2%
     """
     if per_image is not None and paired is None:
         raise UsageError("--per-image writes paired values. Add --paired REF.")
@@ -84,6 +94,8 @@ def command(
         cache=not no_cache,
         name=name,
         blame=blame is not None,
+        until_se=until_se,
+        until_rel=until_rel,
         config_file=ctx.obj["config"],
     )
     from ganeval.cli.progress import RichReporter

@@ -74,6 +74,7 @@ class SetMetric:
         compute: (real, fake, params) -> one Estimate per output name. `real` is None without reference. Whatever is
             drawn at random (subsets, directions) is drawn from a seed in params.
         of_rows: (real rows, fake rows, params) -> plain values, without uncertainty: what the noise floor is made of.
+        has_stderr: True when it gives a standard error wherever one is valid; what `--until-se` can wait for.
     """
 
     name: str
@@ -87,6 +88,7 @@ class SetMetric:
     compute: Callable[[SetSummary | None, SetSummary, Params], dict[str, Estimate]]
     params: Params = field(default_factory=dict)
     of_rows: Callable[[np.ndarray, np.ndarray, Params], dict[str, float]] | None = None
+    has_stderr: bool = False
 
     def lacking(self, real: SetSummary | None, fake: SetSummary) -> str:
         """What a side does not have of what the metric needs, in words; "" when all is there."""

@@ -268,6 +268,7 @@ FD = SetMetric(
     compute=compute_fd,
     params={"ddof": 1},
     of_rows=fd_of_rows,
+    has_stderr=True,
 )
 
 FD_PER_CLASS = SetMetric(

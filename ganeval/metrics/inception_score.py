@@ -114,6 +114,7 @@ CS = SetMetric(
     min_n=2,
     version=1,
     compute=compute_cs,
+    has_stderr=True,
 )
 
 CS_CLASSIC = SetMetric(

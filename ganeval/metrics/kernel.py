@@ -235,6 +235,7 @@ KD = SetMetric(
     compute=compute_kd,
     params={"kernel": "(x.y/d + 1)^3", "estimator": "U-statistic"},
     of_rows=kd_of_rows,
+    has_stderr=True,
 )
 
 KD_CLASSIC = SetMetric(
@@ -261,4 +262,5 @@ CMMD = SetMetric(
     version=1,
     compute=compute_cmmd,
     params={"kernel": "rbf", "sigma": 10.0, "scale": 1000.0, "estimator": "V-statistic"},
+    has_stderr=True,
 )

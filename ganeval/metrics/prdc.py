@@ -202,4 +202,5 @@ PRDC = SetMetric(
     compute=compute_prdc,
     params={"k": 3, "k_density": 5},
     of_rows=prdc_of_rows,
+    has_stderr=True,
 )

@@ -93,4 +93,5 @@ VENDI = SetMetric(
     version=1,
     compute=compute_vendi,
     params={"kernel": "cosine", "order": 1},
+    has_stderr=True,
 )

@@ -1,0 +1,120 @@
+"""Looking several times without fooling oneself: planned looks, error spending, and intervals that hold at every look.
+
+A test at the 5% level that is repeated at eight growing counts is wrong far more than 5% of the time. Error spending
+hands out the 5% over the looks beforehand; the critical value of each look follows from what may be spent by then.
+Needed where the *value* decides when to stop, as in a gate. A rule that stops by the standard error alone does not look
+at the value, and the plain interval at its stop keeps its level to first order (Chow & Robbins 1965, "On the asymptotic
+theory of fixed-width sequential confidence intervals for the mean").
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+from scipy import optimize, stats
+
+from ganeval.stats.intervals import Interval
+from ganeval.summaries.moments import Float64
+
+Spending = Callable[[float, float], float]
+"""(information fraction in (0, 1], alpha) -> error that may be spent by then; alpha at 1."""
+
+FAR = 8.5  # standard deviations beyond which a normal law holds nothing that counts: 2e-17
+NODES = 256  # of the Gauss-Legendre rule over the values at which the test goes on
+
+
+def obrien_fleming(fraction: float, alpha: float) -> float:
+    """2 - 2 Phi(z / sqrt(t)), z the upper alpha / 2 point: next to nothing early, nearly a plain test at the end.
+
+    Lan & DeMets 1983, "Discrete sequential boundaries for clinical trials" (Biometrika 70, 659-663), alpha_1*.
+    """
+    return float(2.0 * stats.norm.sf(stats.norm.isf(alpha / 2.0) / math.sqrt(fraction)))
+
+
+def pocock(fraction: float, alpha: float) -> float:
+    """Alpha ln(1 + (e - 1) t): about the same critical value at every look. Lan & DeMets 1983, alpha_2*."""
+    return alpha * math.log1p((math.e - 1.0) * fraction)
+
+
+SPENDING: dict[str, Spending] = {"obrien-fleming": obrien_fleming, "pocock": pocock}
+
+
+def planned_looks(first: int, maximum: int) -> tuple[int, ...]:
+    """Counts to look at: `first`, twice that, and so on, the last one `maximum`.
+
+    All looks together cost at most twice the last one, and the standard error falls by 1/sqrt(2) from one to the next.
+    A last step of less than a half is joined to the one before.
+
+    Args:
+        first: Images at the first look, >= 1.
+        maximum: Images at the last one, > first.
+    """
+    if not 1 <= first < maximum:
+        raise ValueError(f"looks from {first} up to {maximum} images are no plan")
+    counts = [first]
+    while 2 * counts[-1] <= maximum / 1.5:
+        counts.append(2 * counts[-1])
+    return (*counts, maximum)
+
+
+def critical_values(
+    fractions: Sequence[float], alpha: float, spending: Spending = obrien_fleming, sides: Literal[1, 2] = 2
+) -> Float64:
+    """(K,) critical value of |z| (two sides) or z (one side) at each look, with overall error `alpha`.
+
+    The score process z sqrt(t) of estimates on growing samples is a Brownian motion to first order; the chance to cross
+    at look k and not before is found by carrying its density from look to look (Armitage, McPherson & Rowe 1969,
+    "Repeated significance tests on accumulating data"; Jennison & Turnbull 2000, chapter 19).
+
+    Args:
+        fractions: (K,) information at each look over that of the last planned one: n_k / n_K. Ascending, in (0, 1]. A
+            plan that is broken off early passes its first looks only.
+        alpha: Overall error, both sides together where `sides` is 2.
+        spending: How much of it is spent by each fraction.
+        sides: 1 where only large z count.
+
+    Returns:
+        Critical values; inf where so little may be spent that nothing can be decided at that look.
+    """
+    t = np.asarray(fractions, dtype=np.float64)
+    if not len(t) or not (np.diff(t, prepend=0.0) > 0).all() or t[-1] > 1.0 + 1e-12:
+        raise ValueError(f"information fractions ascend within (0, 1]; got {list(fractions)}")
+    if not 0.0 < alpha < 1.0 or sides not in (1, 2):
+        raise ValueError(f"alpha lies in (0, 1) and sides is 1 or 2; got {alpha} and {sides}")
+    # Both sides are symmetric: each spends a half.
+    spent = np.asarray([spending(min(float(part), 1.0), alpha / sides) for part in t])
+    values = np.empty(len(t))
+    at, weight, before = np.zeros(1), np.ones(1), 0.0  # a point mass at time zero
+    for k, (now, allowed) in enumerate(zip(t, np.diff(spent, prepend=0.0), strict=True)):
+        step = math.sqrt(now - before)
+
+        def crossing(z: float, now: float = now, step: float = step, law: Float64 = weight, at: Float64 = at) -> float:
+            return float(law @ stats.norm.sf((z * math.sqrt(now) - at) / step))
+
+        low, high = -FAR, FAR
+        if allowed <= crossing(high):
+            values[k] = math.inf
+        else:
+            values[k] = optimize.brentq(lambda z, allowed=allowed: crossing(z) - allowed, low, high, xtol=1e-12)
+        top = min(values[k], FAR) * math.sqrt(now)
+        bottom = -top if sides == 2 else -FAR * math.sqrt(now)
+        nodes, widths = np.polynomial.legendre.leggauss(NODES)
+        grid = 0.5 * (top + bottom) + 0.5 * (top - bottom) * nodes
+        density = stats.norm.pdf((grid[:, None] - at[None, :]) / step) @ weight / step
+        at, weight, before = grid, density * widths * 0.5 * (top - bottom), float(now)
+    return values
+
+
+def repeated_interval(centre: float, stderr: float, critical: float) -> Interval:
+    """Centre ± critical * stderr: with `critical_values` these hold together at all looks, whatever the rule to stop.
+
+    Jennison & Turnbull 1989, "Interim analyses: the repeated confidence interval approach".
+
+    Args:
+        centre: The estimate at this look.
+        stderr: Its standard error.
+        critical: Critical value of this look; inf gives the whole line.
+    """
+    half = critical * stderr
+    return centre - half, centre + half
