@@ -50,9 +50,13 @@ COMPARED: tuple[Option, ...] = (
 )
 """What a subject is compared with and how: `score` and `diff`."""
 
-RUN: tuple[Option, ...] = (
+SUBSET: tuple[Option, ...] = (
     click.option("--num-samples", type=click.IntRange(min=2), metavar="N", help="Seeded subset of N a side."),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the subset."),
+)
+"""Which images: where a protocol is not given yet."""
+
+READ: tuple[Option, ...] = (
     click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images a call."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
     click.option(
@@ -78,7 +82,10 @@ RUN: tuple[Option, ...] = (
     ),
     click.option("--no-cache", is_flag=True, help="Keep no features between runs."),
 )
-"""How images are read and networks run: `score`, `diff` and `reference build`."""
+"""How images are read and networks run."""
+
+RUN = (*SUBSET, *READ)
+"""Both: `score`, `diff` and `reference build`."""
 
 
 def with_options(*options: Option) -> Callable[[Command], Command]:
