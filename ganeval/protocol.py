@@ -5,6 +5,7 @@ they are recorded beside the number, not in here.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -62,7 +63,7 @@ class Protocol:
         """The one way to write this protocol: sorted keys, no spaces, no NaN."""
         return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """First 16 hex digits of the sha256 of the canonical JSON."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:16]

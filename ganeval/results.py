@@ -4,10 +4,13 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from types import NoneType
+from typing import Literal, get_args
+
+import orjson
 
 from ganeval.errors import DataError
 from ganeval.protocol import Protocol
@@ -86,23 +89,31 @@ class Result:
     def from_dict(row: Mapping[str, object]) -> "Result":
         """Reads what `to_dict` wrote and checks that the fingerprint still belongs to the protocol.
 
+        Args:
+            row: A JSON object; its protocol may be a `Protocol` that was read before.
+
         Raises:
             DataError: a field is unknown, missing or of another type, or the fingerprint does not match.
         """
         fields = dict(row)
         stored = fields.pop("fingerprint", None)
         fields.pop("schema", None)
-        known = {f.name for f in dataclasses.fields(Result)}
-        unknown = sorted(set(fields) - known)
-        missing = sorted({"subject", "key", "value", "better", "n_real", "n_fake", "status"} - set(fields))
-        if unknown or missing:
+        if not _REQUIRED <= fields.keys() <= _TYPES.keys():
+            unknown, missing = sorted(fields.keys() - _TYPES.keys()), sorted(_REQUIRED - fields.keys())
             raise DataError(f"A result row has unknown fields {unknown} and lacks {missing}; expected schema {SCHEMA}.")
         protocol, ci95 = fields.get("protocol"), fields.get("ci95")
-        fields["protocol"] = Protocol.from_dict(protocol) if isinstance(protocol, Mapping) else None
-        fields["ci95"] = (float(ci95[0]), float(ci95[1])) if isinstance(ci95, list) and len(ci95) == 2 else None
+        if isinstance(protocol, Mapping):
+            fields["protocol"] = Protocol.from_dict(protocol)
+        if isinstance(ci95, list) and len(ci95) == 2:
+            fields["ci95"] = tuple(ci95)
+        for name, value in fields.items():
+            if not isinstance(value, _TYPES[name]):
+                raise DataError(f"A result row cannot be read: {name} is {value!r:.60}.")
+        if fields["better"] not in _BETTER or fields["status"] not in _STATUS:
+            raise DataError(f"A result row cannot be read: better {fields['better']!r}, status {fields['status']!r}.")
         try:
             result = Result(**fields)  # type: ignore[arg-type]
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError(f"A result row cannot be read: {error}.") from error
         if stored != result.fingerprint:
             raise DataError(
@@ -112,28 +123,71 @@ class Result:
         return result
 
 
+_NUMBER = (int, float, NoneType)
+_COUNT = (int, NoneType)
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "subject": str,
+    "key": str,
+    "value": _NUMBER,
+    "better": str,
+    "n_real": _COUNT,
+    "n_fake": _COUNT,
+    "status": str,
+    "note": str,
+    "protocol": (Protocol, NoneType),
+    "stderr": _NUMBER,
+    "ci95": (tuple, NoneType),
+    "debiased": _NUMBER,
+    "method": (str, NoneType),
+    "floor": _NUMBER,
+    "floor_n": _COUNT,
+    "comparable_to_published": bool,
+    "provenance": Mapping,
+    "timing": Mapping,
+}
+_BETTER, _STATUS = ("lower", "higher", "neither"), get_args(Status)
+_REQUIRED = frozenset({"subject", "key", "value", "better", "n_real", "n_fake", "status"})
+
+
 def to_json(results: Iterable[Result]) -> str:
     """The machine form of `score --json`: {"schema": 1, "rows": [...]}."""
     return json.dumps({"schema": SCHEMA, "rows": [r.to_dict() for r in results]}, indent=2, allow_nan=False)
 
 
 def append_jsonl(path: Path, results: Iterable[Result]) -> None:
-    """Appends rows, one JSON object a line, in one write: two processes at once lose nothing.
-
-    A file whose last line was cut off by a crash gets its newline first, so that the new rows stay whole.
+    """Appends rows, one JSON object a line; see `append_lines`.
 
     Raises:
         DataError: the file cannot be written.
     """
-    lines = [json.dumps({"schema": SCHEMA, **r.to_dict()}, sort_keys=True, allow_nan=False) + "\n" for r in results]
+    append_lines(
+        path, [json.dumps({"schema": SCHEMA, **r.to_dict()}, sort_keys=True, allow_nan=False) for r in results]
+    )
+
+
+def append_lines(path: Path, lines: Sequence[str]) -> None:
+    """Appends lines in one write: two processes at once lose nothing.
+
+    A file whose last line was cut off by a crash gets its newline first, so that the new lines stay whole.
+
+    Args:
+        path: Created with its folders where it is not there.
+        lines: Without their newlines.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # O_APPEND makes the position of each write atomic; one write a call keeps rows of two writers apart.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        # O_APPEND makes the position of each write atomic; one write a call keeps lines of two writers apart.
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(path, flags, 0o644)
         try:
-            size = os.fstat(descriptor).st_size
-            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            data = ("\n" if torn else "").encode() + "".join(lines).encode()
+            torn = os.lseek(descriptor, 0, os.SEEK_END) > 0
+            if torn:
+                os.lseek(descriptor, -1, os.SEEK_END)
+                torn = os.read(descriptor, 1) != b"\n"
+            data = ("\n" if torn else "").encode() + "".join(f"{line}\n" for line in lines).encode()
             written = os.write(descriptor, data)
             if written != len(data):
                 raise OSError(f"only {written} of {len(data)} bytes were written")
@@ -151,29 +205,85 @@ def read_jsonl(path: Path) -> tuple[list[Result], list[str]]:
     Raises:
         DataError: the file cannot be opened, or a row is of a future schema.
     """
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise DataError(f"Cannot read results from {path}: {error.strerror}. Check the path.") from error
     results: list[Result] = []
     problems: list[str] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            problems.append(f"{path}:{number}: not JSON ({error.msg} at column {error.colno}); line skipped")
-            continue
-        if not isinstance(row, dict):
-            problems.append(f"{path}:{number}: not a JSON object; line skipped")
-            continue
-        if isinstance(row.get("schema"), int) and row["schema"] > SCHEMA:
-            raise DataError(
-                f"{path}:{number} is of schema {row['schema']}; this version reads up to {SCHEMA}. Upgrade ganeval."
-            )
-        try:
-            results.append(Result.from_dict(row))
-        except DataError as error:
-            problems.append(f"{path}:{number}: {error} Line skipped")
+    for _, found in iter_jsonl(path):
+        if isinstance(found, Result):
+            results.append(found)
+        else:
+            problems.append(found)
     return results, problems
+
+
+def iter_jsonl(path: Path) -> Iterator[tuple[int, Result | str]]:
+    """Line by line, without holding the file: the line's number, and its row or what is wrong with it in words.
+
+    Lines of another kind (timings) are passed over: they have readers of their own.
+
+    Raises:
+        DataError: the file cannot be opened, or a row is of a future schema.
+    """
+    protocols: dict[bytes, Protocol] = {}  # few protocols, many rows: each is checked and hashed once
+    for number, row in iter_objects(path):
+        if isinstance(row, str):
+            yield number, row
+        elif "kind" not in row:
+            try:
+                protocol = row.get("protocol")
+                if isinstance(protocol, dict):
+                    text = orjson.dumps(protocol)
+                    row["protocol"] = protocols[text] = protocols.get(text) or Protocol.from_dict(protocol)
+                yield number, Result.from_dict(row)
+            except (DataError, TypeError) as error:  # TypeError: a protocol with half a character in it
+                yield number, f"{path}:{number}: {error} Line skipped"
+
+
+def iter_objects(path: Path) -> Iterator[tuple[int, dict[str, object] | str]]:
+    """The JSON objects of a file of lines, each with its line's number, or what is wrong with the line in words.
+
+    Raises:
+        DataError: the file cannot be opened, or an object is of a future schema.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.isspace():
+                    continue
+                try:
+                    row = parse_json(line)
+                except ValueError as error:
+                    yield number, f"{path}:{number}: not JSON ({error}); line skipped"
+                    continue
+                if not isinstance(row, dict):
+                    yield number, f"{path}:{number}: not a JSON object; line skipped"
+                    continue
+                check_schema(row, f"{path}:{number}")
+                yield number, row
+    except OSError as error:
+        raise DataError(f"Cannot read results from {path}: {error.strerror}. Check the path.") from error
+
+
+def parse_json(text: bytes) -> object:
+    """One JSON value, fast; what the fast reader refuses, the standard one judges: it also takes lone surrogates.
+
+    Raises:
+        ValueError: not JSON, or not UTF-8.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(text)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+
+
+def check_schema(row: Mapping[str, object], where: str) -> None:
+    """Refuses what a later version wrote.
+
+    Raises:
+        DataError: naming the schema and the place.
+    """
+    schema = row.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise DataError(f"{where} is of schema {schema}; this version reads up to {SCHEMA}. Upgrade ganeval.")
