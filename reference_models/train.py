@@ -15,13 +15,14 @@ from typing import Any, Protocol
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganeval.cache import write_atomically
 from ganeval.errors import DataError, UsageError
-from ganeval.reporting import Reporter
+from ganeval.reporting import Reporter, Silent
 from reference_models.checkpoint import Checkpoint, save_checkpoint
 from reference_models.data import Batch, TrainingData, load_training_data
+from reference_models.devices import gradient_sharing, open_fabric, share_buffers, together
 from reference_models.evaluation import Evaluator
 from reference_models.journal import (
     METRICS,
@@ -55,6 +56,14 @@ class TrainingReporter(Reporter, Protocol):
         ...
 
 
+class Unheard(Silent):
+    """The reporter of all processes but the first."""
+
+    def training(self, step: int, values: Mapping[str, float]) -> None:
+        """Ignores how training goes."""
+        del step, values
+
+
 @dataclass(frozen=True)
 class TrainOptions:
     """What to train and where.
@@ -80,7 +89,17 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class TrainOutcome:
-    """How a run ended: the scores of both checkpoints, under the recipe's metric."""
+    """How a run ended.
+
+    Attributes:
+        folder: The run's.
+        steps: Steps done.
+        last_score: Of the last checkpoint, under the recipe's metric.
+        best_score: Of the best checkpoint.
+        best_step: Steps done when it was scored.
+        seconds: From start to end, or since the run was resumed.
+        first: True in the one process that tells the user.
+    """
 
     folder: Path
     steps: int
@@ -88,6 +107,7 @@ class TrainOutcome:
     best_score: float
     best_step: int
     seconds: float
+    first: bool = True
 
 
 def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
@@ -100,32 +120,48 @@ def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
     """
     started = time.perf_counter()
     recipe, training = options.recipe, options.recipe.training
-    fabric = _fabric(options)
-    if training.batch_size % fabric.world_size:
-        raise UsageError(f"A batch of {training.batch_size} cannot be split over {fabric.world_size} devices evenly.")
-    spec = MODELS.get(recipe.model)
-    players = make_players(recipe, options.seed, fabric.device, fabric.backward, _sharing(fabric))
-    data = load_training_data(
-        recipe.data,
-        players.config,
-        spec.output_range,
-        batch_size=training.batch_size,
-        seed=options.seed,
-        device=fabric.device,
-        data_root=options.data_root,
-        rank=fabric.global_rank,
-        world_size=fabric.world_size,
-    )
-    evaluator = Evaluator(recipe, fabric.device, options.data_root) if fabric.is_global_zero else None
-    identity = {"plan": plan_to_json(recipe), "seed": options.seed, "data": data.digest}
-    progress = _open_folder(options, players, identity, fabric, reporter)
+    fabric = open_fabric(options.device, options.devices, training.precision)
+    reporter = reporter if fabric.is_global_zero else Unheard()
+    with together(fabric):
+        if training.batch_size % fabric.world_size:
+            raise UsageError(
+                f"A batch of {training.batch_size} cannot be split over {fabric.world_size} devices evenly. Set "
+                "batch_size to a multiple."
+            )
+        players = make_players(recipe, options.seed, fabric.device, fabric.backward, gradient_sharing(fabric))
+        data = load_training_data(
+            recipe.data,
+            players.config,
+            MODELS.get(recipe.model).output_range,
+            batch_size=training.batch_size,
+            seed=options.seed,
+            device=fabric.device,
+            data_root=options.data_root,
+            rank=fabric.global_rank,
+            world_size=fabric.world_size,
+        )
+        evaluator = Evaluator(recipe, fabric.device, options.data_root) if fabric.is_global_zero else None
+        identity = {"plan": plan_to_json(recipe), "seed": options.seed, "data": data.digest}
+        if fabric.world_size > 1:
+            identity["devices"] = fabric.world_size
+        if fabric.is_global_zero:
+            _check_folder(options, identity)
+        reporter.message(f"{recipe.name}: {training.steps:,} steps of {training.batch_size} into {options.out}")
+    with together(fabric):
+        progress = _open_folder(options, players, identity, fabric, reporter)
     run = _Run(options, fabric, players, data, evaluator, progress, identity, reporter)
     run.loop()
+    progress = fabric.broadcast(progress)  # scores belong to the first process
     if progress.last_score is None or progress.best_score is None or progress.best_step is None:
         raise DataError(f"{options.out} holds a run of {training.steps} steps without a score. Train it anew.")
-    seconds = time.perf_counter() - started
     return TrainOutcome(
-        options.out, progress.step, progress.last_score, progress.best_score, progress.best_step, seconds
+        folder=options.out,
+        steps=progress.step,
+        last_score=progress.last_score,
+        best_score=progress.best_score,
+        best_step=progress.best_step,
+        seconds=time.perf_counter() - started,
+        first=fabric.is_global_zero,
     )
 
 
@@ -162,24 +198,45 @@ class _Run:
                 saved = ends or done % training.save_every == 0
                 drawn = ends or done % training.grid_every == 0
                 if scored or saved or drawn or done % training.log_every == 0:
-                    values = meter.means(done)
-                    elapsed = time.perf_counter() - clock
-                    values["images/s"] = round((done - done_at_clock) * training.batch_size / elapsed, 1)
-                    if scored or saved:
-                        self._require_finite()
-                    if self.fabric.is_global_zero:
-                        if drawn:
-                            save_grid(folder, self.players, done, shown)
-                        if scored:
-                            values[f"score {recipe.evaluation.metric}"] = self._score()
-                        append_metrics(folder, {"step": done, **rates, **values})
-                        self.reporter.training(done, values)
-                        if saved:
-                            self._save(LAST, self.progress.last_score if scored else None)
-                            save_state(folder / STATE, self.players, self.progress, self.identity)
-                    self.fabric.barrier()
+                    share_buffers(self.fabric, self._saved_networks())
+                    with together(self.fabric):
+                        values = meter.means(done)
+                        elapsed = time.perf_counter() - clock
+                        values["images/s"] = round((done - done_at_clock) * training.batch_size / elapsed, 1)
+                        if scored or saved:
+                            self._require_finite()
+                        if self.fabric.is_global_zero:
+                            self._record(done, rates, values, shown, scored=scored, saved=saved, drawn=drawn)
                     clock, done_at_clock = time.perf_counter(), done
                 advance(1)
+
+    def _record(
+        self,
+        done: int,
+        rates: Mapping[str, float],
+        values: dict[str, float],
+        shown: Batch | None,
+        *,
+        scored: bool,
+        saved: bool,
+        drawn: bool,
+    ) -> None:
+        """What is left on disk after a step: grid, score, line of metrics, checkpoint and state."""
+        folder = self.options.out
+        if drawn:
+            save_grid(folder, self.players, done, shown)
+        if scored:
+            values[f"score {self.options.recipe.evaluation.metric}"] = self._score()
+        append_metrics(folder, {"step": done, **rates, **values})
+        self.reporter.training(done, values)
+        if saved:
+            self._save(LAST, self.progress.last_score if scored else None)
+            save_state(folder / STATE, self.players, self.progress, self.identity)
+
+    def _saved_networks(self) -> list[nn.Module]:
+        """Every network whose buffers are written or scored."""
+        average = [] if self.players.average is None else [self.players.average.average]
+        return [*self.players.networks().values(), *average]
 
     def _step(self, step: int) -> dict[str, Tensor]:
         """One step; every random number in it is a function of (seed, step, device number)."""
@@ -254,57 +311,17 @@ class _Run:
         return Batch(batch.images[:SHOWN_INPUTS], None, condition)
 
 
-def _fabric(options: TrainOptions) -> Fabric:
-    accelerator = ("cuda" if torch.cuda.is_available() else "cpu") if options.device == "auto" else options.device
-    if accelerator not in ("cpu", "cuda"):
-        raise UsageError(f"--device takes auto, cpu or cuda; got {options.device!r}.")
-    if accelerator == "cuda" and torch.cuda.device_count() < options.devices:
-        raise UsageError(f"{options.devices} CUDA devices were asked for; {torch.cuda.device_count()} are here.")
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=options.devices,
-        strategy="ddp" if options.devices > 1 else "auto",
-        precision=options.recipe.training.precision,
-    )
-    fabric.launch()
-    return fabric
-
-
-def _sharing(fabric: Fabric) -> Any:
-    """Averages gradients over devices after each backward: DDP's sum, without its wrappers around two-player games."""
-
-    def share(optimiser: torch.optim.Optimizer) -> None:
-        if fabric.world_size == 1:
-            return
-        gradients = [p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        mean = fabric.all_reduce(flat, reduce_op="mean")
-        if not isinstance(mean, Tensor):
-            raise TypeError("all_reduce of a tensor gives a tensor")
-        for gradient, part in zip(gradients, torch.split(mean, [g.numel() for g in gradients]), strict=True):
-            gradient.copy_(part.view_as(gradient))
-
-    return share
-
-
-def _open_folder(
-    options: TrainOptions, players: Players, identity: dict[str, Any], fabric: Fabric, reporter: TrainingReporter
-) -> Progress:
-    """A new run's folder, or the state of the one that is resumed.
+def _check_folder(options: TrainOptions, identity: dict[str, Any]) -> None:
+    """Refuses a folder that this run may not write to.
 
     Raises:
-        UsageError: the folder holds a run and --resume was not given, or another run.
-        DataError: it cannot be written.
+        UsageError: it holds a run and --resume was not given, or another run, or something else.
     """
     folder = options.out
     if (folder / STATE).is_file():
         if not options.resume:
             raise UsageError(f"{folder} holds a run already. Go on with it by --resume, or name another --out.")
-        progress = load_state(folder / STATE, players, identity)
-        if fabric.is_global_zero:
-            truncate_metrics(folder, progress.step)
-        reporter.message(f"resumed at step {progress.step:,} of {options.recipe.training.steps:,}")
-        return progress
+        return  # `load_state` compares the rest
     begun = (folder / RECIPE).is_file()
     if folder.exists() and not begun and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists and holds no run. Name another folder with --out.")
@@ -314,13 +331,30 @@ def _open_folder(
         )
     if begun and _stored_plan(folder) != json.loads(json.dumps(identity["plan"])):
         raise UsageError(f"{folder} holds a run of another recipe. Name another folder with --out.")
+
+
+def _open_folder(
+    options: TrainOptions, players: Players, identity: dict[str, Any], fabric: Fabric, reporter: TrainingReporter
+) -> Progress:
+    """A new run's folder, or the state of the one that is resumed; `_check_folder` has found it fit.
+
+    Raises:
+        UsageError: the state is of another run.
+        DataError: it cannot be read, or the folder cannot be written.
+    """
+    folder = options.out
+    if (folder / STATE).is_file():
+        progress = load_state(folder / STATE, players, identity)
+        if fabric.is_global_zero:
+            truncate_metrics(folder, progress.step)
+        reporter.message(f"resumed at step {progress.step:,} of {options.recipe.training.steps:,}")
+        return progress
     if fabric.is_global_zero:
         try:
             write_atomically(folder / RECIPE, json.dumps(recipe_to_json(options.recipe), indent=2).encode())
             (folder / METRICS).write_text("", encoding="utf-8")
         except OSError as error:
             raise DataError(f"Cannot write into {folder}: {error.strerror}. Name another folder with --out.") from error
-    fabric.barrier()
     return Progress()
 
 

@@ -92,12 +92,13 @@ def command(
 
     folder = Path("runs") / f"{recipe.name}-seed{seed}" if out is None else out
     reporter = TrainingReporter(recipe.training.steps)
-    reporter.message(f"{recipe.name}: {recipe.training.steps:,} steps of {recipe.training.batch_size} into {folder}")
     options = TrainOptions(recipe, folder, seed, data_root, resume, device, devices)
     try:
         outcome = train(options, reporter)
     except OSError as error:
         raise DataError(f"Cannot write into {folder}: {error.strerror or error}. Free space or use another.") from error
+    if not outcome.first:
+        return  # with several devices, one process speaks for all
     show_result(recipe, outcome, as_json)
     if check and not inside_expected(recipe, outcome):
         raise click.exceptions.Exit(OUTSIDE)
