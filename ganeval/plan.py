@@ -38,6 +38,9 @@ class ScoreOptions:
         blame: Also compute each image's influence on fd and kd.
         until_se: Look at growing counts, and stop when the standard error is no larger than this.
         until_rel: The same with the standard error as a share of the value, in (0, 1).
+        inputs: What a generator that translates images is to translate, by the same kinds as `subject`.
+        generator: "package.module:Class" of the network that a bare state dict (`subject`) belongs to.
+        latent_dim: Shape of one latent of a generator that does not state it, as in (100,) or (100, 1, 1).
         config_file: Name of the file that defaults were read from, for the row's provenance.
     """
 
@@ -61,6 +64,9 @@ class ScoreOptions:
     blame: bool = False
     until_se: float | None = None
     until_rel: float | None = None
+    inputs: str | None = None
+    generator: str | None = None
+    latent_dim: tuple[int, ...] | None = None
     config_file: str | None = None
 
 

@@ -35,9 +35,11 @@ __all__ = [
     "check_layout",
     "fetch",
     "import_file",
+    "is_torchscript",
     "load_into",
     "load_state_dict",
     "locate",
+    "read_state_dict",
     "verify",
 ]
 
@@ -84,6 +86,20 @@ def load_state_dict(name: str, file: Path | None = None) -> LoadedWeights:
         path = file
         sha256, pinned = identify(weights, sha256_of(file))
     return LoadedWeights(_read(weights, path, trusted=pinned), sha256, pinned)
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Tensors of anyone's file, on the CPU; no code in it is run.
+
+    Args:
+        path: safetensors, or a state dict written by torch.save.
+
+    Raises:
+        WeightsError: no such file, damaged, or more than a plain state dict.
+    """
+    if not path.is_file():
+        raise WeightsError(f"There is no file {path}. Check the path.")
+    return _read(None, path, trusted=False)
 
 
 def check_layout(network: torch.nn.Module, state: Mapping[str, Tensor], name: str) -> None:
@@ -136,7 +152,7 @@ def _is_counter(key: str) -> bool:
     return key.endswith("num_batches_tracked")
 
 
-def _read(weights: WeightsFile, path: Path, *, trusted: bool) -> dict[str, Tensor]:
+def _read(weights: WeightsFile | None, path: Path, *, trusted: bool) -> dict[str, Tensor]:
     """Reads tensors by the file's content, not by its name."""
     with path.open("rb") as stream:
         head = stream.read(9)
@@ -145,7 +161,7 @@ def _read(weights: WeightsFile, path: Path, *, trusted: bool) -> dict[str, Tenso
         return _read_safetensors(path)
     if head.startswith((_ZIP, _PICKLE)):
         return _read_torch(path, trusted=trusted)
-    if head.startswith(_HDF5) and weights.convert is not None:
+    if head.startswith(_HDF5) and weights is not None and weights.convert is not None:
         module, _, function = weights.convert.partition(":")
         with tempfile.TemporaryDirectory() as scratch:
             converted = Path(scratch, "converted.safetensors")
@@ -167,7 +183,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path, *, trusted: bool) -> dict[str, Tensor]:
-    if _is_torchscript(path):
+    if is_torchscript(path):
         if not trusted:
             raise WeightsError(
                 f"{path} is a TorchScript archive, which holds code, and its hash is not the pinned one; it was not "
@@ -195,7 +211,7 @@ def _read_torch(path: Path, *, trusted: bool) -> dict[str, Tensor]:
     return {str(key): value.detach() for key, value in loaded.items()}
 
 
-def _is_torchscript(path: Path) -> bool:
+def is_torchscript(path: Path) -> bool:
     """TorchScript archives are told by their constants; PyTorch itself uses the same sign."""
     if not zipfile.is_zipfile(path):
         return False

@@ -41,6 +41,20 @@ def parse_share(text: str) -> float:
         raise UsageError(f"A share is written 1% or 0.01; got {text!r}.") from error
 
 
+def parse_latent(value: str | None) -> tuple[int, ...] | None:
+    """Reads the shape of one latent, "100" or "100x1x1".
+
+    Raises:
+        UsageError: no numbers, or one below 1.
+    """
+    if value is None:
+        return None
+    sides = value.split("x")
+    if not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise UsageError(f"--latent-dim takes a width or a shape, as in 100 or 100x1x1; got {value!r}.")
+    return tuple(int(side) for side in sides)
+
+
 COMPARED: tuple[Option, ...] = (
     click.option("--reference", metavar="REF", help="What set metrics compare with; also a statistics file."),
     click.option("--paired", metavar="REF", help="Originals that paired metrics compare with, by file stem."),
@@ -49,6 +63,18 @@ COMPARED: tuple[Option, ...] = (
     click.option("--crop-border", type=click.IntRange(min=0), default=0, show_default=True, help="Pixels off a side."),
 )
 """What a subject is compared with and how: `score` and `diff`."""
+
+GENERATED: tuple[Option, ...] = (
+    click.option("--inputs", metavar="REF", help="What a generator that translates images is to translate."),
+    click.option("--generator", metavar="MODULE:CLASS", help="The network that a bare state dict belongs to."),
+    click.option(
+        "--latent-dim",
+        metavar="Z",
+        callback=lambda _context, _option, value: parse_latent(value),
+        help="Shape of a latent of a foreign generator: 100 or 100x1x1.",
+    ),
+)
+"""What must be said of a generator that its file does not say: `score`, `diff` and `sample`."""
 
 SUBSET: tuple[Option, ...] = (
     click.option("--num-samples", type=click.IntRange(min=2), metavar="N", help="Seeded subset of N a side."),
@@ -76,7 +102,7 @@ READ: tuple[Option, ...] = (
         callback=lambda _context, _option, values: parse_weights(values),
         help="Other weights in the same layout.",
     ),
-    click.option("--value-range", type=click.Choice(["0..1", "-1..1"]), help="What floats in an npz or npy mean."),
+    click.option("--value-range", type=click.Choice(["0..1", "-1..1"]), help="What floats of arrays and generators mean."),
     click.option(
         "--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="Data sets in torchvision's layout."
     ),

@@ -5,13 +5,13 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import COMPARED, RUN, check_writable, parse_share, with_options
+from ganeval.cli.options import COMPARED, GENERATED, RUN, check_writable, parse_share, with_options
 from ganeval.errors import UsageError
 
 
 @click.command("score", short_help="Score a folder, archive, npz or data set.")
 @click.argument("subject")
-@with_options(*COMPARED, *RUN)
+@with_options(*COMPARED, *GENERATED, *RUN)
 @click.option("--per-image", type=click.Path(dir_okay=False, path_type=Path), help="CSV of paired values by image.")
 @click.option(
     "--blame", type=click.Path(dir_okay=False, path_type=Path), help="CSV of each image's influence, worst first."
@@ -35,6 +35,9 @@ def command(
     metrics: str | None,
     channel: Literal["rgb", "y"],
     crop_border: int,
+    inputs: str | None,
+    generator: str | None,
+    latent_dim: tuple[int, ...] | None,
     num_samples: int | None,
     seed: int,
     batch_size: int,
@@ -91,6 +94,9 @@ def command(
         weights=weights,
         data_root=data_root,
         value_range=value_range,
+        inputs=inputs,
+        generator=generator,
+        latent_dim=latent_dim,
         cache=not no_cache,
         name=name,
         blame=blame is not None,
