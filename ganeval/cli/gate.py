@@ -1,0 +1,144 @@
+"""`ganeval gate`: stop a change that makes a model worse; `gate init` and `gate accept` record what it must match."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from ganeval.cli.gate_record import FILE, MODES, accept, init, write_whole
+from ganeval.cli.options import COMPARED, READ, check_writable, with_options
+from ganeval.errors import DataError
+
+if TYPE_CHECKING:
+    from ganeval.gate.run import Scores
+
+
+class Gate(click.Group):
+    """`gate SUBJECT` is a command of its own; a first word of `init` or `accept` is one of its commands."""
+
+    allow_interspersed_args = True
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Goes on with the named command, or with the gate itself."""
+        if args and args[0] in self.commands:
+            # A bare group above it, so that the usage line does not repeat the gate's own arguments.
+            outer = click.Context(click.Group(self.name), info_name=info_name, parent=parent)
+            return self.commands[args[0]].make_context(args[0], args[1:], parent=outer, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.group("gate", cls=Gate, invoke_without_command=True, subcommand_metavar="", short_help="CI quality gate.")
+@click.argument("subjects", metavar="SUBJECT...", nargs=-1, required=True)
+@click.option("--baseline", type=FILE, required=True, metavar="FILE.jsonl", help="Recorded rows.")
+@click.option("--rules", type=FILE, metavar="gates.toml", help="What must not get worse, and by how much.")
+@click.option("--against", metavar="OLDER", help="The older subject itself: paired and much sharper.")
+@click.option("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="How the sides are compared.")
+@click.option("--name", help="Subject or recipe in the baseline, where it has several.")
+@with_options(*COMPARED[:2], *READ)
+@click.option("--junit", type=FILE, metavar="FILE", help="JUnit XML: a test case a rule.")
+@click.option("--markdown", type=FILE, metavar="FILE", help="Appended, as for $GITHUB_STEP_SUMMARY.")
+@click.option("--annotations", type=click.Choice(["github"]), help="Annotations in the log of a CI.")
+@click.option("--json", "json_target", metavar="-|FILE", help="The report as JSON, to stdout (-) or a file.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    subjects: tuple[str, ...],
+    baseline: Path,
+    rules: Path | None,
+    against: str | None,
+    mode: Literal["auto", "samples", "same-weights", "retrained"],
+    name: str | None,
+    reference: str | None,
+    paired: str | None,
+    batch_size: int,
+    device: str,
+    engine: Literal["auto", "torch", "openvino"],
+    on_bad: Literal["fail", "skip"],
+    weights: dict[str, Path],
+    value_range: Literal["0..1", "-1..1"] | None,
+    data_root: Path | None,
+    no_cache: bool,
+    junit: Path | None,
+    markdown: Path | None,
+    annotations: str | None,
+    json_target: str | None,
+) -> None:
+    """Hold SUBJECT against its recorded baseline. Exit 0 passed, 4 failed, 5 inconclusive, 6 protocols differ.
+
+    SUBJECT is images, a checkpoint, or a file of rows (.jsonl, or .json of `score --json`). It is scored as the
+    baseline was: same metrics, counts, seed. Several are training seeds of one model. A rule fails where the metric is
+    surely worse by more than its margin, passes where it surely is not, and else is inconclusive; "surely" is 95%,
+    one-sided, and failing is corrected for the number of rules (Holm). A folder called init or accept is ./init here.
+
+    \b
+    ganeval gate new.safetensors --baseline baseline.jsonl --rules gates.toml
+    ganeval gate ./samples --baseline baseline.jsonl --reference ./real
+    ganeval gate new.safetensors --baseline baseline.jsonl --rules gates.toml --against old.safetensors
+    ganeval gate runs/new-seed*/last.safetensors --baseline baseline.jsonl --rules gates.toml
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    check_writable(junit, markdown, None if json_target in (None, "-") else Path(str(json_target)))
+    from ganeval.cli.progress import RichReporter
+    from ganeval.gate.baseline import is_row_file
+    from ganeval.gate.report import to_annotations, to_dict, to_junit, to_markdown, to_text
+    from ganeval.gate.rules import read_rules
+    from ganeval.gate.run import GateOptions, run_gate
+
+    reporter = RichReporter()
+    read = None if rules is None else read_rules(rules)
+    scorer: Scores | None = None
+    if not all(map(is_row_file, subjects)) or against is not None:  # torch is imported from here on, if at all
+        from ganeval.cli.checkpoint import open_checkpoint
+        from ganeval.gate.scorer import Scorer
+        from ganeval.plan import ScoreOptions
+
+        run: Mapping[str, str] = {} if read is None else read.run
+        options = ScoreOptions(
+            subject=subjects[0],
+            reference=reference or run.get("reference"),
+            paired=paired or run.get("paired"),
+            batch_size=batch_size,
+            device=device,
+            engine=engine,
+            on_bad=on_bad,
+            weights=weights,
+            data_root=data_root,
+            value_range=value_range,
+            cache=not no_cache,
+            config_file=None if rules is None else rules.name,
+        )
+        scorer = Scorer(options, reporter, open_checkpoint)
+    report = run_gate(GateOptions(subjects, baseline, read, mode, name, against), scorer, reporter)
+    if junit is not None:
+        write_whole(junit, to_junit(report))
+    if markdown is not None:
+        _append(markdown, to_markdown(report))
+    text = json.dumps(to_dict(report), indent=2, allow_nan=False)
+    if json_target is not None and json_target != "-":
+        write_whole(Path(json_target), text + "\n")
+    for line in to_annotations(report) if annotations == "github" else []:
+        click.echo(line, err=json_target == "-")
+    click.echo(text if json_target == "-" else to_text(report))
+    raise SystemExit(report.exit_code)
+
+
+def _append(path: Path, text: str) -> None:
+    """Adds a section: other steps of a CI job write into the same file.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise DataError(f"Cannot write {path}: {error.strerror}. Choose another file.") from error
+
+
+command.add_command(init)
+command.add_command(accept)

@@ -1,0 +1,106 @@
+"""First rules from scored rows: which metrics can be gated at this count, and margins that an unchanged model passes.
+
+A margin of 2 z SE (z of the one-sided level, SE of the difference) is symmetric: an unchanged model passes 95 times in
+100, and one that is worse by twice the margin fails 95 times in 100.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ganeval.gate.evidence import FEWEST_SEEDS, PER_IMAGE, SEED_SHARE, degrees_of
+from ganeval.gate.rules import LEVEL, GateRule, GateRules, Mode
+from ganeval.gate.ruling import quantile
+from ganeval.results import Result
+
+# What a gate may stand on. cs and IS are blind to what they were not trained for and vendi knows no reference.
+GATED = ("fd", "kd", "cmmd", "mind", "precision", "recall", "density", "coverage")
+# Paired metrics are compared image by image; what is worth stopping for is known from use, not from their spread.
+PAIRED = {"psnr": (0.1, "dB"), "ssim": (0.005, ""), "ms_ssim": (0.005, ""), "lpips": (0.02, "%"), "vgg": (0.02, "%")}
+PAIRED_DEFAULT = (0.02, "%")
+SHARE = 0.02
+CODE_SHARE = 0.005  # same weights, new code: 0.5%
+CODE_SPREAD = 0.1  # of the row's own standard error, where that is more: nobody could see it
+
+
+def propose(
+    rows: Mapping[str, Sequence[Result]], mode: Mode, run: Mapping[str, str]
+) -> tuple[GateRules, dict[str, str]]:
+    """Rules for the metrics that can be gated, and why there is none for the others.
+
+    Args:
+        rows: Key -> the baseline's rows, one a training seed.
+        mode: "auto" chooses "retrained" where there are three seeds of every metric.
+        run: What goes into [run].
+    """
+    seeded = bool(rows) and all(len(found) >= FEWEST_SEEDS for found in rows.values())
+    mode = "retrained" if mode == "auto" and seeded else mode
+    rules: list[GateRule] = []
+    left_out: dict[str, str] = {}
+    for key, found in rows.items():
+        rule = _rule(key, found, mode)
+        if isinstance(rule, GateRule):
+            rules.append(rule)
+        else:
+            left_out[key] = rule
+    return GateRules(tuple(rules), mode, LEVEL, run), left_out
+
+
+def _rule(key: str, rows: Sequence[Result], mode: Mode) -> GateRule | str:
+    row = rows[-1]
+    output = key.partition("@")[0]
+    name = row.protocol.metric if row.protocol is not None else output
+    paired = row.protocol is not None and row.protocol.crop_border is not None
+    if row.better == "neither":
+        return "it has no better direction"
+    if not paired and name not in GATED:
+        return "alone it does not tell a worse model from another one"
+    if mode == "retrained":
+        return _of_seeds(key, rows)
+    value = row.value if row.debiased is None else row.debiased
+    if value is None:
+        return row.note or row.status
+    if mode == "same-weights":
+        margin = max(CODE_SHARE * abs(value), CODE_SPREAD * (row.stderr or 0.0))
+        return (
+            GateRule(key, rounded_up(margin), why="0.5% of the baseline, or a tenth of its standard error")
+            if margin
+            else "it is 0"
+        )
+    if paired:
+        margin, unit = PAIRED.get(name, PAIRED_DEFAULT)
+        if PER_IMAGE not in row.provenance:
+            return "its values by image were not kept"
+        return GateRule(key, margin, unit == "%", why="image by image")
+    if row.stderr is None:
+        return row.note or "it has no standard error"
+    degrees = 2.0 * degrees_of(row)
+    spread = 2.0 * quantile(1.0 - LEVEL, degrees) * math.sqrt(2.0) * row.stderr
+    margin = max(spread, SHARE * abs(value))
+    why = "2 z standard errors of a difference at this n" if margin == spread else "2% of the baseline"
+    return GateRule(key, rounded_up(margin), why=why + _share_of(margin, value))
+
+
+def _of_seeds(key: str, rows: Sequence[Result]) -> GateRule | str:
+    if len(rows) < FEWEST_SEEDS:
+        return f"{len(rows)} training seeds; a retrained model needs {FEWEST_SEEDS} a side"
+    debiased = all(row.debiased is not None for row in rows)
+    values = np.asarray([row.debiased if debiased else row.value for row in rows], dtype=np.float64)
+    sd, k = float(values.std(ddof=1)), len(values)
+    spread = 2.0 * quantile(1.0 - LEVEL, 2.0 * (k - 1)) * sd * math.sqrt(2.0 / k)
+    margin = max(spread, sd, SEED_SHARE * abs(float(values.mean())))
+    if margin == 0.0:
+        return "its seeds all gave 0"
+    why = f"sd {sd:.3g} over {k} training seeds; 2 t standard errors of a difference, at least 2%"
+    return GateRule(key, rounded_up(margin), why=why + _share_of(margin, float(values.mean())))
+
+
+def _share_of(margin: float, value: float) -> str:
+    return "" if value == 0.0 else f"; {100 * margin / abs(value):.2g}% of the baseline"
+
+
+def rounded_up(margin: float) -> float:
+    """Two significant digits, upwards."""
+    step = 10.0 ** (math.floor(math.log10(margin)) - 1)
+    return float(f"{math.ceil(margin / step - 1e-9) * step:.2g}")

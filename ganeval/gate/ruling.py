@@ -1,0 +1,168 @@
+"""From a difference and its standard error to pass, fail or inconclusive: non-inferiority with a margin, many rules.
+
+Delta is candidate less baseline in the worse direction. A rule fails where the one-sided 95% lower bound of delta is
+above the margin, passes where the upper bound is below it, and is inconclusive between. Over several rules failing is
+corrected by Holm, so that an unchanged model fails with a chance of at most 5% over all of them; passing is not,
+because a gate passes only when every rule does (Berger 1982, "Multiparameter hypothesis testing and acceptance
+sampling", Technometrics 24: intersection-union). Non-inferiority: Wellek 2010, Testing Statistical Hypotheses of
+Equivalence and Noninferiority.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy import special
+
+from ganeval.gate.rules import GateRule
+from ganeval.stats.paired_tests import holm
+
+Verdict = Literal["pass", "fail", "inconclusive"]
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of one metric on both sides.
+
+    Attributes:
+        key: Of the rows.
+        better: "lower" or "higher".
+        baseline: Value of the baseline (debiased where both sides are).
+        candidate: The same of the candidate.
+        stderr: Standard error of the difference, None where none is valid.
+        degrees: Degrees of freedom of Student's t; inf for a normal law.
+        method: How the standard error was had, in words.
+        note: What the reader must know.
+        n: Images a side, or None.
+        least_margin: A margin below this is raised to it (spread of training seeds); 0 for none.
+        same: True where both sides are known to be the same images: then there is nothing to test.
+    """
+
+    key: str
+    better: str
+    baseline: float
+    candidate: float
+    stderr: float | None
+    degrees: float = math.inf
+    method: str = ""
+    note: str = ""
+    n: int | None = None
+    least_margin: float = 0.0
+    same: bool = False
+
+    @property
+    def worse(self) -> float:
+        """Delta: how much worse the candidate came out; below zero where it came out better."""
+        return (self.candidate - self.baseline) * (-1.0 if self.better == "higher" else 1.0)
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What one rule says.
+
+    Attributes:
+        rule: The rule.
+        evidence: What it was put to.
+        margin: In the metric's own unit.
+        verdict: Of this rule.
+        low: One-sided lower bound of delta, None where unknown.
+        high: One-sided upper bound.
+        p: Of "no worse than the margin", one-sided; None where untested.
+        p_holm: The same, corrected for the number of rules.
+        mde: Smallest worsening that would be told from none four times in five: (z_level + z_power) SE. Where it
+            exceeds the margin, an unchanged model is inconclusive more than one time in five.
+        fails_from: Smallest true worsening that fails four times in five: margin plus mde at Holm's strictest level.
+        note: What the reader must know.
+    """
+
+    rule: GateRule
+    evidence: Evidence
+    margin: float
+    verdict: Verdict
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    mde: float | None = None
+    fails_from: float | None = None
+    note: str = ""
+
+
+def quantile(share: float, degrees: float) -> float:
+    """Student's t below which `share` lies; normal for infinite degrees. scipy.stats would take seconds to load."""
+    return float(special.ndtri(share) if math.isinf(degrees) else special.stdtrit(degrees, share))
+
+
+def upper_tail(t: float, degrees: float) -> float:
+    """P(T > t)."""
+    return float(special.ndtr(-t) if math.isinf(degrees) else special.stdtr(degrees, -t))
+
+
+def judge(cases: Sequence[tuple[GateRule, Evidence]], level: float) -> tuple[Ruling, ...]:
+    """Rulings in the order of the cases.
+
+    Args:
+        cases: Each rule with its evidence.
+        level: One-sided, in (0, 0.5).
+    """
+    margins = [max(rule.margin_at(found.baseline), found.least_margin) for rule, found in cases]
+    p_values = [_p(found, margin) for (_, found), margin in zip(cases, margins, strict=True)]
+    tested = [i for i, p in enumerate(p_values) if p is not None]
+    corrected = dict(zip(tested, holm([p for p in p_values if p is not None]), strict=True)) if tested else {}
+    return tuple(
+        _ruling(rule, found, margin, p, corrected.get(i), len(tested), level)
+        for i, ((rule, found), margin, p) in enumerate(zip(cases, margins, p_values, strict=True))
+    )
+
+
+def overall(rulings: Sequence[Ruling]) -> Verdict:
+    """Fail where any rule fails, pass where all pass, else inconclusive."""
+    verdicts = {ruling.verdict for ruling in rulings}
+    return "fail" if "fail" in verdicts else "pass" if verdicts == {"pass"} else "inconclusive"
+
+
+def _p(found: Evidence, margin: float) -> float | None:
+    if found.same or not found.stderr:
+        return None
+    return upper_tail((found.worse - margin) / found.stderr, found.degrees)
+
+
+def _ruling(
+    rule: GateRule, found: Evidence, margin: float, p: float | None, p_holm: float | None, tested: int, level: float
+) -> Ruling:
+    notes = [found.note]
+    if margin > rule.margin_at(found.baseline):
+        notes.append(
+            f"the margin {rule.said} is raised to {margin:.3g}: the larger of 2% of the baseline and its seeds' sd"
+        )
+    if p is None or p_holm is None or not found.stderr:
+        verdict: Verdict = "pass" if found.same else "inconclusive"
+        if not found.same and found.stderr == 0.0:
+            notes.append("no spread to judge by")
+        return Ruling(rule, found, margin, verdict, note=_joined(notes))
+    half = quantile(1.0 - level, found.degrees) * found.stderr
+    low, high = found.worse - half, found.worse + half
+    seen = quantile(POWER, found.degrees) * found.stderr
+    mde = half + seen
+    fails_from = margin + quantile(1.0 - level / tested, found.degrees) * found.stderr + seen
+    verdict = "fail" if p_holm < level else "pass" if high < margin else "inconclusive"
+    if verdict == "inconclusive":
+        notes.append(_why_inconclusive(found, low, margin, mde, tested))
+    elif mde > margin:
+        notes.append(f"too few images for this margin: mde {mde:.3g} > {margin:.3g}")
+    return Ruling(rule, found, margin, verdict, low, high, p, p_holm, mde, fails_from, _joined(notes))
+
+
+def _why_inconclusive(found: Evidence, low: float, margin: float, mde: float, tested: int) -> str:
+    if low > margin:
+        return f"alone it would fail; among {tested} rules Holm asks for more"
+    if mde <= margin:
+        return "worse or not, by about the margin: more images would tell"
+    needed = "" if found.n is None else f"; about {math.ceil(found.n * (mde / margin) ** 2):,} images a side would do"
+    return f"too few images for this margin: mde {mde:.3g} > {margin:.3g}{needed}"
+
+
+def _joined(notes: Sequence[str]) -> str:
+    return "; ".join(filter(None, notes))

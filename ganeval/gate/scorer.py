@@ -1,0 +1,202 @@
+"""Scores a subject as its baseline was scored, and compares two subjects that way: where the gate needs torch."""
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganeval.comparing import Comparison, compare
+from ganeval.errors import ProtocolMismatchError, UsageError
+from ganeval.gate.evidence import PER_IMAGE
+from ganeval.gate.outputs import Outputs, compare_outputs
+from ganeval.keys import parse_keys
+from ganeval.opening import SubjectOpener, open_reference, open_subject_source
+from ganeval.plan import ScoreOptions, missing_weights
+from ganeval.protocol import Protocol
+from ganeval.reporting import Reporter
+from ganeval.results import Result
+from ganeval.scoring import ScoreOutcome, score
+from ganeval.sources.base import ImageSource
+
+# What a first baseline holds. mind says what kd says at ten times the cost.
+FIRST_SET = "fd,kd,precision,recall,fid,kid,"
+FIRST_PAIRED = "psnr,ssim,pd@efflite0,lpips,"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What rows of one pass share: which subset, from which seed, against what.
+
+    Attributes:
+        num_samples: As in the protocol.
+        seed: As in the protocol.
+        crop_border: None for set metrics.
+        reference: True for set metrics that compare with a reference.
+    """
+
+    num_samples: int | None
+    seed: int
+    crop_border: int | None
+    reference: bool
+
+    @staticmethod
+    def of(protocol: Protocol) -> "Setting":
+        """The setting of one row."""
+        paired = protocol.crop_border is not None
+        reference = protocol.reference_sha256 is not None and not paired
+        return Setting(protocol.num_samples, protocol.seed, protocol.crop_border, reference)
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores under recorded protocols.
+
+    Attributes:
+        options: How images are read and networks run, and the reference and originals; the subject, the metrics, the
+            subset and its seed are taken from the baseline's rows.
+        reporter: Where progress and messages go.
+        opener: As for `ganeval.scoring.score`.
+    """
+
+    options: ScoreOptions
+    reporter: Reporter
+    opener: SubjectOpener | None = None
+
+    def rows(self, subject: str, wanted: Sequence[Result]) -> dict[str, Result]:
+        """Key -> row of the subject, scored as the wanted rows were; paired metrics with their values by image.
+
+        Raises:
+            ProtocolMismatchError: another number of images than in the baseline, seen before anything runs.
+            GanevalError: whatever else cannot be used.
+        """
+        found: dict[str, Result] = {}
+        for setting, rows in self._groups(wanted).items():
+            options = self._options(subject, setting, rows)
+            self._check_counts(options, rows[0])
+            found |= {row.key: row for row in with_values_by_image(score(options, self.reporter, self.opener))}
+        return found
+
+    def comparisons(self, against: str, subject: str, wanted: Sequence[Result]) -> dict[str, Comparison]:
+        """Key -> the paired comparison of the subject with an older one; metrics without a reference have none.
+
+        Raises:
+            GanevalError: as `rows`.
+        """
+        found: dict[str, Comparison] = {}
+        for setting, rows in self._groups(wanted).items():
+            if setting.reference or setting.crop_border is not None:
+                options = self._options(against, setting, rows)
+                self._check_counts(options, rows[0])
+                found |= {c.result.key: c for c in compare(options, subject, self.reporter, self.opener)}
+        return found
+
+    def outputs(self, against: str, subject: str, wanted: Sequence[Result]) -> Outputs:
+        """How the images themselves differ, on the latents or the subset of the first wanted row."""
+        setting, rows = next(iter(self._groups(wanted).items()))
+        with contextlib.ExitStack() as stack:
+            sources = [
+                open_subject_source(self._options(name, setting, rows), stack, self.opener)
+                for name in (against, subject)
+            ]
+            return compare_outputs(*sources)
+
+    def origin(self, subject: str) -> Mapping[str, object]:
+        """What is known of the generator behind a subject; {} for images."""
+        if self.opener is None:
+            return {}
+        # Two images are enough to ask a source where they come from.
+        source = self.opener(dataclasses.replace(self.options, subject=subject, num_samples=2))
+        if source is None:
+            return {}
+        with contextlib.closing(source):
+            return dict(source.origin)
+
+    def _groups(self, wanted: Sequence[Result]) -> dict[Setting, list[Result]]:
+        groups: dict[Setting, list[Result]] = {}
+        for row in wanted:
+            if row.protocol is None:
+                raise ProtocolMismatchError(
+                    f"{row.key} of {row.subject} in the baseline has no protocol, so it cannot be scored again that "
+                    "way. Record a new baseline with `ganeval gate init`."
+                )
+            groups.setdefault(Setting.of(row.protocol), []).append(row)
+        return groups
+
+    def _options(self, subject: str, setting: Setting, rows: Sequence[Result]) -> ScoreOptions:
+        protocols = [row.protocol for row in rows if row.protocol is not None]
+        paired = setting.crop_border is not None
+        for needed, given, option in (
+            (setting.reference, self.options.reference, "--reference REF"),
+            (paired, self.options.paired, "--paired REF"),
+        ):
+            if needed and given is None:
+                raise UsageError(
+                    f"{rows[0].key} of the baseline compares with something: give the same again with {option}, or "
+                    "under [run] in gates.toml."
+                )
+        return dataclasses.replace(
+            self.options,
+            subject=subject,
+            reference=self.options.reference if setting.reference else None,
+            paired=self.options.paired if paired else None,
+            metrics=",".join(dict.fromkeys(map(_asked, protocols))),
+            num_samples=setting.num_samples,
+            seed=setting.seed,
+            channel="y" if any(protocol.channel == "y" for protocol in protocols) else "rgb",
+            crop_border=setting.crop_border or 0,
+        )
+
+    def _check_counts(self, options: ScoreOptions, row: Result) -> None:
+        """Another number of images is another protocol; it shows before an hour of scoring does."""
+        with contextlib.ExitStack() as stack:
+            subject = open_subject_source(options, stack, self.opener)
+            reference = open_reference(options, stack)
+            counts = {"n_fake": (row.n_fake, len(subject))}
+            if isinstance(reference, ImageSource):
+                counts["n_real"] = (row.n_real, len(reference))
+        differing = {name: pair for name, pair in counts.items() if pair[0] is not None and pair[0] != pair[1]}
+        if differing and options.on_bad == "fail":
+            said = "; ".join(f"{name} {a}, {b}" for name, (a, b) in differing.items())
+            raise ProtocolMismatchError(
+                f"{options.subject} has another number of images than the baseline of {row.subject}: {said} (baseline, "
+                "candidate). Give as many, or record a new baseline with `ganeval gate init`."
+            )
+
+
+def with_values_by_image(outcome: ScoreOutcome) -> list[Result]:
+    """The rows of a score, those of paired metrics with their values by image in the provenance."""
+    if outcome.pairs is None:
+        return list(outcome.results)
+    kept = outcome.pairs
+    found = []
+    for row in outcome.results:
+        key = row.key.partition("#")[0]
+        if row.protocol is not None and row.protocol.crop_border is not None:
+            key = row.protocol.metric + (f"@{row.protocol.backbone}" if row.protocol.backbone else "")
+        if key in kept.values:
+            values = kept.values[key]
+            numbers = [float(value) if np.isfinite(value) else None for value in values]
+            by_image = dict(zip(kept.stems, numbers, strict=True))
+            row = dataclasses.replace(row, provenance={**row.provenance, PER_IMAGE: by_image})
+        found.append(row)
+    return found
+
+
+def _asked(protocol: Protocol) -> str:
+    """The key that asks for a row's metric again; a class ("fd_per_class:Shirt") is asked for with all others."""
+    output = protocol.metric.partition(":")[0]
+    return output if protocol.backbone is None else f"{output}@{protocol.backbone}"
+
+
+def first_rows(options: ScoreOptions, reporter: Reporter, opener: SubjectOpener | None) -> list[Result]:
+    """Rows for a first baseline: where no metrics are named, those that a gate can stand on and that run here."""
+    if options.metrics is None:
+        asked = FIRST_SET if options.reference is not None else ""
+        asked += FIRST_PAIRED if options.paired is not None else ""
+        if not asked:
+            raise UsageError("A gate holds a subject against something: give --reference REF or --paired REF.")
+        runnable = [r.asked for r in parse_keys(asked) if missing_weights(r, options.weights) is None]
+        options = dataclasses.replace(options, metrics=",".join(runnable))
+    return with_values_by_image(score(options, reporter, opener))
