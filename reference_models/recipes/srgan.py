@@ -25,9 +25,9 @@ SRRESNET_CPU = dataclasses.replace(
     name="srresnet.photos-cpu",
     tier="cpu",
     data=DataPlan("photos", transform="crops", flip=True),
-    training=Training(steps=2500, batch_size=16, log_every=50, grid_every=500, save_every=500),
+    training=Training(steps=1500, batch_size=16, log_every=50, grid_every=500, save_every=500),
     evaluation=EvaluationPlan("psnr", n=114, every=500),
-    schedule=StepDecay(5e-4, factor=0.3, every=1500),
+    schedule=StepDecay(5e-4, factor=0.3, every=1000),
     settings={k: v for k, v in _SMALL.items() if k not in ("pool", "head")},
     sources={"loss": _PAPER, "lr, steps, batch, crops, blocks, width": _OWN},
 )
@@ -62,9 +62,9 @@ SRGAN_CPU = dataclasses.replace(
     name="srgan.photos-cpu",
     tier="cpu",
     data=DataPlan("photos", transform="crops", flip=True),
-    training=Training(steps=1600, batch_size=8, pretrain_steps=1000, log_every=50, grid_every=200, save_every=200),
+    training=Training(steps=1200, batch_size=8, pretrain_steps=800, log_every=50, grid_every=200, save_every=200),
     evaluation=EvaluationPlan("pd@efflite0", n=114, every=200),
-    schedule=StepDecay(5e-4, factor=0.2, every=1000),
+    schedule=StepDecay(5e-4, factor=0.2, every=800),
     weights=LossWeights(
         adversarial=1e-3,
         pixel=1.0,
