@@ -8,7 +8,6 @@ from ganeval.backbones.weights import LoadedWeights
 from reference_models.recipe import with_settings
 from tests.benchmarks.tutorial_loops import MODELS_COMPARED, Ours, Tutorial, plain, same_batches
 
-
 SMALLER = {
     "srgan": ["batch_size=2", "model.image_size=16", "model.width=4", "model.n_blocks=1", "model.pool=1"],
     "cyclegan": ["batch_size=2", "model.image_size=32", "model.width=4", "model.n_blocks=1"],
