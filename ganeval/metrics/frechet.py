@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.uncertainty import Spread, distance_estimate, join, too_few
-from ganeval.stats.eigenvalues import symmetric_eigenvalues
+from ganeval.stats.eigenvalues import congruent, symmetric_eigenvalues
 from ganeval.stats.influence import frechet_influence_of_rows, influence_stderr, transport
 from ganeval.stats.jackknife import BLOCKS, block_numbers, block_shares, deleted_moments, jackknife
 from ganeval.summaries.base import SetSummary
@@ -38,7 +38,7 @@ def covariance_root(moments: Moments) -> Float64:
 def trace_root_product(real: Moments, fake: Moments) -> float:
     """Trace of (S_r S_g)^{1/2} as the sum of the roots of the eigenvalues of F^T S_g F with S_r = F F^T, symmetric.
 
-    F is the Cholesky factor where S_r has full rank (a tenth of an eigendecomposition), its square root otherwise.
+    F is the Cholesky factor L where S_r has full rank (a tenth of an eigendecomposition), its square root R otherwise.
     F^T S_g F has rank at most min(n_r, n_g) - 1. Only that many of its largest eigenvalues are summed: the root of a
     rounding error of 1e-16 is 1e-8, and a thousand of those would be visible.
 
@@ -46,18 +46,23 @@ def trace_root_product(real: Moments, fake: Moments) -> float:
         real: Moments of the reference, n >= 2.
         fake: Moments of the generated set, n >= 2.
     """
-    F = covariance_root(real) if real.n <= real.dim else cholesky_or_root(real)
-    eigenvalues = symmetric_eigenvalues(F.T @ fake.covariance() @ F)
+    L = cholesky(real) if real.n > real.dim else None
+    if L is not None:
+        product = congruent(L, fake.covariance())
+    else:
+        R = covariance_root(real)
+        product = R @ fake.covariance() @ R
+    eigenvalues = symmetric_eigenvalues(product)
     rank = min(real.n - 1, fake.n - 1, real.dim)
     return float(np.sqrt(np.clip(eigenvalues[real.dim - rank :], 0.0, None)).sum())
 
 
-def cholesky_or_root(moments: Moments) -> Float64:
-    """A factor F with F F^T = S, (D, D), n > D; the root where dimensions depend on each other."""
+def cholesky(moments: Moments) -> Float64 | None:
+    """The lower factor L with L L^T = S, (D, D), n > D; None where dimensions depend on each other."""
     try:
         return np.asarray(np.linalg.cholesky(moments.covariance()))
     except np.linalg.LinAlgError:
-        return covariance_root(moments)
+        return None
 
 
 def alive_dimensions(real: Moments, fake: Moments) -> npt.NDArray[np.bool_]:
@@ -146,7 +151,7 @@ def frechet_influences(real: SetSummary, fake: SetSummary) -> tuple[Float64, Flo
     """Influence of each generated and each reference image on the distance, in ascending image index.
 
     Positive where an image raises the distance. Divided by n it is, to first order, what the distance would lose
-    without the image. Costs two eigendecompositions.
+    without the image. Costs one eigendecomposition and one product of every row with a D x D matrix.
 
     Returns:
         (n_f,) and (n_r,); None for a reference known by its moments only.

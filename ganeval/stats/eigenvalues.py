@@ -2,13 +2,32 @@
 
 import numpy as np
 import torch
+from scipy.linalg import lapack
 
 from ganeval.summaries.moments import Float64
 
 
 def symmetric_eigenvalues(matrix: Float64) -> Float64:
-    """(D,) ascending eigenvalues of a symmetric (D, D) matrix, float64.
+    """(D,) ascending eigenvalues of a symmetric (D, D) matrix, float64; its lower triangle is read.
 
     By torch, whose LAPACK is MKL on x86: 0.20 s at D = 1280 on one core, numpy's OpenBLAS 0.35 s.
     """
     return np.asarray(torch.linalg.eigvalsh(torch.from_numpy(np.ascontiguousarray(matrix))).numpy(), dtype=np.float64)
+
+
+def symmetric_eigenvectors(matrix: Float64) -> tuple[Float64, Float64]:
+    """Ascending eigenvalues (D,) and eigenvectors (D, D), one a column, of a symmetric matrix; as above."""
+    values, vectors = torch.linalg.eigh(torch.from_numpy(np.ascontiguousarray(matrix)))
+    return np.asarray(values.numpy(), dtype=np.float64), np.asarray(vectors.numpy(), dtype=np.float64)
+
+
+def congruent(factor: Float64, matrix: Float64) -> Float64:
+    """L^T S L for a lower triangular L with positive diagonal and a symmetric S: only its lower triangle is filled.
+
+    LAPACK's sygst, 0.09 s at D = 1280 on one core; two matrix products take 0.20 s.
+    """
+    # Fortran order: the transposed views are read without a copy, and the upper triangle comes back as the lower one.
+    reduced, failed = lapack.dsygst(matrix.T, factor.T, itype=2, lower=0)
+    if failed:
+        raise ValueError(f"sygst was given an illegal argument {failed}")
+    return np.asarray(reduced.T, dtype=np.float64)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import linalg
 
+from ganeval.stats.eigenvalues import congruent, symmetric_eigenvectors
 from ganeval.summaries.moments import Float64, Moments
 
 FLOOR = 1e-12  # of the largest eigenvalue: smaller ones are rounding, and their inverse root would be noise
@@ -29,9 +31,11 @@ def influence_stderr(*sides: npt.NDArray[np.floating]) -> float:
 class Transport:
     """The optimal linear maps between two fitted Gaussians: the gradient of the Frechet distance by the covariances.
 
+    Each map T is symmetric and kept as a factor F with T = F^T F, so that x^T T x = |F x|^2.
+
     Attributes:
-        fake_to_real: (D, D) T with T S_g T = S_r; the derivative of -2 tr (S_r S_g)^{1/2} by S_g is -T.
-        real_to_fake: (D, D) its (pseudo-)inverse: the same by S_r.
+        fake_to_real: (K, D) factor of T with T S_g T = S_r; the derivative of -2 tr (S_r S_g)^{1/2} by S_g is -T.
+        real_to_fake: (K, D) factor of its (pseudo-)inverse: the same by S_r.
     """
 
     fake_to_real: Float64
@@ -39,11 +43,12 @@ class Transport:
 
 
 def transport(real: Moments, fake: Moments, alive: npt.NDArray[np.bool_]) -> Transport:
-    """T = R (R S_g R)^{-1/2} R with R = S_r^{1/2}, and its inverse R^{-1} (R S_g R)^{1/2} R^{-1}.
+    """T = L (L^T S_g L)^{-1/2} L^T with S_r = L L^T, and its inverse L^{-T} (L^T S_g L)^{1/2} L^{-1}.
 
-    Olkin & Pukelsheim 1982, "The distance between two random vectors with given dispersion matrices". Two symmetric
-    eigendecompositions. Where a covariance is rank-deficient the inverses are pseudo-inverses: rows that are already
-    in the sets stay in their span, so the derivative by their weights is still the right one.
+    Olkin & Pukelsheim 1982, "The distance between two random vectors with given dispersion matrices"; any root L will
+    do, so the Cholesky factor leaves one symmetric eigendecomposition. Where a covariance is rank-deficient L is the
+    symmetric root and the inverses are pseudo-inverses: rows that are already in the sets stay in their span, so the
+    derivative by their weights is still the right one.
 
     Args:
         real: n >= 2.
@@ -52,19 +57,32 @@ def transport(real: Moments, fake: Moments, alive: npt.NDArray[np.bool_]) -> Tra
     """
     S_r, S_g = (side.covariance()[np.ix_(alive, alive)] for side in (real, fake))
     d = len(S_r)
-    forward, backward = np.zeros((real.dim, real.dim)), np.zeros((real.dim, real.dim))
+    forward, backward = np.zeros((d, real.dim)), np.zeros((d, real.dim))
     if d:
-        values, vectors = np.linalg.eigh(S_r)
-        roots = _roots(values, min(real.n - 1, d))
-        R = (vectors * roots) @ vectors.T
-        inverse = (vectors * _inverse(roots)) @ vectors.T
-        inner, axes = np.linalg.eigh(R @ S_g @ R)
+        L = _cholesky(S_r) if real.n > d else None
+        if L is not None:
+            inner, axes = symmetric_eigenvectors(congruent(L, S_g))
+            onto, back = axes.T @ L.T, linalg.solve_triangular(L, axes, lower=True, trans="T").T
+        else:
+            values, vectors = symmetric_eigenvectors(S_r)
+            roots = _roots(values, min(real.n - 1, d))
+            R = (vectors * roots) @ vectors.T
+            inner, axes = symmetric_eigenvectors(R @ S_g @ R)
+            onto, back = axes.T @ R, axes.T @ (vectors * _inverse(roots)) @ vectors.T
         quarter = np.sqrt(_roots(inner, min(real.n - 1, fake.n - 1, d)))
-        half = (R @ axes) * _inverse(quarter)
-        forward[np.ix_(alive, alive)] = half @ half.T
-        half = (inverse @ axes) * quarter
-        backward[np.ix_(alive, alive)] = half @ half.T
+        forward[:, alive] = _inverse(quarter)[:, None] * onto
+        backward[:, alive] = quarter[:, None] * back
     return Transport(forward, backward)
+
+
+def _cholesky(S: Float64) -> Float64 | None:
+    """Lower factor of S, or None where S is so near to singular that its inverse would be rounding."""
+    try:
+        L = np.asarray(np.linalg.cholesky(S))
+    except np.linalg.LinAlgError:
+        return None
+    pivots = np.diag(L)
+    return L if float(pivots.min()) ** 2 > FLOOR * float(pivots.max()) ** 2 else None
 
 
 def _roots(eigenvalues: Float64, rank: int) -> Float64:
@@ -78,23 +96,25 @@ def _inverse(values: Float64) -> Float64:
     return np.asarray(np.divide(1.0, values, out=np.zeros_like(values), where=values > 0))
 
 
-def frechet_influence_of_rows(rows: npt.NDArray[np.floating], own: Moments, other: Moments, T: Float64) -> Float64:
+def frechet_influence_of_rows(rows: npt.NDArray[np.floating], own: Moments, other: Moments, factor: Float64) -> Float64:
     """(n,) influence of each row on the Frechet distance, centred; positive where the row raises it.
 
-    IF(x) = 2 (x - m)^T (m - m') + (x - m)^T (I - T) (x - m) less its mean. Rippl, Munk & Sturm 2016
+    IF(x) = 2 (x - m)^T (m - m') + (x - m)^T (I - T) (x - m) less its mean, T = F^T F. Rippl, Munk & Sturm 2016
     (arXiv 1507.04090), theorem 2.2, for the derivative. S has divisor n - 1, hence the factor n / (n - 1).
 
     Args:
         rows: (n, D), the rows of the side that varies.
         own: Their moments.
         other: Moments of the other side.
-        T: Transport matrix from this side to the other.
+        factor: (K, D) F of the transport map from this side to the other.
     """
-    slope, curve = 2.0 * (own.mean - other.mean), (np.eye(own.dim) - T) * (own.n / (own.n - 1))
+    slope, curve = 2.0 * (own.mean - other.mean), own.n / (own.n - 1)
     values = np.empty(len(rows))
     for start in range(0, len(rows), CHUNK):
         x = np.asarray(rows[start : start + CHUNK], dtype=np.float64) - own.mean
-        values[start : start + CHUNK] = x @ slope + np.einsum("nd,nd->n", x @ curve, x)
+        moved = x @ factor.T
+        squares = np.einsum("nd,nd->n", x, x) - np.einsum("nd,nd->n", moved, moved)
+        values[start : start + CHUNK] = x @ slope + curve * squares
     return np.asarray(values - values.mean())
 
 

@@ -9,6 +9,7 @@ Sources: Quenouille 1956; Tukey 1958; for blocks of unequal size Busing, Meijer 
 jackknife for unequal m" (Statistics and Computing 9, 3-8), eq. (4) and (6).
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -121,5 +122,6 @@ def deleted_moments(rows: npt.NDArray[np.floating], whole: Moments, numbers: Blo
     for g in range(int(numbers.max()) + 1):
         block = np.asarray(rows[numbers == g], dtype=np.float64) - whole.mean
         n, total = whole.n - len(block), block.sum(axis=0)
-        scatter = whole.scatter - block.T @ block - np.outer(total, total) / n
-        yield Moments(n, whole.mean - total / n, scatter)
+        # The outer product joins the block as one more row: one symmetric product does both.
+        block = np.concatenate([block, total[None] / math.sqrt(n)])
+        yield Moments(n, whole.mean - total / n, whole.scatter - block.T @ block)
