@@ -1,5 +1,23 @@
 """ganeval scores generative image models: every number with its exact protocol."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from ganeval._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from ganeval import leaderboard
+    from ganeval.api import compare, score
+
+__all__ = ["__version__", "compare", "leaderboard", "score"]
+
+# Imported when first asked for: `import ganeval` loads no torch.
+_LAZY = {"score": "ganeval.api:score", "compare": "ganeval.api:compare", "leaderboard": "ganeval.leaderboard"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _LAZY[name].partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, attribute) if attribute else found

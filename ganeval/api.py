@@ -1,0 +1,199 @@
+"""`ganeval.score` and `ganeval.compare`: what the command line does, for programs, training loops and notebooks.
+
+The same functions stand below both, so that a number is the same wherever it is asked for. Nothing global is touched:
+no random number generator moves, and a network is left in the mode that it was in.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from ganeval.comparing import compare as compare_subjects
+from ganeval.memory import Images, MemoryOpener, Subject, ValueRange, evaluating, path_of, said
+from ganeval.notebook import Comparisons, Scores, picture_of
+from ganeval.opening import open_subject_source
+from ganeval.plan import ScoreOptions
+from ganeval.reporting import Reporter
+from ganeval.scoring import score as score_subject
+from ganeval.sources.base import ImageSource
+
+__all__ = ["Comparisons", "Scores", "compare", "score"]
+
+
+def score(
+    subject: Subject,
+    *,
+    reference: Images | None = None,
+    paired: Images | None = None,
+    metrics: str | Sequence[str] | None = None,
+    n: int | None = None,
+    seed: int = 0,
+    latent_dim: int | Sequence[int] | None = None,
+    value_range: ValueRange | None = None,
+    channel: Literal["rgb", "y"] = "rgb",
+    crop_border: int = 0,
+    batch_size: int = 32,
+    device: str = "auto",
+    engine: Literal["auto", "torch", "openvino"] = "auto",
+    on_bad: Literal["fail", "skip"] = "fail",
+    weights: Mapping[str, Path] | None = None,
+    data_root: Path | None = None,
+    cache: bool = True,
+    name: str | None = None,
+    reporter: Reporter | None = None,
+) -> Scores:
+    """Scores images or a generator.
+
+    Args:
+        subject: A path, data set name or checkpoint; a tensor (N, C, H, W) or array (N, H, W, C) of images, uint8 or
+            floats with `value_range`; a network with `latent_dim` and `n`; or a callable with `n`, called as
+            f(count, rng: torch.Generator), or as f(latents) where `latent_dim` is given.
+        reference: What set metrics compare with: a path, data set name, tensor or array.
+        paired: What paired metrics compare with, image by image: the same kinds.
+        metrics: Keys, as in "fid,kd@efflite0" or a list of them; None runs all that the inputs allow.
+        n: Images that a generator draws; of a set, the size of a seeded subset.
+        seed: Of latents and subsets.
+        latent_dim: Width or shape of one latent; they are drawn from N(0, 1).
+        value_range: What floats mean. A generator's overshoot is clamped, an array's is refused.
+        channel: "rgb" or "y", for psnr, ssim and ms_ssim.
+        crop_border: Pixels cut off each side before paired metrics.
+        batch_size: Images a call of the scoring network.
+        device: Of the scoring network: "auto", "cpu", "cuda", "cuda:1".
+        engine: What runs it on a CPU.
+        on_bad: What to do with a file that cannot be decoded.
+        weights: Backbone name -> weights file to use in place of the pinned one.
+        data_root: Folder of data sets.
+        cache: Keep features between calls; turn it off for images that will not be scored again.
+        name: What the rows call the subject.
+        reporter: Where progress goes; silent when None.
+
+    Raises:
+        GanevalError: whatever of the caller's cannot be used.
+
+    Example:
+        >>> import numpy as np, ganeval
+        >>> images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), dtype=np.uint8)
+        >>> ganeval.score(images, paired=images, metrics="ssim")["ssim"].value
+        1.0
+    """
+    called = said(subject)
+    with contextlib.ExitStack() as stack:
+        options = ScoreOptions(
+            subject=called,
+            reference=stack.enter_context(path_of(reference, "reference", value_range)),
+            paired=stack.enter_context(path_of(paired, "paired", value_range)),
+            metrics=_keys(metrics),
+            num_samples=n,
+            seed=seed,
+            batch_size=batch_size,
+            device=device,
+            engine=engine,
+            on_bad=on_bad,
+            channel=channel,
+            crop_border=crop_border,
+            weights={} if weights is None else weights,
+            data_root=data_root,
+            value_range=value_range,
+            cache=cache,
+            name=name,
+        )
+        opener = MemoryOpener({called: subject}, _open_file, n, latent_dim, value_range)
+        stack.enter_context(evaluating(subject))
+        outcome = score_subject(options, reporter, opener)
+        return Scores(outcome.results, _picture(options, opener))
+
+
+def compare(
+    a: Subject,
+    b: Subject,
+    *,
+    reference: Images | None = None,
+    paired: Images | None = None,
+    metrics: str | Sequence[str] | None = None,
+    n: int | None = None,
+    seed: int = 0,
+    latent_dim: int | Sequence[int] | None = None,
+    value_range: ValueRange | None = None,
+    channel: Literal["rgb", "y"] = "rgb",
+    crop_border: int = 0,
+    batch_size: int = 32,
+    device: str = "auto",
+    engine: Literal["auto", "torch", "openvino"] = "auto",
+    on_bad: Literal["fail", "skip"] = "fail",
+    weights: Mapping[str, Path] | None = None,
+    data_root: Path | None = None,
+    cache: bool = True,
+    reporter: Reporter | None = None,
+) -> Comparisons:
+    """Is B better than A? Image by image where both have the same names, latents or order, as sets otherwise.
+
+    Args:
+        a: As `subject` of `score`.
+        b: The same kinds.
+        reference: What set metrics compare with. One of reference and paired.
+        paired: What paired metrics compare with.
+        metrics: As in `score`; those that have a standard error of the difference by default.
+        n: As in `score`, of each side.
+        seed: Of latents and subsets, the same on both sides.
+        latent_dim: As in `score`.
+        value_range: As in `score`.
+        channel: As in `score`.
+        crop_border: As in `score`.
+        batch_size: As in `score`.
+        device: As in `score`.
+        engine: As in `score`.
+        on_bad: As in `score`.
+        weights: As in `score`.
+        data_root: As in `score`.
+        cache: As in `score`.
+        reporter: As in `score`.
+
+    Raises:
+        GanevalError: whatever of the caller's cannot be used.
+    """
+    names = said(a), said(b)
+    if names[0] == names[1] and not isinstance(a, str | Path):
+        names = f"{names[0]} (A)", f"{names[1]} (B)"
+    with contextlib.ExitStack() as stack:
+        options = ScoreOptions(
+            subject=names[0],
+            reference=stack.enter_context(path_of(reference, "reference", value_range)),
+            paired=stack.enter_context(path_of(paired, "paired", value_range)),
+            metrics=_keys(metrics),
+            num_samples=n,
+            seed=seed,
+            batch_size=batch_size,
+            device=device,
+            engine=engine,
+            on_bad=on_bad,
+            channel=channel,
+            crop_border=crop_border,
+            weights={} if weights is None else weights,
+            data_root=data_root,
+            value_range=value_range,
+            cache=cache,
+        )
+        opener = MemoryOpener(dict(zip(names, (a, b), strict=True)), _open_file, n, latent_dim, value_range)
+        for subject in (a, b):
+            stack.enter_context(evaluating(subject))
+        rows = compare_subjects(options, names[1], reporter, opener)
+        pictures = [_picture(replace(options, subject=name), opener) for name in names]
+        return Comparisons(tuple(rows), (pictures[0], pictures[1]))
+
+
+def _keys(metrics: str | Sequence[str] | None) -> str | None:
+    return metrics if metrics is None or isinstance(metrics, str) else ",".join(metrics)
+
+
+def _open_file(options: ScoreOptions) -> ImageSource | None:
+    """Checkpoints, which only the command line's opener knows."""
+    from ganeval.cli.checkpoint import open_checkpoint
+
+    return open_checkpoint(options)
+
+
+def _picture(options: ScoreOptions, opener: MemoryOpener) -> bytes:
+    with contextlib.ExitStack() as stack:
+        return picture_of(open_subject_source(options, stack, opener))

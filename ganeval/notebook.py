@@ -1,0 +1,239 @@
+"""Results as a notebook and a terminal show them: a table, a picture, and each row by its key."""
+
+import base64
+import contextlib
+import html
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from ganeval.errors import BadImageError
+from ganeval.results import Result
+from ganeval.sources.base import ImageSource
+from ganeval.text import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ganeval.comparing import Comparison
+
+SHOWN = 16  # images of the picture
+CELL = 64  # pixels of its longest side in the picture, at most
+GREY = 128
+STYLE = "border-collapse:collapse"
+
+
+def picture_of(source: ImageSource, count: int = SHOWN) -> bytes:
+    """PNG of the first images of a source, in a grid; large ones are shrunk, undecodable ones left out."""
+    images: list[Image.Image] = []
+    for index in range(min(count, len(source))):
+        with contextlib.suppress(BadImageError):
+            pixels = source.read(index).decode().pixels
+            images.append(Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))))
+            images[-1].thumbnail((CELL, CELL))
+    if not images:
+        return b""
+    width, height = max(image.width for image in images), max(image.height for image in images)
+    columns = math.ceil(math.sqrt(len(images)))
+    rows = math.ceil(len(images) / columns)
+    canvas = Image.new("RGB", (columns * (width + 2) - 2, rows * (height + 2) - 2), (GREY, GREY, GREY))
+    for index, image in enumerate(images):
+        canvas.paste(image, (index % columns * (width + 2), index // columns * (height + 2)))
+    buffer = io.BytesIO()
+    canvas.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose cells are text, whatever they hold."""
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(printable(cell))}</{tag}>" for cell in cells) + "</tr>"
+
+    body = "".join(line(row, "td") for row in rows)
+    return f'<table style="{STYLE}"><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table>'
+
+
+def html_picture(png: bytes, alt: str) -> str:
+    """An image element that holds its data."""
+    data = base64.b64encode(png).decode()
+    return f'<img alt="{html.escape(alt, quote=True)}" src="data:image/png;base64,{data}">'
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.5g}"
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return "" if ends is None else f"[{ends[0]:.3g}, {ends[1]:.3g}]"
+
+
+def _text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [[printable(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def _no_such_row(key: str, known: Sequence[str]) -> KeyError:
+    return KeyError(f"{key!r}; there are {', '.join(known)}")
+
+
+@dataclass(frozen=True, repr=False)
+class Scores:
+    """What `ganeval.score` gives.
+
+    Attributes:
+        rows: One a number, in the order of the request.
+        picture: PNG of the subject's first images.
+    """
+
+    rows: tuple[Result, ...]
+    picture: bytes = field(default=b"")
+
+    HEAD = ("metric", "value", "debiased", "95% interval", "n", "note")
+
+    def __getitem__(self, key: str) -> Result:
+        """The row of a key ("fd@efflite0"), or of its part before "@" where only one row has it.
+
+        Raises:
+            KeyError: none or several; the message lists what there is.
+        """
+        exact = [row for row in self.rows if row.key == key]
+        found = exact or [row for row in self.rows if row.key.partition("@")[0] == key]
+        if len(found) != 1:
+            raise _no_such_row(key, [row.key for row in self.rows])
+        return found[0]
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """One line a row, with stderr, interval (low, high), counts, status, note and fingerprint."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "subject": [row.subject for row in self.rows],
+                "key": [row.key for row in self.rows],
+                "value": [row.value for row in self.rows],
+                "stderr": [row.stderr for row in self.rows],
+                "low": [None if row.ci95 is None else row.ci95[0] for row in self.rows],
+                "high": [None if row.ci95 is None else row.ci95[1] for row in self.rows],
+                "debiased": [row.debiased for row in self.rows],
+                "better": [row.better for row in self.rows],
+                "n_real": [row.n_real for row in self.rows],
+                "n_fake": [row.n_fake for row in self.rows],
+                "status": [row.status for row in self.rows],
+                "note": [row.note for row in self.rows],
+                "fingerprint": [row.fingerprint for row in self.rows],
+            }
+        )
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                row.key,
+                _number(row.value),
+                _number(row.debiased),
+                _interval(row.ci95),
+                "" if row.n_fake is None else str(row.n_fake),
+                row.note,
+            )
+            for row in self.rows
+        ]
+
+    def __repr__(self) -> str:
+        return _text_table(self.HEAD, self._cells())
+
+    def _repr_html_(self) -> str:
+        picture = html_picture(self.picture, "the first images that were scored") if self.picture else ""
+        return f"<div>{picture}{html_table(self.HEAD, self._cells())}</div>"
+
+
+@dataclass(frozen=True, repr=False)
+class Comparisons:
+    """What `ganeval.compare` gives: is B better than A?
+
+    Attributes:
+        rows: One a metric.
+        pictures: PNG of the first images of A and of B.
+    """
+
+    rows: "tuple[Comparison, ...]"
+    pictures: tuple[bytes, bytes] = (b"", b"")
+
+    HEAD = ("metric", "A", "B", "B - A", "95% interval", "B is", "smallest detectable", "note")
+
+    def __getitem__(self, key: str) -> "Comparison":
+        """As in `Scores`.
+
+        Raises:
+            KeyError: none or several; the message lists what there is.
+        """
+        exact = [row for row in self.rows if row.result.key == key]
+        found = exact or [row for row in self.rows if row.result.key.partition("@")[0] == key]
+        if len(found) != 1:
+            raise _no_such_row(key, [row.result.key for row in self.rows])
+        return found[0]
+
+    def __iter__(self) -> "Iterator[Comparison]":
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """One line a metric: key, a, b, delta, stderr, low, high, p, verdict, mde, paired, note."""
+        import pandas as pd
+
+        differences = [row.difference for row in self.rows]
+        return pd.DataFrame(
+            {
+                "key": [row.result.key for row in self.rows],
+                "a": [row.value_a for row in self.rows],
+                "b": [row.result.value for row in self.rows],
+                "delta": [d.delta for d in differences],
+                "stderr": [d.stderr for d in differences],
+                "low": [None if d.ci95 is None else d.ci95[0] for d in differences],
+                "high": [None if d.ci95 is None else d.ci95[1] for d in differences],
+                "p": [d.p for d in differences],
+                "verdict": [d.verdict for d in differences],
+                "mde": [d.mde for d in differences],
+                "paired": [d.paired for d in differences],
+                "note": [d.note for d in differences],
+            }
+        )
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                row.result.key,
+                _number(row.value_a),
+                _number(row.result.value),
+                _number(row.difference.delta),
+                _interval(row.difference.ci95),
+                row.difference.verdict,
+                _number(row.difference.mde),
+                row.difference.note,
+            )
+            for row in self.rows
+        ]
+
+    def __repr__(self) -> str:
+        return _text_table(self.HEAD, self._cells())
+
+    def _repr_html_(self) -> str:
+        sides = "".join(
+            html_picture(png, f"first images of {s}") for s, png in zip("AB", self.pictures, strict=True) if png
+        )
+        return f"<div>{sides}{html_table(self.HEAD, self._cells())}</div>"

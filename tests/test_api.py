@@ -1,0 +1,212 @@
+"""`ganeval.score` and `ganeval.compare`: the numbers of the command line, and no trace left in the caller's process."""
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import ganeval
+from ganeval.cli import main as cli
+from ganeval.errors import DataError, UsageError
+from ganeval.sources.base import content_hash
+
+RNG = np.random.default_rng(0)
+PHOTOS = RNG.integers(0, 256, (6, 24, 24, 3), dtype=np.uint8)
+
+
+def worse(images, by=9):
+    return np.clip(images.astype(int) + RNG.integers(-by, by + 1, images.shape), 0, 255).astype(np.uint8)
+
+
+class Noisy(torch.nn.Module):
+    """A small generator with batch normalisation, dropout and noise of its own from torch's global stream."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(4, 3 * 8 * 8)
+        self.norm = torch.nn.BatchNorm1d(3 * 8 * 8)
+        self.drop = torch.nn.Dropout()
+        with torch.no_grad():
+            self.linear.weight.copy_(torch.linspace(-1, 1, 4 * 192).reshape(192, 4))
+
+    def forward(self, z):
+        x = self.drop(self.norm(self.linear(z))) + 0.1 * torch.randn(len(z), 192)
+        return torch.tanh(x).reshape(-1, 3, 8, 8)
+
+
+@pytest.fixture
+def noisy():
+    with torch.random.fork_rng(devices=[]):
+        return Noisy()
+
+
+# ---- the same numbers as the command line
+
+
+def test_arrays_tensors_and_files_have_the_same_score(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    bad = worse(PHOTOS)
+    for name, images in (("bad", bad), ("real", PHOTOS)):
+        (tmp_path / name).mkdir()
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(tmp_path / name / f"{i:06d}.png")
+
+    from_arrays = ganeval.score(bad, paired=PHOTOS, metrics=["psnr", "ssim"])
+    tensors = [torch.from_numpy(x).permute(0, 3, 1, 2) for x in (bad, PHOTOS)]
+    from_tensors = ganeval.score(tensors[0], paired=tensors[1], metrics="psnr,ssim")
+    from_folders = ganeval.score(tmp_path / "bad", paired=tmp_path / "real", metrics="psnr,ssim")
+    cli.main(["score", "bad", "--paired", "real", "--metrics", "psnr,ssim", "--json", "-"])
+    printed = json.loads(capsys.readouterr().out)["rows"]
+
+    values = [[row.value for row in scores] for scores in (from_arrays, from_tensors, from_folders)]
+    assert values[0] == values[1] == values[2] == [row["value"] for row in printed]
+    assert from_arrays["psnr"].fingerprint == from_tensors["psnr"].fingerprint
+    assert from_arrays["psnr"].subject == "array (6, 24, 24, 3)"
+    assert from_tensors["psnr"].n_fake == 6
+
+
+def test_floats_in_their_range_are_the_bytes_they_stand_for():
+    bad = worse(PHOTOS)
+    floats = torch.from_numpy(bad).permute(0, 3, 1, 2) / 127.5 - 1
+
+    assert (
+        ganeval.score(floats, paired=PHOTOS, metrics="ssim", value_range="-1..1")["ssim"].value
+        == ganeval.score(bad, paired=PHOTOS, metrics="ssim")["ssim"].value
+    )
+
+
+def test_compare_is_paired_and_finds_the_worse_side():
+    a, b = worse(PHOTOS.repeat(4, 0), 4), worse(PHOTOS.repeat(4, 0), 12)
+
+    found = ganeval.compare(a, b, paired=PHOTOS.repeat(4, 0), metrics="psnr")
+
+    assert found["psnr"].difference.verdict == "worse"
+    assert found["psnr"].difference.losses == 24
+    assert found.frame["verdict"].tolist() == ["worse"]
+    assert found.pictures[0] != found.pictures[1]
+
+
+# ---- inside a training loop
+
+
+def test_a_network_is_left_as_it_was_and_so_is_every_random_stream(noisy):
+    """The fixture of all tests checks the global streams; a frozen layer stays in eval, the rest in train."""
+    noisy.train()
+    noisy.norm.eval()
+    before = {name: tensor.clone() for name, tensor in noisy.state_dict().items()}
+    state = torch.get_rng_state()
+
+    scores = [
+        ganeval.score(noisy, n=70, latent_dim=4, value_range="-1..1", metrics="vendi", seed=3, engine="torch")
+        for _ in range(2)
+    ]
+
+    assert [m.training for m in (noisy, noisy.linear, noisy.norm, noisy.drop)] == [True, True, False, True]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in noisy.state_dict().items())
+    assert torch.equal(state, torch.get_rng_state())
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in noisy.parameters())
+    assert scores[0]["vendi"].value == scores[1]["vendi"].value
+    assert scores[0]["vendi"].subject == "Noisy"
+    assert scores[0]["vendi"].n_fake == 70
+
+
+def test_a_network_goes_back_to_training_when_the_score_fails(noisy):
+    noisy.train()
+
+    with pytest.raises(UsageError, match="value_range"):
+        ganeval.score(noisy, n=4, latent_dim=4, metrics="vendi", engine="torch")
+
+    assert noisy.training
+    assert noisy.drop.training
+
+
+def test_image_i_of_a_generator_depends_on_seed_and_i_alone(noisy):
+    def draw(n, seed):
+        from ganeval.memory import drawer
+        from ganeval.sources.generator import GeneratorSource
+
+        source = GeneratorSource(drawer(noisy.eval(), 4, "-1..1"), n, seed, "noisy")
+        return [source.read(i).digest for i in reversed(range(n))][::-1]
+
+    assert draw(10, 1) == draw(80, 1)[:10]
+    assert content_hash(draw(10, 1)) != content_hash(draw(10, 2))
+
+
+def test_a_callable_draws_from_the_generator_it_is_given():
+    def photos(count, rng):
+        return torch.randint(0, 256, (count, 3, 16, 16), generator=rng, dtype=torch.uint8)
+
+    a, b, other = (
+        ganeval.score(photos, n=5, seed=seed, metrics="ssim", paired=PHOTOS[:5, :16, :16]) for seed in (1, 1, 2)
+    )
+
+    assert a["ssim"].value == b["ssim"].value
+    assert a["ssim"].value != other["ssim"].value
+    assert a["ssim"].subject == "photos"
+
+
+# ---- what is shown
+
+
+def test_a_notebook_shows_a_table_and_a_picture_and_text_stays_text():
+    scores = ganeval.score(PHOTOS, paired=worse(PHOTOS), metrics="psnr,ssim", name="<b>mine</b>\x1b[2J")
+    shown = scores._repr_html_()
+
+    assert "data:image/png;base64,iVBOR" in shown
+    assert "psnr" in shown
+    assert "<b>" not in shown
+    assert "psnr" in repr(scores)
+    assert list(scores.frame["key"]) == ["psnr", "ssim"]
+    assert scores.frame["value"].notna().all()
+    image = Image.open(io.BytesIO(scores.picture))
+    assert image.size == (3 * 26 - 2, 2 * 26 - 2)
+
+
+def test_a_row_is_found_by_its_key_and_a_wrong_key_names_the_right_ones():
+    scores = ganeval.score(PHOTOS, paired=worse(PHOTOS), metrics="psnr,ssim")
+
+    assert scores["ssim"] in scores
+    assert len(scores) == 2
+    with pytest.raises(KeyError, match="psnr, ssim"):
+        scores["fd"]
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize(
+    ("subject", "arguments", "said"),
+    [
+        (torch.zeros(3, 8, 8), {}, "N, C, H, W"),
+        (np.zeros((2, 3, 8, 8), np.uint8), {}, "channels first"),
+        (np.zeros((2, 8, 8, 3), np.float32), {}, "value-range"),
+        (lambda count, rng: None, {}, "n="),
+        (torch.nn.Identity(), {"n": 4}, "latent_dim"),
+        (3.5, {}, "float cannot be scored"),
+    ],
+)
+def test_subjects_that_are_no_images_are_refused_in_words(subject, arguments, said):
+    with pytest.raises((UsageError, DataError), match=said):
+        ganeval.score(subject, metrics="vendi", **arguments)
+
+
+def test_a_reference_in_memory_is_checked_under_its_own_name():
+    with pytest.raises(DataError, match="'reference' has shape"):
+        ganeval.score(PHOTOS, reference=np.zeros((2, 3, 8, 8), np.uint8), metrics="kd")
+
+
+# ---- loading
+
+
+def test_importing_the_package_loads_no_torch_and_the_names_are_there():
+    code = "import sys, ganeval; assert 'torch' not in sys.modules; assert 'pandas' not in sys.modules; ganeval.score"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(AttributeError, match="no attribute 'scores'"):
+        _ = ganeval.scores
