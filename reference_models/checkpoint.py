@@ -131,7 +131,7 @@ def _check_format(path: Path, metadata: Mapping[str, str]) -> None:
     if not found.startswith(PREFIX):
         raise WeightsError(
             f"{path} is no checkpoint of `ganeval train-reference`: its format is {found or 'not stated'!r}, expected "
-            f"{PREFIX}{VERSION}."
+            f"{PREFIX}{VERSION}. For a bare state dict, name its network with --generator package.module:Class."
         )
     if found != f"{PREFIX}{VERSION}":
         raise WeightsError(

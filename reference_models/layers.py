@@ -1,8 +1,7 @@
 """Pieces that several networks share: where random numbers come from, initialisation, equalised and normed layers."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import torch
@@ -12,34 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ganeval.errors import DataError, UsageError
-
-
-@contextmanager
-def draws_from(generator: torch.Generator) -> Iterator[None]:
-    """Lends `generator` to code that can only draw from torch's global RNG: layer construction, dropout.
-
-    Inside, the global RNG of the generator's device continues the generator's stream; afterwards the generator stands
-    where that stream ended and the global RNG where it stood before. Not for use from two threads at once: the global
-    RNG is one for the whole process.
-    """
-    before = _global_state(generator.device)
-    _set_global_state(generator.get_state(), generator.device)
-    try:
-        yield
-    finally:
-        generator.set_state(_global_state(generator.device))
-        _set_global_state(before, generator.device)
-
-
-def _global_state(device: torch.device) -> Tensor:
-    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
-
-
-def _set_global_state(state: Tensor, device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state, device)
-    else:
-        torch.set_rng_state(state)
+from ganeval.sources.latents import draws_from as draws_from
 
 
 def normal_like(images: Tensor, generator: torch.Generator) -> Tensor:

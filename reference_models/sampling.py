@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ganeval.cache import write_atomically
 from ganeval.sources.generator import Draw
+from ganeval.sources.latents import latents as latents
 from reference_models.models.base import ModelSpec, OutputRange
 from reference_models.transforms import to_uint8
 
@@ -31,13 +32,6 @@ def stream(seed: int, *place: int, device: torch.device | None = None) -> torch.
     (word,) = np.random.SeedSequence(seed, spawn_key=place).generate_state(1, np.uint64)
     # On a CPU mt19937 keeps the low 32 bits of a seed, which is enough to tell the steps of a run apart.
     return torch.Generator(device=device or torch.device("cpu")).manual_seed(int(word) >> 1)
-
-
-def latents(indices: Sequence[int], width: int, seed: int) -> Float[Tensor, "B Z"]:
-    """N(0, 1), float32, on the CPU; row by row from numpy's PCG64 of SeedSequence(seed, spawn_key=(index,))."""
-    seeds = [np.random.SeedSequence(seed, spawn_key=(index,)) for index in indices]
-    rows = [np.random.Generator(np.random.PCG64(one)).standard_normal(width, np.float32) for one in seeds]
-    return torch.from_numpy(np.stack(rows))
 
 
 def labels_of(indices: Sequence[int], classes: int) -> Int[Tensor, " B"]:

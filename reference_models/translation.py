@@ -1,11 +1,9 @@
-"""Image-to-image generators as image sources: each image of another source, put through the generator.
+"""What image-to-image generators make of one image.
 
 The inputs are given, or made from the true images by the recipe's rule (low resolution, edges), so that
 super-resolution can be scored from the originals alone.
 """
 
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,41 +11,11 @@ import torch
 from torch import nn
 
 from ganeval.errors import DataError, UsageError
-from ganeval.sources.arrays import pixels_digest
-from ganeval.sources.base import Decoded, ImageSource, Pixels, Raw
+from ganeval.sources.base import Pixels
+from ganeval.sources.translated import Translate
+from ganeval.sources.translated import TranslatedSource as TranslatedSource
 from reference_models.models.base import UNIT, ModelSpec
 from reference_models.transforms import edges, low_resolution, padded_to_multiple, to_range, to_uint8
-
-Translate = Callable[[Pixels], Pixels]
-
-
-class TranslatedSource(ImageSource):
-    """Every image of a source, translated when it is read; names, labels and order are the source's.
-
-    Args:
-        source: The inputs.
-        translate: uint8 (3, H, W) -> uint8 (3, H', W'); called by one thread at a time.
-        name: What the user typed.
-    """
-
-    def __init__(self, source: ImageSource, translate: Translate, name: str) -> None:
-        self.name = name
-        self.items = source.items
-        self._source = source
-        self._translate = translate
-        self._lock = threading.Lock()
-
-    def read(self, index: int) -> Raw:
-        """Translates item `index`."""
-        decoded = self._source.read(index).decode()
-        with self._lock:
-            pixels = self._translate(decoded.pixels)
-        translated = Decoded(np.ascontiguousarray(pixels), decoded.notes)
-        return Raw(pixels_digest(translated.pixels), lambda: translated, "generated")
-
-    def close(self) -> None:
-        """Closes the inputs."""
-        self._source.close()
 
 
 def needs_inputs(spec: ModelSpec) -> bool:
@@ -99,6 +67,29 @@ def translator(network: nn.Module, spec: ModelSpec, config: Any, transform: str,
             height, width = scale * height, scale * width
         cropped = made[:, :height, :width]
         return cropped if cropped.shape[0] == 3 else np.repeat(cropped, 3, axis=0)
+
+    return translate
+
+
+def enlarged_from_truth(enlarge: Translate, scale: int) -> Translate:
+    """What an enlargement of anyone's makes of true images: low resolution by the recipes' rule, enlarged, cut to size.
+
+    Args:
+        enlarge: uint8 (3, h, w) -> uint8 (3, scale · h, scale · w).
+        scale: Its factor.
+    """
+
+    def translate(pixels: Pixels) -> Pixels:
+        batch = torch.from_numpy(np.ascontiguousarray(pixels))[None]
+        small = low_resolution(padded_to_multiple(to_range(batch, UNIT), scale), scale)
+        made = enlarge(to_uint8(small, UNIT)[0].numpy())
+        wanted = (3, *(scale * side for side in small.shape[-2:]))
+        if made.shape != wanted:
+            raise DataError(
+                f"A super-resolution generator of scale {scale} made {made.shape} of an input of "
+                f"{tuple(small.shape[1:])} (channels, height, width); expected {wanted}. State the scale that it has."
+            )
+        return made[:, : pixels.shape[1], : pixels.shape[2]]
 
     return translate
 

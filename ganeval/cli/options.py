@@ -102,7 +102,9 @@ READ: tuple[Option, ...] = (
         callback=lambda _context, _option, values: parse_weights(values),
         help="Other weights in the same layout.",
     ),
-    click.option("--value-range", type=click.Choice(["0..1", "-1..1"]), help="What floats of arrays and generators mean."),
+    click.option(
+        "--value-range", type=click.Choice(["0..1", "-1..1"]), help="What floats of arrays and generators mean."
+    ),
     click.option(
         "--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="Data sets in torchvision's layout."
     ),

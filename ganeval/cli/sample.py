@@ -1,42 +1,43 @@
-"""`ganeval sample`: draws images from a checkpoint, or translates a folder of inputs, into files or one grid."""
+"""`ganeval sample`: draws images from a generator, or translates a folder of inputs, into files or one grid."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import click
 
+from ganeval.cli.options import GENERATED, with_options
 from ganeval.cli.progress import RichReporter
-from ganeval.errors import DataError, UsageError
-from ganeval.registry import unknown_name
+from ganeval.errors import DataError, UsageError, WeightsError
 
-if TYPE_CHECKING:
-    from reference_models.checkpoint import Checkpoint
-
-BATCH = 64  # the blocks in which images are always drawn, here and in `score`
+DRAWN = 64  # images where -n is not given: one grid
 
 
 @click.command("sample", short_help="Draw images from a checkpoint.")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint")
 @click.option("-n", "count", type=click.IntRange(min=1), help="How many images. Default: 64, or all inputs.")
 @click.option("-o", "out", type=click.Path(path_type=Path), required=True, help="A new folder; with --grid a PNG file.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
 @click.option("--class", "class_name", metavar="C", help="Conditional models: one class, by name or number.")
 @click.option("--grid", is_flag=True, help="One PNG with all images side by side.")
-@click.option("--inputs", metavar="REF", help="Translation models: the images to translate.")
+@with_options(*GENERATED)
+@click.option("--value-range", type=click.Choice(["0..1", "-1..1"]), help="What floats of a foreign generator mean.")
 @click.option("--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="For data sets as --inputs.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 def command(
-    checkpoint: Path,
+    checkpoint: str,
     count: int | None,
     out: Path,
     seed: int,
     class_name: str | None,
     grid: bool,
     inputs: str | None,
+    generator: str | None,
+    latent_dim: tuple[int, ...] | None,
+    value_range: Literal["0..1", "-1..1"] | None,
     data_root: Path | None,
     device: str,
 ) -> None:
-    """Draw images from CHECKPOINT, a safetensors file of train-reference.
+    """Draw images from CHECKPOINT: a file of train-reference, TorchScript, ONNX, or package.module:factory.
 
     Image i depends on the seed and i alone: the first 10 of 1,000 are the 10 of -n 10. Conditional models take their
     classes in turn, into a folder each.
@@ -45,65 +46,40 @@ def command(
     ganeval sample runs/dcgan.digits-cpu-seed0/last.safetensors -n 1000 -o samples
     ganeval sample last.safetensors -n 100 --class 7 --grid -o sevens.png
     ganeval sample srgan.safetensors --inputs ./low-resolution -o enlarged
+    ganeval sample generator.pt --latent-dim 100 --value-range -1..1 -o samples
     """
     _check_target(out, grid)
 
-    from ganeval.scoring import resolve_device  # torch is imported from here on
-    from ganeval.sources.base import ImageSource
-    from ganeval.sources.generator import GeneratorSource
-    from ganeval.sources.resolve import open_source
-    from reference_models.checkpoint import load_checkpoint
-    from reference_models.sampling import image_drawer
-    from reference_models.translation import TranslatedSource, needs_inputs, translator
+    from ganeval.cli.checkpoint import open_checkpoint  # torch is imported from here on
+    from ganeval.plan import ScoreOptions
 
-    loaded = load_checkpoint(checkpoint, resolve_device(device))
-    if loaded.spec.kind == "one-dimensional":
-        raise UsageError(f"{loaded.spec.name} gives numbers, not images. See the histograms in its run's grids folder.")
-    source: ImageSource
-    if needs_inputs(loaded.spec):
-        if inputs is None:
-            raise UsageError(f"{loaded.spec.name} translates images. Name them with --inputs FOLDER.")
-        if class_name is not None:
-            raise UsageError(f"{loaded.spec.name} has no classes; drop --class.")
-        rule = translator(loaded.network, loaded.spec, loaded.config, loaded.transform, from_truth=False)
-        source = TranslatedSource(open_source(inputs, data_root=data_root), rule, str(checkpoint))
-    else:
-        if inputs is not None:
-            raise UsageError(f"{loaded.spec.name} draws images from noise; drop --inputs.")
-        only = class_number(loaded, class_name)
-        n = 64 if count is None else count
-        draw = image_drawer(loaded.network, loaded.spec, loaded.config, only)
-        labels = None
-        if loaded.spec.kind == "conditional":
-            labels = [class_of(loaded, i % loaded.config.classes if only is None else only) for i in range(n)]
-        source = GeneratorSource(draw, n, seed, str(checkpoint), labels)
+    options = ScoreOptions(
+        subject=checkpoint,
+        num_samples=count or (DRAWN if inputs is None else None),
+        seed=seed,
+        device=device,
+        value_range=value_range,
+        data_root=data_root,
+        inputs=inputs,
+        generator=generator,
+        latent_dim=latent_dim,
+    )
+    source = open_checkpoint(options, class_name)
+    if source is None:
+        raise _no_generator(checkpoint)
     total = len(source) if count is None else min(count, len(source))
     write = write_grid if grid else write_files
     write(source, total, out)
     click.echo(str(out))
 
 
-def class_of(loaded: "Checkpoint", number: int) -> str:
-    """Name of a class; its number where the checkpoint has no names."""
-    return loaded.classes[number] if number < len(loaded.classes) else str(number)
-
-
-def class_number(loaded: "Checkpoint", name: str | None) -> int | None:
-    """Number of a class given by name or number; None for all.
-
-    Raises:
-        UsageError: a model without classes, or no such class.
-    """
-    if name is None:
-        return None
-    if loaded.spec.kind != "conditional":
-        raise UsageError(f"{loaded.spec.name} has no classes; drop --class.")
-    known = [class_of(loaded, number) for number in range(loaded.config.classes)]
-    if name in known:
-        return known.index(name)
-    if name.isdecimal() and int(name) < len(known):
-        return int(name)
-    raise unknown_name("class", name, known)
+def _no_generator(subject: str) -> UsageError | WeightsError:
+    if not Path(subject).exists():
+        return WeightsError(f"There is no checkpoint {subject}. `ganeval train-reference` writes last.safetensors.")
+    return UsageError(
+        f"{subject} is no generator; expected a checkpoint of train-reference, TorchScript, ONNX, a state dict with "
+        "--generator package.module:Class, or package.module:factory."
+    )
 
 
 def _check_target(out: Path, grid: bool) -> None:

@@ -56,7 +56,10 @@ def command(
     append: Path | None,
     json_target: str | None,
 ) -> None:
-    """Score SUBJECT: an image folder, zip or tar, npz or npy, a data set such as digits:test, or a checkpoint.
+    """Score SUBJECT: images, a data set such as digits:test, or a generator.
+
+    Images are a folder, a zip or tar, an npz or npy. Generators are a checkpoint of train-reference, TorchScript (.pt),
+    ONNX, a state dict with --generator, or package.module:factory.
 
     Set metrics (fd, kd, mind, prdc, cs, vendi) compare the whole set with --reference; paired metrics (psnr, ssim,
     lpips, pd) compare image by image with --paired. Without either, the metrics that need no reference run.
@@ -68,6 +71,8 @@ def command(
     ganeval score ./sr --paired ./hr --channel y --crop-border 4 --per-image psnr.csv
     ganeval score runs/dcgan.digits-cpu-seed0/last.safetensors --reference digits:test
     ganeval score last.safetensors --reference fashion-mnist:train --metrics fd --until-rel 2%
+    ganeval score generator.pt --latent-dim 100 --value-range -1..1 --reference ./real
+    ganeval score reference_models.baselines:bicubic_x4 --paired ./hr --channel y --crop-border 4
     """
     if per_image is not None and paired is None:
         raise UsageError("--per-image writes paired values. Add --paired REF.")
