@@ -30,8 +30,10 @@ def card(name: str) -> str:
     if spec.fixed:
         lines += ["", f"What is fixed: {spec.fixed}"]
     command = f"ganeval train-reference {recipe.model}"
-    if recipe.tier == "full":
+    if recipe.tier != "cpu":
         command += f" --recipe {recipe.name}"
+    if recipe.tier != "cpu" and recipe.data.transform != "mixture":
+        command += " --data-root DIR"
     lines += ["", "```sh", command, "```", "", *_results(recipe)]
     lines += ["", "## Plan", "", *_plan(recipe)]
     if recipe.sources:

@@ -22,7 +22,7 @@ from reference_models.models.config import (
 )
 from reference_models.schedules import Schedule, schedule_to_json
 
-Tier = Literal["cpu", "full"]
+Tier = Literal["cpu", "data", "full"]
 LossName = Literal["minimax", "non-saturating", "wasserstein", "least-squares", "hinge"]
 Transform = Literal["images", "mixture", "crops", "edges", "restyled", "pairs", "two-sets"]
 InitName = Literal["default", "xavier", "he", "normal"]
@@ -218,7 +218,8 @@ class Recipe:
     Attributes:
         name: "<model>.<data>" for the paper's or tutorial's full plan, "<model>.<data>-cpu" for the small one.
         model: A name of `MODELS`.
-        tier: "cpu" runs in minutes on two cores from embedded data; "full" is for a GPU.
+        tier: "cpu" runs in minutes on two cores from embedded data; "data" too, on a data set that must be given;
+            "full" is for a GPU.
         data: See the parts' own docstrings, here and below.
         training: Steps, batch, loss.
         evaluation: Periodic scores.

@@ -30,7 +30,7 @@ def test_every_model_has_a_small_and_a_full_recipe():
 @pytest.mark.parametrize("name", RECIPES.names())
 def test_a_recipe_is_named_after_its_model_data_and_tier(name):
     recipe = RECIPES.get(name)
-    suffix = "-cpu" if recipe.tier == "cpu" else ""
+    suffix = "" if recipe.tier == "full" else "-cpu"
 
     assert recipe.name == name == f"{recipe.model}.{recipe.data.id}{suffix}"
     assert (recipe.data.id in EMBEDDED) == (recipe.tier == "cpu" or recipe.data.id == "mixture-1d")

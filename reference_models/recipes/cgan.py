@@ -14,6 +14,7 @@ from reference_models.recipes.common import (
     MNIST,
     OWN,
     TUTORIAL,
+    on_fashion,
 )
 from reference_models.schedules import Constant, TimeDecay
 
@@ -33,11 +34,12 @@ CGAN_CONV_CPU = dataclasses.replace(
     name="cgan-conv.digits-cpu",
     tier="cpu",
     data=DIGITS,
-    training=Training(steps=1500, batch_size=64, grid_every=500, save_every=500),
-    evaluation=dataclasses.replace(DIGITS_SCORE, every=500),
+    training=Training(steps=1200, batch_size=64, init="he", grid_every=400, save_every=400),
+    evaluation=dataclasses.replace(DIGITS_SCORE, every=400),
+    schedule=Constant(5e-4),
     settings={"width": 64},
     techniques=Techniques(ema=0.99),
-    sources={"loss": TUTORIAL, "lr, betas": ADAM_SOURCE, "ema": EMA_SOURCE, "steps, width, batch": OWN},
+    sources={"loss": TUTORIAL, "betas": ADAM_SOURCE, "ema": EMA_SOURCE, "lr, initialisation, steps, width, batch": OWN},
 )
 CGAN_DENSE = dataclasses.replace(
     CGAN_CONV,
@@ -51,6 +53,7 @@ CGAN_DENSE_CPU = dataclasses.replace(
     model="cgan-dense",
     training=Training(steps=12_000, batch_size=64, log_every=100, grid_every=3000, save_every=3000),
     evaluation=dataclasses.replace(DIGITS_SCORE, every=3000),
+    schedule=Constant(2e-4),
     settings={},
     techniques=Techniques(ema=0.995),
     sources={"loss": TUTORIAL, "lr, betas": ADAM_SOURCE, "ema": EMA_SOURCE, "steps, batch": OWN},
@@ -86,3 +89,6 @@ CGAN_MNIST_CPU = dataclasses.replace(
         "lr, steps, batch": OWN,
     },
 )
+CGAN_CONV_FASHION = on_fashion(CGAN_CONV_CPU)
+CGAN_DENSE_FASHION = on_fashion(CGAN_DENSE_CPU)
+CGAN_MNIST_FASHION = on_fashion(CGAN_MNIST_CPU)

@@ -12,6 +12,7 @@ from reference_models.recipes.common import (
     EMA_SOURCE,
     FULL_SCORE,
     OWN,
+    on_fashion,
 )
 from reference_models.schedules import Constant
 
@@ -47,3 +48,4 @@ CPU = dataclasses.replace(
         "steps, width, batch": OWN,
     },
 )
+FASHION_CPU = on_fashion(CPU)

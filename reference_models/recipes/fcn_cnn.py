@@ -13,6 +13,7 @@ from reference_models.recipes.common import (
     MNIST,
     OWN,
     TUTORIAL,
+    on_fashion,
 )
 from reference_models.schedules import Constant
 
@@ -37,3 +38,4 @@ CPU = dataclasses.replace(
     techniques=Techniques(ema=0.995),
     sources={"loss, dropout": TUTORIAL, "lr, betas": ADAM_SOURCE, "ema": EMA_SOURCE, "steps, batch": OWN},
 )
+FASHION_CPU = on_fashion(CPU)

@@ -14,6 +14,7 @@ from reference_models.recipes.common import (
     MNIST,
     OWN,
     TUTORIAL,
+    on_fashion,
 )
 from reference_models.schedules import Constant, LinearDecay
 
@@ -136,3 +137,9 @@ HINGE_GAN_CPU = dataclasses.replace(
     training=dataclasses.replace(GAN_MLP_CPU.training, loss="hinge"),
     sources={**GAN_MLP_CPU.sources, "loss": "Lim and Ye 2017 (arXiv:1705.02894), section 2"},
 )
+GAN_MLP_FASHION = on_fashion(GAN_MLP_CPU)
+GAN_MLP_SMALL_FASHION = on_fashion(GAN_MLP_SMALL_CPU)
+GAN_BN_FASHION = on_fashion(GAN_BN_CPU)
+GAN_FASHION_FASHION = on_fashion(GAN_FASHION_CPU)
+LSGAN_FASHION = on_fashion(LSGAN_CPU)
+HINGE_GAN_FASHION = on_fashion(HINGE_GAN_CPU)

@@ -3,7 +3,7 @@
 import dataclasses
 
 from reference_models.recipe import EvaluationPlan, Optimiser, Recipe, Techniques, Training
-from reference_models.recipes.common import CIFAR10, DIGITS, FULL_SCORE, OWN
+from reference_models.recipes.common import CIFAR10, DIGITS, FULL_SCORE, OWN, on_fashion
 from reference_models.schedules import Constant
 
 _PAPER = "Karras et al. 2018 (arXiv:1710.10196), appendix A"
@@ -38,3 +38,4 @@ CPU = dataclasses.replace(
         "steps, widths, batch": OWN,
     },
 )
+FASHION_CPU = on_fashion(CPU)

@@ -3,7 +3,7 @@
 import dataclasses
 
 from reference_models.recipe import Optimiser, Recipe, Techniques, Training
-from reference_models.recipes.common import DIGITS, DIGITS_SCORE, EMA_SOURCE, FULL_SCORE, MNIST, OWN
+from reference_models.recipes.common import DIGITS, DIGITS_SCORE, EMA_SOURCE, FULL_SCORE, MNIST, OWN, on_fashion
 from reference_models.schedules import Constant
 
 _CLIPPED = "Arjovsky et al. 2017 (arXiv:1701.07875), algorithm 1"
@@ -64,3 +64,5 @@ WGAN_GP_CPU = dataclasses.replace(
         "steps": OWN,
     },
 )
+WGAN_FASHION = on_fashion(WGAN_CPU)
+WGAN_GP_FASHION = on_fashion(WGAN_GP_CPU)
