@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ganeval.errors import TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
+from ganeval.metrics.neighbours import CHUNK, approximate, neighbour_radii, prepare, within
 from ganeval.metrics.uncertainty import join
 from ganeval.stats.groups import GROUPS, group_stderr, share_stderr
 from ganeval.stats.influence import influence_stderr
@@ -23,39 +24,8 @@ from ganeval.stats.jackknife import block_numbers
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64
 
-CHUNK = 512  # rows against all others: 512 x 50,000 x 8 B = 205 MB
-BLOCK = 4096  # rows widened to float64 at a time: 4096 x 2048 x 8 B = 67 MB
 GROUP_SIZE = 50  # images a side in one of the groups of the standard error; below, its level is too far from the score
 TIE = 1e-9  # relative; an image that is itself a k-th neighbour lies on the sphere and counts as inside
-
-
-def squared_distances(X: np.ndarray, Y: np.ndarray) -> Float64:
-    """|x - y|^2 for all pairs of rows, (n, m) float64; differences below twelve digits of the norms are zero."""
-    X = np.asarray(X, dtype=np.float64)
-    x_norms = (X * X).sum(axis=1)[:, None]
-    squared = np.empty((len(X), len(Y)))
-    for start in range(0, len(Y), BLOCK):
-        part = slice(start, min(start + BLOCK, len(Y)))
-        block = np.asarray(Y[part], dtype=np.float64)
-        scale = x_norms + (block * block).sum(axis=1)[None, :]
-        distances = scale - 2.0 * (X @ block.T)
-        distances[distances < 1e-12 * scale] = 0.0
-        squared[:, part] = distances
-    return squared
-
-
-def neighbour_radii(rows: np.ndarray, ks: tuple[int, ...]) -> dict[int, Float64]:
-    """Squared distance of each row to its k-th nearest other row, for each k: {k: (n,)}."""
-    radii = {k: np.empty(len(rows)) for k in ks}
-    for start in range(0, len(rows), CHUNK):
-        part = slice(start, min(start + CHUNK, len(rows)))
-        squared = squared_distances(rows[part], rows)
-        index = np.arange(part.start, part.stop)
-        squared[index - start, index] = 0.0  # a row's distance to itself stands first and is skipped by taking index k
-        nearest = np.partition(squared, ks, axis=1)
-        for k in ks:
-            radii[k][part] = nearest[:, k]
-    return radii
 
 
 @dataclass(frozen=True)
@@ -94,19 +64,20 @@ def neighbourhoods(real: np.ndarray, fake: np.ndarray, k: int, k_density: int) -
         k: Neighbour of precision and recall.
         k_density: Neighbour of density and coverage.
     """
-    real_radii = neighbour_radii(real, tuple(sorted({k, k_density})))
-    fake_radii = neighbour_radii(fake, (k,))[k]
+    a, b = prepare(real, fake)
+    grow = 1.0 + TIE
+    real_radii = {n: grow * radii for n, radii in neighbour_radii(a, tuple(sorted({k, k_density}))).items()}
+    fake_radii = grow * neighbour_radii(b, (k,))[k]
     fake_inside, balls = np.zeros(len(fake), dtype=bool), np.zeros(len(fake), dtype=np.int64)
     real_inside, members = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=np.int64)
-    grow = 1.0 + TIE
     for start in range(0, len(fake), CHUNK):
         part = slice(start, min(start + CHUNK, len(fake)))
-        squared = squared_distances(fake[part], real)
-        fake_inside[part] = (squared <= real_radii[k] * grow).any(axis=1)
-        in_ball = squared <= real_radii[k_density] * grow
+        squared = approximate(b, part, a)
+        fake_inside[part] = within(b, part, a, squared, real_radii[k]).any(axis=1)
+        in_ball = within(b, part, a, squared, real_radii[k_density])
         balls[part] = in_ball.sum(axis=1)
         members += in_ball.sum(axis=0)
-        real_inside |= (squared <= fake_radii[part, None] * grow).any(axis=0)
+        real_inside |= within(b, part, a, squared, fake_radii[part, None]).any(axis=0)
     return Neighbourhoods(fake_inside, real_inside, balls, members)
 
 

@@ -1,0 +1,82 @@
+"""Float32 distances decide as float64 ones do: neighbour radii and ball memberships against a plain float64 search."""
+
+import numpy as np
+import pytest
+
+from ganeval.metrics.neighbours import (
+    CHUNK,
+    approximate,
+    error_share,
+    neighbour_radii,
+    prepare,
+    squared_distances,
+    within,
+)
+
+
+def relu(rng, n, d):
+    return np.maximum(rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) / d**0.5, 0).astype(np.float32)
+
+
+def cases():
+    rng = np.random.default_rng(0)
+    a, b = relu(rng, 700, 40), relu(rng, 600, 40)
+    outlier = a.copy()
+    outlier[7] *= 1e4
+    grid = np.stack(np.meshgrid(*[np.arange(5.0)] * 4), -1).reshape(-1, 4).astype(np.float32)
+    return {
+        "features": (a, b),
+        "far from the origin": (a + 1000, b + 1000),
+        "an outlier": (outlier, b),
+        "many equal distances": (grid, grid[::2] + 0.5),
+        "duplicates": (np.repeat(a[:60], 10, axis=0), np.repeat(b[:3], 200, axis=0)),
+        "one set within the other": (a, a[50:450]),
+        "all alike": (np.ones((600, 8), np.float32), np.ones((550, 8), np.float32)),
+        "huge": (a * 1e18, b * 1e18),
+        "tiny": (a * 1e-18, b * 1e-18),
+        "few": (a[:9], b[:7]),
+        "close": (a, (a[:600] * (1 + 1e-6)).astype(np.float32)),
+    }
+
+
+def plain_radii(rows, k):
+    squared = squared_distances(rows, rows)
+    np.fill_diagonal(squared, np.inf)
+    return np.sort(squared, axis=1)[:, k - 1]
+
+
+@pytest.mark.parametrize("name", cases())
+def test_radii_are_those_of_a_float64_search(name):
+    real, fake = cases()[name]
+    for points in prepare(real, fake):
+        found = neighbour_radii(points, (3, 5))
+        scale = points.norms.max()
+        for k in (3, 5):
+            assert found[k] == pytest.approx(plain_radii(points.rows, k), rel=1e-9, abs=1e-13 * scale)
+
+
+@pytest.mark.parametrize("name", cases())
+def test_memberships_are_those_of_a_float64_search(name):
+    real, fake = cases()[name]
+    a, b = prepare(real, fake)
+    radii_a, radii_b = (neighbour_radii(points, (4,))[4] * (1 + 1e-9) for points in (a, b))
+    squared = squared_distances(b.rows, a.rows)
+    clear = 1e-12 * (b.norms[:, None] + a.norms[None, :])  # a tie within rounding may fall either way
+    for start in range(0, len(b), CHUNK):
+        part = slice(start, min(start + CHUNK, len(b)))
+        near = approximate(b, part, a)
+        for limits, full in ((radii_a, radii_a[None, :]), (radii_b[part, None], radii_b[part, None])):
+            found, expected = within(b, part, a, near, limits), squared[part] <= full
+            ties = np.abs(squared[part] - full) <= clear[part]
+            assert np.array_equal(found | ties, expected | ties)
+
+
+def test_approximations_keep_to_their_bound_and_need_it():
+    rng = np.random.default_rng(1)
+    a, b = prepare(relu(rng, 300, 1280), relu(rng, 300, 1280) + 3)
+    near = approximate(a, slice(0, 300), b) / a.scale**2
+    error = np.abs(near - squared_distances(a.rows, b.rows)) * a.scale**2
+    bound = error_share(1280) * (a.near_norms[:, None] + b.near_norms[None, :])
+
+    assert (error <= bound).all()
+    assert error.max() > 1e-9, "were float32 exact here, nothing would be tested"
