@@ -88,7 +88,8 @@ class Scorer:
         for setting, rows in self._groups(wanted).items():
             if setting.reference or setting.crop_border is not None:
                 options = self._options(against, setting, rows)
-                self._check_counts(options, rows[0])
+                for name in (against, subject):
+                    self._check_counts(dataclasses.replace(options, subject=name), rows[0])
                 found |= {c.result.key: c for c in compare(options, subject, self.reporter, self.opener)}
         return found
 

@@ -1,0 +1,331 @@
+"""The gate's arithmetic: verdicts at the promised error rates, bounds in closed form, every edge that has no number."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ganeval.errors import UsageError
+from ganeval.gate.evidence import degrees_of, from_samples, from_seeds
+from ganeval.gate.propose import propose, rounded_up
+from ganeval.gate.rules import GateRule
+from ganeval.gate.ruling import Evidence, judge, overall
+from ganeval.protocol import Protocol
+from ganeval.results import Result
+
+DRAWS = 2000
+
+
+def row(value, stderr=None, *, key="kd@efflite0", better="lower", sha="a", seed=None, **fields):
+    name, _, backbone = key.partition("@")
+    paired = {} if backbone else {"crop_border": 0, "channel": "rgb"}
+    protocol = Protocol(name, 1, backbone=backbone or None, reference_sha256="r" * 64, n_real=100, n_fake=100, **paired)
+    provenance = {"subject_sha256": sha} | fields.pop("provenance", {})
+    if seed is not None:
+        provenance["subject"] = {"training_seed": seed, "recipe": "r", "checkpoint": "last"}
+    return Result(
+        "main", key, value, better, 100, 100, protocol=protocol, stderr=stderr, provenance=provenance, **fields
+    )
+
+
+def evidence(delta, stderr, **fields):
+    return Evidence("kd@efflite0", "lower", 1.0, 1.0 + delta, stderr, **fields)
+
+
+def verdict(delta, stderr, margin, level=0.05, **fields):
+    (ruling,) = judge([(GateRule("kd", margin), evidence(delta, stderr, **fields))], level)
+    return ruling.verdict
+
+
+# ---- error rates, by simulation with the true standard error
+
+
+@pytest.mark.parametrize(
+    ("truth", "verdict_of_interest", "low", "high"),
+    [
+        (1.0, "fail", 0.035, 0.065),  # exactly at the margin: 5% false alarms
+        (1.0, "pass", 0.035, 0.065),  # and 5% false passes
+        (0.0, "pass", 0.935, 0.965),  # margin = 2 z SE: an unchanged model passes 95 times in 100
+        (2.0, "fail", 0.935, 0.965),  # and twice the margin fails 95 times in 100
+        (0.0, "fail", 0.0, 0.001),
+    ],
+)
+def test_error_rates_are_the_promised_ones(truth, verdict_of_interest, low, high):
+    stderr = 1.0 / (2 * stats.norm.ppf(0.95))
+    deltas = np.random.default_rng(1).normal(truth, stderr, DRAWS)
+
+    share = np.mean([verdict(delta, stderr, 1.0) == verdict_of_interest for delta in deltas])
+
+    assert low <= share <= high
+
+
+def test_a_gate_of_many_rules_at_their_margins_fails_in_at_most_five_of_a_hundred():
+    """Eight independent rules, all exactly at the margin: uncorrected 34% would fail."""
+    rng, failed, uncorrected = np.random.default_rng(2), 0, 0
+    for _ in range(DRAWS):
+        deltas = rng.normal(1.0, 0.2, 8)
+        rulings = judge([(GateRule("kd", 1.0), evidence(d, 0.2)) for d in deltas], 0.05)
+        failed += overall(rulings) == "fail"
+        uncorrected += any(r.low > r.margin for r in rulings)
+
+    assert failed / DRAWS <= 0.065
+    assert uncorrected / DRAWS > 0.25
+
+
+def test_a_gate_of_many_rules_passes_only_where_none_is_at_its_margin():
+    """Seven rules that are fine and one exactly at the margin: 5% false passes at most, without any correction."""
+    rng, passed = np.random.default_rng(3), 0
+    for _ in range(DRAWS):
+        deltas = [*rng.normal(0.0, 0.1, 7), rng.normal(1.0, 0.1)]
+        passed += overall(judge([(GateRule("kd", 1.0), evidence(d, 0.1)) for d in deltas], 0.05)) == "pass"
+
+    assert passed / DRAWS <= 0.065
+
+
+def test_seeds_of_one_recipe_fail_in_at_most_five_of_a_hundred_and_worse_ones_fail():
+    """Three seeds a side, sd 2% of the value; the margin is never below that sd, so false alarms are rarer than 5%."""
+    rng = np.random.default_rng(4)
+
+    def share(shift):
+        failed = 0
+        for _ in range(500):
+            theirs = [row(v, 0.1, key="fd@x", seed=i) for i, v in enumerate(rng.normal(50, 1, 3))]
+            mine = [row(v, 0.1, key="fd@x", seed=i) for i, v in enumerate(rng.normal(50 + shift, 1, 3))]
+            (ruling,) = judge([(GateRule("fd@x", 0.5), from_seeds(theirs, mine))], 0.05)
+            failed += ruling.verdict == "fail"
+        return failed / 500
+
+    assert share(0) <= 0.03
+    assert share(6) >= 0.9
+
+
+# ---- closed forms
+
+
+def test_bounds_p_and_detectable_effects_are_those_of_student_and_normal():
+    (ruling,) = judge([(GateRule("kd", 0.3), evidence(0.5, 0.1, degrees=7.0))], 0.05)
+    t = stats.t(7)
+
+    assert ruling.low == pytest.approx(0.5 - t.ppf(0.95) * 0.1)
+    assert ruling.high == pytest.approx(0.5 + t.ppf(0.95) * 0.1)
+    assert ruling.p == pytest.approx(t.sf(2.0))
+    assert ruling.mde == pytest.approx((t.ppf(0.95) + t.ppf(0.8)) * 0.1)
+    assert ruling.fails_from == pytest.approx(0.3 + ruling.mde)
+
+
+def test_a_metric_where_more_is_better_is_worse_when_it_falls():
+    fell = Evidence("psnr", "higher", 30.0, 29.0, 0.1)
+
+    (ruling,) = judge([(GateRule("psnr", 0.1), fell)], 0.05)
+
+    assert fell.worse == pytest.approx(1.0)
+    assert ruling.verdict == "fail"
+
+
+def test_holm_can_turn_a_lone_failure_into_inconclusive_and_says_so():
+    cases = [(GateRule("a", 1.0), evidence(1.9, 0.5)), (GateRule("b", 1.0), evidence(0.0, 0.1))]
+
+    first, second = judge(cases, 0.05)
+
+    assert first.low > first.margin
+    assert first.verdict == "inconclusive"
+    assert "Holm" in first.note
+    assert second.verdict == "pass"
+    assert first.p_holm == pytest.approx(2 * first.p)
+
+
+def test_a_rule_that_cannot_tell_says_how_many_images_would():
+    (ruling,) = judge([(GateRule("kd", 0.1), evidence(0.0, 0.1, n=1000))], 0.05)
+
+    assert ruling.verdict == "inconclusive"
+    assert ruling.mde > ruling.margin
+    needed = int(ruling.note.split("about ")[1].split(" images")[0].replace(",", ""))
+    shrunk = 0.1 * math.sqrt(1000 / needed)
+    (at_needed,) = judge([(GateRule("kd", 0.1), evidence(0.0, shrunk))], 0.05)
+    assert at_needed.mde == pytest.approx(0.1, rel=1e-3)
+    assert at_needed.verdict == "pass"
+
+
+def test_a_failed_rule_whose_images_are_too_few_fails_all_the_same():
+    assert verdict(5.0, 0.1, 0.1) == "fail"
+
+
+# ---- edges without a number
+
+
+def test_without_a_standard_error_nothing_is_decided_and_it_does_not_count_for_holm():
+    cases = [(GateRule("fd", 1.0), evidence(9.0, None, note="rank-deficient")), (GateRule("kd", 1.0), evidence(9, 1.0))]
+
+    without, tested = judge(cases, 0.05)
+
+    assert without.verdict == "inconclusive"
+    assert "rank-deficient" in without.note
+    assert without.low is without.mde is None
+    assert tested.p_holm == tested.p
+    assert overall([without, tested]) == "fail"
+
+
+def test_the_same_images_pass_and_a_spread_of_zero_with_a_difference_does_not():
+    assert verdict(0.0, 0.0, 0.1, same=True) == "pass"
+    assert verdict(0.5, 0.0, 0.1) == "inconclusive"
+
+
+def test_a_share_of_nothing_is_refused():
+    nothing = Evidence("kd", "lower", 0.0, 0.0, 0.1)
+
+    with pytest.raises(UsageError, match="which is 0"):
+        judge([(GateRule("kd", 0.02, relative=True), nothing)], 0.05)
+
+
+# ---- from rows to evidence
+
+
+def test_standard_errors_of_two_rows_are_added_as_independent():
+    found = from_samples(row(1.0, 0.3, sha="a"), row(2.0, 0.4, sha="b"))
+
+    assert found.stderr == pytest.approx(0.5)
+    assert found.worse == pytest.approx(1.0)
+    assert found.degrees == math.inf
+
+
+def test_debiased_values_are_compared_only_where_both_sides_have_them():
+    both = from_samples(row(5.0, 0.3, debiased=4.0, sha="a"), row(6.0, 0.4, debiased=4.5, sha="b"))
+    one = from_samples(row(5.0, 0.3, debiased=4.0, sha="a"), row(6.0, 0.4, sha="b"))
+
+    assert both.worse == pytest.approx(0.5)
+    assert one.worse == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("degrees", [9, 19, 99, math.inf])
+def test_degrees_of_freedom_are_read_off_the_interval(degrees):
+    half = stats.t.ppf(0.975, degrees) * 0.1 if math.isfinite(degrees) else stats.norm.ppf(0.975) * 0.1
+
+    assert degrees_of(row(1.0, 0.1, ci95=(1 - half, 1 + half))) == pytest.approx(degrees, rel=1e-3)
+
+
+def test_two_rows_of_nine_degrees_are_compared_with_eighteen():
+    half = stats.t.ppf(0.975, 9) * 0.1
+    sides = [row(1.0, 0.1, ci95=(1 - half, 1 + half), sha=sha) for sha in "ab"]
+
+    assert from_samples(*sides).degrees == pytest.approx(18, rel=1e-3)
+
+
+def test_the_same_images_are_the_same_and_another_score_of_them_is_told():
+    assert from_samples(row(1.0, 0.3), row(1.0, 0.3)).same
+    drifted = from_samples(row(1.0, 0.3), row(1.1, 0.3))
+
+    assert drifted.same
+    assert "scored 1 then and 1.1 now" in drifted.note
+
+
+def test_paired_metrics_are_compared_image_by_image():
+    """A drop of 0.2 dB on each of 20 images whose values spread over 10 dB: lost in the rows, plain image by image."""
+    rng = np.random.default_rng(0)
+    then = rng.uniform(25, 35, 20)
+    now = then - 0.2 + rng.normal(0, 0.02, 20)
+
+    def side(values, sha):
+        by_image = {str(i): float(v) for i, v in enumerate(values)}
+        stderr = float(values.std(ddof=1) / math.sqrt(len(values)))
+        return row(
+            float(values.mean()), stderr, key="psnr", better="higher", sha=sha, provenance={"per_image": by_image}
+        )
+
+    found = from_samples(side(then, "a"), side(now, "b"))
+    (ruling,) = judge([(GateRule("psnr", 0.1), found)], 0.05)
+
+    assert found.stderr == pytest.approx(np.std(now - then, ddof=1) / math.sqrt(20))
+    assert found.degrees == 19
+    assert ruling.verdict == "fail"
+    other = side(now[:19], "b")
+    assert from_samples(side(then, "a"), other).method.startswith("standard errors of both")
+
+
+def test_images_with_an_infinite_value_are_left_out_and_counted():
+    def side(values, sha):
+        return row(30.0, 1.0, key="psnr", better="higher", sha=sha, provenance={"per_image": values})
+
+    found = from_samples(side({"a": 30.0, "b": 31.0, "c": None}, "a"), side({"a": 29.0, "b": 30.5, "c": 40.0}, "b"))
+
+    assert found.n == 2
+    assert found.worse == pytest.approx(0.75)
+    assert "98 images" in found.note  # of the 100 that the row counts
+
+
+def test_welch_over_training_seeds_is_scipys():
+    theirs, mine = [10.0, 10.5, 9.7], [11.0, 11.9, 10.6, 11.3]
+    found = from_seeds(
+        [row(v, 0.1, seed=i) for i, v in enumerate(theirs)], [row(v, 0.1, seed=i) for i, v in enumerate(mine)]
+    )
+    (ruling,) = judge([(GateRule("kd", 0.1), found)], 0.05)
+
+    expected = stats.ttest_ind(np.asarray(mine) - found.least_margin, theirs, equal_var=False, alternative="greater")
+    assert ruling.p == pytest.approx(expected.pvalue)
+    assert found.degrees == pytest.approx(expected.df)
+
+
+def test_a_retrained_model_gets_no_margin_below_two_percent_or_the_spread_of_its_seeds():
+    tight = from_seeds(
+        [row(v, 0.1, seed=i) for i, v in enumerate((100.0, 100.1, 99.9))], [row(100.0 + i, 0.1) for i in range(3)]
+    )
+    loose = from_seeds(
+        [row(v, 0.1, seed=i) for i, v in enumerate((90.0, 100.0, 110.0))], [row(100.0 + i, 0.1) for i in range(3)]
+    )
+
+    assert tight.least_margin == pytest.approx(2.0)
+    assert loose.least_margin == pytest.approx(10.0)
+    (ruling,) = judge([(GateRule("kd", 0.5), loose)], 0.05)
+    assert ruling.margin == pytest.approx(10.0)
+    assert "raised to 10" in ruling.note
+
+
+# ---- first rules
+
+
+def test_first_margins_are_two_z_standard_errors_of_a_difference():
+    rules, left_out = propose({"kd@efflite0": [row(0.02, 0.001)]}, "auto", {})
+    (rule,) = rules.rules
+
+    assert rule.margin == rounded_up(2 * stats.norm.ppf(0.95) * math.sqrt(2) * 0.001)
+    assert left_out == {}
+    assert rules.mode == "auto"
+
+
+def test_what_cannot_be_gated_is_left_out_with_its_reason():
+    rows = {
+        "fd@efflite0": [row(9.0, key="fd@efflite0", note="rank-deficient: n = 100 <= d = 1280")],
+        "cs@efflite0": [row(1.2, 0.1, key="cs@efflite0", better="higher")],
+        "vendi@efflite0": [row(2.0, 0.1, key="vendi@efflite0", better="neither")],
+        "psnr": [row(30.0, 0.1, key="psnr", better="higher")],
+    }
+
+    rules, left_out = propose(rows, "auto", {})
+
+    assert rules.rules == ()
+    assert "rank-deficient" in left_out["fd@efflite0"]
+    assert "worse" in left_out["cs@efflite0"]
+    assert "direction" in left_out["vendi@efflite0"]
+    assert "by image" in left_out["psnr"]
+
+
+def test_three_training_seeds_make_a_gate_for_retrained_models():
+    rows = {"fd@x": [row(v, 0.1, key="fd@x", seed=i) for i, v in enumerate((50.0, 51.0, 49.0))]}
+
+    rules, _ = propose(rows, "auto", {})
+
+    assert rules.mode == "retrained"
+    assert rules.rules[0].margin == rounded_up(2 * stats.t.ppf(0.95, 4) * math.sqrt(2 / 3))
+
+
+def test_same_weights_get_narrow_margins():
+    rules, _ = propose({"kd@efflite0": [row(0.2, 0.001)]}, "same-weights", {})
+
+    assert rules.rules[0].margin == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize(
+    ("given", "rounded"), [(0.01231, 0.013), (1.0, 1.0), (99.1, 100.0), (3e-7, 3e-7), (0.02, 0.02)]
+)
+def test_margins_are_rounded_up_to_two_digits(given, rounded):
+    assert rounded_up(given) == pytest.approx(rounded, rel=1e-12)
