@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import orjson
 
@@ -95,45 +95,21 @@ class Result:
         Raises:
             DataError: a field is unknown, missing or of another type, or the fingerprint does not match.
         """
-        fields = dict(row)
-        stored = fields.pop("fingerprint", None)
-        fields.pop("schema", None)
-        if not _REQUIRED <= fields.keys() <= _TYPES.keys():
-            unknown, missing = sorted(fields.keys() - _TYPES.keys()), sorted(_REQUIRED - fields.keys())
-            raise DataError(f"A result row has unknown fields {unknown} and lacks {missing}; expected schema {SCHEMA}.")
-        protocol, ci95 = fields.get("protocol"), fields.get("ci95")
-        if isinstance(protocol, Mapping):
-            fields["protocol"] = Protocol.from_dict(protocol)
-        if isinstance(ci95, list) and len(ci95) == 2:
-            fields["ci95"] = tuple(ci95)
-        for name, value in fields.items():
-            if not isinstance(value, _TYPES[name]):
-                raise DataError(f"A result row cannot be read: {name} is {value!r:.60}.")
-        if fields["better"] not in _BETTER or fields["status"] not in _STATUS:
-            raise DataError(f"A result row cannot be read: better {fields['better']!r}, status {fields['status']!r}.")
-        try:
-            result = Result(**fields)  # type: ignore[arg-type]
-        except (TypeError, ValueError, OverflowError) as error:
-            raise DataError(f"A result row cannot be read: {error}.") from error
-        if stored != result.fingerprint:
-            raise DataError(
-                f"Row {result.key} of {result.subject}: the stored fingerprint {stored} is not that of its protocol "
-                f"({result.fingerprint}). The row was edited by hand or written by another version; score again."
-            )
-        return result
+        return Result(**check_fields(row))
 
 
-_NUMBER = (int, float, NoneType)
+# What a row of JSON becomes; `ganeval.leaderboard.batch` checks many rows by the same table.
+_NUMBER = (float, int, NoneType)
 _COUNT = (int, NoneType)
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "subject": str,
-    "key": str,
+FIELD_TYPES: Mapping[str, tuple[type, ...]] = {
+    "subject": (str,),
+    "key": (str,),
     "value": _NUMBER,
-    "better": str,
+    "better": (str,),
     "n_real": _COUNT,
     "n_fake": _COUNT,
-    "status": str,
-    "note": str,
+    "status": (str,),
+    "note": (str,),
     "protocol": (Protocol, NoneType),
     "stderr": _NUMBER,
     "ci95": (tuple, NoneType),
@@ -141,12 +117,56 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "method": (str, NoneType),
     "floor": _NUMBER,
     "floor_n": _COUNT,
-    "comparable_to_published": bool,
-    "provenance": Mapping,
-    "timing": Mapping,
+    "comparable_to_published": (bool,),
+    "provenance": (dict, Mapping),
+    "timing": (dict, Mapping),
 }
+REQUIRED = frozenset({"subject", "key", "value", "better", "n_real", "n_fake", "status"})
 _BETTER, _STATUS = ("lower", "higher", "neither"), get_args(Status)
-_REQUIRED = frozenset({"subject", "key", "value", "better", "n_real", "n_fake", "status"})
+LARGEST = 2**63 - 1  # of a count, as tables hold it
+
+
+def check_fields(row: Mapping[str, object]) -> dict[str, Any]:
+    """The fields of a row as `Result` takes them, after all that a file could get wrong was checked.
+
+    Raises:
+        DataError: as `Result.from_dict` says.
+    """
+    fields: dict[str, Any] = dict(row)
+    stored = fields.pop("fingerprint", None)
+    fields.pop("schema", None)
+    if not REQUIRED <= fields.keys() <= FIELD_TYPES.keys():
+        unknown, missing = sorted(fields.keys() - FIELD_TYPES.keys()), sorted(REQUIRED - fields.keys())
+        raise DataError(f"A result row has unknown fields {unknown} and lacks {missing}; expected schema {SCHEMA}.")
+    protocol, ci95 = fields.get("protocol"), fields.get("ci95")
+    if isinstance(protocol, dict):
+        fields["protocol"] = protocol = Protocol.from_dict(protocol)
+    if ci95 is not None:
+        if (
+            not isinstance(ci95, list | tuple)
+            or len(ci95) != 2
+            or not all(type(end) in (float, int) and math.isfinite(end) for end in ci95)
+        ):
+            raise DataError(f"A result row cannot be read: ci95 is {ci95!r:.60}.")
+        fields["ci95"] = tuple(ci95)
+    for name, value in fields.items():
+        kind, kinds = type(value), FIELD_TYPES[name]
+        if kind not in kinds and (kind is bool or not isinstance(value, kinds)):
+            raise DataError(f"A result row cannot be read: {name} is {value!r:.60}.")
+        if (kind is float and not math.isfinite(value)) or (kind is int and abs(value) > LARGEST):
+            raise DataError(f"A result row cannot be read: {name} is {value!r:.60}, which is not finite.")
+    better, status = fields["better"], fields["status"]
+    if better not in _BETTER or status not in _STATUS or (fields["value"] is None) != (status != "ok"):
+        raise DataError(
+            f"A result row cannot be read: better {better!r}, status {status!r}, value {fields['value']!r}."
+        )
+    fingerprint = None if protocol is None else protocol.fingerprint
+    if stored != fingerprint:
+        raise DataError(
+            f"Row {fields['key']} of {fields['subject']}: the stored fingerprint {stored} is not that of its protocol "
+            f"({fingerprint}). The row was edited by hand or written by another version; score again."
+        )
+    return fields
 
 
 def to_json(results: Iterable[Result]) -> str:
@@ -223,18 +243,13 @@ def iter_jsonl(path: Path) -> Iterator[tuple[int, Result | str]]:
     Raises:
         DataError: the file cannot be opened, or a row is of a future schema.
     """
-    protocols: dict[bytes, Protocol] = {}  # few protocols, many rows: each is checked and hashed once
     for number, row in iter_objects(path):
         if isinstance(row, str):
             yield number, row
         elif "kind" not in row:
             try:
-                protocol = row.get("protocol")
-                if isinstance(protocol, dict):
-                    text = orjson.dumps(protocol)
-                    row["protocol"] = protocols[text] = protocols.get(text) or Protocol.from_dict(protocol)
                 yield number, Result.from_dict(row)
-            except (DataError, TypeError) as error:  # TypeError: a protocol with half a character in it
+            except DataError as error:
                 yield number, f"{path}:{number}: {error} Line skipped"
 
 

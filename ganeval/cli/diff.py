@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ganeval.cli.options import COMPARED, RUN, check_writable, with_options
+from ganeval.cli.options import COMPARED, GENERATED, RUN, check_writable, with_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("diff", short_help="Is B better than A?")
 @click.argument("a")
 @click.argument("b")
-@with_options(*COMPARED, *RUN)
+@with_options(*COMPARED, *GENERATED, *RUN)
 @click.option("--json", "json_target", metavar="-|FILE", help="Rows as JSON, to stdout (-) or a file.")
 @click.pass_context
 def command(
@@ -30,6 +30,9 @@ def command(
     metrics: str | None,
     channel: Literal["rgb", "y"],
     crop_border: int,
+    inputs: str | None,
+    generator: str | None,
+    latent_dim: tuple[int, ...] | None,
     num_samples: int | None,
     seed: int,
     batch_size: int,
@@ -78,6 +81,9 @@ def command(
         weights=weights,
         data_root=data_root,
         value_range=value_range,
+        inputs=inputs,
+        generator=generator,
+        latent_dim=latent_dim,
         cache=not no_cache,
         config_file=ctx.obj["config"],
     )
@@ -93,8 +99,8 @@ def command(
 
 def print_comparisons(comparisons: "Sequence[Comparison]", console: "Console") -> None:
     """Two lines a metric: values and verdict, then the difference and how sure it is; then methods and notes."""
-    from ganeval.cli.progress import printable
     from ganeval.cli.tables import ARROWS, format_interval, format_value
+    from ganeval.text import printable
 
     def show(text: str, style: str = "dim") -> None:
         console.print(printable(text), style=style, markup=False, soft_wrap=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ganeval.text import printable
+
 
 class RichReporter:
     """Draws stages as bars on stderr when that is a terminal; always prints messages there."""
@@ -33,8 +35,3 @@ class RichReporter:
     def message(self, text: str) -> None:
         """One line; text of the user's is never read as markup."""
         self.console.print(printable(text), markup=False, style="yellow", soft_wrap=True)
-
-
-def printable(text: str) -> str:
-    """Text with control characters shown as escapes: a file name must not drive the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -81,9 +81,9 @@ def show(file: Path) -> None:
     \b
     ganeval reference show real.safetensors
     """
-    from ganeval.cli.progress import printable
     from ganeval.errors import ReferenceStatisticsError
     from ganeval.reference import is_statistics_file, load_reference
+    from ganeval.text import printable
 
     if not is_statistics_file(file):
         raise ReferenceStatisticsError(

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from ganeval.cli.progress import printable
 from ganeval.results import Result
+from ganeval.text import printable
 
 ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}
 WORST_SHOWN = 3

@@ -1,0 +1,40 @@
+"""Leaderboards: result rows in, pandas tables with seeds, ties and anchors out. Names load when first used."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganeval.leaderboard.boards import Board, load_boards
+    from ganeval.leaderboard.ranking import RankedBoard, ranked
+    from ganeval.leaderboard.rows import load
+    from ganeval.leaderboard.timings import TimingRow, append_timings, load_timings
+
+__all__ = [
+    "Board",
+    "RankedBoard",
+    "TimingRow",
+    "append_timings",
+    "load",
+    "load_boards",
+    "load_timings",
+    "ranked",
+]
+
+_HOMES = {
+    "Board": "boards",
+    "RankedBoard": "ranking",
+    "TimingRow": "timings",
+    "append_timings": "timings",
+    "load": "rows",
+    "load_boards": "boards",
+    "load_timings": "rows",
+    "ranked": "ranking",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for: pandas is slower to load than a board is to print."""
+    import importlib
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

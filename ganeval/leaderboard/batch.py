@@ -1,0 +1,89 @@
+"""Checks many rows at once, column by column: what lets 100,000 of them load in seconds.
+
+`ganeval.results.check_fields` is the definition of a good row. Here is only a quick look that says "all of these would
+pass it, for sure"; where it does not, the rows are judged one by one.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from ganeval.errors import DataError
+from ganeval.protocol import Protocol
+from ganeval.results import FIELD_TYPES, LARGEST, REQUIRED
+
+_IN_JSON: Mapping[type, type] = {Protocol: dict, Mapping: dict, tuple: list}
+KINDS = {name: frozenset(_IN_JSON.get(kind, kind) for kind in kinds) for name, kinds in FIELD_TYPES.items()}
+NAMES = frozenset({*KINDS, "schema", "fingerprint"})
+# better, status, and whether there is no value
+STATES = {
+    (better, status, status != "ok")
+    for better in ("lower", "higher", "neither")
+    for status in ("ok", "skipped", "failed")
+}
+
+Columns = Mapping[str, Sequence[Any]]
+
+
+class Protocols:
+    """Protocols met so far, by their JSON: few protocols stand behind many rows, and each is hashed once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[bytes, tuple[str, str]] = {}
+
+    def look_up(self, protocol: dict[str, Any] | None) -> tuple[str | None, str]:
+        """Fingerprint and canonical JSON; None and "" without a protocol.
+
+        Raises:
+            DataError: it is of another version of ganeval.
+        """
+        if protocol is None:
+            return None, ""
+        try:
+            text = orjson.dumps(protocol)
+        except TypeError:  # half a character, which only the standard library writes
+            checked = Protocol.from_dict(protocol)
+            return checked.fingerprint, checked.canonical_json()
+        if text not in self._seen:
+            checked = Protocol.from_dict(protocol)
+            self._seen[text] = checked.fingerprint, checked.canonical_json()
+        return self._seen[text]
+
+
+def columns_of(rows: Sequence[dict[str, Any]]) -> Columns | None:
+    """Field -> its values, where all rows have the same fields in the same order, as written files have; else None."""
+    names = tuple(rows[0])
+    if any(tuple(row) != names for row in rows):
+        return None
+    return dict(zip(names, zip(*map(dict.values, rows), strict=True), strict=True))
+
+
+def checked(columns: Columns, protocols: Protocols) -> list[tuple[str | None, str]] | None:
+    """Each row's fingerprint and protocol where every row surely passes `check_fields`; None where one may not."""
+    if not REQUIRED <= columns.keys() <= NAMES:
+        return None
+    for name, values in columns.items():
+        kinds = KINDS.get(name)
+        if kinds is not None and not kinds.issuperset(map(type, values)):
+            return None
+        # One sum sees all that is not finite or too large for a table.
+        if kinds is not None and int in kinds and not sum(abs(x) for x in values if x is not None) <= LARGEST:
+            return None
+    if not all(two_floats(ends) for ends in columns.get("ci95", ()) if ends is not None):
+        return None
+    states = zip(columns["better"], columns["status"], (value is None for value in columns["value"]), strict=True)
+    if not STATES.issuperset(states):
+        return None
+    nothing = (None,) * len(columns["key"])
+    try:
+        known = [protocols.look_up(protocol) for protocol in columns.get("protocol", nothing)]
+    except DataError:
+        return None
+    return known if [fingerprint for fingerprint, _ in known] == list(columns.get("fingerprint", nothing)) else None
+
+
+def two_floats(ends: list[Any]) -> bool:
+    """Whether an interval is two finite floats."""
+    return len(ends) == 2 and all(type(end) is float and math.isfinite(end) for end in ends)

@@ -1,0 +1,55 @@
+"""Result rows and timing rows as pandas tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ganeval.leaderboard.places import row_files
+from ganeval.leaderboard.reading import Row, read_columns
+
+COUNTS = ("n_real", "n_fake", "floor_n", "training_seed", "step", "parameters", "threads", "cores")
+NUMBERS = ("value", "stderr", "ci_low", "ci_high", "debiased", "floor")
+
+
+def load(results: Path | str | Sequence[Path | str] | None = None) -> pd.DataFrame:
+    """Every result row, one line each; columns as `ganeval.leaderboard.reading.Row` describes them.
+
+    Damaged lines are left out; `.attrs["problems"]` says which and why.
+
+    Args:
+        results: A file, a folder of `*.jsonl`, or several of these. None: `leaderboards/results` of the project that
+            one stands in, else the copy that comes with the installation.
+
+    Raises:
+        DataError: a path is not there, or a row is of a future schema.
+    """
+    columns, problems = read_columns(files_of(results))
+    table = frame(columns)
+    table.attrs["problems"] = problems
+    return table
+
+
+def files_of(results: Path | str | Sequence[Path | str] | None) -> list[Path]:
+    """Files of rows behind what `load` takes.
+
+    Raises:
+        DataError: a path is not there.
+    """
+    if results is None:
+        return row_files()
+    paths = [results] if isinstance(results, Path | str) else results
+    return [file for path in paths for file in row_files(Path(path))]
+
+
+def frame(columns: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """The table of columns in the order of `Row`: counts as nullable integers, times in UTC, missing text as NA."""
+    return pd.DataFrame({name: _column(name, values) for name, values in zip(Row._fields, columns, strict=True)})
+
+
+def _column(name: str, values: Sequence[Any]) -> pd.Series:
+    if name == "time":
+        return pd.to_datetime(pd.Series(values, dtype="str"), utc=True, errors="coerce", format="ISO8601")
+    kind = "Int64" if name in COUNTS else "float64" if name in NUMBERS else "int64" if name == "line" else "str"
+    return pd.Series(values, dtype=kind)

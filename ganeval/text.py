@@ -1,0 +1,26 @@
+"""Text of strangers in a terminal, in Markdown and in a spreadsheet: it stays text and drives nothing."""
+
+import re
+
+# A spreadsheet reads a cell that starts with one of these as a formula (OWASP, "CSV Injection").
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_MARKUP = re.compile(r"[\\`*_\[\]|~#]")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", ":": "&#58;"}
+_ACTIVE = re.compile(r"[&<>]|(?<!\w)@|:(?=//)")  # tags, mentions of people, addresses that become links
+
+
+def printable(text: str) -> str:
+    """Text with control characters shown as escapes: a file name must not drive the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def markdown(text: str) -> str:
+    """Text that Markdown shows as it is, also inside a table: no markup, no HTML, no link, no mention of a person."""
+    marked = _MARKUP.sub(r"\\\g<0>", printable(text))
+    return _ACTIVE.sub(lambda match: _ENTITIES[match[0]], marked)
+
+
+def spreadsheet(text: str) -> str:
+    """Text that a spreadsheet does not take for a formula: an apostrophe goes in front of what would start one."""
+    shown = printable(text)
+    return f"'{shown}" if text.lstrip(" '\"").startswith(FORMULA_STARTS) else shown
