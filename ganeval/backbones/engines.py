@@ -29,7 +29,7 @@ def openvino_version() -> str | None:
 
 
 @contextlib.contextmanager
-def _without_telemetry() -> Iterator[None]:
+def without_telemetry() -> Iterator[None]:
     """OpenVINO's converter phones home when it can import `openvino_telemetry`; in here it cannot."""
     before = sys.modules.get("openvino_telemetry")
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
@@ -52,7 +52,7 @@ class OpenVinoNetwork(torch.nn.Module):
 
     def __init__(self, network: torch.nn.Module, example: Tensor) -> None:
         super().__init__()
-        with _without_telemetry(), warnings.catch_warnings():
+        with without_telemetry(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the tracer warns of sizes that become constants; they are constant
             import openvino
 

@@ -194,7 +194,9 @@ def _read_torch(path: Path, *, trusted: bool) -> dict[str, Tensor]:
             script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
         return {key: tensor.detach() for key, tensor in script.state_dict().items()}
     try:
-        loaded: object = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - this is the one place
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # what follows says enough
+            loaded: object = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - the one place
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} holds more than tensors (Python objects, which can be code); it was refused and nothing of it was "

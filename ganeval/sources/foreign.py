@@ -17,7 +17,8 @@ outside is stated by attributes of what the factory returns, or by options, whic
 * `scale`: factor of a super-resolution generator, so that its inputs can be made from the originals;
 * `classes`: names of K classes; image i is asked to be of class i mod K.
 
-Modules run in eval mode without gradients. One that draws noise of its own gets the same noise for the same images.
+Modules run in eval mode without gradients. A generator that draws noise from torch's global random number generator
+gets the same noise for the same images, and the global one stands afterwards where it stood before.
 """
 
 import inspect
@@ -93,7 +94,7 @@ def wrap(made: object, name: str, declared: Declared, device: torch.device, *, t
         raise UsageError(f"{name} states the value range {stated!r}; expected one of {', '.join(VALUE_RANGES)}.")
     classes = _classes_of(made)
     if isinstance(made, nn.Module):
-        made.to(device).eval().requires_grad_(False)
+        made.to(device).eval()
         facts = {"parameters": sum(parameter.numel() for parameter in made.parameters())}
         if latent is not None:
             drawer = _module_drawer(made, name, latent, stated, len(classes), device)
@@ -157,7 +158,7 @@ def _argument_count(made: Callable[..., Any], name: str) -> int:
 
 
 def _own_noise(device: torch.device, *place: int) -> torch.Generator:
-    """Random numbers for a module that draws noise in its forward pass: the same for the same images."""
+    """Random numbers for a generator that draws noise of its own: the same for the same images."""
     return torch.Generator(device).manual_seed(image_seed(*place))
 
 
@@ -214,7 +215,8 @@ def _function_drawer(
             raise UsageError(f"{name} draws its classes in turn and cannot be asked for one; drop --class.")
 
         def draw(indices: Sequence[int], seed: int) -> UInt8[Tensor, "B C H W"]:
-            made = called(name, f"indices {indices[0]} to {indices[-1]}", function, list(indices), seed)
+            with draws_from(_own_noise(torch.device("cpu"), seed, indices[0])):
+                made = called(name, f"indices {indices[0]} to {indices[-1]}", function, list(indices), seed)
             return to_bytes(made, len(indices), name, value_range)
 
         return draw
@@ -225,7 +227,8 @@ def _function_drawer(
 def _function_translator(function: Callable[..., Any], name: str, value_range: ValueRange | None) -> Translate:
     def translate(pixels: Pixels) -> Pixels:
         batch = torch.from_numpy(np.array(pixels))[None]
-        made = called(name, f"an image of shape {tuple(pixels.shape)}", function, batch)
+        with draws_from(_own_noise(torch.device("cpu"), 0, 0)):
+            made = called(name, f"an image of shape {tuple(pixels.shape)}", function, batch)
         return _three_channels(to_bytes(made, 1, name, value_range))
 
     return translate

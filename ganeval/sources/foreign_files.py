@@ -21,7 +21,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from ganeval.backbones.engines import openvino_version
+from ganeval.backbones.engines import openvino_version, without_telemetry
 from ganeval.backbones.weights import is_torchscript, load_into, read_state_dict
 from ganeval.errors import DataError, UsageError, WeightsError
 from ganeval.registry import unknown_name
@@ -130,13 +130,13 @@ class OnnxNetwork(nn.Module):
         super().__init__()
         if openvino_version() is None:
             raise UsageError(f"{path} is an ONNX model, which OpenVINO runs: pip install 'ganeval[cpu]'.")
-        import openvino
-
         settings = {"INFERENCE_PRECISION_HINT": "f32"}
         try:
-            core = openvino.Core()
-            model = core.read_model(path)
-            self._compiled: Any = core.compile_model(model, "CPU", settings)
+            with without_telemetry():
+                import openvino
+
+                core = openvino.Core()
+                self._compiled: Any = core.compile_model(core.read_model(path), "CPU", settings)
         except RuntimeError as error:
             raise WeightsError(f"{path} cannot be run as ONNX: {_first_line(error)}. Export it again.") from error
         counts = (len(self._compiled.inputs), len(self._compiled.outputs))

@@ -1,0 +1,72 @@
+"""Interpolation baselines: Pillow's filters on inputs made by the recipes' rule; the published numbers of Set5."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganeval.cli.checkpoint import open_checkpoint
+from ganeval.plan import ScoreOptions
+from ganeval.scoring import score
+
+FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def options(name, originals, **more):
+    return ScoreOptions(
+        f"reference_models.baselines:{name}_x4", paired=str(originals), metrics="psnr,ssim", device="cpu", **more
+    )
+
+
+@pytest.fixture
+def smooth(tmp_path):
+    """One photo-like image whose sides are no multiples of 4."""
+    y, x = np.mgrid[:41, :54] / 8
+    waves = np.stack([np.sin(x), np.cos(y), np.sin(x + y)], axis=-1)
+    (tmp_path / "hr").mkdir()
+    Image.fromarray(((waves + 1) * 127.5).astype(np.uint8)).save(tmp_path / "hr" / "a.png")
+    return tmp_path / "hr"
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_baseline_is_pillows_filter_on_the_low_resolution(name, smooth):
+    made = open_checkpoint(options(name, smooth)).read(0).decode().pixels
+    with Image.open(smooth / "a.png") as image:
+        padded = np.pad(np.asarray(image), ((0, 3), (0, 2), (0, 0)), mode="edge")
+    small = Image.fromarray(padded).resize((14, 11), Image.Resampling.BICUBIC)  # Pillow's is antialiased, a = -.5
+    large = np.asarray(small.resize((56, 44), FILTERS[name]))[:41, :54].transpose(2, 0, 1)
+
+    assert made.shape == (3, 41, 54)
+    assert np.abs(made.astype(int) - large).max() <= 2, "a last bit of the low resolution may round otherwise"
+    assert (made == large).mean() > 0.9
+
+
+def test_the_better_filter_scores_higher_and_rows_name_the_baseline(smooth):
+    rows = {name: score(options(name, smooth), open_subject=open_checkpoint).results for name in FILTERS}
+    psnr = {name: row[0].value for name, row in rows.items()}
+
+    assert psnr["nearest"] < psnr["bicubic"]
+    assert rows["bicubic"][0].provenance["subject"] == {
+        "kind": "factory",
+        "model": "reference_models.baselines:bicubic_x4",
+    }
+
+
+@pytest.mark.data
+def test_bicubic_reaches_the_published_numbers_on_set5(tmp_path):
+    """Huang et al., CVPR 2015, table 2: 28.42 dB, SSIM .8104; luma, 4 pixels cropped."""
+    found = sorted(Path(os.environ["GANEVAL_DATA"]).glob("set5*/*_HR.png"))
+    assert len(found) == 5
+    for path in found:
+        shutil.copy(path, tmp_path / path.name)
+    psnr, ssim = score(options("bicubic", tmp_path, channel="y", crop_border=4), open_subject=open_checkpoint).results
+
+    assert psnr.value == pytest.approx(28.42, abs=0.02)
+    assert ssim.value == pytest.approx(0.8104, abs=0.0005)
