@@ -1,0 +1,241 @@
+"""From rows to the lines of a board: which rows are its own, seeds pooled, ranks with ties, anchors, what is apart."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ganeval.leaderboard.boards import Board
+from ganeval.leaderboard.cells import Cell, pooled, ranks, single
+from ganeval.leaderboard.pareto import front
+from ganeval.leaderboard.reading import Row
+
+UNTRAINED = "untrained"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an entry takes, measured on one machine in one run; None where it was not.
+
+    Attributes:
+        training_seconds: Wall time of its recipe.
+        images_per_second: Sampling.
+    """
+
+    training_seconds: float | None = None
+    images_per_second: float | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a board.
+
+    Attributes:
+        name: Recipe of a checkpoint, else the subject.
+        checkpoint: "last", "best", ...; "" for what is no checkpoint.
+        anchor: What the anchor is, in words; "" for an entry that is ranked.
+        seeds: Training seeds pooled here; empty where there is none.
+        cells: Key -> number.
+        parameters: Of the generator, None where unknown.
+        cost: Time, where known.
+        rank: "1", "2=", or "" for anchors and where the sort key is missing.
+        fronts: Costs in which nobody beats it at its quality or better: "parameters", "training", "sampling".
+    """
+
+    name: str
+    checkpoint: str
+    anchor: str
+    seeds: tuple[int, ...]
+    cells: Mapping[str, Cell]
+    parameters: int | None
+    cost: Cost
+    rank: str = ""
+    fronts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column shows.
+
+    Attributes:
+        key: Of its rows.
+        better: Which direction is good.
+        fingerprint: Of the protocol that all its numbers share.
+        debiased: True where all rows have a bias-corrected value, which is then shown and ranked in place of the plain.
+        pinned: Whether the board names the fingerprint; otherwise most rows have it.
+    """
+
+    key: str
+    better: str
+    fingerprint: str
+    debiased: bool
+    pinned: bool
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A row of the board's data under another protocol: not comparable, so not in the table.
+
+    Attributes:
+        row: The row.
+        differs: In which fields of the protocol, in words.
+    """
+
+    row: Row
+    differs: str
+
+
+@dataclass(frozen=True)
+class Standings:
+    """A board with its lines, best first, then what could not be ranked, then the anchors."""
+
+    board: Board
+    columns: tuple[Column, ...]
+    entries: tuple[Entry, ...]
+    apart: tuple[Apart, ...]
+
+
+def feed(board: Board, rows: Sequence[Row]) -> list[Row]:
+    """Rows with a value that the board is about: of its files, or of a fingerprint that it pins."""
+    return [
+        row
+        for row in rows
+        if row.status == "ok"
+        and row.fingerprint is not None
+        and row.key in board.metrics
+        and (board.feeds_on(row.file) or board.fingerprints.get(row.key) == row.fingerprint)
+        and (not board.models or row.model is None or row.model in board.models)
+    ]
+
+
+def stand(board: Board, rows: Sequence[Row], costs: Mapping[str, Cost] | None = None) -> Standings:
+    """Pools, ranks and sets apart.
+
+    Args:
+        board: What to show.
+        rows: Of any boards, in the order in which they were written.
+        costs: Entry -> what it takes.
+    """
+    fed = feed(board, rows)
+    chosen = {key: _fingerprint(board, key, fed) for key in board.metrics}
+    shown = _newest([row for row in fed if row.fingerprint == chosen[row.key]])
+    columns = tuple(_column(board, key, [row for row in shown if row.key == key]) for key in board.metrics)
+    columns = tuple(column for column in columns if column.fingerprint)
+    entries = _entries(board, shown, columns, costs or {})
+    examples = {row.key: row for row in shown}
+    apart = tuple(
+        Apart(row, differing(row.protocol, examples[row.key].protocol) if row.key in examples else "no row is shown")
+        for row in fed
+        if row.fingerprint != chosen[row.key]
+    )
+    return Standings(board, columns, _ranked(entries, board.sort, columns), apart)
+
+
+def identity(row: Row) -> tuple[str, str]:
+    """Which line of a board a row belongs to: recipe (else subject) and checkpoint."""
+    return row.recipe or row.subject, row.checkpoint or ""
+
+
+def _fingerprint(board: Board, key: str, fed: Sequence[Row]) -> str:
+    """The pinned one, else that of most rows, and of those the latest."""
+    if key in board.fingerprints:
+        return board.fingerprints[key]
+    counts = Counter(row.fingerprint for row in fed if row.key == key)
+    latest = {row.fingerprint: (row.time or "", place) for place, row in enumerate(fed) if row.key == key}
+    return max(counts, key=lambda print_: (counts[print_], latest[print_]), default="") or ""
+
+
+def _newest(rows: Sequence[Row]) -> list[Row]:
+    """Of rows that say the same thing (line, seed and key) the latest; of equal times the one further down."""
+    kept: dict[object, Row] = {}
+    for row in sorted(rows, key=lambda row: row.time or ""):
+        kept[(identity(row), row.training_seed, row.key)] = row
+    return list(kept.values())
+
+
+def _column(board: Board, key: str, rows: Sequence[Row]) -> Column:
+    debiased = bool(rows) and all(row.debiased is not None for row in rows)
+    fingerprint = rows[0].fingerprint or "" if rows else ""
+    return Column(key, rows[0].better if rows else "neither", fingerprint, debiased, key in board.fingerprints)
+
+
+def _entries(board: Board, rows: Sequence[Row], columns: Sequence[Column], costs: Mapping[str, Cost]) -> list[Entry]:
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(identity(row), []).append(row)
+    entries = []
+    for (name, checkpoint), group in groups.items():
+        cells = {column.key: _cell(column, own) for column in columns if (own := _of_key(group, column.key))}
+        label = next((board.anchors[row.subject] for row in group if row.subject in board.anchors), "")
+        seeds = sorted({row.training_seed for row in group if row.training_seed is not None})
+        sizes = [row.parameters for row in group if row.parameters is not None]
+        anchor = label or (UNTRAINED if checkpoint == UNTRAINED else "")
+        size, cost = sizes[-1] if sizes else None, costs.get(name, Cost())
+        entries.append(Entry(name, checkpoint, anchor, tuple(seeds), cells, size, cost))
+    return entries
+
+
+def _of_key(rows: Sequence[Row], key: str) -> list[Row]:
+    return [row for row in rows if row.key == key]
+
+
+def _cell(column: Column, rows: Sequence[Row]) -> Cell:
+    values = [row.debiased if column.debiased else row.value for row in rows]
+    numbers = [value for value in values if value is not None]
+    if len(numbers) > 1:
+        return pooled(numbers)
+    row = rows[0]
+    interval = (row.ci_low, row.ci_high) if row.ci_low is not None and row.ci_high is not None else None
+    return single(numbers[0], row.stderr, interval)
+
+
+def _ranked(entries: Sequence[Entry], sort: str, columns: Sequence[Column]) -> tuple[Entry, ...]:
+    better = next((column.better for column in columns if column.key == sort), "neither")
+    sign = {"lower": 1.0, "higher": -1.0}.get(better)
+    anchors = [entry for entry in entries if entry.anchor]
+    unranked = [entry for entry in entries if not entry.anchor and (sign is None or sort not in entry.cells)]
+    ranked = [entry for entry in entries if not entry.anchor and sign is not None and sort in entry.cells]
+    quality = [-(sign or 0.0) * entry.cells[sort].mean for entry in ranked]
+    fronts = {
+        "parameters": front(quality, [entry.parameters for entry in ranked]),
+        "training": front(quality, [entry.cost.training_seconds for entry in ranked]),
+        "sampling": front(quality, [_negative(entry.cost.images_per_second) for entry in ranked]),
+    }
+    placed = [
+        replace(entry, rank=rank, fronts=tuple(name for name, on in fronts.items() if on[place]))
+        for place, (entry, rank) in enumerate(zip(ranked, ranks([e.cells[sort] for e in ranked], better), strict=True))
+    ]
+
+    def order(entry: Entry) -> tuple[float, str, str]:
+        mean = (sign or 0.0) * entry.cells[sort].mean if sort in entry.cells else float("inf")
+        return mean, entry.name, entry.checkpoint
+
+    placed.sort(key=lambda entry: (int(entry.rank.rstrip("=")), *order(entry)))
+    return (*placed, *sorted(unranked, key=order), *sorted(anchors, key=order))
+
+
+def _negative(number: float | None) -> float | None:
+    return None if number is None else -number
+
+
+def differing(theirs: str, ours: str) -> str:
+    """The fields in which two protocols differ, in words: "n_fake 200 instead of 599; seed 1 instead of 0".
+
+    Args:
+        theirs: Canonical JSON of the protocol that is set apart.
+        ours: Of the one that is shown.
+    """
+    left, right = _fields(theirs), _fields(ours)
+    names = [name for name in {**right, **left} if left.get(name) != right.get(name)]
+    return "; ".join(f"{name} {_short(left.get(name))} instead of {_short(right.get(name))}" for name in names)
+
+
+def _fields(protocol: str) -> dict[str, object]:
+    fields: dict[str, object] = json.loads(protocol or "{}")
+    params = fields.pop("params", None)
+    return fields | ({f"params.{name}": value for name, value in params.items()} if isinstance(params, dict) else {})
+
+
+def _short(value: object) -> str:
+    text = "none" if value is None else str(value)
+    return text[:8] if len(text) == 64 and set(text) <= set("0123456789abcdef") else text
