@@ -43,3 +43,13 @@ def row_files(results: Path | None = None) -> list[Path]:
     if not folder.is_dir() and results is not None:
         raise DataError(f"No rows at {folder}: expected a .jsonl file or a folder of them. Check the path.")
     return sorted(path for path in folder.glob("*.jsonl") if path.is_file())
+
+
+def timing_files(results: Path | None = None) -> list[Path]:
+    """Files of timings among `row_files`: `timings*.jsonl`, or the one file that was named.
+
+    Raises:
+        DataError: there is no such file or folder.
+    """
+    files = row_files(results)
+    return files if results in files else [file for file in files if file.name.startswith("timings")]

@@ -19,10 +19,10 @@ class RankedBoard:
     Attributes:
         board: What is shown.
         table: One line an entry, best first, then what has no rank, then the anchors. Columns: `rank` ("1", "2=", ""
-            for anchors), `entry` (recipe of a checkpoint, else the subject), `checkpoint` ("" for what is none), `seeds`
-            (count of training seeds), `anchor` (bool), `label` (what an anchor is), `parameters`, `training_seconds`,
-            `images_per_second`, `pareto` (bool: nobody is better in quality and in one of the three costs at once),
-            `fronts` (in which costs), and for each key `<key> mean`, `<key> sd`, `<key> low`, `<key> high`.
+            for anchors), `entry` (recipe of a checkpoint, else the subject), `checkpoint` ("" for what is none),
+            `seeds` (count of training seeds), `anchor` (bool), `label` (what an anchor is), `parameters`,
+            `training_seconds`, `images_per_second`, `pareto` (bool: nobody is better in quality and in one of the three
+            costs at once), `fronts` (in which), and for each key `<key> mean`, `<key> sd`, `<key> low`, `<key> high`.
         apart: Rows under another protocol, with `differs`: the fields in words.
         columns: One line a key: `key`, `better`, `fingerprint`, `debiased` (what the column shows), `pinned`.
         standings: The same without pandas.

@@ -1,13 +1,16 @@
 """Result rows and timing rows as pandas tables."""
 
+import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ganeval.leaderboard.places import row_files
+from ganeval.leaderboard.places import row_files, timing_files
 from ganeval.leaderboard.reading import Row, read_columns
+from ganeval.leaderboard.timings import TimingRow, read_timings
 
 COUNTS = ("n_real", "n_fake", "floor_n", "training_seed", "step", "parameters", "threads", "cores")
 NUMBERS = ("value", "stderr", "ci_low", "ci_high", "debiased", "floor")
@@ -27,6 +30,24 @@ def load(results: Path | str | Sequence[Path | str] | None = None) -> pd.DataFra
     """
     columns, problems = read_columns(files_of(results))
     table = frame(columns)
+    table.attrs["problems"] = problems
+    return table
+
+
+def load_timings(results: Path | str | None = None) -> pd.DataFrame:
+    """Every timing, one line each; columns as `TimingRow`, with `versions` as JSON. `.attrs["problems"]` as `load`.
+
+    Args:
+        results: A file, or a folder of which `timings*.jsonl` are read; None as for `load`.
+
+    Raises:
+        DataError: a path is not there, or a line is of a future schema.
+    """
+    rows, problems = read_timings(timing_files(None if results is None else Path(results)))
+    names = [field.name for field in dataclasses.fields(TimingRow)]
+    table = pd.DataFrame([[getattr(row, name) for name in names] for row in rows], columns=names)
+    table["versions"] = [json.dumps(dict(row.versions)) for row in rows]
+    table["threads"] = table["threads"].astype("Int64")
     table.attrs["problems"] = problems
     return table
 

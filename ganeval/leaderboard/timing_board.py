@@ -1,0 +1,95 @@
+"""Timings side by side: ranked within one stage of one run on one machine, never across."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ganeval.leaderboard.cells import Cell, ranks
+from ganeval.leaderboard.standings import Cost
+from ganeval.leaderboard.timings import EXACT, SAMPLING, TRAINING, TimingRow
+
+
+@dataclass(frozen=True)
+class TimingLine:
+    """One measurement with its place.
+
+    Attributes:
+        rank: "1", "2=".
+        row: What was measured.
+        times_best: How many times the best value's cost it takes, >= 1; None where the best is zero.
+    """
+
+    rank: str
+    row: TimingRow
+    times_best: float | None
+
+
+@dataclass(frozen=True)
+class TimingTable:
+    """Rows that may be ranked: one stage, unit, machine and run.
+
+    Attributes:
+        stage: Of all rows.
+        unit: Of all rows.
+        machine: Of all rows.
+        run: Of all rows.
+        time: Of the run.
+        lines: Best first.
+    """
+
+    stage: str
+    unit: str
+    machine: str
+    run: str
+    time: str
+    lines: tuple[TimingLine, ...]
+
+
+def timing_tables(rows: Sequence[TimingRow]) -> list[TimingTable]:
+    """Every table that the rows allow, the latest run first; of a row measured twice in a run the later counts."""
+    groups: dict[tuple[str, str, str, str], dict[str, TimingRow]] = {}
+    for row in rows:
+        groups.setdefault((row.machine, row.run, row.stage, row.unit), {})[row.name] = row
+    tables = []
+    for (machine, run, stage, unit), named in groups.items():
+        members = list(named.values())
+        lines = _lines(members)
+        tables.append(TimingTable(stage, unit, machine, run, max(row.time for row in members), lines))
+    return sorted(tables, key=lambda table: table.time, reverse=True)
+
+
+def latest(tables: Sequence[TimingTable]) -> list[TimingTable]:
+    """The tables of each machine's latest run."""
+    runs: dict[str, str] = {}
+    for table in tables:  # latest first
+        runs.setdefault(table.machine, table.run)
+    return [table for table in tables if runs[table.machine] == table.run]
+
+
+def costs(rows: Sequence[TimingRow]) -> dict[str, Cost]:
+    """What each recipe takes, for boards of scores: from the run that timed most of them, and of those the latest."""
+    tables = timing_tables(rows)
+    training, sampling = (_widest([t for t in tables if (t.stage, t.unit) == kind]) for kind in (TRAINING, SAMPLING))
+    return {name: Cost(training.get(name), sampling.get(name)) for name in {**training, **sampling}}
+
+
+def _widest(tables: Sequence[TimingTable]) -> dict[str, float]:
+    table = max(tables, key=lambda table: len(table.lines), default=None)
+    return {} if table is None else {line.row.name: line.row.value for line in table.lines}
+
+
+def _lines(rows: Sequence[TimingRow]) -> tuple[TimingLine, ...]:
+    better, values = rows[0].better, [row.value for row in rows]
+    sign = 1.0 if better == "lower" else -1.0
+    if rows[0].unit in EXACT:
+        counts = [sum(sign * other < sign * value for other in values) for value in values]
+        places = [f"{1 + n}{'=' if values.count(v) > 1 else ''}" for n, v in zip(counts, values, strict=True)]
+    else:
+        places = ranks([Cell(r.value, r.sd if r.n > 1 else None, r.n, None, None, None) for r in rows], better)
+    best = min(values) if better == "lower" else max(values)
+    lines = [TimingLine(place, row, _ratio(row, best)) for place, row in zip(places, rows, strict=True)]
+    return tuple(sorted(lines, key=lambda line: (int(line.rank.rstrip("=")), sign * line.row.value, line.row.name)))
+
+
+def _ratio(row: TimingRow, best: float) -> float | None:
+    over, under = (row.value, best) if row.better == "lower" else (best, row.value)
+    return over / under if under else None
