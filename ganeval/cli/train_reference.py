@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -51,6 +51,7 @@ class TrainingReporter(RichReporter):
 @click.option("--offline", is_flag=True, help="Never download the weights that a recipe pins.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="How many devices.")
+@click.option("--log", type=click.Choice(["tensorboard", "mlflow"]), help="Also write losses and scores there.")
 @click.option("--json", "as_json", is_flag=True, help="The recipes of --list, or the result, as JSON on stdout.")
 def command(
     model: str | None,
@@ -65,6 +66,7 @@ def command(
     offline: bool,
     device: str,
     devices: int,
+    log: Literal["tensorboard", "mlflow"] | None,
     as_json: bool,
 ) -> None:
     """Train MODEL by a fixed recipe, score it while it trains, and leave last.safetensors and best.safetensors.
@@ -88,13 +90,18 @@ def command(
         raise UsageError(f"{recipe.name} has no expected result to check against: {why}. Run without --check.")
     bring_weights(recipe, offline)
 
-    from reference_models.train import TrainOptions, train  # torch is imported from here on
+    from reference_models.loggers import logged, require  # torch is imported from here on
+    from reference_models.train import TrainOptions, train
+
+    if log is not None:
+        require(log)
 
     folder = Path("runs") / f"{recipe.name}-seed{seed}" if out is None else out
     reporter = TrainingReporter(recipe.training.steps)
     options = TrainOptions(recipe, folder, seed, data_root, resume, device, devices)
     try:
-        outcome = train(options, reporter)
+        with logged(log, reporter, recipe, folder, seed) as told:
+            outcome = train(options, told)
     except OSError as error:
         raise DataError(f"Cannot write into {folder}: {error.strerror or error}. Free space or use another.") from error
     if not outcome.first:
