@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Literal
 
 from ganeval.comparing import compare as compare_subjects
+from ganeval.gate.rules import GateRules, Mode, read_rules
+from ganeval.gate.run import GateOptions, GateReport, run_gate
+from ganeval.gate.scorer import Scorer
 from ganeval.memory import Images, MemoryOpener, Subject, ValueRange, evaluating, path_of, said
 from ganeval.notebook import Comparisons, Scores, picture_of
 from ganeval.opening import open_subject_source
 from ganeval.plan import ScoreOptions
-from ganeval.reporting import Reporter
+from ganeval.reporting import Reporter, Silent
 from ganeval.scoring import score as score_subject
 from ganeval.sources.base import ImageSource
 
-__all__ = ["Comparisons", "Scores", "compare", "score"]
+__all__ = ["Comparisons", "GateReport", "Scores", "check", "compare", "score"]
 
 
 def score(
@@ -181,6 +184,88 @@ def compare(
         rows = compare_subjects(options, names[1], reporter, opener)
         pictures = [_picture(replace(options, subject=name), opener) for name in names]
         return Comparisons(tuple(rows), (pictures[0], pictures[1]))
+
+
+def check(
+    subject: Subject,
+    *,
+    baseline: str | Path,
+    rules: str | Path | GateRules | None = None,
+    against: Subject | None = None,
+    mode: Mode = "auto",
+    name: str | None = None,
+    reference: Images | None = None,
+    paired: Images | None = None,
+    n: int | None = None,
+    latent_dim: int | Sequence[int] | None = None,
+    value_range: ValueRange | None = None,
+    batch_size: int = 32,
+    device: str = "auto",
+    engine: Literal["auto", "torch", "openvino"] = "auto",
+    on_bad: Literal["fail", "skip"] = "fail",
+    weights: Mapping[str, Path] | None = None,
+    data_root: Path | None = None,
+    cache: bool = True,
+    reporter: Reporter | None = None,
+) -> GateReport:
+    """Holds images or a generator against a recorded baseline, as `ganeval gate` does.
+
+    Args:
+        subject: As in `score`; also a file of rows.
+        baseline: File of rows.
+        rules: `gates.toml` or rules; None derives margins from the baseline's own standard errors.
+        against: The older subject itself, for a paired comparison.
+        mode: How the sides are compared.
+        name: Subject or recipe in the baseline, where it has several.
+        reference: What the baseline's set metrics were compared with; the rules may say it.
+        paired: What its paired metrics were compared with; the rules may say it.
+        n: Images that a generator draws, where the baseline was scored on a whole set of so many.
+        latent_dim: As in `score`.
+        value_range: As in `score`.
+        batch_size: As in `score`.
+        device: As in `score`.
+        engine: As in `score`.
+        on_bad: As in `score`.
+        weights: As in `score`.
+        data_root: As in `score`.
+        cache: As in `score`.
+        reporter: As in `score`.
+
+    Raises:
+        ProtocolMismatchError: the baseline has no such subject, or was scored another way.
+        GanevalError: whatever else cannot be used.
+    """
+    read = read_rules(Path(rules)) if isinstance(rules, str | Path) else rules
+    run = {} if read is None else read.run
+    called = said(subject)
+    older = None if against is None else said(against)
+    if older == called and not isinstance(against, str | Path):
+        older = f"{older} (older)"
+    known: dict[str, Subject] = {called: subject}
+    if against is not None and older is not None:
+        known[older] = against
+    with contextlib.ExitStack() as stack:
+        originals = run.get("paired") if paired is None else paired
+        real = run.get("reference") if reference is None else reference
+        options = ScoreOptions(
+            subject=called,
+            reference=stack.enter_context(path_of(real, "reference", value_range)),
+            paired=stack.enter_context(path_of(originals, "paired", value_range)),
+            batch_size=batch_size,
+            device=device,
+            engine=engine,
+            on_bad=on_bad,
+            weights={} if weights is None else weights,
+            data_root=data_root,
+            value_range=value_range,
+            cache=cache,
+        )
+        for each in known.values():
+            stack.enter_context(evaluating(each))
+        reporter = Silent() if reporter is None else reporter
+        scorer = Scorer(options, reporter, MemoryOpener(known, _open_file, n, latent_dim, value_range))
+        gate = GateOptions((called,), Path(baseline), read, mode, name, older)
+        return run_gate(gate, scorer, reporter)
 
 
 def _keys(metrics: str | Sequence[str] | None) -> str | None:
