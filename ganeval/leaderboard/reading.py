@@ -9,7 +9,7 @@ import orjson
 
 from ganeval.errors import DataError
 from ganeval.leaderboard.batch import KINDS, Columns, Protocols, checked, columns_of
-from ganeval.results import LARGEST, check_fields, iter_objects
+from ganeval.results import LARGEST, Result, check_fields, iter_objects
 
 
 class Row(NamedTuple):
@@ -119,6 +119,16 @@ def read_columns(files: Iterable[Path]) -> tuple[list[list[Any]], list[str]]:
                 column += values
         problems += [bad[number] for number in sorted(bad)]
     return columns, problems
+
+
+def flat_rows(results: Sequence[Result]) -> list[Row]:
+    """The rows of results that are in no file: `file` is "", `line` counts from 1."""
+    protocols = Protocols()
+    dicts = [result.to_dict() for result in results]
+    given = {name: [row[name] for row in dicts] for name in KINDS}
+    known = [protocols.look_up(protocol) for protocol in given["protocol"]]
+    flat = _flat(given, known, list(range(1, len(dicts) + 1)), "")
+    return [Row(*values) for values in zip(*flat, strict=True)]
 
 
 def _batches(file: Path, bad: dict[int, str]) -> Iterator[Batch]:

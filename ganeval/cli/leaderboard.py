@@ -1,0 +1,221 @@
+"""`ganeval leaderboard`: boards in the terminal, rows added, boards and rows exported."""
+
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganeval.cli.options import check_writable, with_options
+from ganeval.errors import UsageError
+from ganeval.text import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ganeval.leaderboard.showing import Sheet
+    from ganeval.leaderboard.standings import Standings
+    from ganeval.leaderboard.timing_board import TimingTable
+
+FORMATS = ("table", "md", "csv", "parquet", "json", "hf-model-index")
+
+OPTIONS = (
+    click.option("--board", metavar="NAME", help="One board of boards.toml, or timings. Default: all that have rows."),
+    click.option(
+        "--results",
+        type=click.Path(path_type=Path),
+        help="Rows: a folder of .jsonl files, or one. Default: leaderboards/results of this project.",
+    ),
+    click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="File; default: stdout."),
+    click.option("--entry", metavar="NAME", help="For hf-model-index: recipe or subject."),
+    click.option("--checkpoint", metavar="STEM", help="For hf-model-index; default: last."),
+)
+
+
+@click.group("leaderboard", short_help="Boards of scores and timings.")
+def command() -> None:
+    """Boards of scores and timings, rebuilt from leaderboards/results/*.jsonl.
+
+    Training seeds are pooled as mean ± sd; entries that cannot be told apart tie ("2="); rows of another protocol are
+    listed apart; anchors (real images, the untrained generator, bicubic enlargement) are shown and not ranked.
+    """
+
+
+@command.command("show")
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True, help="Of stdout.")
+@with_options(*OPTIONS)
+def show(
+    format_: str, board: str | None, results: Path | None, out: Path | None, entry: str | None, checkpoint: str | None
+) -> None:
+    """Print boards.
+
+    \b
+    ganeval leaderboard show
+    ganeval leaderboard show --board digits
+    """
+    _write(format_, board, results, out, entry, checkpoint)
+
+
+@command.command("export")
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="md", show_default=True, help="Of the file.")
+@with_options(*OPTIONS)
+def export(
+    format_: str, board: str | None, results: Path | None, out: Path | None, entry: str | None, checkpoint: str | None
+) -> None:
+    """Write boards, or rows, to a file or to stdout.
+
+    csv and parquet hold one table: that of --board, or without it every row. hf-model-index is the metadata of one
+    entry for a Hugging Face model card.
+
+    \b
+    ganeval leaderboard export --format md -o LEADERBOARD.md
+    ganeval leaderboard export --format csv --board digits
+    ganeval leaderboard export --format parquet -o rows.parquet
+    ganeval leaderboard export --format hf-model-index --entry dcgan.digits-cpu
+    """
+    _write(format_, board, results, out, entry, checkpoint)
+
+
+@command.command("add")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--board", metavar="NAME", help="File of rows to append to, NAME.jsonl. Default: SOURCE's own name.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), help="Folder of rows. Default: leaderboards/results of this project."
+)
+def add(source: Path, board: str | None, results: Path | None) -> None:
+    """Append the rows of SOURCE that are not there yet; lines that are there are never touched.
+
+    SOURCE is a .jsonl file of `score --append`, the JSON of `score --json`, or that of pytest --benchmark-json.
+
+    \b
+    ganeval leaderboard add scores.jsonl --board digits
+    ganeval leaderboard add benchmark.json
+    """
+    from ganeval.leaderboard import adding
+    from ganeval.leaderboard.places import project_folder
+
+    name = source.stem if board is None else board
+    if not name or name != Path(name).name or name.startswith("."):
+        raise UsageError(f"--board {name!r} is no name of a file. Give one without slashes, as in --board digits.")
+    if results is not None and results.is_file():
+        raise UsageError(f"--results {results} is a file. Give its folder, and the file's stem as --board.")
+    folder = results or (project_folder(Path.cwd()) or Path("leaderboards")) / "results"
+    done = adding.add(source, folder, name)
+    for problem in done.problems:
+        click.echo(printable(problem), err=True)
+    for file, count in done.added.items():
+        click.echo(f"added {count} rows to {printable(str(file))}")
+    skipped = {**done.skipped, **({"damaged, see above": len(done.problems)} if done.problems else {})}
+    for why, count in skipped.items():
+        click.echo(f"skipped {count} rows: {why}")
+    if not done.added:
+        click.echo("added nothing")
+
+
+def _write(
+    format_: str, board: str | None, results: Path | None, out: Path | None, entry: str | None, checkpoint: str | None
+) -> None:
+    """Everything is checked and made before the first byte is written."""
+    check_writable(out)
+    if (entry is None) != (format_ != "hf-model-index"):
+        raise UsageError("--entry NAME goes with --format hf-model-index, and the other way round.")
+    if checkpoint is not None and entry is None:
+        raise UsageError("--checkpoint goes with --format hf-model-index --entry NAME.")
+    if format_ == "parquet" and out is None and sys.stdout.isatty():
+        raise UsageError("--format parquet is no text. Give a file: -o rows.parquet.")
+
+    if format_ in ("csv", "parquet") and board is None:
+        from ganeval.leaderboard.rows import load
+
+        rows = load(results)
+        _tell(rows.attrs["problems"])
+        data = _table(rows, format_)
+    else:
+        data = _boards(format_, board, results, entry, checkpoint, to_file=out is not None)
+    if out is None:
+        click.echo(data, nl=False)
+        return
+    from ganeval.cli.files import write_bytes
+
+    write_bytes(out, data)
+
+
+def _boards(
+    format_: str, board: str | None, results: Path | None, entry: str | None, checkpoint: str | None, *, to_file: bool
+) -> bytes:
+    """The output; nothing where a table went to the terminal already."""
+    from ganeval.leaderboard.gathering import TIMINGS, gather
+
+    gathered = gather(results)
+    _tell(gathered.problems)
+    names = [*gathered.boards, TIMINGS]
+    if board is not None and board not in names:
+        from ganeval.registry import unknown_name
+
+        raise unknown_name("board", board, names)
+    filled = {name: own for name, own in gathered.boards.items() if own.entries or own.apart}
+    chosen = {name: own for name, own in filled.items() if board in (None, name)}
+    timings = gathered.timings if board in (None, TIMINGS) else ()
+    if not chosen and not timings:
+        what = f"No rows for {board}" if board else f"No rows in {results or 'leaderboards/results'}"
+        _tell([f"{what}. Append some: ganeval score ... --append leaderboards/results/{board or 'NAME'}.jsonl"])
+    if format_ == "hf-model-index":
+        from ganeval.leaderboard.model_index import model_index
+
+        return model_index(chosen.values(), entry or "", checkpoint).encode()
+    if format_ in ("table", "md"):
+        sheets = _sheets(list(chosen.values()), timings)
+        if format_ == "md" or to_file:
+            return (_markdown(sheets) if format_ == "md" else _text(sheets)).encode()
+        from rich.console import Console
+
+        from ganeval.cli.sheets import print_sheets
+
+        print_sheets(sheets, Console(highlight=False))
+        return b""
+    from ganeval.leaderboard import export
+
+    if format_ == "json":
+        return (export.to_json(chosen, timings) + "\n").encode()
+    if board == TIMINGS:
+        return _table(export.timing_frame(timings), format_)
+    return _table(export.board_frame(gathered.boards[board or ""]), format_)
+
+
+def _table(frame: "pd.DataFrame", format_: str) -> bytes:
+    from ganeval.leaderboard.export import to_csv, to_parquet
+
+    return to_parquet(frame) if format_ == "parquet" else to_csv(frame).encode()
+
+
+def _sheets(boards: "Sequence[Standings]", timings: "Sequence[TimingTable]") -> "list[Sheet]":
+    from ganeval.leaderboard.showing import board_sheet, timing_sheet
+    from ganeval.leaderboard.timing_board import latest
+
+    recent = latest(timings)
+    if len(recent) < len(timings):
+        _tell([f"{len(timings) - len(recent)} tables of earlier runs are in --format json."])
+    return [*map(board_sheet, boards), *map(timing_sheet, recent)]
+
+
+def _markdown(sheets: "Sequence[Sheet]") -> str:
+    from ganeval.leaderboard.showing import to_markdown
+
+    return "\n".join(to_markdown(sheet) for sheet in sheets)
+
+
+def _text(sheets: "Sequence[Sheet]") -> str:
+    from rich.console import Console
+
+    from ganeval.cli.sheets import print_sheets
+
+    buffer = io.StringIO()
+    print_sheets(sheets, Console(file=buffer, highlight=False))
+    return buffer.getvalue()
+
+
+def _tell(messages: Sequence[str]) -> None:
+    for message in messages:
+        click.echo(printable(message), err=True)

@@ -1,0 +1,76 @@
+"""All boards of a folder of rows: those of `boards.toml`, one for each file that none of these takes, and timings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganeval.leaderboard.boards import Board, load_boards
+from ganeval.leaderboard.places import row_files, timing_files
+from ganeval.leaderboard.reading import Row, read_rows
+from ganeval.leaderboard.standings import Standings, feed, stand
+from ganeval.leaderboard.timing_board import TimingTable, costs, timing_tables
+from ganeval.leaderboard.timings import read_timings
+
+TIMINGS = "timings"
+"""What `--board` calls the timings."""
+LEADING = ("fd", "fid", "kd", "kid", "psnr", "lpips")  # what a board without a sort key is ranked by, if it has it
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What there is to show.
+
+    Attributes:
+        boards: Name -> board with its lines; boards without a row have no lines.
+        timings: The latest run first.
+        problems: Damaged lines, in words.
+    """
+
+    boards: Mapping[str, Standings]
+    timings: tuple[TimingTable, ...]
+    problems: tuple[str, ...]
+
+
+def gather(results: Path | None = None) -> Gathered:
+    """Reads rows and timings, and ranks them board by board.
+
+    Args:
+        results: A file or folder of rows; None as for `load`. A `boards.toml` beside the folder is taken, else that of
+            the project.
+
+    Raises:
+        DataError: a path is not there, or a row is of a future schema.
+        UsageError: boards.toml cannot be used.
+    """
+    rows, problems = read_rows(row_files(results))
+    timings, more = read_timings(timing_files(results))
+    own = None if results is None else results.parent / "boards.toml"
+    boards = load_boards(own if own is not None and own.is_file() else None)
+    boards |= automatic_boards(boards, rows)
+    taken = costs(timings)
+    standings = {name: stand(board, rows, taken) for name, board in boards.items()}
+    return Gathered(standings, tuple(timing_tables(timings)), (*problems, *more))
+
+
+def automatic_boards(boards: Mapping[str, Board], rows: Sequence[Row]) -> dict[str, Board]:
+    """A board for each file whose rows none of `boards` shows, called as the file."""
+    shown = {id(row) for board in boards.values() for row in feed(board, rows)}
+    files: dict[str, list[Row]] = {}
+    for row in rows:
+        if not any(board.feeds_on(row.file) for board in boards.values()):
+            files.setdefault(row.file, []).append(row)
+    found = {}
+    for file, members in files.items():
+        # Rows of single classes ("fd_per_class:7@...") are parts of another row.
+        keys = list(
+            dict.fromkeys(r.key for r in members if r.status == "ok" and ":" not in r.key and id(r) not in shown)
+        )
+        name = file.removesuffix(".jsonl")
+        if keys and name not in boards:
+            found[name] = Board(name, name, "", _leading(keys), tuple(keys), note=f"{name} is in no boards.toml")
+    return found
+
+
+def _leading(keys: Sequence[str]) -> str:
+    outputs = {key.partition("@")[0]: key for key in reversed(keys)}
+    return next((outputs[name] for name in LEADING if name in outputs), keys[0])

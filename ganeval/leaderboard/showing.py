@@ -1,0 +1,186 @@
+"""Boards as cells of text: what the terminal and Markdown show. Loads neither pandas nor rich."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ganeval.leaderboard.cells import Cell
+from ganeval.leaderboard.standings import Apart, Column, Entry, Standings
+from ganeval.leaderboard.timing_board import TimingTable
+from ganeval.text import markdown
+
+ARROWS = {"lower": "↓", "higher": "↑"}
+FIRST = 4  # columns before the numbers of an entry
+NAMES_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table in words.
+
+    Attributes:
+        title: Above it.
+        head: One text a column.
+        lines: One text a cell.
+        left: Columns that are aligned left; the others hold numbers.
+        fixed: Leading columns that are always shown; the rest may be left out on the right where room is short.
+        notes: Below it, one line each.
+    """
+
+    title: str
+    head: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    left: frozenset[int]
+    fixed: int
+    notes: tuple[str, ...]
+
+
+def board_sheet(standings: Standings) -> Sheet:
+    """A board of scores: ranks, entries, the sort key with its spread, other means, costs, anchors, what is apart."""
+    board, columns = standings.board, _sorted_first(standings)
+    backbones = {column.key.partition("@")[2] for column in columns} - {""}
+    common = backbones.pop() if len(backbones) == 1 else ""
+    show = {name: known for name, known in _costs(standings.entries).items() if any(known)}
+    head = ["rank", "entry", "checkpoint", "seeds"]
+    headings = [_heading(column, common) for column in columns]
+    head += [*headings[:1], *show, *headings[1:]]
+    lines = []
+    for place, entry in enumerate(standings.entries):
+        name = f"{entry.name} ({entry.anchor})" if entry.anchor not in ("", entry.checkpoint) else entry.name
+        cells = [_cell(entry.cells.get(column.key), column.key == board.sort) for column in columns]
+        costs = [known[place] for known in show.values()]
+        lines.append((entry.rank, name, entry.checkpoint, str(len(entry.seeds) or ""), *cells[:1], *costs, *cells[1:]))
+    against = f", against {board.data}" if board.data else ""
+    notes = tuple(_notes(standings, common, bool(show)))
+    return Sheet(board.title + against, tuple(head), tuple(lines), frozenset({0, 1, 2}), FIRST + 1, notes)
+
+
+def timing_sheet(table: TimingTable) -> Sheet:
+    """One stage of one run on one machine."""
+    lines = tuple(
+        (
+            line.rank,
+            line.row.name,
+            number(line.row.value) + ("" if line.row.sd is None else f" ± {number(line.row.sd, 2)}"),
+            "" if line.times_best is None else f"{line.times_best:.2f}x",
+            str(line.row.n),
+            line.row.device,
+            "" if line.row.threads is None else str(line.row.threads),
+        )
+        for line in table.lines
+    )
+    head = ("rank", "name", f"{table.unit} {ARROWS[table.lines[0].row.better]}", "vs best", "n", "device", "threads")
+    versions = {f"{name} {version}" for line in table.lines for name, version in line.row.versions.items()}
+    notes = (f"{table.machine}; run {table.run} of {table.time}; {', '.join(sorted(versions)) or 'versions unknown'}",)
+    return Sheet(table.stage, head, lines, frozenset({0, 1, 5}), len(head), notes)
+
+
+def to_markdown(sheet: Sheet) -> str:
+    """A heading, the table, and its notes as a list. Names of strangers stay text."""
+    rules = [":--" if place in sheet.left else "--:" for place in range(len(sheet.head))]
+    lines = [f"## {markdown(sheet.title)}", "", _line(sheet.head), f"| {' | '.join(rules)} |"]
+    lines += [_line(line) for line in sheet.lines]
+    lines += ["", *(f"- {markdown(note)}" for note in sheet.notes)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(markdown, cells))} |"
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Significant digits, without an exponent for everyday sizes."""
+    if value == 0 or not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.{digits - 1}e}" if value else "0"
+    return f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
+
+
+def count(value: int | None) -> str:
+    """A count of parameters: 1.2M."""
+    if value is None:
+        return ""
+    for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{letter}"
+    return str(value)
+
+
+def spread(mean: float, sd: float) -> str:
+    """Mean ± sd, to two significant digits of the sd."""
+    if sd == 0 or not 1e-4 <= sd < 1e6 or not abs(mean) < 1e6:
+        return f"{number(mean)} ± {number(sd, 2)}"
+    places = max(0, 1 - math.floor(math.log10(sd)))
+    return f"{mean:.{places}f} ± {sd:.{places}f}"
+
+
+def _cell(cell: Cell | None, whole: bool) -> str:
+    if cell is None:
+        return ""
+    if whole and cell.sd is not None:
+        return spread(cell.mean, cell.sd)
+    if whole and cell.low is not None and cell.high is not None:
+        return f"{number(cell.mean)} [{number(cell.low, 3)}, {number(cell.high, 3)}]"
+    return number(cell.mean)
+
+
+def _sorted_first(standings: Standings) -> list[Column]:
+    return sorted(standings.columns, key=lambda column: column.key != standings.board.sort)
+
+
+def _heading(column: Column, common: str) -> str:
+    key = column.key.removesuffix(f"@{common}") if common else column.key
+    return " ".join(filter(None, [key, ARROWS.get(column.better, "")]))
+
+
+def _costs(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    """Columns of costs; a star says that nobody is better in quality and in this at once."""
+    named = {
+        "parameters": ("params", [count(entry.parameters) for entry in entries]),
+        "training": ("train s", [_seconds(entry.cost.training_seconds) for entry in entries]),
+        "sampling": ("images/s", [_seconds(entry.cost.images_per_second) for entry in entries]),
+    }
+    return {
+        title: [text + "*" if name in entry.fronts else text for text, entry in zip(texts, entries, strict=True)]
+        for name, (title, texts) in named.items()
+    }
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else number(value, 3)
+
+
+def _notes(standings: Standings, common: str, costs: bool) -> list[str]:
+    board = standings.board
+    notes = [board.note] if board.note else []
+    told = ["mean ± sd over training seeds" if any(len(e.seeds) > 1 for e in standings.entries) else ""]
+    told += [
+        f"on {common}" if common else "",
+        "= not told apart at 95%" if any(e.rank for e in standings.entries) else "",
+    ]
+    told += ["* nobody is better in both score and cost" if costs and any(e.fronts for e in standings.entries) else ""]
+    notes.append("; ".join(filter(None, told)))
+    for words, pinned in (
+        ("protocols, pinned", True),
+        ("protocols, those of most rows (boards.toml pins none)", False),
+    ):
+        prints = [f"{c.key} {c.fingerprint}" for c in standings.columns if c.pinned is pinned]
+        notes += [f"{words}: {', '.join(prints)}"] if prints else []
+    debiased = [column.key for column in standings.columns if column.debiased]
+    notes += [f"bias-corrected: {', '.join(debiased)}"] if debiased else []
+    return [note for note in notes if note] + _apart(standings.apart)
+
+
+def _apart(apart: Sequence[Apart]) -> list[str]:
+    """Rows of other protocols, by what differs."""
+    groups: dict[str, list[Apart]] = {}
+    for row in apart:
+        groups.setdefault(row.differs, []).append(row)
+    lines = []
+    for differs, rows in groups.items():
+        names = list(dict.fromkeys(found.row.recipe or found.row.subject for found in rows))
+        more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+        keys = ", ".join(dict.fromkeys(found.row.key for found in rows))
+        lines.append(
+            f"apart, not comparable: {len(rows)} rows of {', '.join(names[:NAMES_SHOWN])}{more} ({keys}): {differs}"
+        )
+    return lines
