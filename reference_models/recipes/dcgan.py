@@ -32,8 +32,8 @@ FULL = Recipe(
     settings={"image_size": 32, "channels": 3, "width": 128},
     sources={"lr, batch, initialisation": _PAPER, "betas": ADAM_SOURCE, "steps": "mimicry's DCGAN on CIFAR-10"},
 )
-# At N(0, .02), 2e-4 and width 32 the first images are grey, the discriminator's loss falls below .01 within 500 steps and
-# the generator never leaves grey (seeds 0 and 1).
+# At N(0, .02), 2e-4 and width 32 the first images are grey, the discriminator's loss falls below .01 within 500 steps
+# and the generator never leaves grey (seeds 0 and 1).
 CPU = dataclasses.replace(
     FULL,
     name="dcgan.digits-cpu",
