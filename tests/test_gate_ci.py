@@ -1,4 +1,4 @@
-"""Script steps of action.yml and docs/ci.md, run here: every kind of CI stops the bad change and lets the good one pass."""
+"""Script steps of action.yml and docs/ci.md, run here: every kind of CI stops the bad change and lets the good pass."""
 
 import dataclasses
 import json

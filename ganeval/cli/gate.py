@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ganeval.cli.gate_record import FILE, MODES, accept, init, write_whole
-from ganeval.cli.options import COMPARED, READ, check_writable, with_options
+from ganeval.cli.options import COMPARED, GENERATED, READ, check_writable, with_options
 from ganeval.errors import DataError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Gate(click.Group):
 @click.option("--against", metavar="OLDER", help="The older subject itself: paired and much sharper.")
 @click.option("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="How the sides are compared.")
 @click.option("--name", help="Subject or recipe in the baseline, where it has several.")
-@with_options(*COMPARED[:2], *READ)
+@with_options(*COMPARED[:2], *GENERATED, *READ)
 @click.option("--junit", type=FILE, metavar="FILE", help="JUnit XML: a test case a rule.")
 @click.option("--markdown", type=FILE, metavar="FILE", help="Appended, as for $GITHUB_STEP_SUMMARY.")
 @click.option("--annotations", type=click.Choice(["github"]), help="Annotations in the log of a CI.")
@@ -54,6 +54,9 @@ def command(
     name: str | None,
     reference: str | None,
     paired: str | None,
+    inputs: str | None,
+    generator: str | None,
+    latent_dim: tuple[int, ...] | None,
     batch_size: int,
     device: str,
     engine: Literal["auto", "torch", "openvino"],
@@ -69,7 +72,7 @@ def command(
 ) -> None:
     """Hold SUBJECT against its recorded baseline. Exit 0 passed, 4 failed, 5 inconclusive, 6 protocols differ.
 
-    SUBJECT is images, a checkpoint, or a file of rows (.jsonl, or .json of `score --json`). It is scored as the
+    SUBJECT is images, a generator, or a file of rows (.jsonl, or .json of `score --json`). It is scored as the
     baseline was: same metrics, counts, seed. Several are training seeds of one model. A rule fails where the metric is
     surely worse by more than its margin, passes where it surely is not, and else is inconclusive; "surely" is 95%,
     one-sided, and failing is corrected for the number of rules (Holm). A folder called init or accept is ./init here.
@@ -102,6 +105,9 @@ def command(
             subject=subjects[0],
             reference=reference or run.get("reference"),
             paired=paired or run.get("paired"),
+            inputs=inputs,
+            generator=generator,
+            latent_dim=latent_dim,
             batch_size=batch_size,
             device=device,
             engine=engine,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ganeval.cli.options import COMPARED, READ, RUN, check_writable, with_options
+from ganeval.cli.options import COMPARED, GENERATED, READ, RUN, check_writable, with_options
 from ganeval.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def write_whole(path: Path, text: str) -> None:
 @click.option("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="What the margins are for.")
 @click.option("--name", help="What the baseline calls the subject; needed for several.")
 @WHY
-@with_options(*COMPARED, *RUN)
+@with_options(*COMPARED, *GENERATED, *RUN)
 @click.pass_context
 def init(
     ctx: click.Context,
@@ -55,6 +55,9 @@ def init(
     metrics: str | None,
     channel: Literal["rgb", "y"],
     crop_border: int,
+    inputs: str | None,
+    generator: str | None,
+    latent_dim: tuple[int, ...] | None,
     num_samples: int | None,
     seed: int,
     batch_size: int,
@@ -114,6 +117,9 @@ def init(
             on_bad=on_bad,
             channel=channel,
             crop_border=crop_border,
+            inputs=inputs,
+            generator=generator,
+            latent_dim=latent_dim,
             weights=weights,
             data_root=data_root,
             value_range=value_range,
@@ -148,7 +154,7 @@ def init(
 @click.option("--rules", type=FILE, metavar="gates.toml", help="Where reference and originals stand.")
 @click.option("--name", help="Subject in the baseline, where it has several.")
 @WHY
-@with_options(*COMPARED[:2], *READ)
+@with_options(*COMPARED[:2], *GENERATED, *READ)
 @click.pass_context
 def accept(
     ctx: click.Context,
@@ -159,6 +165,9 @@ def accept(
     why: str,
     reference: str | None,
     paired: str | None,
+    inputs: str | None,
+    generator: str | None,
+    latent_dim: tuple[int, ...] | None,
     batch_size: int,
     device: str,
     engine: Literal["auto", "torch", "openvino"],
@@ -192,6 +201,9 @@ def accept(
             subject=subjects[0],
             reference=reference or run.get("reference"),
             paired=paired or run.get("paired"),
+            inputs=inputs,
+            generator=generator,
+            latent_dim=latent_dim,
             batch_size=batch_size,
             device=device,
             engine=engine,
