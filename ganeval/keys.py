@@ -29,7 +29,7 @@ ALIASES = {
 CANONICAL = {key: alias for alias, key in ALIASES.items()}
 
 # What a plain `score` runs, where the inputs allow. Canonical ones whose weights are missing become "skipped" rows.
-PLAIN_SET = "fd,kd,mind,prdc,cs,vendi,fd_per_class,fid,kid,is,prdc@inception,fd_dinov2,cmmd"
+PLAIN_SET = "fd,kd,mind,prdc,cs,vendi,fd_per_class,agreement,fid,kid,is,prdc@inception,fd_dinov2,cmmd"
 PLAIN_PAIRED = "psnr,ssim,ms_ssim,pd@efflite0,pd@hedvgg16,lpips,lpips_alex,vgg"
 
 

@@ -12,6 +12,7 @@ BACKBONES: "Registry[BackboneInfo]" = Registry(
     {
         "efflite0": "ganeval.backbones.efflite:EFFLITE0",
         "hedvgg16": "ganeval.backbones.hedvgg:HEDVGG16",
+        "pixels": "ganeval.backbones.pixels:PIXELS",
         "inception": "ganeval.backbones.inception:INCEPTION",
         "vgg16": "ganeval.backbones.torchvision_nets:VGG16",
         "vgg19": "ganeval.backbones.torchvision_nets:VGG19",

@@ -88,7 +88,8 @@ def use_engine(backbone: Backbone, engine: Engine) -> str:
             "is not installed: pip install 'ganeval[cpu]'" if version is None else f"does not run on {backbone.device}"
         )
         raise UsageError(f"--engine openvino: OpenVINO {why}. Or use --engine torch.")
-    if engine == "torch" or version is None or backbone.device.type != "cpu":
+    nothing = next(backbone.network.parameters(), None) is None  # a backbone that only resizes
+    if engine == "torch" or version is None or backbone.device.type != "cpu" or nothing:
         return f"torch {torch.__version__}"
     with torch.inference_mode():
         example = backbone.prepare(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))

@@ -9,7 +9,7 @@ import torch
 
 from ganeval.backbones import BACKBONES
 from ganeval.backbones.base import Backbone, BackboneInfo
-from ganeval.backbones.weights import LoadedWeights, load_state_dict
+from ganeval.backbones.weights import NO_WEIGHTS, LoadedWeights, load_state_dict
 
 
 def load_backbone(name: str, *, device: torch.device, weights_file: Path | None = None) -> Backbone:
@@ -26,7 +26,7 @@ def load_backbone(name: str, *, device: torch.device, weights_file: Path | None 
         WeightsError: its weights are not on this machine, are damaged or do not fit.
     """
     info = BACKBONES.get(name)
-    weights = load_state_dict(info.weights[0], weights_file)
+    weights = load_state_dict(info.weights[0], weights_file) if info.weights else NO_WEIGHTS
     module, _, attribute = info.loader.partition(":")
     loader: object = getattr(importlib.import_module(module), attribute)
     return cast(Callable[[BackboneInfo, LoadedWeights, torch.device], Backbone], loader)(info, weights, device)

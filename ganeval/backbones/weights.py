@@ -4,6 +4,7 @@ The only place that calls `torch.load`. Files that can hold code are read with `
 archive (OpenAI's CLIP files) is opened only when its hash is the pinned one.
 """
 
+import hashlib
 import importlib
 import pickle
 import tempfile
@@ -24,6 +25,7 @@ from ganeval.backbones.weights_table import WEIGHTS, Embedded, Url, WeightsFile,
 from ganeval.errors import WeightsError
 
 __all__ = [
+    "NO_WEIGHTS",
     "WEIGHTS",
     "Embedded",
     "LoadedWeights",
@@ -62,6 +64,9 @@ class LoadedWeights:
     state: dict[str, Tensor]
     sha256: str
     pinned: bool
+
+
+NO_WEIGHTS = LoadedWeights({}, hashlib.sha256(b"").hexdigest(), True)  # of a backbone that has none
 
 
 def load_state_dict(name: str, file: Path | None = None) -> LoadedWeights:

@@ -21,6 +21,7 @@ METRICS: Registry[Metric] = Registry(
         "prdc": "ganeval.metrics.prdc:PRDC",
         "cs": "ganeval.metrics.inception_score:CS",
         "cs_classic": "ganeval.metrics.inception_score:CS_CLASSIC",
+        "agreement": "ganeval.metrics.agreement:AGREEMENT",
         "vendi": "ganeval.metrics.vendi:VENDI",
         "psnr": "ganeval.metrics.psnr:PSNR",
         "ssim": "ganeval.metrics.ssim:SSIM",
