@@ -19,7 +19,7 @@ from ganeval.metrics.base import SetMetric
 from ganeval.opening import SubjectOpener, open_originals, open_reference, open_subject_source
 from ganeval.pair_rows import score_paired
 from ganeval.pairs import PairScores
-from ganeval.passes import PRECISION, open_passes
+from ganeval.passes import PRECISION, RealSide, open_passes
 from ganeval.plan import ScoreOptions, make_plan
 from ganeval.reference import BackboneFacts, ReferenceStatistics
 from ganeval.reporting import Reporter, Silent
@@ -39,6 +39,7 @@ class ScoreOutcome:
         summary: What the pass over the subject saw, None for a paired-only score.
         checks: What the cheap checks of the images have to say, one line each.
         blame: Influence of each image, worst first, where it was asked for.
+        real: The reference of set metrics, None without one.
     """
 
     results: tuple[Result, ...]
@@ -46,6 +47,7 @@ class ScoreOutcome:
     summary: SourceSummary | None = None
     checks: tuple[str, ...] = ()
     blame: pd.DataFrame | None = None
+    real: RealSide | None = None
 
 
 def resolve_device(name: str) -> torch.device:
@@ -106,7 +108,8 @@ def score(
         results = [_with_origin(result, subject) for result in results]
     name = options.name or options.subject
     results += [_skipped(name, request, why) for request, why in plan.missing]
-    return ScoreOutcome(tuple(results), pairs, summary, () if summary is None else cheap_checks(summary), blamed)
+    checks = () if summary is None else cheap_checks(summary)
+    return ScoreOutcome(tuple(results), pairs, summary, checks, blamed, real)
 
 
 def _with_origin(result: Result, subject: ImageSource) -> Result:

@@ -15,19 +15,22 @@ if TYPE_CHECKING:
     from ganeval.comparing import Comparison
 
 PER_IMAGE = "per_image"  # in a row's provenance: stem -> value of a paired metric, None where it is infinite
+GIVEN = "stderr_given_reference"  # in a row's provenance: standard error over the generated images alone
 SEED_SHARE = 0.02  # retrained: no margin below 2% of the baseline (gaps under 1.3% are noise: arXiv 2606.20536)
 FEWEST_SEEDS = 3
 FEWEST_PAIRS = 2
+ADDED = "standard errors added as those of independent sets"
 REPEATS = 1e-3  # relative; the same images scored twice differ by less, whatever engine or machine
 
 
 def from_samples(baseline: Result, candidate: Result) -> Evidence:
     """One row a side.
 
-    Standard errors are added as if the sides were independent. They share the reference, and checkpoints also the
-    latents, so that this is too cautious for models that are alike: the gate then says "inconclusive" where it could
-    have known, and does not fail more often than it claims. Metrics of image pairs whose baseline kept its values by
-    image are compared image by image.
+    Standard errors are added as those of independent sets. Where both rows know theirs with the reference held fixed,
+    those are taken. Elsewhere the part of the reference, which both sides share, is counted twice; and two checkpoints
+    may share their latents. Both are too cautious for models that are alike: the gate then says "inconclusive" where it
+    could have known, and does not fail more often than it claims. Metrics of image pairs whose baseline kept its values
+    by image are compared image by image.
 
     Args:
         baseline: A row of status "ok".
@@ -44,10 +47,15 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
         without = candidate if candidate.stderr is None else baseline
         why = without.note or "no valid standard error"
         return Evidence(candidate.key, candidate.better, b, c, None, note=why, n=candidate.n_fake)
-    stderr = math.hypot(baseline.stderr, candidate.stderr)
-    degrees = _welch_satterthwaite((baseline.stderr, degrees_of(baseline)), (candidate.stderr, degrees_of(candidate)))
-    method = "standard errors of both added as independent"
-    return Evidence(candidate.key, candidate.better, b, c, stderr, degrees, method, n=candidate.n_fake)
+    errors = [stderr_and_degrees(row) for row in (baseline, candidate)]
+    method = f"{ADDED}, given the reference"
+    if not all(GIVEN in row.provenance for row in (baseline, candidate)):
+        errors = [(row.stderr, degrees_of(row)) for row in (baseline, candidate) if row.stderr is not None]
+        method = f"{ADDED}, each with the reference that they share: cautious"
+    stderr = math.hypot(*(error for error, _ in errors))
+    return Evidence(
+        candidate.key, candidate.better, b, c, stderr, _welch_satterthwaite(*errors), method, n=candidate.n_fake
+    )
 
 
 def from_seeds(baseline: Sequence[Result], candidate: Sequence[Result]) -> Evidence:
@@ -105,6 +113,20 @@ def from_comparison(comparison: "Comparison") -> Evidence:
         n=row.n_fake,
         same=same,
     )
+
+
+def stderr_and_degrees(row: Result) -> tuple[float, float]:
+    """Standard error and degrees of freedom with the reference held fixed where the row knows it, else as it stands.
+
+    Raises:
+        ValueError: the row has neither.
+    """
+    given = row.provenance.get(GIVEN)
+    if isinstance(given, float):
+        return given, math.inf
+    if row.stderr is None:
+        raise ValueError(f"row {row.key} of {row.subject} has no standard error")
+    return row.stderr, degrees_of(row)
 
 
 def degrees_of(row: Result) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ganeval.gate.evidence import FEWEST_SEEDS, PER_IMAGE, SEED_SHARE, degrees_of
+from ganeval.gate.evidence import FEWEST_SEEDS, PER_IMAGE, SEED_SHARE, stderr_and_degrees
 from ganeval.gate.rules import LEVEL, GateRule, GateRules, Mode
 from ganeval.gate.ruling import quantile
 from ganeval.results import Result
@@ -75,8 +75,8 @@ def _rule(key: str, rows: Sequence[Result], mode: Mode) -> GateRule | str:
         return GateRule(key, margin, unit == "%", why="image by image")
     if row.stderr is None:
         return row.note or "it has no standard error"
-    degrees = 2.0 * degrees_of(row)
-    spread = 2.0 * quantile(1.0 - LEVEL, degrees) * math.sqrt(2.0) * row.stderr
+    stderr, degrees = stderr_and_degrees(row)
+    spread = 2.0 * quantile(1.0 - LEVEL, 2.0 * degrees) * math.sqrt(2.0) * stderr
     margin = max(spread, SHARE * abs(value))
     why = "2 z standard errors of a difference at this n" if margin == spread else "2% of the baseline"
     return GateRule(key, rounded_up(margin), why=why + _share_of(margin, value))

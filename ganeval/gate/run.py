@@ -289,7 +289,9 @@ def _samples(case: _Case) -> tuple[str, dict[str, Evidence], list[Result]]:
     for key in case.keys:
         baseline, row = _candidate(case, rows, key)
         found[key] = from_samples(baseline, row) if row.value is not None else _without(baseline, row)
-    how = f"{MODE_WORDS['samples']}; standard errors added as independent, which is cautious: both share the reference"
+    how = "; ".join(
+        [MODE_WORDS["samples"], *dict.fromkeys(found[key].method for key in case.keys if found[key].method)]
+    )
     if any(found[key].method.startswith("image by image") for key in case.keys):
         how = "the same images; differences image by image"
     seeds = {training_seed(row) for key in case.keys for row in (*case.baseline.newest(key), rows[key])} - {None}

@@ -10,6 +10,7 @@ import numpy as np
 from ganeval.comparing import Comparison, compare
 from ganeval.errors import ProtocolMismatchError, UsageError
 from ganeval.gate.evidence import PER_IMAGE
+from ganeval.gate.given import with_given_reference
 from ganeval.gate.outputs import Outputs, compare_outputs
 from ganeval.keys import parse_keys
 from ganeval.opening import SubjectOpener, open_reference, open_subject_source
@@ -75,7 +76,7 @@ class Scorer:
         for setting, rows in self._groups(wanted).items():
             options = self._options(subject, setting, rows)
             self._check_counts(options, rows[0])
-            found |= {row.key: row for row in with_values_by_image(score(options, self.reporter, self.opener))}
+            found |= {row.key: row for row in rows_for_a_gate(score(options, self.reporter, self.opener))}
         return found
 
     def comparisons(self, against: str, subject: str, wanted: Sequence[Result]) -> dict[str, Comparison]:
@@ -166,13 +167,14 @@ class Scorer:
             )
 
 
-def with_values_by_image(outcome: ScoreOutcome) -> list[Result]:
-    """The rows of a score, those of paired metrics with their values by image in the provenance."""
+def rows_for_a_gate(outcome: ScoreOutcome) -> list[Result]:
+    """The rows of a score with what a later comparison needs: standard errors given the reference, values by image."""
+    rows = with_given_reference(outcome)
     if outcome.pairs is None:
-        return list(outcome.results)
+        return rows
     kept = outcome.pairs
     found = []
-    for row in outcome.results:
+    for row in rows:
         key = row.key.partition("#")[0]
         if row.protocol is not None and row.protocol.crop_border is not None:
             key = row.protocol.metric + (f"@{row.protocol.backbone}" if row.protocol.backbone else "")
@@ -200,4 +202,4 @@ def first_rows(options: ScoreOptions, reporter: Reporter, opener: SubjectOpener 
             raise UsageError("A gate holds a subject against something: give --reference REF or --paired REF.")
         runnable = [r.asked for r in parse_keys(asked) if missing_weights(r, options.weights) is None]
         options = dataclasses.replace(options, metrics=",".join(runnable))
-    return with_values_by_image(score(options, reporter, opener))
+    return rows_for_a_gate(score(options, reporter, opener))
