@@ -68,8 +68,7 @@ def checked(columns: Columns, protocols: Protocols) -> list[tuple[str | None, st
         kinds = KINDS.get(name)
         if kinds is not None and not kinds.issuperset(map(type, values)):
             return None
-        # One sum sees all that is not finite or too large for a table.
-        if kinds is not None and int in kinds and not sum(abs(x) for x in values if x is not None) <= LARGEST:
+        if kinds is not None and int in kinds and not small(values):
             return None
     if not all(two_floats(ends) for ends in columns.get("ci95", ()) if ends is not None):
         return None
@@ -82,6 +81,14 @@ def checked(columns: Columns, protocols: Protocols) -> list[tuple[str | None, st
     except DataError:
         return None
     return known if [fingerprint for fingerprint, _ in known] == list(columns.get("fingerprint", nothing)) else None
+
+
+def small(numbers: Sequence[float | None]) -> bool:
+    """Whether the sum of sizes is, which it is not with a number that is not finite or too large for a table."""
+    try:
+        return sum(abs(number) for number in numbers if number is not None) <= LARGEST
+    except OverflowError:  # a whole number beyond floats
+        return False
 
 
 def two_floats(ends: list[Any]) -> bool:

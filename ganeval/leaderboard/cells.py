@@ -50,7 +50,8 @@ def difference(a: Cell, b: Cell) -> Interval | None:
     """95% interval of b - a, or None where the numbers do not allow one.
 
     * Several seeds on both sides: Welch's t on the seeds (Welch 1947, Biometrika 34, 28-35), degrees rounded down.
-    * Several on one side, one on the other: the spread of the many is taken for both, sd sqrt(1 + 1/n), n - 1 degrees.
+    * Several on one side, one on the other: the spread of the many is taken for both, or the standard error of the one
+      where that is larger; n - 1 degrees.
     * One on both sides: the standard errors of both results, as if independent, normal.
     """
     delta = b.mean - a.mean
@@ -62,10 +63,10 @@ def difference(a: Cell, b: Cell) -> Interval | None:
         degrees = variance**2 / (of_a**2 / (a.n - 1) + of_b**2 / (b.n - 1))
         half = quantile(math.floor(degrees + 1e-9)) * math.sqrt(variance)
     elif a.sd is not None or b.sd is not None:
-        sd, n = (a.sd, a.n) if a.sd is not None else (b.sd or 0.0, b.n)
+        (sd, n), lone = ((a.sd, a.n), b) if a.sd is not None else ((b.sd or 0.0, b.n), a)
         if sd == 0.0:
             return None
-        half = quantile(n - 1) * sd * math.sqrt(1.0 + 1.0 / n)
+        half = quantile(n - 1) * math.hypot(sd / math.sqrt(n), max(sd, lone.stderr or 0.0))
     elif a.stderr and b.stderr:
         half = NORMAL * math.hypot(a.stderr, b.stderr)
     else:

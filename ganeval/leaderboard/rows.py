@@ -70,7 +70,13 @@ def frame(columns: Sequence[Sequence[Any]]) -> pd.DataFrame:
 
 
 def _column(name: str, values: Sequence[Any]) -> pd.Series:
+    if name in COUNTS or name in NUMBERS or name == "line":
+        return pd.Series(values, dtype="Int64" if name in COUNTS else "float64" if name in NUMBERS else "int64")
+    try:
+        texts = pd.Series(values, dtype="str")
+    except UnicodeEncodeError:  # half a character, of a file name that is no text
+        whole = [v if v is None else v.encode("utf-8", "backslashreplace").decode() for v in values]
+        texts = pd.Series(whole, dtype="str")
     if name == "time":
-        return pd.to_datetime(pd.Series(values, dtype="str"), utc=True, errors="coerce", format="ISO8601")
-    kind = "Int64" if name in COUNTS else "float64" if name in NUMBERS else "int64" if name == "line" else "str"
-    return pd.Series(values, dtype=kind)
+        return pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601").astype("datetime64[us, UTC]")
+    return texts

@@ -1,0 +1,57 @@
+"""Rows for tests of boards: of one protocol unless told otherwise."""
+
+import dataclasses
+import json
+import random
+
+from ganeval.protocol import Protocol
+from ganeval.results import SCHEMA, Result, append_jsonl
+
+BASE = Protocol("fd", 1, {"ddof": 1}, "efflite0", "ab" * 32, reference_sha256="cd" * 32, n_real=599, n_fake=599)
+
+
+def result(value=1.0, *, subject="folder", key="fd@efflite0", better="lower", protocol=BASE, **fields):
+    return Result(
+        subject, key, value, better, protocol.n_real, protocol.n_fake, protocol=protocol, **{"note": "", **fields}
+    )
+
+
+def checkpoint(value, recipe="dcgan.digits-cpu", seed=0, stem="last", *, time="2026-01-01T00:00:00+00:00", **fields):
+    """A row of a reference model's checkpoint."""
+    facts = {
+        "kind": "checkpoint",
+        "model": recipe.partition(".")[0],
+        "recipe": recipe,
+        "training_seed": seed,
+        "step": 1500,
+        "checkpoint": stem,
+        "parameters": fields.pop("parameters", 1_200_000),
+    }
+    provenance = {"time": time, "device": "cpu", "threads": 2, "cores": 4, "versions": {"torch": "2"}, "subject": facts}
+    return result(value, subject=f"{recipe} {seed} {stem}", provenance=provenance, **fields)
+
+
+def seeds(values, recipe="dcgan.digits-cpu", stem="last", **fields):
+    """One row a training seed."""
+    return [checkpoint(value, recipe, seed, stem, **fields) for seed, value in enumerate(values)]
+
+
+def line(row):
+    """As `append_jsonl` writes it."""
+    return json.dumps({"schema": SCHEMA, **row.to_dict()}, sort_keys=True) + "\n"
+
+
+def append_many(path, worker, rows):
+    """What one of several processes does; here, so that a process starts without pandas."""
+    for i in range(rows):
+        append_jsonl(path, [checkpoint(float(i), seed=worker)])
+
+
+def write_many(path, count):
+    """Rows of 20 recipes, 5 seeds and 200 protocols, as a long-lived project has them."""
+    protocols = [dataclasses.replace(BASE, seed=seed) for seed in range(200)]
+    rng = random.Random(0)
+    with path.open("w") as file:
+        for i in range(count):
+            recipe = f"model{i % 20}.digits-cpu"
+            file.write(line(checkpoint(rng.random(), recipe, i % 5, protocol=protocols[i % 200])))
