@@ -1,5 +1,6 @@
 """The gate's arithmetic: verdicts at the promised error rates, bounds in closed form, every edge that has no number."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -8,11 +9,18 @@ from scipy import stats
 
 from ganeval.errors import UsageError
 from ganeval.gate.evidence import degrees_of, from_samples, from_seeds
+from ganeval.gate.given import stderr_given_reference
 from ganeval.gate.propose import propose, rounded_up
 from ganeval.gate.rules import GateRule
 from ganeval.gate.ruling import Evidence, judge, overall
+from ganeval.metrics.frechet import FD
+from ganeval.metrics.kernel import KD
+from ganeval.metrics.prdc import PRDC
 from ganeval.protocol import Protocol
 from ganeval.results import Result
+from ganeval.summaries.bank import FeatureBank
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Moments
 
 DRAWS = 2000
 
@@ -27,6 +35,10 @@ def row(value, stderr=None, *, key="kd@efflite0", better="lower", sha="a", seed=
     return Result(
         "main", key, value, better, 100, 100, protocol=protocol, stderr=stderr, provenance=provenance, **fields
     )
+
+
+def summary(rows):
+    return SetSummary(Moments.of(rows.astype(np.float32)), FeatureBank.of(rows.astype(np.float32)))
 
 
 def evidence(delta, stderr, **fields):
@@ -189,6 +201,33 @@ def test_standard_errors_of_two_rows_are_added_as_independent():
     assert found.degrees == math.inf
 
 
+def test_the_reference_is_held_fixed_only_where_both_rows_know_how():
+    knows = {"stderr_given_reference": 0.1}
+    both = from_samples(row(1.0, 0.3, sha="a", provenance=knows), row(2.0, 0.4, sha="b", provenance=knows))
+    one = from_samples(row(1.0, 0.3, sha="a", provenance=knows), row(2.0, 0.4, sha="b"))
+
+    assert both.stderr == pytest.approx(0.1 * 2**0.5)
+    assert "given the reference" in both.method
+    assert one.stderr == pytest.approx(0.5)
+    assert "cautious" in one.method
+
+
+@pytest.mark.parametrize("metric", [FD, KD, PRDC], ids=lambda m: m.name)
+def test_standard_errors_given_the_reference_are_the_spread_over_draws_against_it(metric):
+    """60 draws of 400 images against one fixed reference; one that counts the reference is 1.2 to 1.5 times it."""
+    output = "precision" if metric is PRDC else metric.name
+    real = summary(np.random.default_rng(1).gamma(2.0, size=(500, 8)))
+    values, errors = [], []
+    for i in range(60):
+        fake = summary(np.random.default_rng(100 + i).gamma(2.0, size=(400, 8)) * 1.3)
+        estimate = metric.evaluate(real, fake)[output]
+        values.append(estimate.value if estimate.debiased is None else estimate.debiased)
+        scored = dataclasses.replace(row(estimate.value, 0.1, key=f"{output}@x"), n_fake=400)
+        errors.append(stderr_given_reference(scored, real, fake))
+
+    assert np.mean(errors) == pytest.approx(np.std(values, ddof=1), rel=0.2)
+
+
 def test_debiased_values_are_compared_only_where_both_sides_have_them():
     both = from_samples(row(5.0, 0.3, debiased=4.0, sha="a"), row(6.0, 0.4, debiased=4.5, sha="b"))
     one = from_samples(row(5.0, 0.3, debiased=4.0, sha="a"), row(6.0, 0.4, sha="b"))
@@ -239,7 +278,7 @@ def test_paired_metrics_are_compared_image_by_image():
     assert found.degrees == 19
     assert ruling.verdict == "fail"
     other = side(now[:19], "b")
-    assert from_samples(side(then, "a"), other).method.startswith("standard errors of both")
+    assert from_samples(side(then, "a"), other).method.startswith("standard errors added")
 
 
 def test_images_with_an_infinite_value_are_left_out_and_counted():
