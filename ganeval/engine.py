@@ -66,6 +66,11 @@ class SourceSummary:
         """Number of kept images."""
         return len(self.names)
 
+    @property
+    def copies(self) -> int:
+        """How many kept images are exact copies of another one."""
+        return len(self.digests) - len(set(self.digests))
+
 
 @dataclass
 class _Queue:

@@ -42,6 +42,8 @@ def uncertainty_of_mean(values: Float64) -> MeanUncertainty:
     if n < 2:
         return MeanUncertainty(None, None, None, "one pair: its uncertainty is unknown")
     stderr = float(values.std(ddof=1)) / math.sqrt(n)
+    if stderr <= 1e-12 * abs(float(values.mean())):
+        return MeanUncertainty(None, None, None, f"no interval: all {n} values are equal")
     note = f"n = {n} < 20: the interval relies on normality" if n < 20 else ""
     return MeanUncertainty(stderr, mean_interval(values), f"mean of per-image values, Student t, n={n}", note)
 

@@ -35,6 +35,7 @@ class RealSide:
         content_sha256: What the protocol knows it by.
         n: Number of images, None where unknown.
         note: What the reader must know of it.
+        copies: How many of its images are exact copies of others, as far as known.
         seconds: Time of its pass by stage.
     """
 
@@ -42,6 +43,7 @@ class RealSide:
     content_sha256: str
     n: int | None
     note: str = ""
+    copies: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -99,7 +101,7 @@ class Passes:
             return None
         if isinstance(reference, ImageSource):
             passed = self.run(reference, f"{reference.name} (reference)")
-            return RealSide(passed.sets, passed.content_sha256, passed.n, seconds=passed.seconds)
+            return RealSide(passed.sets, passed.content_sha256, passed.n, copies=passed.copies, seconds=passed.seconds)
         note = "reference statistics of another tool: its resize and weights were not checked" if reference.peer else ""
         return RealSide(reference.sets, reference.content_sha256, reference.n, note)
 

@@ -164,6 +164,20 @@ def estimates_of(
     return {name: e for name, e in estimates.items() if name.partition(":")[0] in request.outputs}
 
 
+def _said_of_images(fake: SourceSummary, real: RealSide | None) -> list[str]:
+    """What makes a number or its interval mean less than it seems: images that are no independent draws."""
+    said = []
+    if real is not None and real.content_sha256 == fake.content_sha256:
+        said.append("the generated images are the reference images themselves")
+    for side, copies, n in (
+        ("generated", fake.copies, fake.n),
+        ("reference", real.copies if real else 0, real and real.n),
+    ):
+        if copies:
+            said.append(f"{copies} of {n} {side} images are exact copies of others, and count as if they were not")
+    return said
+
+
 def set_row(
     request: Request,
     metric: SetMetric,
@@ -205,7 +219,7 @@ def set_row(
         better=declared.better,
         n_real=n_real,
         n_fake=fake.n,
-        note="; ".join(filter(None, [estimate.note, real.note if real else ""])),
+        note="; ".join(filter(None, [estimate.note, real.note if real else "", *_said_of_images(fake, real)])),
         protocol=protocol,
         stderr=estimate.stderr,
         ci95=estimate.ci95,

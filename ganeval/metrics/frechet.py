@@ -21,6 +21,7 @@ from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64, Moments
 
 INF = float("inf")
+NO_CLASS_INTERVAL = "no interval: not estimated class by class"
 
 
 def covariance_root(moments: Moments) -> Float64:
@@ -250,7 +251,7 @@ def compute_fd_per_class(real: SetSummary | None, fake: SetSummary, params: Para
             value = frechet_of_rows(a, b)
         else:
             value = frechet_distance(Moments.of(a), Moments.of(b))
-        note = "; ".join(filter(None, [f"n = {len(a)} real, {len(b)} fake", rank_note(len(a), len(b), a.shape[1])]))
+        note = join(f"n = {len(a)} real, {len(b)} fake", rank_note(len(a), len(b), a.shape[1]), NO_CLASS_INTERVAL)
         estimates[f"fd_per_class:{label}"] = Estimate(value, note=note)
     if not estimates:
         raise TooFewSamplesError(
@@ -258,7 +259,8 @@ def compute_fd_per_class(real: SetSummary | None, fake: SetSummary, params: Para
             f"{sorted(set(real_labels.tolist()))[:5]}, the generated set {sorted(set(fake_labels.tolist()))[:5]}."
         )
     mean = float(np.mean([e.value for e in estimates.values()]))
-    return {"fd_per_class": Estimate(mean, note=f"mean over {len(estimates)} classes")} | estimates
+    note = join(f"mean over {len(estimates)} classes", NO_CLASS_INTERVAL)
+    return {"fd_per_class": Estimate(mean, note=note)} | estimates
 
 
 FD = SetMetric(

@@ -100,7 +100,7 @@ def compute_cs_classic(real: SetSummary | None, fake: SetSummary, params: Params
     if len(log_p) < splits:
         raise TooFewSamplesError(f"cs_classic needs at least {splits} images for {splits} splits; got {len(log_p)}.")
     scores = split_scores(log_p, splits, int(params["shuffle_seed"]))
-    note = f"std over splits {scores.std():.3g} (not a standard error)"
+    note = f"no interval: the std over splits, {scores.std():.3g}, is not a standard error; cs has one"
     return {"cs_classic": Estimate(float(scores.mean()), note=note)}
 
 

@@ -204,7 +204,7 @@ def compute_kd_classic(real: SetSummary | None, fake: SetSummary, params: Params
     values = classic_subsets(
         real.bank, fake.bank, int(params["subsets"]), int(params["subset_size"]), int(params["subset_seed"])
     )
-    note = f"std over subsets {values.std():.3g} (not a standard error)"
+    note = f"no interval: the std over subsets, {values.std():.3g}, is not a standard error; kd has one"
     return {"kd_classic": Estimate(float(values.mean()), note=note)}
 
 
