@@ -12,8 +12,9 @@ from typing import Literal
 
 from ganeval.comparing import compare as compare_subjects
 from ganeval.gate.rules import GateRules, Mode, read_rules
-from ganeval.gate.run import GateOptions, GateReport, run_gate
+from ganeval.gate.run import GateReport, run_gate
 from ganeval.gate.scorer import Scorer
+from ganeval.gate.sides import GateOptions
 from ganeval.memory import Images, MemoryOpener, Subject, ValueRange, evaluating, path_of, said
 from ganeval.notebook import Comparisons, Scores, picture_of
 from ganeval.opening import open_subject_source

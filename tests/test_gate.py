@@ -18,7 +18,8 @@ from ganeval.cli import main as cli
 from ganeval.errors import ProtocolMismatchError, UsageError
 from ganeval.gate.baseline import choose_baseline
 from ganeval.gate.rules import GateRule, GateRules, read_rules, write_toml
-from ganeval.gate.run import GateOptions, run_gate
+from ganeval.gate.run import run_gate
+from ganeval.gate.sides import GateOptions
 from ganeval.protocol import Protocol
 from ganeval.reporting import Silent
 from ganeval.results import Result, append_jsonl, read_jsonl, to_json

@@ -12,7 +12,7 @@ from ganeval.cli.options import COMPARED, GENERATED, READ, check_writable, with_
 from ganeval.errors import DataError
 
 if TYPE_CHECKING:
-    from ganeval.gate.run import Scores
+    from ganeval.gate.sides import Scores
 
 
 class Gate(click.Group):
@@ -90,7 +90,8 @@ def command(
     from ganeval.gate.baseline import is_row_file
     from ganeval.gate.report import to_annotations, to_dict, to_junit, to_markdown, to_text
     from ganeval.gate.rules import read_rules
-    from ganeval.gate.run import GateOptions, run_gate
+    from ganeval.gate.run import run_gate
+    from ganeval.gate.sides import GateOptions
 
     reporter = RichReporter()
     read = None if rules is None else read_rules(rules)

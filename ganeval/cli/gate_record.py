@@ -11,7 +11,7 @@ from ganeval.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from ganeval.gate.rules import Mode
-    from ganeval.gate.run import Scores
+    from ganeval.gate.sides import Scores
     from ganeval.results import Result
 
 MODES: tuple["Mode", ...] = ("auto", "samples", "same-weights", "retrained")

@@ -16,7 +16,7 @@ from ganeval.gate.baseline import (
     read_row_file,
 )
 from ganeval.gate.evidence import PER_IMAGE
-from ganeval.gate.run import Scores
+from ganeval.gate.sides import Scores
 from ganeval.reporting import Reporter
 from ganeval.results import Result, append_jsonl, read_jsonl
 
