@@ -17,6 +17,7 @@ COMMANDS = {
     "diff": ("ganeval.cli.diff", "Is B better than A? Difference, interval, verdict, smallest detectable effect."),
     "gate": ("ganeval.cli.gate", "Stop a change that makes a model worse: pass, fail or inconclusive, for a CI."),
     "leaderboard": ("ganeval.cli.leaderboard", "Boards of scores and timings: show, add rows, export."),
+    "report": ("ganeval.cli.report", "One HTML page: boards, scores, runs, pictures; loads nothing from anywhere."),
     "list": ("ganeval.cli.list", "What there is: models, recipes, metrics, backbones, data sets."),
     "train-reference": ("ganeval.cli.train_reference", "Train a reference model by a fixed recipe; known result."),
     "sample": ("ganeval.cli.sample", "Draw images or a grid from a checkpoint."),

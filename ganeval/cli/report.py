@@ -1,0 +1,78 @@
+"""`ganeval report`: one self-contained HTML page."""
+
+from pathlib import Path
+
+import click
+
+from ganeval.cli.options import check_writable
+from ganeval.cli.progress import RichReporter
+from ganeval.errors import UsageError
+
+
+@click.command("report", short_help="Write one self-contained HTML page.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="The page."
+)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Rows: a .jsonl file or a folder of them. Default: leaderboards/results of this project.",
+)
+@click.option("--runs", type=click.Path(path_type=Path), multiple=True, metavar="DIR", help="Runs of train-reference.")
+@click.option(
+    "--pairs",
+    type=(click.Path(path_type=Path), str, str),
+    multiple=True,
+    metavar="CSV FAKE REAL",
+    help="Table of score --per-image, and the images.",
+)
+@click.option(
+    "--blame",
+    type=(click.Path(path_type=Path), str),
+    multiple=True,
+    metavar="CSV IMAGES",
+    help="Table of score --blame, and the images.",
+)
+@click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Also every chart as PNG and SVG.")
+@click.option("--title", default="ganeval report", show_default=True, help="Of the page.")
+@click.option("--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="For data sets as images.")
+def command(
+    out: Path,
+    results: Path | None,
+    runs: tuple[Path, ...],
+    pairs: tuple[tuple[Path, str, str], ...],
+    blame: tuple[tuple[Path, str], ...],
+    plots: Path | None,
+    title: str,
+    data_root: Path | None,
+) -> None:
+    """Write one HTML page with boards, scores, training runs and pictures.
+
+    The page is a single file below 8 MB that loads nothing from anywhere. A folder for --runs is searched for runs. For
+    --pairs and --blame, score the images first: the table says which of them are the worst and the best.
+
+    \b
+    ganeval report --out report.html
+    ganeval report --runs runs --plots plots
+    ganeval score ./sr --paired ./hr --per-image values.csv
+    ganeval report --pairs values.csv ./sr ./hr
+    ganeval score ./samples --reference ./real --blame blame.csv
+    ganeval report --blame blame.csv ./samples
+    """
+    check_writable(out)
+    if out.is_dir():
+        raise UsageError(f"--out {out} is a folder; expected the name of a file. Write --out {out / 'report.html'}.")
+    if plots is not None and plots.exists() and not plots.is_dir():
+        raise UsageError(f"--plots {plots} is a file; expected a folder. Name another one.")
+
+    from ganeval.report import ReportOptions, write_report
+
+    reporter = RichReporter()
+    written = write_report(ReportOptions(out, results, runs, pairs, blame, plots, data_root, title), reporter)
+    for problem in written.page.problems:
+        reporter.message(problem)
+    if written.plots:
+        reporter.message(f"{len(written.plots)} plots in {plots}")
+    reporter.message(f"{out}: {written.size / 1e6:.1f} MB, loads nothing")
+    click.echo(str(out))

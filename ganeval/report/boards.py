@@ -1,0 +1,123 @@
+"""Leaderboards as the page shows them: ranked lines with ties, cells with their spread, quality against cost."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ganeval.leaderboard.cells import Cell
+from ganeval.leaderboard.standings import Column, Entry, Standings
+from ganeval.report.axes import Axis
+from ganeval.report.charts import Dot, Point, Scatter
+from ganeval.report.svg import glyph_axis
+from ganeval.report.words import duration, magnitude
+
+MAX_APART = 50
+
+
+@dataclass(frozen=True)
+class CostColumn:
+    """One kind of cost.
+
+    Attributes:
+        name: In the column's head.
+        better: "lower" or "higher".
+        front: What `Entry.fronts` calls it.
+        axis: In the chart.
+        of: An entry's, None where it is not known.
+        say: In words.
+    """
+
+    name: str
+    better: str
+    front: str
+    axis: str
+    of: Callable[[Entry], float | None]
+    say: Callable[[float], str]
+
+
+COSTS = (
+    CostColumn("Parameters", "lower", "parameters", "parameters of the generator", lambda e: e.parameters, magnitude),
+    CostColumn("Training", "lower", "training", "seconds of training", lambda e: e.cost.training_seconds, duration),
+    CostColumn(
+        "Images/s", "higher", "sampling", "images sampled a second", lambda e: e.cost.images_per_second, magnitude
+    ),
+)
+
+
+@dataclass(frozen=True)
+class BoardView:
+    """One board.
+
+    Attributes:
+        name: Of the board; part of ids in the page.
+        title: For people.
+        data: What is compared with.
+        note: What the reader must know.
+        sort: The column by which it is ranked, None where no entry has it.
+        columns: Of scores.
+        costs: Of costs that some entry has.
+        entries: Best first, then what has no rank, then the anchors.
+        axis: Of the intervals that are drawn beside the sort column.
+        apart: (label, key, value, how its protocol differs) of rows that may not be compared, at most MAX_APART.
+        more_apart: How many further rows there are.
+        scatters: Quality against each cost, where two entries or more know it.
+    """
+
+    name: str
+    title: str
+    data: str
+    note: str
+    sort: Column | None
+    columns: Sequence[Column]
+    costs: Sequence[CostColumn]
+    entries: Sequence[Entry]
+    axis: Axis | None
+    apart: Sequence[tuple[str, str, float, str]]
+    more_apart: int
+    scatters: Sequence[Scatter]
+
+
+def board_views(boards: Mapping[str, Standings]) -> list[BoardView]:
+    """The boards that have a line."""
+    return [_view(name, standings) for name, standings in boards.items() if standings.entries]
+
+
+def _view(name: str, standings: Standings) -> BoardView:
+    board, entries = standings.board, standings.entries
+    sort = next((column for column in standings.columns if column.key == board.sort), None)
+    dots = [] if sort is None else [dot_of(entry, sort) for entry in entries if sort.key in entry.cells]
+    apart = [
+        (f"{one.row.recipe or one.row.subject} {one.row.checkpoint or ''}".strip(), one.row.key, value, one.differs)
+        for one in standings.apart
+        if (value := one.row.value) is not None
+    ]
+    return BoardView(
+        name,
+        board.title,
+        board.data,
+        board.note,
+        sort,
+        standings.columns,
+        [cost for cost in COSTS if any(cost.of(entry) is not None for entry in entries)],
+        entries,
+        glyph_axis(dots, bars=False) if dots else None,
+        apart[:MAX_APART],
+        max(0, len(apart) - MAX_APART),
+        [] if sort is None else list(_scatters(board.title, sort, entries)),
+    )
+
+
+def dot_of(entry: Entry, column: Column) -> Dot:
+    """An entry's number with its interval; the caller knows that it has one."""
+    cell: Cell = entry.cells[column.key]
+    return Dot(f"{entry.name} {entry.checkpoint}".strip(), cell.mean, cell.low, cell.high, bool(entry.anchor))
+
+
+def _scatters(title: str, sort: Column, entries: Sequence[Entry]) -> Iterable[Scatter]:
+    for cost in COSTS:
+        points = tuple(
+            Point(f"{entry.name} {entry.checkpoint}".strip(), float(spent), cell.mean, cost.front in entry.fronts)
+            for entry in entries
+            if not entry.anchor and (cell := entry.cells.get(sort.key)) and (spent := cost.of(entry)) and spent > 0
+        )
+        if len(points) > 1:
+            yield Scatter(f"{title}: {sort.key} against {cost.name.lower()}", cost.axis, sort.key, points)

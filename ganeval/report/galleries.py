@@ -1,0 +1,196 @@
+"""Pictures with their numbers: pairs of a fake and its original, and the images that raise a distance most."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ganeval.errors import BadImageError, DataError
+from ganeval.report.charts import Histogram
+from ganeval.report.pictures import Album, Picture
+from ganeval.sources.base import ImageSource
+from ganeval.sources.resolve import open_source
+
+HIGHER_IS_BETTER = frozenset({"psnr", "ssim", "ms_ssim"})
+SHOWN_ENDS, SHOWN_MIDDLE = 3, 2  # pairs: the worst, the best and those about the median
+SHOWN_BLAMED = 12  # images at each end
+BINS = 24
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One image or pair.
+
+    Attributes:
+        stem: Its name.
+        place: "worst", "median" or "best".
+        values: (metric, value), in the order of the table.
+        fake: The image that was scored.
+        real: Its original, None where there is none.
+    """
+
+    stem: str
+    place: str
+    values: Sequence[tuple[str, float]]
+    fake: Picture
+    real: Picture | None = None
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Some images of one set.
+
+    Attributes:
+        title: What the set is.
+        count: Images in the table.
+        ranked_by: Metric by which they are worst and best.
+        shown: What is shown, worst first.
+        histograms: How each metric's values spread over all images of the table.
+    """
+
+    title: str
+    count: int
+    ranked_by: str
+    shown: Sequence[Shown]
+    histograms: Sequence[Histogram]
+
+
+def read_pairs(
+    values: Path, fake: str, real: str, data_root: Path | None, album: Album, problems: list[str]
+) -> Gallery:
+    """Worst, middle and best pairs by the first metric of a table of `score --per-image`.
+
+    Raises:
+        DataError: the table or a set of images cannot be used, or they share no name.
+    """
+    table = read_values(values, "score --per-image")
+    metric = str(table.columns[1])
+    table = table.sort_values(metric, ascending=metric.partition("@")[0] in HIGHER_IS_BETTER, kind="stable")
+    fakes, reals = _open(fake, data_root), _open(real, data_root)
+    try:
+        table = _known(table, values, [fakes, reals])
+        shown = []
+        for row, place in _ends_and_middle(len(table)):
+            told = _row(table, row)
+            one = _shown(told, place, fakes, reals, album, problems)
+            shown += [] if one is None else [one]
+    finally:
+        fakes.close()
+        reals.close()
+    return Gallery(fake, len(table), metric, shown, _histograms(fake, table))
+
+
+def read_blame(values: Path, images: str, data_root: Path | None, album: Album, problems: list[str]) -> Gallery:
+    """Images that raise and that lower the first distance of a table of `score --blame` most.
+
+    Raises:
+        DataError: the table or the images cannot be used, or they share no name.
+    """
+    table = read_values(values, "score --blame")
+    metric = str(table.columns[1])
+    table = table.sort_values(metric, ascending=False, kind="stable")
+    source = _open(images, data_root)
+    try:
+        table = _known(table, values, [source])
+        shown = []
+        ends = min(SHOWN_BLAMED, len(table) // 2)
+        for row in (*range(ends), *range(len(table) - ends, len(table))):
+            one = _shown(_row(table, row), "worst" if row < ends else "best", source, None, album, problems)
+            shown += [] if one is None else [one]
+    finally:
+        source.close()
+    return Gallery(images, len(table), metric, shown, _histograms(images, table))
+
+
+def read_values(path: Path, command: str) -> pd.DataFrame:
+    """A CSV of one row an image: column `image`, then numbers.
+
+    Raises:
+        DataError: no such file, another layout, or no row with a finite first number.
+    """
+    try:
+        table: pd.DataFrame = pd.read_csv(path, dtype={"image": str}, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:  # pandas' own parser errors are ValueErrors
+        raise DataError(f"Cannot read {path}: {error}. Expected the CSV of `{command}`.") from error
+    numeric = [str(name) for name in table.columns[1:] if pd.api.types.is_numeric_dtype(table[name])]
+    if not len(table.columns) or table.columns[0] != "image" or not numeric:
+        raise DataError(
+            f"{path} has the columns {', '.join(map(repr, list(table.columns)[:6]))}; expected 'image' and then "
+            f"numbers, as `{command}` writes them."
+        )
+    table = table.loc[np.isfinite(table[numeric[0]].to_numpy(dtype=float)), ["image", *numeric]]
+    if table.empty:
+        raise DataError(f"{path} has no row with a finite {numeric[0]}; expected one an image. Score again.")
+    return table
+
+
+def _open(images: str, data_root: Path | None) -> ImageSource:
+    return open_source(images, data_root=data_root)
+
+
+def _known(table: pd.DataFrame, path: Path, sources: Sequence[ImageSource]) -> pd.DataFrame:
+    """The rows whose image every source has."""
+    for source in sources:
+        stems = {item.stem for item in source.items}
+        found = table[table["image"].isin(stems)]
+        if found.empty:
+            raise DataError(
+                f"None of the {len(table)} images of {path} is in {source.name!r} ({len(stems)} images); the first are "
+                f"{table['image'].iloc[0]!r} and {source.items[0].stem!r}. Name the images that were scored."
+            )
+        table = found
+    return table
+
+
+def _ends_and_middle(count: int) -> list[tuple[int, str]]:
+    """Row numbers of a table sorted from worst to best, and their places; no row twice."""
+    ends = min(SHOWN_ENDS, count // 2)
+    middle = min(SHOWN_MIDDLE, count - 2 * ends)
+    first = (count - middle) // 2
+    places = [(row, "worst") for row in range(ends)]
+    places += [(row, "median") for row in range(first, first + middle)]
+    return places + [(row, "best") for row in range(count - ends, count)]
+
+
+def _row(table: pd.DataFrame, row: int) -> tuple[str, list[tuple[str, float]]]:
+    record = table.iloc[row]
+    values = [(str(name), float(record[name])) for name in table.columns[1:]]
+    return str(record["image"]), [(name, value) for name, value in values if math.isfinite(value)]
+
+
+def _shown(
+    told: tuple[str, list[tuple[str, float]]],
+    place: str,
+    fakes: ImageSource,
+    reals: ImageSource | None,
+    album: Album,
+    problems: list[str],
+) -> Shown | None:
+    stem, values = told
+    try:
+        fake = _read(fakes, stem)
+        real = None if reals is None else _read(reals, stem)
+    except BadImageError as error:
+        problems.append(str(error))
+        return None
+    kept = album.add(fake, f"{stem}, as scored")
+    return Shown(stem, place, values, kept, None if real is None else album.add(real, f"{stem}, the original"))
+
+
+def _read(source: ImageSource, stem: str) -> np.ndarray:
+    index = next(i for i, item in enumerate(source.items) if item.stem == stem)
+    return source.read(index).decode().pixels
+
+
+def _histograms(title: str, table: pd.DataFrame) -> list[Histogram]:
+    charts = []
+    for name in table.columns[1:]:
+        values = table[name].to_numpy(dtype=float)
+        values = values[np.isfinite(values)]
+        if len(values) > 1:
+            counts, edges = np.histogram(values, bins=min(BINS, max(4, len(values) // 4)))
+            charts.append(Histogram(f"{title} {name}", str(name), tuple(map(float, edges)), tuple(map(int, counts))))
+    return charts
