@@ -35,8 +35,8 @@ def gather(results: Path | None = None) -> Gathered:
     """Reads rows and timings, and ranks them board by board.
 
     Args:
-        results: A file or folder of rows; None as for `load`. A `boards.toml` beside the folder is taken, else that of
-            the project.
+        results: A file or folder of rows; None as for `load`. A `boards.toml` beside the folder is taken, else that
+            of the project.
 
     Raises:
         DataError: a path is not there, or a row is of a future schema.
@@ -44,12 +44,19 @@ def gather(results: Path | None = None) -> Gathered:
     """
     rows, problems = read_rows(row_files(results))
     timings, more = read_timings(timing_files(results))
-    own = None if results is None else results.parent / "boards.toml"
-    boards = load_boards(own if own is not None and own.is_file() else None)
+    boards = load_boards(boards_beside(results))
     boards |= automatic_boards(boards, rows)
     taken = costs(timings)
     standings = {name: stand(board, rows, taken) for name, board in boards.items()}
     return Gathered(standings, tuple(timing_tables(timings)), (*problems, *more))
+
+
+def boards_beside(results: Path | None) -> Path | None:
+    """The `boards.toml` beside a folder of rows, or beside the folder of a file of rows; None where there is none."""
+    if results is None:
+        return None
+    own = (results.parent if results.is_file() else results).absolute().parent / "boards.toml"
+    return own if own.is_file() else None
 
 
 def automatic_boards(boards: Mapping[str, Board], rows: Sequence[Row]) -> dict[str, Board]:

@@ -1,6 +1,5 @@
 """Boards as cells of text: what the terminal and Markdown show. Loads neither pandas nor rich."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -92,7 +91,7 @@ def number(value: float, digits: int = 4) -> str:
     """Significant digits, without an exponent for everyday sizes."""
     if value == 0 or not 1e-4 <= abs(value) < 1e6:
         return f"{value:.{digits - 1}e}" if value else "0"
-    return f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
+    return f"{value:.{_places(value, digits)}f}"
 
 
 def count(value: int | None) -> str:
@@ -109,8 +108,14 @@ def spread(mean: float, sd: float) -> str:
     """Mean ± sd, to two significant digits of the sd."""
     if sd == 0 or not 1e-4 <= sd < 1e6 or not abs(mean) < 1e6:
         return f"{number(mean)} ± {number(sd, 2)}"
-    places = max(0, 1 - math.floor(math.log10(sd)))
+    places = _places(sd, 2)
     return f"{mean:.{places}f} ± {sd:.{places}f}"
+
+
+def _places(value: float, digits: int) -> int:
+    """Places behind the point that show so many significant digits, after rounding: .0996 is .10 to two of them."""
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    return max(0, digits - 1 - exponent)
 
 
 def _cell(cell: Cell | None, whole: bool) -> str:
