@@ -1,5 +1,6 @@
 """`ganeval sample`: draws images from a generator, or translates a folder of inputs, into files or one grid."""
 
+import dataclasses
 from pathlib import Path
 from typing import Literal
 
@@ -10,15 +11,18 @@ from ganeval.cli.progress import RichReporter
 from ganeval.errors import DataError, UsageError, WeightsError
 
 DRAWN = 64  # images where -n is not given: one grid
+LOOKED_AT = 1000  # the same with --views: enough to count one in a hundred
 
 
 @click.command("sample", short_help="Draw images from a checkpoint.")
 @click.argument("checkpoint")
 @click.option("-n", "count", type=click.IntRange(min=1), help="How many images. Default: 64, or all inputs.")
-@click.option("-o", "out", type=click.Path(path_type=Path), required=True, help="A new folder; with --grid a PNG file.")
+@click.option("-o", "out", type=click.Path(path_type=Path), help="A new folder; with --grid a PNG file.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
 @click.option("--class", "class_name", metavar="C", help="Conditional models: one class, by name or number.")
 @click.option("--grid", is_flag=True, help="One PNG with all images side by side.")
+@click.option("--views", type=click.Path(path_type=Path), help="Folder for pictures of copies, repetitions, classes.")
+@click.option("--reference", metavar="REF", help="Training images, for --views. Default: the checkpoint's own.")
 @with_options(*GENERATED)
 @click.option("--value-range", type=click.Choice(["0..1", "-1..1"]), help="What floats of a foreign generator mean.")
 @click.option("--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="For data sets as --inputs.")
@@ -26,10 +30,12 @@ DRAWN = 64  # images where -n is not given: one grid
 def command(
     checkpoint: str,
     count: int | None,
-    out: Path,
+    out: Path | None,
     seed: int,
     class_name: str | None,
     grid: bool,
+    views: Path | None,
+    reference: str | None,
     inputs: str | None,
     generator: str | None,
     latent_dim: tuple[int, ...] | None,
@@ -42,20 +48,27 @@ def command(
     Image i depends on the seed and i alone: the first 10 of 1,000 are the 10 of -n 10. Conditional models take their
     classes in turn, into a folder each.
 
+    --views writes pictures of what was learnt, with the numbers in views.json: samples beside their nearest training
+    images, the samples that are most alike, one row a class; for gan-1d the density.
+
     \b
     ganeval sample runs/dcgan.digits-cpu-seed0/last.safetensors -n 1000 -o samples
     ganeval sample last.safetensors -n 100 --class 7 --grid -o sevens.png
     ganeval sample srgan.safetensors --inputs ./low-resolution -o enlarged
     ganeval sample generator.pt --latent-dim 100 --value-range -1..1 -o samples
+    ganeval sample last.safetensors --views views
     """
-    _check_target(out, grid)
+    _check_target(out, grid, views)
 
     from ganeval.cli.checkpoint import open_checkpoint  # torch is imported from here on
+    from ganeval.cli.views import is_of_numbers, training_set, write_density, write_views
     from ganeval.plan import ScoreOptions
 
+    default = None if inputs is not None else LOOKED_AT if views is not None else DRAWN
     options = ScoreOptions(
         subject=checkpoint,
-        num_samples=count or (DRAWN if inputs is None else None),
+        reference=None if views is None else reference or training_set(checkpoint),
+        num_samples=count or default,
         seed=seed,
         device=device,
         value_range=value_range,
@@ -64,17 +77,35 @@ def command(
         generator=generator,
         latent_dim=latent_dim,
     )
+    if views is not None and inputs is not None:
+        raise UsageError("--views are of generators that draw images; drop it, or --inputs.")
+    if views is not None and is_of_numbers(checkpoint):
+        options = dataclasses.replace(options, num_samples=count)
+        _say(write_density(Path(checkpoint), options, views), views)
+        return
     source = open_checkpoint(options, class_name)
     if source is None:
         raise _no_generator(checkpoint)
-    total = len(source) if count is None else min(count, len(source))
-    write = write_grid if grid else write_files
-    write(source, total, out)
-    click.echo(str(out))
+    if views is not None:
+        _say(write_views(source, options, views), views)
+    if out is not None:
+        total = len(source) if count is None else min(count, len(source))
+        write = write_grid if grid else write_files
+        write(source, total, out)
+        click.echo(str(out))
+
+
+def _say(lines: list[str], views: Path) -> None:
+    """What was found, and where the pictures are."""
+    for line in lines:
+        click.echo(line, err=True)
+    click.echo(str(views))
 
 
 def _no_generator(subject: str) -> UsageError | WeightsError:
-    if not Path(subject).exists():
+    from ganeval.sources.dataset import DATASETS
+
+    if not Path(subject).exists() and subject.partition(":")[0] not in DATASETS:
         return WeightsError(f"There is no checkpoint {subject}. `ganeval train-reference` writes last.safetensors.")
     return UsageError(
         f"{subject} is no generator; expected a checkpoint of train-reference, TorchScript, ONNX, a state dict with "
@@ -82,8 +113,16 @@ def _no_generator(subject: str) -> UsageError | WeightsError:
     )
 
 
-def _check_target(out: Path, grid: bool) -> None:
+def _check_target(out: Path | None, grid: bool, views: Path | None) -> None:
     """A target that cannot be written is told before the network is loaded."""
+    if views is not None and views.exists() and not views.is_dir():
+        raise UsageError(f"--views {views} is a file. Name a folder.")
+    if out is None:
+        if views is None or grid:
+            raise UsageError(
+                "Name where the images go with -o FOLDER, or ask for pictures of them with --views FOLDER."
+            )
+        return
     if grid and out.suffix.lower() != ".png":
         raise UsageError(f"--grid writes one PNG file; -o {out} does not end in .png.")
     if grid and not out.absolute().parent.is_dir():
