@@ -1,6 +1,7 @@
 """Subjects in memory: tensors, arrays, networks and callables as image sources, without a trace left in them."""
 
 import contextlib
+import dataclasses
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -131,7 +132,8 @@ class MemoryOpener:
         """
         subject = self.subjects.get(options.subject, options.subject)
         if isinstance(subject, str | Path):
-            return self.fallback(options)
+            latent = (self.latent_dim,) if isinstance(self.latent_dim, int) else self.latent_dim
+            return self.fallback(dataclasses.replace(options, latent_dim=None if latent is None else tuple(latent)))
         if isinstance(subject, Tensor | np.ndarray):
             return ArraySource(array_of(subject), options.subject, value_range=self.value_range)
         if not callable(subject):

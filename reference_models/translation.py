@@ -40,8 +40,8 @@ def translator(network: nn.Module, spec: ModelSpec, config: Any, transform: str,
     device = next(network.parameters()).device
     if from_truth and transform not in ("crops", "edges"):
         raise UsageError(
-            f"{spec.name} was trained on inputs that cannot be made from the true images. Translate a folder of inputs "
-            "with `ganeval sample CHECKPOINT --inputs FOLDER -o DIR`, and score DIR."
+            f"{spec.name} was trained on inputs that cannot be made from the true images. Name the inputs with "
+            "--inputs FOLDER, of the same file stems as the true images."
         )
 
     @torch.no_grad()

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+import ganeval
 from ganeval.backbones.engines import openvino_version
 from ganeval.cli import main as cli
 from ganeval.cli.checkpoint import open_checkpoint
@@ -19,6 +20,12 @@ from ganeval.errors import DataError, UsageError, WeightsError
 from ganeval.plan import ScoreOptions
 from ganeval.sources.foreign_output import to_bytes
 from ganeval.sources.latents import draws_from, latents
+from reference_models.checkpoint import Checkpoint, save_checkpoint
+from reference_models.models import MODELS
+from reference_models.models.build import build_generator
+from reference_models.recipe import recipe_to_json
+from reference_models.recipes import RECIPES
+from reference_models.transforms import low_resolution
 from tests.onnx_files import write_onnx
 
 CODE = """
@@ -342,6 +349,43 @@ def test_what_cannot_be_used_is_said_and_nothing_is_written(arguments, status, s
     assert said in err
     assert "Traceback" not in err
     assert {path.name for path in tmp_path.iterdir()} - before <= {"__pycache__"}
+
+
+def test_from_python_a_name_takes_the_same_statements(module):
+    scores = ganeval.score(
+        f"{module}:Bare", latent_dim=4, value_range="-1..1", n=12, metrics="vendi@pixels", device="cpu"
+    )
+
+    assert 1 < scores["vendi@pixels"].value < 12
+    assert scores["vendi@pixels"].provenance["subject"]["kind"] == "factory"
+
+
+def sr_checkpoint(path):
+    spec = MODELS.get("srresnet")
+    settings = {"width": 4, "n_blocks": 1, "image_size": 16}
+    network = build_generator("srresnet", settings, torch.Generator().manual_seed(0))
+    plan = recipe_to_json(RECIPES.get("srresnet.photos-cpu"))
+    save_checkpoint(path, Checkpoint(network, spec, spec.configure(settings), plan, 0, 9, {}, ()))
+
+
+def test_a_super_resolution_checkpoint_takes_inputs_that_are_given(tmp_path, run):
+    """The low resolution of the originals, given as files, is enlarged to the same images as when it is made."""
+    sr_checkpoint(tmp_path / "sr.safetensors")
+    originals = folder(tmp_path / "hr", height=24, width=32)
+    (tmp_path / "lr").mkdir()
+    for path in originals.iterdir():
+        with Image.open(path) as image:
+            small = low_resolution(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255.0, 4)
+        Image.fromarray((small[0] * 255).round().byte().permute(1, 2, 0).numpy()).save(tmp_path / "lr" / path.name)
+    made = opened(tmp_path / "sr.safetensors", n=None, paired=str(originals))
+    given = opened(tmp_path / "sr.safetensors", n=None, paired=str(originals), inputs=str(tmp_path / "lr"))
+
+    assert np.array_equal(pixels(made), pixels(given))
+    assert given.origin["model"] == "srresnet"
+    with pytest.raises(UsageError, match="translates images"):
+        opened(tmp_path / "sr.safetensors")
+    with pytest.raises(UsageError, match="knows the width of its latents"):
+        opened(tmp_path / "sr.safetensors", paired=str(originals), latent_dim=(5,))
 
 
 def test_options_of_generators_are_refused_for_images(tmp_path):
