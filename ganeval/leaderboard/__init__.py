@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganeval.leaderboard.boards import Board, load_boards
     from ganeval.leaderboard.ranking import RankedBoard, ranked
-    from ganeval.leaderboard.rows import load
-    from ganeval.leaderboard.timings import TimingRow, append_timings, load_timings
+    from ganeval.leaderboard.rows import load, load_timings
+    from ganeval.leaderboard.timings import TimingRow, append_timings
 
 __all__ = [
     "Board",

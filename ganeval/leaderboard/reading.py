@@ -124,7 +124,7 @@ def read_columns(files: Iterable[Path]) -> tuple[list[list[Any]], list[str]]:
 def flat_rows(results: Sequence[Result]) -> list[Row]:
     """The rows of results that are in no file: `file` is "", `line` counts from 1."""
     protocols = Protocols()
-    dicts = [result.to_dict() for result in results]
+    dicts: list[dict[str, Any]] = [result.to_dict() for result in results]
     given = {name: [row[name] for row in dicts] for name in KINDS}
     known = [protocols.look_up(protocol) for protocol in given["protocol"]]
     flat = _flat(given, known, list(range(1, len(dicts) + 1)), "")
