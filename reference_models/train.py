@@ -5,7 +5,6 @@ losses, scores, grids and checkpoints, and can be killed at any moment: a resume
 that was left alone (on the CPU, bit for bit).
 """
 
-import json
 import math
 import time
 from collections.abc import Mapping
@@ -17,7 +16,6 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from ganeval.cache import write_atomically
 from ganeval.errors import DataError, UsageError
 from ganeval.reporting import Reporter, Silent
 from reference_models.checkpoint import Checkpoint, save_checkpoint
@@ -25,24 +23,22 @@ from reference_models.data import Batch, TrainingData, load_training_data
 from reference_models.devices import gradient_sharing, open_fabric, share_buffers, together
 from reference_models.evaluation import Evaluator
 from reference_models.journal import (
-    METRICS,
     DivergedError,
     LossMeter,
     append_metrics,
     save_grid,
-    truncate_metrics,
 )
 from reference_models.layers import draws_from
 from reference_models.models import MODELS
 from reference_models.players import Players, make_players
 from reference_models.recipe import Recipe, plan_to_json, recipe_to_json
+from reference_models.run_folder import check_folder, open_folder
 from reference_models.sampling import stream
 from reference_models.state import FILE as STATE
-from reference_models.state import Progress, load_state, save_state
+from reference_models.state import Progress, save_state
 from reference_models.steps import STEPS
 from reference_models.translation import needs_inputs
 
-RECIPE = "recipe.json"
 UNTRAINED, LAST, BEST = "untrained.safetensors", "last.safetensors", "best.safetensors"
 _STEP, _DROPOUT, _SHOWN = 3, 4, 5  # streams of random numbers; those of weights and data order are 0 to 2
 SHOWN_INPUTS = 8
@@ -145,10 +141,9 @@ def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
         if fabric.world_size > 1:
             identity["devices"] = fabric.world_size
         if fabric.is_global_zero:
-            _check_folder(options, identity)
-        reporter.message(f"{recipe.name}: {training.steps:,} steps of {training.batch_size} into {options.out}")
+            check_folder(options.out, options.resume, identity)
     with together(fabric):
-        progress = _open_folder(options, players, identity, fabric, reporter)
+        progress = open_folder(options.out, recipe, players, identity, reporter, first=fabric.is_global_zero)
     run = _Run(options, fabric, players, data, evaluator, progress, identity, reporter)
     run.loop()
     progress = fabric.broadcast(progress)  # scores belong to the first process
@@ -309,58 +304,3 @@ class _Run:
         batch = self.data.batch(0, stream(0, _SHOWN))
         condition = None if batch.condition is None else batch.condition[:SHOWN_INPUTS]
         return Batch(batch.images[:SHOWN_INPUTS], None, condition)
-
-
-def _check_folder(options: TrainOptions, identity: dict[str, Any]) -> None:
-    """Refuses a folder that this run may not write to.
-
-    Raises:
-        UsageError: it holds a run and --resume was not given, or another run, or something else.
-    """
-    folder = options.out
-    if (folder / STATE).is_file():
-        if not options.resume:
-            raise UsageError(f"{folder} holds a run already. Go on with it by --resume, or name another --out.")
-        return  # `load_state` compares the rest
-    begun = (folder / RECIPE).is_file()
-    if folder.exists() and not begun and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} exists and holds no run. Name another folder with --out.")
-    if begun and not options.resume:
-        raise UsageError(
-            f"{folder} holds a run that wrote no state yet. Start it again by --resume, or name another --out."
-        )
-    if begun and _stored_plan(folder) != json.loads(json.dumps(identity["plan"])):
-        raise UsageError(f"{folder} holds a run of another recipe. Name another folder with --out.")
-
-
-def _open_folder(
-    options: TrainOptions, players: Players, identity: dict[str, Any], fabric: Fabric, reporter: TrainingReporter
-) -> Progress:
-    """A new run's folder, or the state of the one that is resumed; `_check_folder` has found it fit.
-
-    Raises:
-        UsageError: the state is of another run.
-        DataError: it cannot be read, or the folder cannot be written.
-    """
-    folder = options.out
-    if (folder / STATE).is_file():
-        progress = load_state(folder / STATE, players, identity)
-        if fabric.is_global_zero:
-            truncate_metrics(folder, progress.step)
-        reporter.message(f"resumed at step {progress.step:,} of {options.recipe.training.steps:,}")
-        return progress
-    if fabric.is_global_zero:
-        try:
-            write_atomically(folder / RECIPE, json.dumps(recipe_to_json(options.recipe), indent=2).encode())
-            (folder / METRICS).write_text("", encoding="utf-8")
-        except OSError as error:
-            raise DataError(f"Cannot write into {folder}: {error.strerror}. Name another folder with --out.") from error
-    return Progress()
-
-
-def _stored_plan(folder: Path) -> object:
-    try:
-        stored = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return {k: v for k, v in stored.items() if k not in ("sources", "expected", "wall_time")}

@@ -1,0 +1,79 @@
+"""The folder of a run: whether this run may write there, and how far it has come."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ganeval.cache import write_atomically
+from ganeval.errors import DataError, UsageError
+from ganeval.reporting import Reporter
+from reference_models.journal import METRICS, truncate_metrics
+from reference_models.players import Players
+from reference_models.recipe import Recipe, recipe_to_json
+from reference_models.state import FILE as STATE
+from reference_models.state import Progress, load_state
+
+RECIPE = "recipe.json"
+
+
+def check_folder(folder: Path, resume: bool, identity: dict[str, Any]) -> None:
+    """Refuses a folder that a run may not write to.
+
+    Raises:
+        UsageError: it holds a run and --resume was not given, or another run, or something else.
+    """
+    if (folder / STATE).is_file():
+        if not resume:
+            raise UsageError(f"{folder} holds a run already. Go on with it by --resume, or name another --out.")
+        return  # `load_state` compares the rest
+    begun = (folder / RECIPE).is_file()
+    if folder.exists() and not begun and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} exists and holds no run. Name another folder with --out.")
+    if begun and not resume:
+        raise UsageError(
+            f"{folder} holds a run that wrote no state yet. Start it again by --resume, or name another --out."
+        )
+    if begun and _stored_plan(folder) != json.loads(json.dumps(identity["plan"])):
+        raise UsageError(f"{folder} holds a run of another recipe. Name another folder with --out.")
+
+
+def open_folder(
+    folder: Path, recipe: Recipe, players: Players, identity: dict[str, Any], reporter: Reporter, *, first: bool
+) -> Progress:
+    """A new run's folder, or the state of the one that is resumed; `check_folder` has found it fit.
+
+    Args:
+        folder: The run's.
+        recipe: The plan.
+        players: Get the state of a run that is resumed.
+        identity: What a resumed run must agree in.
+        reporter: Is told what begins, or goes on.
+        first: True in the one process that writes.
+
+    Raises:
+        UsageError: the state is of another run.
+        DataError: it cannot be read, or the folder cannot be written.
+    """
+    if (folder / STATE).is_file():
+        progress = load_state(folder / STATE, players, identity)
+        if first:
+            truncate_metrics(folder, progress.step)
+        reporter.message(f"resumed at step {progress.step:,} of {recipe.training.steps:,}")
+        return progress
+    if first:
+        try:
+            write_atomically(folder / RECIPE, json.dumps(recipe_to_json(recipe), indent=2).encode())
+            (folder / METRICS).write_text("", encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"Cannot write into {folder}: {error.strerror}. Name another folder with --out.") from error
+    training = recipe.training
+    reporter.message(f"{recipe.name}: {training.steps:,} steps of {training.batch_size} into {folder}")
+    return Progress()
+
+
+def _stored_plan(folder: Path) -> object:
+    try:
+        stored = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return {k: v for k, v in stored.items() if k not in ("sources", "expected", "wall_time")}
