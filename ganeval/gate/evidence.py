@@ -43,15 +43,14 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
     if len(pairs) >= FEWEST_PAIRS:
         return _image_by_image(baseline, candidate, pairs)
     b, c = _centre(baseline, candidate), _centre(candidate, baseline)
-    if baseline.stderr is None or candidate.stderr is None:
+    sides = (baseline, candidate)
+    given = all(isinstance(row.provenance.get(GIVEN), float) for row in sides)
+    errors = [error for row in sides if (error := stderr_and_degrees(row, given=given)) is not None]
+    if len(errors) < 2:
         without = candidate if candidate.stderr is None else baseline
         why = without.note or "no valid standard error"
         return Evidence(candidate.key, candidate.better, b, c, None, note=why, n=candidate.n_fake)
-    errors = [stderr_and_degrees(row) for row in (baseline, candidate)]
-    method = f"{ADDED}, given the reference"
-    if not all(GIVEN in row.provenance for row in (baseline, candidate)):
-        errors = [(row.stderr, degrees_of(row)) for row in (baseline, candidate) if row.stderr is not None]
-        method = f"{ADDED}, each with the reference that they share: cautious"
+    method = f"{ADDED}, given the reference" if given else f"{ADDED}, each with the reference they share: cautious"
     stderr = math.hypot(*(error for error, _ in errors))
     return Evidence(
         candidate.key, candidate.better, b, c, stderr, _welch_satterthwaite(*errors), method, n=candidate.n_fake
@@ -115,18 +114,17 @@ def from_comparison(comparison: "Comparison") -> Evidence:
     )
 
 
-def stderr_and_degrees(row: Result) -> tuple[float, float]:
-    """Standard error and degrees of freedom with the reference held fixed where the row knows it, else as it stands.
+def stderr_and_degrees(row: Result, *, given: bool) -> tuple[float, float] | None:
+    """Standard error and degrees of freedom; None where the row has none.
 
-    Raises:
-        ValueError: the row has neither.
+    Args:
+        row: Of status "ok".
+        given: With the reference held fixed, if the row knows that.
     """
-    given = row.provenance.get(GIVEN)
-    if isinstance(given, float):
-        return given, math.inf
-    if row.stderr is None:
-        raise ValueError(f"row {row.key} of {row.subject} has no standard error")
-    return row.stderr, degrees_of(row)
+    fixed = row.provenance.get(GIVEN)
+    if given and isinstance(fixed, float):
+        return fixed, math.inf
+    return None if row.stderr is None else (row.stderr, degrees_of(row))
 
 
 def degrees_of(row: Result) -> float:

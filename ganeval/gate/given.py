@@ -30,7 +30,7 @@ def with_given_reference(outcome: ScoreOutcome) -> list[Result]:
 
 def _with(row: Result, outcome: ScoreOutcome) -> Result:
     protocol, summary, real = row.protocol, outcome.summary, outcome.real
-    if row.stderr is None or protocol is None or protocol.backbone is None or summary is None or real is None:
+    if protocol is None or protocol.backbone is None or summary is None or real is None:
         return row
     if protocol.backbone not in summary.sets or protocol.backbone not in real.sets:
         return row
@@ -45,7 +45,8 @@ def stderr_given_reference(row: Result, real: SetSummary, fake: SetSummary) -> f
     """Standard error over the generated images alone, None for a metric without a formula.
 
     fd and kd: the influence of each generated image. precision: each generated image lies inside the fixed balls of the
-    reference or not, independently, so it is binomial.
+    reference or not, independently, so it is binomial; with two of each added, so that a precision of 0 has one too
+    (Agresti & Coull 1998, The American Statistician 52).
 
     Args:
         row: Of "fd", "kd" or "precision".
@@ -56,10 +57,12 @@ def stderr_given_reference(row: Result, real: SetSummary, fake: SetSummary) -> f
         DataError: feature rows that are needed are not there any more.
     """
     metric = "" if row.protocol is None else row.protocol.metric
-    if metric == "kd" and real.bank is not None and fake.bank is not None:
+    if row.stderr is not None and metric == "kd" and real.bank is not None and fake.bank is not None:
         return influence_stderr(kernel_sums(real.bank.rows(), fake.bank.rows(), cubic_kernel).fake_influence())
-    if metric == "fd":
+    if row.stderr is not None and metric == "fd":
         return influence_stderr(frechet_influences(real, fake)[0])
     if metric == "precision" and row.value is not None and row.n_fake is not None:
-        return math.sqrt(row.value * (1.0 - row.value) / (row.n_fake - 1))
+        n = row.n_fake + 4
+        share = (row.value * row.n_fake + 2) / n
+        return math.sqrt(share * (1.0 - share) / n)
     return None

@@ -73,9 +73,10 @@ def _rule(key: str, rows: Sequence[Result], mode: Mode) -> GateRule | str:
         if PER_IMAGE not in row.provenance:
             return "its values by image were not kept"
         return GateRule(key, margin, unit == "%", why="image by image")
-    if row.stderr is None:
+    error = stderr_and_degrees(row, given=True)
+    if error is None:
         return row.note or "it has no standard error"
-    stderr, degrees = stderr_and_degrees(row)
+    stderr, degrees = error
     spread = 2.0 * quantile(1.0 - LEVEL, 2.0 * degrees) * math.sqrt(2.0) * stderr
     margin = max(spread, SHARE * abs(value))
     why = "2 z standard errors of a difference at this n" if margin == spread else "2% of the baseline"
