@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ganeval.errors import DataError
-from ganeval.leaderboard.rows import load
+from ganeval.leaderboard.reading import read_rows
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import SetMetric
 from ganeval.report import galleries
@@ -13,7 +13,7 @@ from ganeval.report.charts import Dot, Series
 from ganeval.report.pictures import Album
 from ganeval.report.protocols import protocols
 from ganeval.report.runs import MAX_GRIDS, by_recipe, find_runs, read_run
-from ganeval.report.scores import class_charts, histories, score_tables, usable
+from ganeval.report.scores import MAX_TABLES, class_charts, histories, score_tables, usable
 from tests.report_inputs import (
     checkpoint_row,
     write_pairs,
@@ -22,6 +22,11 @@ from tests.report_inputs import (
     write_run,
     write_values,
 )
+
+
+def read(folder, rows):
+    """The rows as a report gets them."""
+    return usable(read_rows([write_rows(folder / "rows.jsonl", rows)])[0])
 
 
 def test_runs_are_found_below_the_folder_that_was_named(tmp_path):
@@ -103,7 +108,7 @@ def test_the_expected_result_is_a_band_of_one_sd(tmp_path):
 def test_numbers_of_other_protocols_stand_in_other_tables(tmp_path):
     rows = [checkpoint_row(50.0, seed=0), checkpoint_row(40.0, seed=1), checkpoint_row(3.0, "kd@efflite0")]
 
-    tables = score_tables(usable(load(write_rows(tmp_path / "rows.jsonl", rows))))
+    tables, _ = score_tables(read(tmp_path, rows))
 
     assert [table.key for table in tables] == ["fd@efflite0", "kd@efflite0"]
     assert [row.dot.value for row in tables[0].rows] == [40.0, 50.0]
@@ -116,15 +121,15 @@ def test_of_a_subject_scored_twice_the_newest_row_counts(tmp_path):
     old, new = checkpoint_row(50.0), checkpoint_row(45.0)
     new = checkpoint_row(45.0, provenance={**old.provenance, "time": "2026-05-01T00:00:00+00:00"})
 
-    (table,) = score_tables(usable(load(write_rows(tmp_path / "rows.jsonl", [new, old]))))
+    ((table,), _) = score_tables(read(tmp_path, [new, old]))
 
-    assert [(row.dot.value, row.time) for row in table.rows] == [(45.0, "2026-05-01")]
+    assert [(row.dot.value, row.day) for row in table.rows] == [(45.0, "2026-05-01")]
 
 
 def test_higher_is_better_puts_the_highest_first(tmp_path):
     rows = [checkpoint_row(v, "precision@efflite0", seed=s, better="higher") for s, v in enumerate((0.2, 0.8))]
 
-    (table,) = score_tables(usable(load(write_rows(tmp_path / "rows.jsonl", rows))))
+    ((table,), _) = score_tables(read(tmp_path, rows))
 
     assert [row.dot.value for row in table.rows] == [0.8, 0.2]
 
@@ -132,14 +137,14 @@ def test_higher_is_better_puts_the_highest_first(tmp_path):
 def test_skipped_rows_are_no_scores(tmp_path):
     skipped = checkpoint_row(None, "fid", status="skipped", protocol=None, ci95=None, stderr=None)
 
-    assert score_tables(usable(load(write_rows(tmp_path / "rows.jsonl", [skipped])))) == []
+    assert score_tables(read(tmp_path, [skipped])) == ([], 0)
 
 
 def test_a_history_goes_over_the_steps_of_a_run(tmp_path):
     kinds = (("untrained", 0, 90.0), ("best", 120, 30.0), ("last", 200, 35.0))
     rows = [checkpoint_row(v, checkpoint=c, step=s, seed=seed) for seed in (0, 1) for c, s, v in kinds]
 
-    (chart,) = histories(usable(load(write_rows(tmp_path / "rows.jsonl", rows))))
+    (chart,) = histories(read(tmp_path, rows))
 
     assert [series.name for series in chart.series] == ["seed 0", "seed 1"]
     assert chart.series[0] == Series(
@@ -153,7 +158,7 @@ def test_a_history_of_images_goes_over_days(tmp_path):
         for day, v in ((1, 50.0), (3, 40.0))
     ]
 
-    (chart,) = histories(usable(load(write_rows(tmp_path / "rows.jsonl", rows))))
+    (chart,) = histories(read(tmp_path, rows))
 
     assert chart.x_label == "days since the first score"
     assert chart.series[0].x == (0.0, 2.0)
@@ -163,7 +168,7 @@ def test_a_history_of_images_goes_over_days(tmp_path):
 def test_numbers_by_class_are_bars_with_the_worst_first(tmp_path):
     rows = [checkpoint_row(v, f"fd_per_class:{c}@efflite0") for c, v in (("T-shirt/top", 5.0), ("a:b", 9.0))]
 
-    (chart,) = class_charts(usable(load(write_rows(tmp_path / "rows.jsonl", rows))))
+    (chart,) = class_charts(read(tmp_path, rows))
 
     assert chart.x_label == "fd_per_class@efflite0"
     assert chart.title == "toy.digits-cpu, seed 0 last"
@@ -174,7 +179,7 @@ def test_numbers_by_class_are_bars_with_the_worst_first(tmp_path):
 def test_a_protocol_lists_its_fields_and_how_it_was_run(tmp_path):
     row = checkpoint_row(5.0)
 
-    (facts,) = protocols(usable(load(write_rows(tmp_path / "rows.jsonl", [row]))))
+    (facts,) = protocols(read(tmp_path, [row]), {row.fingerprint})
 
     assert facts.fingerprint == row.fingerprint
     assert ("backbone", "efflite0") in facts.fields
@@ -251,3 +256,25 @@ def test_a_table_that_fits_no_images_is_refused(tmp_path, content, message):
 
     with pytest.raises(DataError, match=message):
         galleries.read_pairs(table, fake, real, None, Album(), [])
+
+
+def test_of_many_protocols_the_most_used_have_tables_and_the_rest_is_counted(tmp_path):
+    few = [checkpoint_row(1.0, f"fd@b{k}") for k in range(MAX_TABLES + 3)]
+    many = [checkpoint_row(1.0, "kd@efflite0", seed=seed) for seed in range(2)]
+
+    tables, left_out = score_tables(read(tmp_path, [*few, *many]))
+
+    assert len(tables) == MAX_TABLES
+    assert left_out == 4
+    assert "kd@efflite0" in [table.key for table in tables]
+
+
+def test_a_class_may_be_called_anything(tmp_path):
+    rows = [checkpoint_row(1.0, "fd_per_class:a@b:c@efflite0"), checkpoint_row(2.0, "agreement:x", better="higher")]
+
+    charts = class_charts(read(tmp_path, rows))
+
+    assert [(chart.x_label, chart.dots[0].label) for chart in charts] == [
+        ("fd_per_class@efflite0", "a@b:c"),
+        ("agreement", "x"),
+    ]

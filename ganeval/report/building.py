@@ -7,8 +7,8 @@ from pathlib import Path
 from ganeval.cache import write_atomically
 from ganeval.errors import DataError
 from ganeval.leaderboard.gathering import Gathered, gather
-from ganeval.leaderboard.places import leaderboards_folder, project_folder
-from ganeval.leaderboard.rows import load
+from ganeval.leaderboard.places import leaderboards_folder, project_folder, row_files
+from ganeval.leaderboard.reading import read_rows
 from ganeval.leaderboard.timing_board import latest
 from ganeval.report.boards import board_views
 from ganeval.report.charts import Chart
@@ -94,7 +94,10 @@ def build(options: ReportOptions, reporter: Reporter) -> Page:
     place = _rows_at(options)
     gathered = Gathered({}, (), ()) if place is None else gather(place)
     problems = list(gathered.problems)
-    valued = usable(load([] if place is None else place))
+    valued = usable([] if place is None else read_rows(row_files(place))[0])
+    tables, left_out = score_tables(valued)
+    boards = board_views(gathered.boards)
+    named = {table.fingerprint for table in tables} | {c.fingerprint for board in boards for c in board.columns}
     folders = list(dict.fromkeys(run for folder in options.runs for run in find_runs(folder)))
     runs = []
     with reporter.stage("runs", len(folders)) as advance:
@@ -104,15 +107,16 @@ def build(options: ReportOptions, reporter: Reporter) -> Page:
     pairs = [read_pairs(*named, options.data_root, album, problems) for named in options.pairs]
     blamed = [read_blame(*named, options.data_root, album, problems) for named in options.blame]
     return Page(
-        boards=board_views(gathered.boards),
+        boards=boards,
         timings=latest(gathered.timings),
-        tables=score_tables(valued),
+        tables=tables,
+        tables_left_out=left_out,
         histories=histories(valued),
         classes=class_charts(valued),
         trainings=by_recipe(runs),
         pairs=pairs,
         blamed=blamed,
-        protocols=protocols(valued),
+        protocols=protocols(valued, named),
         album=album,
         problems=problems,
     )

@@ -42,6 +42,7 @@ class Page:
         boards: Leaderboards.
         timings: Tables of each machine's latest run.
         tables: Scores by key and fingerprint.
+        tables_left_out: How many further ones there are.
         histories: Scores over steps or days.
         classes: Bars by class.
         trainings: Runs by recipe.
@@ -55,6 +56,7 @@ class Page:
     boards: Sequence[BoardView]
     timings: Sequence[TimingTable]
     tables: Sequence[ScoreTable]
+    tables_left_out: int
     histories: Sequence[LineChart]
     classes: Sequence[DotChart]
     trainings: Sequence[Training]
@@ -125,6 +127,7 @@ def render(page: Page, title: str) -> bytes:
         boards=page.boards,
         timings=page.timings,
         tables=page.tables,
+        tables_left_out=page.tables_left_out,
         histories=page.histories,
         classes=page.classes,
         trainings=page.trainings,

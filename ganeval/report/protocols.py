@@ -1,12 +1,10 @@
 """What stands behind each number: the fields of its protocol, and how it was run."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
-from ganeval.report.scores import records, text, whole
+from ganeval.leaderboard.reading import Row
 
 MAX_RUNS = 5
 
@@ -32,38 +30,40 @@ class ProtocolFacts:
     files: Sequence[str]
 
 
-def protocols(rows: pd.DataFrame) -> list[ProtocolFacts]:
-    """The protocols of all rows, in order of first appearance."""
+def protocols(rows: Iterable[Row], shown: Collection[str]) -> list[ProtocolFacts]:
+    """The protocols of the page, in order of first appearance.
+
+    Args:
+        rows: Oldest first.
+        shown: Fingerprints that the page names.
+    """
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.fingerprint is not None and row.fingerprint in shown:
+            groups.setdefault(row.fingerprint, []).append(row)
     found = []
-    for fingerprint, part in rows.groupby("fingerprint", sort=False):
-        runs = list(dict.fromkeys(_how(row) for row in records(part.iloc[::-1])))
-        found.append(
-            ProtocolFacts(
-                str(fingerprint),
-                list(dict.fromkeys(map(str, part["key"]))),
-                list(_flat(_object(part["protocol"].iloc[-1]))),
-                runs[:MAX_RUNS],
-                max(0, len(runs) - MAX_RUNS),
-                sorted({str(file) for file in part["file"]}),
-            )
-        )
+    for fingerprint, part in groups.items():
+        runs = [_how(*told) for told in dict.fromkeys((r.device, r.threads, r.cores, r.versions) for r in part[::-1])]
+        keys = list(dict.fromkeys(row.key for row in part))
+        fields = list(_flat(_object(part[-1].protocol)))
+        files = sorted({row.file for row in part})
+        found.append(ProtocolFacts(fingerprint, keys, fields, runs[:MAX_RUNS], max(0, len(runs) - MAX_RUNS), files))
     return found
 
 
-def _how(row: Mapping[str, object]) -> str:
+def _how(device: str | None, threads: int | None, cores: int | None, versions: str) -> str:
     """One way of running, in words."""
-    parts = [text(row["device"]) or "unknown device"]
-    if (threads := whole(row["threads"])) is not None:
+    parts = [device or "unknown device"]
+    if threads is not None:
         parts.append(f"{threads} threads" if threads != 1 else "1 thread")
-    if (cores := whole(row["cores"])) is not None:
+    if cores is not None:
         parts.append(f"{cores} cores")
-    parts += [f"{name} {value}" for name, value in _object(row["versions"]).items()]
-    return ", ".join(parts)
+    return ", ".join([*parts, *(f"{name} {value}" for name, value in _object(versions).items())])
 
 
-def _object(value: object) -> dict[str, object]:
+def _object(text: str) -> dict[str, object]:
     """A cell of JSON; {} for a missing one."""
-    loaded = json.loads(text(value) or "{}")
+    loaded = json.loads(text or "{}")
     return loaded if isinstance(loaded, dict) else {}
 
 

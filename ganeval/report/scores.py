@@ -1,21 +1,26 @@
 """Score rows as the page shows them: one table a number and protocol, histories over steps or time, bars by class."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import datetime
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from itertools import islice
+from typing import TypeVar
 
-import pandas as pd
-
+from ganeval.leaderboard.reading import Row
+from ganeval.leaderboard.standings import UNTRAINED
 from ganeval.report.axes import Axis
 from ganeval.report.charts import Dot, DotChart, LineChart, Series
 from ganeval.report.svg import glyph_axis
 from ganeval.report.words import MINUS, number
 
+MAX_TABLES = 40
 MAX_ROWS = 200  # of a table; the rest is counted
 MAX_CLASS_CHARTS = 24
 MAX_HISTORIES = 24
-ANCHORS = frozenset({"untrained"})
-DAY = 86_400.0
+MAX_LINES = 8  # of one history
+DAY = datetime.timedelta(days=1)
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class ScoreRow:
         dot: Value and interval.
         debiased: In words, "" where there is none.
         note: What the reader must know.
-        time: Day on which it was scored.
+        day: On which it was scored, "" where unknown.
     """
 
     label: str
@@ -36,7 +41,7 @@ class ScoreRow:
     dot: Dot
     debiased: str
     note: str
-    time: str
+    day: str
 
 
 @dataclass(frozen=True)
@@ -69,143 +74,122 @@ class ScoreTable:
         return DotChart(f"{self.key} {self.fingerprint}", self.key, tuple(row.dot for row in self.rows))
 
 
-def usable(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows with a value, the newest last."""
-    return rows[(rows["status"] == "ok") & rows["value"].notna()].sort_values(
-        "time", kind="stable", na_position="first"
-    )
+def usable(rows: Iterable[Row]) -> list[Row]:
+    """Rows with a value and a protocol, the newest last."""
+    kept = [row for row in rows if row.status == "ok" and row.value is not None and row.fingerprint is not None]
+    return sorted(kept, key=lambda row: row.time or "")
 
 
-def label_of(row: Mapping[str, Any]) -> str:
+def label_of(row: Row) -> str:
     """What a row is of: recipe and seed of a checkpoint, else the subject."""
-    recipe = text(row["recipe"])
-    if not recipe:
-        return text(row["subject"])
-    seed = whole(row["training_seed"])
-    return recipe if seed is None else f"{recipe}, seed {seed}"
+    if row.recipe is None:
+        return row.subject
+    return row.recipe if row.training_seed is None else f"{row.recipe}, seed {row.training_seed}"
 
 
-def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as mappings of column to cell."""
-    return cast(list[dict[str, Any]], rows.to_dict("records"))
+def score_tables(rows: Sequence[Row]) -> tuple[list[ScoreTable], int]:
+    """One table a key and fingerprint, the newest row of each subject; numbers by class have their own charts.
+
+    Returns:
+        The MAX_TABLES with the most rows, in order of first appearance, and how many there are beyond.
+    """
+    groups = _groups(_whole(rows), lambda row: (row.key, row.fingerprint))
+    large = set(sorted(groups, key=lambda key: -len(groups[key]))[:MAX_TABLES])
+    tables = [
+        _score_table(key, fingerprint or "", part)
+        for (key, fingerprint), part in groups.items()
+        if (key, fingerprint) in large
+    ]
+    return tables, len(groups) - len(tables)
 
 
-def text(value: object) -> str:
-    """A cell as text; "" for a missing one."""
-    return "" if value is None or value is pd.NA or value != value else str(value)
-
-
-def whole(value: object) -> int | None:
-    """A cell as an integer; None for a missing one."""
-    return None if not text(value) else int(float(text(value)))
-
-
-def real(value: object) -> float | None:
-    """A cell as a number; None for a missing one."""
-    return None if not text(value) else float(text(value))
-
-
-def score_tables(rows: pd.DataFrame) -> list[ScoreTable]:
-    """One table a key and fingerprint, the newest row of each subject; numbers by class have their own charts."""
-    kept = rows[~rows["key"].str.contains(":")]
-    return [_score_table(str(key), str(print_), part) for (key, print_), part in _groups(kept, ["key", "fingerprint"])]
-
-
-def _score_table(key: str, fingerprint: str, rows: pd.DataFrame) -> ScoreTable:
-    newest: dict[tuple[str, str], ScoreRow] = {}
-    for row in records(rows):
-        label, checkpoint = label_of(row), text(row["checkpoint"])
-        dot = Dot(
-            f"{label} {checkpoint}".strip(),
-            float(row["value"]),
-            real(row["ci_low"]),
-            real(row["ci_high"]),
-            checkpoint in ANCHORS,
-        )
-        debiased = number(real(row["debiased"]))
-        newest[label, checkpoint] = ScoreRow(label, checkpoint, dot, debiased, text(row["note"]), day_of(row["time"]))
-    last = rows.iloc[-1]
-    better = text(last["better"])
-    ordered = sorted(newest.values(), key=lambda one: -one.dot.value if better == "higher" else one.dot.value)
-    shown = ordered[:MAX_ROWS]
-    sides = [f"{whole(last[name]):,} {word}" for name, word in COUNTED if whole(last[name]) is not None]
+def _score_table(key: str, fingerprint: str, rows: Sequence[Row]) -> ScoreTable:
+    newest = {(label_of(row), row.checkpoint or ""): row for row in rows}
+    sign = -1 if rows[-1].better == "higher" else 1
+    ordered = sorted(newest.items(), key=lambda item: sign * _value(item[1]))
+    shown = [_score_row(label, checkpoint, row) for (label, checkpoint), row in ordered[:MAX_ROWS]]
+    last = rows[-1]
+    sides = [
+        f"{n:,} {word}" for n, word in ((last.n_fake, "images"), (last.n_real, "of the reference")) if n is not None
+    ]
     return ScoreTable(
         key,
-        better,
+        last.better,
         fingerprint,
         " against ".join(sides),
         shown,
         glyph_axis([row.dot for row in shown], bars=False),
-        real(last["floor"]),
+        last.floor,
         len(ordered) - len(shown),
     )
 
 
-COUNTED = (("n_fake", "images"), ("n_real", "of the reference"))
+def _score_row(label: str, checkpoint: str, row: Row) -> ScoreRow:
+    words = f"{label} {checkpoint}".strip()
+    dot = Dot(words, _value(row), row.ci_low, row.ci_high, checkpoint == UNTRAINED)
+    moment = _moment(row)
+    return ScoreRow(label, checkpoint, dot, number(row.debiased), row.note, moment.date().isoformat() if moment else "")
 
 
-def histories(rows: pd.DataFrame) -> list[LineChart]:
+def histories(rows: Sequence[Row]) -> list[LineChart]:
     """How a subject went: over training steps where rows know theirs, else over the days on which it was scored.
 
     A step counts once (its newest row); a chart holds the seeds of one recipe.
     """
-    kept = rows[~rows["key"].str.contains(":")]
-    charts: list[LineChart] = []
-    for (key, _), part in _groups(kept, ["key", "fingerprint"]):
-        over_steps = part[part["step"].notna() & (part["recipe"].fillna("") != "")]
-        for recipe, group in _groups(over_steps, ["recipe"]):
-            series = [_series(f"seed {seed}", one, "step") for seed, one in _groups(group, ["training_seed"])]
-            charts += _chart(f"{recipe} {key}", "step", str(key), series)
-        others = part[~part.index.isin(over_steps.index)]
-        for subject, group in _groups(others, ["subject"]):
-            days = group.assign(day=_days(group["time"])).dropna(subset=["day"])
-            charts += _chart(f"{subject} {key}", "days since the first score", str(key), [_series(key, days, "day")])
-    return charts[:MAX_HISTORIES]
+    return list(islice(_histories(rows), MAX_HISTORIES))
 
 
-def _series(name: object, rows: pd.DataFrame, x: str) -> Series | None:
-    """None where there are fewer than two places."""
-    newest = rows.drop_duplicates(x, keep="last").sort_values(x)
+def _histories(rows: Sequence[Row]) -> Iterator[LineChart]:
+    for (key, _), part in _groups(_whole(rows), lambda row: (row.key, row.fingerprint)).items():
+        trained = [row for row in part if row.recipe is not None and row.step is not None]
+        for recipe, group in _groups(trained, lambda row: row.recipe).items():
+            seeds = _groups(group, lambda row: row.training_seed)
+            series = [_series(f"seed {seed}", [(row.step or 0, row) for row in one]) for seed, one in seeds.items()]
+            yield from _chart(f"{recipe} {key}", "step", key, series)
+        others = [row for row in part if row.recipe is None or row.step is None]
+        for subject, group in _groups(others, lambda row: row.subject).items():
+            dated = [(moment, row) for row in group if (moment := _moment(row)) is not None]
+            first = min((moment for moment, _ in dated), default=None)
+            days = _series(key, [((moment - first) / DAY, row) for moment, row in dated if first is not None])
+            yield from _chart(f"{subject} {key}", "days since the first score", key, [days])
+
+
+def _series(name: str, placed: Iterable[tuple[float, Row]]) -> Series | None:
+    """The newest row of each place; None where there are fewer than two places."""
+    newest = sorted(dict(placed).items(), key=lambda pair: pair[0])
     if len(newest) < 2:
         return None
-    ends = [tuple(real(v) for v in newest[name]) for name in ("ci_low", "ci_high")]
-    return Series(str(name), tuple(map(float, newest[x])), tuple(map(float, newest["value"])), *ends)
+    points = [row for _, row in newest]
+    return Series(
+        name,
+        tuple(float(x) for x, _ in newest),
+        tuple(map(_value, points)),
+        tuple(row.ci_low for row in points),
+        tuple(row.ci_high for row in points),
+    )
 
 
 def _chart(title: str, x_label: str, y_label: str, series: Sequence[Series | None]) -> list[LineChart]:
     known = tuple(one for one in series if one is not None)
-    return [LineChart(title, x_label, y_label, known[:8])] if known else []
+    return [LineChart(title, x_label, y_label, known[:MAX_LINES])] if known else []
 
 
-def _days(times: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Days since the first of these times."""
-    return cast("pd.Series[Any]", (times - times.min()).dt.total_seconds() / DAY)
-
-
-def day_of(time: object) -> str:
-    """The day of a time stamp, "" where it is not known."""
-    return time.date().isoformat() if isinstance(time, pd.Timestamp) and text(time) else ""
-
-
-def class_charts(rows: pd.DataFrame) -> list[DotChart]:
+def class_charts(rows: Sequence[Row]) -> list[DotChart]:
     """Bars by class of every subject's newest rows ("fd_per_class:7@efflite0"), worst class first."""
-    classed = rows[rows["key"].str.contains(":")]
-    labels = [f"{label_of(row)} {text(row['checkpoint'])}".strip() for row in records(classed)]
-    names = classed["key"].str.extract(r"^(?P<output>[^:]*):(?P<label>.*?)(?:@(?P<backbone>[^@]*))?$")
-    classed = classed.assign(who=labels, **names)
-    charts: list[DotChart] = []
-    for (who, output, backbone), part in _groups(classed, ["who", "output", "backbone"]):
-        newest = part.drop_duplicates("label", keep="last")
-        newest = newest.sort_values("value", ascending=text(newest["better"].iloc[-1]) == "higher", kind="stable")
-        dots = tuple(Dot(str(row["label"]), float(row["value"])) for row in records(newest))
-        charts.append(DotChart(str(who), f"{output}@{backbone}" if text(backbone) else str(output), dots, bars=True))
-    return charts[:MAX_CLASS_CHARTS]
-
-
-def _groups(rows: pd.DataFrame, names: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
-    """Groups in order of first appearance; a single name gives plain keys."""
-    for key, part in rows.groupby(names, sort=False, dropna=False):
-        yield (key[0] if len(names) == 1 else key), part
+    parts: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in rows:
+        output, colon, rest = row.key.partition(":")
+        if colon:
+            name, at, backbone = rest.rpartition("@")
+            who = f"{label_of(row)} {row.checkpoint or ''}".strip()
+            # The last "@" parts the backbone; a class may be called anything.
+            parts.setdefault((who, f"{output}{at}{backbone}" if at else output), {})[name if at else rest] = row
+    charts = []
+    for (who, key), named in islice(parts.items(), MAX_CLASS_CHARTS):
+        higher = next(iter(named.values())).better == "higher"
+        ordered = sorted(named.items(), key=lambda item: _value(item[1]), reverse=not higher)
+        charts.append(DotChart(who, key, tuple(Dot(name, _value(row)) for name, row in ordered), bars=True))
+    return charts
 
 
 def interval(dot: Dot) -> str:
@@ -214,3 +198,31 @@ def interval(dot: Dot) -> str:
         return ""
     low, high = (f"{end:.4g}".replace("-", MINUS) for end in (dot.low, dot.high))
     return f"{low} to {high}"
+
+
+def _whole(rows: Iterable[Row]) -> list[Row]:
+    """Rows that are no part of another."""
+    return [row for row in rows if ":" not in row.key]
+
+
+def _groups(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
+    """Groups in order of first appearance."""
+    groups: dict[Key, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups
+
+
+def _value(row: Row) -> float:
+    if row.value is None:
+        raise ValueError(f"{row.file}:{row.line} has no value; `usable` leaves such rows out")
+    return row.value
+
+
+def _moment(row: Row) -> datetime.datetime | None:
+    """When a row was scored; times without a zone are taken as UTC."""
+    try:
+        moment = datetime.datetime.fromisoformat(row.time or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
