@@ -69,9 +69,7 @@ def until(real, **settings):
 
 def test_it_stops_at_the_first_look_that_is_sure_enough(real, toy):
     reporter = Told()
-    sure = [
-        score(until(real, num_samples=n), open_subject=generator()).results[0].stderr for n in (100, 200, 400, 800)
-    ]
+    sure = [score(until(real, num_samples=n), open_subject=generator()).results[0].stderr for n in (100, 200, 400, 800)]
     outcome = score(until(real, num_samples=800, until_se=1.001 * sure[2]), reporter, generator())
     (row,) = outcome.results
 

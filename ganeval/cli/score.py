@@ -16,12 +16,17 @@ from ganeval.errors import UsageError
 @click.option(
     "--blame", type=click.Path(dir_okay=False, path_type=Path), help="CSV of each image's influence, worst first."
 )
-@click.option("--until-se", type=float, metavar="X", help="Add images until the metric's standard error is X.")
+@click.option(
+    "--until-se",
+    type=float,
+    metavar="X",
+    help="Score 500, 1000, 2000, ... images, at most --num-samples, until the standard error is X.",
+)
 @click.option(
     "--until-rel",
     metavar="1%",
     callback=lambda _context, _option, value: None if value is None else parse_share(value),
-    help="The same, X as a share of the value.",
+    help="The same with X as a share of the value.",
 )
 @click.option("--name", help="What the rows call the subject.")
 @click.option("--append", type=click.Path(dir_okay=False, path_type=Path), help="Append the rows to a JSONL file.")
