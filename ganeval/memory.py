@@ -132,8 +132,7 @@ class MemoryOpener:
         """
         subject = self.subjects.get(options.subject, options.subject)
         if isinstance(subject, str | Path):
-            latent = (self.latent_dim,) if isinstance(self.latent_dim, int) else self.latent_dim
-            return self.fallback(dataclasses.replace(options, latent_dim=None if latent is None else tuple(latent)))
+            return self.fallback(dataclasses.replace(options, latent_dim=self._latent_of_files()))
         if isinstance(subject, Tensor | np.ndarray):
             return ArraySource(array_of(subject), options.subject, value_range=self.value_range)
         if not callable(subject):
@@ -144,6 +143,12 @@ class MemoryOpener:
         if count is None:
             raise UsageError(f"{options.subject} is a generator: say how many images it is to draw with n=.")
         return GeneratorSource(drawer(subject, self.latent_dim, self.value_range), count, options.seed, options.subject)
+
+    def _latent_of_files(self) -> tuple[int, ...] | None:
+        """The latents' shape where it is meant for a generator on disk: beside one in memory it is that one's."""
+        if self.latent_dim is None or any(callable(subject) for subject in self.subjects.values()):
+            return None
+        return (self.latent_dim,) if isinstance(self.latent_dim, int) else tuple(self.latent_dim)
 
 
 @contextlib.contextmanager

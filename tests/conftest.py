@@ -21,7 +21,8 @@ def pytest_addoption(parser):
 
 @pytest.fixture(autouse=True)
 def private_cache(tmp_path_factory, monkeypatch):
-    """No test reads or writes the user's cache or settings."""
+    """No test reads or writes the user's cache or settings, or sees how wide the terminal is."""
+    monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setenv("GANEVAL_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
