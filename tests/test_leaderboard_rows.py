@@ -224,6 +224,7 @@ def _together(path, workers, rows):
     assert (table.groupby("training_seed")["value"].nunique() == rows).all()
 
 
+@pytest.mark.slow
 def test_two_processes_that_append_at_once_lose_nothing(tmp_path):
     _together(tmp_path / "rows.jsonl", 2, 40)
 
