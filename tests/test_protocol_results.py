@@ -132,6 +132,7 @@ def _append_many(path, start):
         append_jsonl(path, [row(float(start + i))])
 
 
+@pytest.mark.slow
 def test_processes_that_append_at_once_lose_nothing(tmp_path):
     path = tmp_path / "rows.jsonl"
     context = multiprocessing.get_context("spawn")
