@@ -26,8 +26,8 @@ MIRZA = "Mirza and Osindero, Conditional Generative Adversarial Nets, 2014, arXi
 
 
 @dataclass(frozen=True)
-class ConvCGANConfig:
-    """Settings of `cgan-conv` and `cgan-mnist`.
+class PlaneCGANConfig:
+    """Settings of `cgan-mnist`, and what `cgan-conv` shares with it.
 
     Attributes:
         latent_dim: Z, width of the noise; in `cgan-conv` also of the label embedding.
@@ -49,6 +49,18 @@ class ConvCGANConfig:
             raise UsageError(f"image_size must be a multiple of 4 and at least 16; got {self.image_size}.")
         if self.width % 2:
             raise UsageError(f"width must be even; got {self.width}.")
+
+
+@dataclass(frozen=True)
+class ConvCGANConfig(PlaneCGANConfig):
+    """Settings of `cgan-conv`.
+
+    Attributes:
+        batch_norm: BatchNorm before each hidden ReLU of the generator; the tutorial has none. Without it the label's
+            embedding outweighs the noise, and a short training gives one image a class.
+    """
+
+    batch_norm: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,14 +113,18 @@ class ConvCGANGenerator(nn.Module):
         super().__init__()
         width, base = config.width, config.image_size // 4
         self.embedding = nn.Embedding(config.classes, config.latent_dim)
+
+        def activation(channels: int) -> list[nn.Module]:
+            return [nn.BatchNorm2d(channels), nn.ReLU()] if config.batch_norm else [nn.ReLU()]
+
         self.layers = nn.Sequential(
             nn.Linear(2 * config.latent_dim, width * base**2),
-            nn.ReLU(),
             nn.Unflatten(1, (width, base, base)),
+            *activation(width),
             nn.ConvTranspose2d(width, width, 3, stride=2, padding=1, output_padding=1),
-            nn.ReLU(),
+            *activation(width),
             nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1),
-            nn.ReLU(),
+            *activation(width // 2),
             nn.ConvTranspose2d(width // 2, config.channels, 3, padding=1),
             nn.Tanh(),
         )
@@ -190,7 +206,7 @@ class MNISTCGANGenerator(nn.Module):
 
     output_range = SIGNED
 
-    def __init__(self, config: ConvCGANConfig) -> None:
+    def __init__(self, config: PlaneCGANConfig) -> None:
         super().__init__()
         self.classes = config.classes
         wide, narrow = config.width // 2, max(config.width // 4, 1)
@@ -219,7 +235,7 @@ class MNISTCGANGenerator(nn.Module):
 class MNISTCGANDiscriminator(nn.Module):
     """Image ++ label plane -> 128, LeakyReLU .2 -> one logit."""
 
-    def __init__(self, config: ConvCGANConfig) -> None:
+    def __init__(self, config: PlaneCGANConfig) -> None:
         super().__init__()
         self.plane = LabelPlane(config.classes, config.image_size)
         self.layers = nn.Sequential(
@@ -264,7 +280,7 @@ CGAN_MNIST = ModelSpec(
     fixed="The tutorial's generator stops at 4x4x8; it is completed to the image.",
     kind="conditional",
     output_range=SIGNED,
-    config=ConvCGANConfig(),
+    config=PlaneCGANConfig(),
     build_generator=MNISTCGANGenerator,
     build_discriminator=MNISTCGANDiscriminator,
 )
