@@ -45,7 +45,12 @@ def plans(recipe: Recipe, checkpoint: Path) -> Iterator[tuple[str, ScoreOptions]
             options = {"channel": "y", "crop_border": 4}
             yield "set5-sr", ScoreOptions(subject, paired=str(root / "set5"), name=recipe.name, **options)
     elif kind == "paired":
-        yield "photos-translation", ScoreOptions(subject, paired="photos:test", name=recipe.name)
+        yield "photos-edges", ScoreOptions(subject, paired="photos:test", name=recipe.name)
+    elif kind == "unpaired":
+        yield (
+            "photos-restyled",
+            ScoreOptions(subject, paired="photos-evening:test", inputs="photos:test", name=recipe.name),
+        )
 
 
 def add_rows(recipe: Recipe, run: Path) -> None:

@@ -20,13 +20,14 @@ from ganeval.errors import DataError, UsageError
 from ganeval.registry import unknown_name
 from ganeval.sources.base import ImageSource, Pixels
 from ganeval.sources.dataset import DATASETS, open_dataset
+from ganeval.sources.evening import restyle
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.photos import photo, photo_names
 from reference_models.models.base import OutputRange
 from reference_models.recipe import DataPlan
 from reference_models.sampling import stream
 from reference_models.stabilise import class_balanced_indices
-from reference_models.transforms import edges, low_resolution, resized, restyle, to_range
+from reference_models.transforms import edges, low_resolution, resized, to_range
 
 # Folder data sets: id -> what goes where below the data folder.
 FOLDERS = {

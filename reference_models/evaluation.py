@@ -21,6 +21,7 @@ from ganeval.paths import cache_home
 from ganeval.plan import needed_weights
 from ganeval.sources.base import ImageSource, Pixels, seeded_subset
 from ganeval.sources.dataset import open_dataset
+from ganeval.sources.evening import restyle
 from ganeval.sources.generator import GeneratorSource
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
@@ -28,7 +29,6 @@ from reference_models.data import folder_of, mixture
 from reference_models.models import MODELS
 from reference_models.recipe import Recipe
 from reference_models.sampling import draw_tensor, image_drawer
-from reference_models.transforms import restyle
 from reference_models.translation import TranslatedSource, needs_inputs, translator
 
 SCORE_SEED = 1_000_003  # latents of periodic scores: the same for every run, and not those of the grids

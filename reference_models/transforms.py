@@ -1,4 +1,4 @@
-"""The fixed rules that make training pairs out of photos: low resolution, edges, the known restyling, uint8 and ranges.
+"""The fixed rules that make training pairs out of photos: low resolution, edges, uint8 and ranges.
 
 Each is a pure function without settings, so that a checkpoint's inputs can be made again years later.
 """
@@ -10,15 +10,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ganeval.sources.base import Pixels
-from ganeval.sources.quantise import quantise
 from ganeval.sources.tensors import quantise_tensor
 from reference_models.models.base import OutputRange
 
 CANNY_SIGMA = 1.0
-# Evening light: red lifted, blue taken down and fogged. Invertible, so that a cycle can be closed exactly.
-EVENING_GAIN = (1.0, 0.8, 0.6)
-EVENING_LIFT = (0.0, 0.02, 0.1)
-EVENING_GAMMA = (0.75, 1.0, 1.0)
 
 
 def to_range(images: UInt8[Tensor, "*shape"], output_range: OutputRange) -> Float[Tensor, "*shape"]:
@@ -61,13 +56,6 @@ def edges(pixels: Pixels) -> Pixels:
 
     found = np.asarray(canny(rgb2gray(pixels.transpose(1, 2, 0)), sigma=CANNY_SIGMA), dtype=np.uint8)  # type: ignore[no-untyped-call]
     return found[None] * np.uint8(255)
-
-
-def restyle(pixels: Pixels) -> Pixels:
-    """A photo in evening light, uint8: x -> gain · x^gamma + lift a channel, on [0, 1]."""
-    unit = pixels.astype(np.float64) / 255.0
-    gain, lift, gamma = (np.reshape(v, (3, 1, 1)) for v in (EVENING_GAIN, EVENING_LIFT, EVENING_GAMMA))
-    return quantise(gain * unit**gamma + lift)
 
 
 def padded_to_multiple(images: Float[Tensor, "B C H W"], factor: int) -> Float[Tensor, "B C P Q"]:

@@ -85,6 +85,16 @@ def test_train_and_test_never_share_a_photo():
     assert not digests[0] & digests[1]
 
 
+def test_evening_photos_are_the_photos_restyled_under_the_same_names():
+    photos, evening = open_dataset("photos:test"), open_dataset("photos-evening:test")
+    assert names(evening) == names(photos)
+    for i in (0, 57, 113):
+        day, dusk = photos.read(i).decode().pixels, evening.read(i).decode().pixels
+        red, green, blue = (day / 255.0).astype(np.float64)
+        expected = np.stack([red**0.75, 0.8 * green + 0.02, 0.6 * blue + 0.1])
+        np.testing.assert_allclose(dusk / 255.0, expected, atol=0.5001 / 255.0)
+
+
 def test_a_tile_is_cut_from_its_photo_where_its_name_says():
     source = open_dataset("photos")
     for i in (0, 100, 402):

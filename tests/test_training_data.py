@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ganeval.errors import DataError, UsageError
+from ganeval.sources.evening import restyle
 from reference_models.data import (
     MIXTURE,
     CropData,
@@ -24,7 +25,6 @@ from reference_models.transforms import (
     edges,
     low_resolution,
     padded_to_multiple,
-    restyle,
     to_range,
     to_uint8,
 )

@@ -47,6 +47,7 @@ DATASETS: Final[Registry[DatasetInfo]] = Registry(
     {
         "digits": "ganeval.sources.digits:DIGITS",
         "photos": "ganeval.sources.photos:PHOTOS",
+        "photos-evening": "ganeval.sources.evening:PHOTOS_EVENING",
         "mnist": "ganeval.sources.mnist:MNIST",
         "fashion-mnist": "ganeval.sources.mnist:FASHION_MNIST",
         "cifar10": "ganeval.sources.cifar:CIFAR10",
