@@ -13,11 +13,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import torch
+
 from ganeval.cli.checkpoint import open_checkpoint
 from ganeval.plan import ScoreOptions
-from ganeval.results import append_jsonl
+from ganeval.protocol import Protocol
+from ganeval.provenance import provenance
+from ganeval.results import Result, append_jsonl
 from ganeval.scoring import score
 from reference_models.cards import card, index
+from reference_models.checkpoint import load_checkpoint
+from reference_models.evaluation import SCORE_SEED, Evaluator
 from reference_models.measured import ENOUGH_SEEDS, RunResult, read_run, write_expected
 from reference_models.models import MODELS
 from reference_models.recipe import Recipe
@@ -39,6 +45,18 @@ def plans(recipe: Recipe, checkpoint: Path) -> Iterator[tuple[str, ScoreOptions]
         data = recipe.data.id
         count = SAMPLES[data]
         yield data, ScoreOptions(subject, reference=f"{data}:test", num_samples=count, name=recipe.name, data_root=root)
+        if kind == "conditional":
+            yield (
+                data,
+                ScoreOptions(
+                    subject,
+                    reference=f"{data}:train",
+                    metrics="agreement@pixels",
+                    num_samples=count,
+                    name=recipe.name,
+                    data_root=root,
+                ),
+            )
     elif kind == "super-resolution":
         yield "photos-sr", ScoreOptions(subject, paired="photos:test", name=recipe.name)
         if root is not None and (root / "set5").is_dir():
@@ -53,9 +71,47 @@ def plans(recipe: Recipe, checkpoint: Path) -> Iterator[tuple[str, ScoreOptions]
         )
 
 
+def number_row(recipe: Recipe, path: Path) -> Result:
+    """The row of a generator of numbers: what its run was scored by, from the checkpoint itself."""
+    device = torch.device("cpu")
+    loaded = load_checkpoint(path, device)
+    count = recipe.evaluation.n
+    protocol = Protocol(
+        metric=recipe.evaluation.metric,
+        version=1,
+        params={"reference": f"{recipe.data.id}, 65,536 draws, seed 1", "latents": SCORE_SEED},
+        quantisation="none: numbers",
+        n_real=65_536,
+        n_fake=count,
+    )
+    facts = {
+        "kind": "checkpoint",
+        "model": recipe.model,
+        "recipe": recipe.name,
+        "training_seed": loaded.seed,
+        "step": loaded.step,
+        "checkpoint": path.stem,
+        "parameters": sum(parameter.numel() for parameter in loaded.network.parameters()),
+    }
+    return Result(
+        subject=recipe.name,
+        key=recipe.evaluation.metric,
+        value=Evaluator(recipe, device, None).score(loaded.network),
+        better="lower",
+        n_real=65_536,
+        n_fake=count,
+        note="1-Wasserstein distance of numbers; no interval: one draw of latents",
+        protocol=protocol,
+        provenance={**provenance("cpu"), "subject": facts},
+    )
+
+
 def add_rows(recipe: Recipe, run: Path) -> None:
     """Scores the three checkpoints of a run and appends their rows."""
     for checkpoint in ("untrained", "last", "best"):
+        if MODELS.get(recipe.model).kind == "one-dimensional":
+            append_jsonl(RESULTS / f"{recipe.data.id}.jsonl", [number_row(recipe, run / f"{checkpoint}.safetensors")])
+            continue
         for board, options in plans(recipe, run / f"{checkpoint}.safetensors"):
             rows = [row for row in score(options, None, open_checkpoint).results if row.status == "ok"]
             append_jsonl(RESULTS / f"{board}.jsonl", rows)
