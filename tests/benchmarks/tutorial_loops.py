@@ -3,7 +3,11 @@
 Eager PyTorch, Adam with its defaults, images as floats on the CPU behind a DataLoader, one network call for each term
 of a loss. Networks, data and noise are those of the project, so the losses can be compared number by number.
 
-    python -m tests.benchmarks.tutorial_loops             # steps/s of both, interleaved, and the ratio
+    python -m tests.benchmarks.tutorial_loops             # steps/s, interleaved, and the ratios
+    python -m tests.benchmarks.tutorial_loops dcgan       # of one model
+
+The third column is this project's loop with `--set precision=bf16-mixed`, which pays where the processor multiplies
+bfloat16 itself (AMX, AVX-512 BF16); its losses are then those of another precision.
 """
 
 import dataclasses
@@ -40,17 +44,19 @@ def plain(name):
 class Ours:
     """Steps as `reference_models.train` makes them."""
 
-    def __init__(self, recipe, double=False):
+    def __init__(self, recipe, double=False, bf16=False):
         self.players = make_players(recipe, 0, CPU, torch.Tensor.backward)
         self.data = data_of(recipe)
         self.double = double
+        self.bf16 = bf16
         if double:
             to_double(self.players)
 
     def step(self, number):
         rng = stream(0, 3, number, 0)
         kind = self.players.spec.kind
-        return STEPS[kind](self.players, lambda k: cast(self.data.batch(number, rng), self.double), number, rng)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            return STEPS[kind](self.players, lambda k: cast(self.data.batch(number, rng), self.double), number, rng)
 
 
 class Tutorial:
@@ -181,29 +187,40 @@ def data_loader(recipe):
 
 
 def compare(name, steps=10, rounds=6):
-    """(our steps/s, the tutorial's, median of the ratios of neighbouring rounds), A B B A."""
+    """Steps/s of each side, and the median of its ratios to the tutorial in neighbouring rounds (A B C C B A)."""
     recipe = plain(name)
-    sides = {"ours": Ours(recipe), "tutorial": Tutorial(recipe, data_loader(recipe))}
+    sides = {
+        "ours": Ours(recipe),
+        "tutorial": Tutorial(recipe, data_loader(recipe)),
+        "bf16": Ours(recipe, bf16=True),
+    }
     done = dict.fromkeys(sides, 0)
     for side in sides.values():
         side.step(0)
-    rates = {"ours": [], "tutorial": []}
+    rates = {which: [] for which in sides}
     for number in range(rounds):
-        for which in ("ours", "tutorial") if number % 2 == 0 else ("tutorial", "ours"):
+        for which in list(sides) if number % 2 == 0 else reversed(list(sides)):
             started = time.perf_counter()
             for _ in range(steps):
                 done[which] += 1
                 sides[which].step(done[which])
             rates[which].append(steps / (time.perf_counter() - started))
-    ratios = [a / b for a, b in zip(rates["ours"], rates["tutorial"], strict=True)]
-    return statistics.median(rates["ours"]), statistics.median(rates["tutorial"]), statistics.median(ratios)
+    ratios = {
+        which: statistics.median(a / b for a, b in zip(rates[which], rates["tutorial"], strict=True)) for which in sides
+    }
+    return {which: statistics.median(rates[which]) for which in sides}, ratios
 
 
 def main(names):
-    print(f"{'model':<12}{'ours, steps/s':>15}{'tutorial':>12}{'ratio':>8}   ({torch.get_num_threads()} threads)")
+    threads = torch.get_num_threads()
+    print(f"{'model':<12}{'tutorial, steps/s':>18}{'ours':>9}{'ratio':>8}{'bf16':>9}{'ratio':>8}   ({threads} threads)")
     for name in names or MODELS_COMPARED:
-        ours, tutorial, ratio = compare(name)
-        print(f"{name:<12}{ours:>15.2f}{tutorial:>12.2f}{ratio:>8.2f}", flush=True)
+        rates, ratios = compare(name)
+        print(
+            f"{name:<12}{rates['tutorial']:>18.2f}{rates['ours']:>9.2f}{ratios['ours']:>8.2f}"
+            f"{rates['bf16']:>9.2f}{ratios['bf16']:>8.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
