@@ -1,6 +1,7 @@
 """One number with its uncertainty, protocol and provenance; and the append-only file of such rows."""
 
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -16,6 +17,7 @@ from ganeval.errors import DataError
 from ganeval.protocol import Protocol
 
 SCHEMA = 1
+LINES = 64  # read at a time; what is parsed of them stays in the processor's cache
 Status = Literal["ok", "skipped", "failed"]
 
 
@@ -259,23 +261,44 @@ def iter_objects(path: Path) -> Iterator[tuple[int, dict[str, object] | str]]:
     Raises:
         DataError: the file cannot be opened, or an object is of a future schema.
     """
+    for numbered in iter_lines(path):
+        for number, line in numbered:
+            found = object_of(line, f"{path}:{number}")
+            if found is not None:
+                yield number, found
+
+
+def iter_lines(path: Path, count: int = LINES) -> Iterator[list[tuple[int, bytes]]]:
+    """The lines of a file with their numbers, some at a time.
+
+    Raises:
+        DataError: the file cannot be opened.
+    """
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if line.isspace():
-                    continue
-                try:
-                    row = parse_json(line)
-                except ValueError as error:
-                    yield number, f"{path}:{number}: not JSON ({error}); line skipped"
-                    continue
-                if not isinstance(row, dict):
-                    yield number, f"{path}:{number}: not a JSON object; line skipped"
-                    continue
-                check_schema(row, f"{path}:{number}")
-                yield number, row
+            numbered = enumerate(file, start=1)
+            while lines := list(itertools.islice(numbered, count)):
+                yield lines
     except OSError as error:
         raise DataError(f"Cannot read results from {path}: {error.strerror}. Check the path.") from error
+
+
+def object_of(line: bytes, where: str) -> dict[str, object] | str | None:
+    """The JSON object of one line, or what is wrong with it in words; None where it is blank.
+
+    Raises:
+        DataError: the object is of a future schema.
+    """
+    if line.isspace():
+        return None
+    try:
+        row = parse_json(line)
+    except ValueError as error:
+        return f"{where}: not JSON ({error}); line skipped"
+    if not isinstance(row, dict):
+        return f"{where}: not a JSON object; line skipped"
+    check_schema(row, where)
+    return row
 
 
 def parse_json(text: bytes) -> object:

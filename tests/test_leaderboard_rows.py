@@ -13,12 +13,12 @@ import pytest
 
 import ganeval
 from ganeval.errors import DataError
-from ganeval.leaderboard.batch import Protocols, checked, columns_of
+from ganeval.leaderboard.batch import Protocols, checked, parsed
 from ganeval.leaderboard.places import leaderboards_folder, project_folder, row_files
 from ganeval.leaderboard.ranking import rows_of
-from ganeval.leaderboard.reading import BATCH, flat_rows, read_rows
+from ganeval.leaderboard.reading import flat_rows, read_rows
 from ganeval.leaderboard.rows import load
-from ganeval.results import append_jsonl, check_fields, read_jsonl
+from ganeval.results import LINES, append_jsonl, check_fields, read_jsonl
 from tests.rows import BASE, append_many, checkpoint, line, result, write_many
 
 
@@ -138,7 +138,7 @@ def test_many_rows_at_once_are_judged_as_one_by_one(tmp_path, change):
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in (good, odd, good)))
 
-    columns = columns_of([good, odd, good])
+    columns = parsed(path.read_bytes().splitlines())
     rows, problems = read_rows([path])
 
     assert judged == fine
@@ -160,14 +160,14 @@ def test_what_is_not_finite_is_never_loaded(file, number):
 
 def test_a_damaged_line_in_one_batch_leaves_the_others_alone(tmp_path):
     path = tmp_path / "rows.jsonl"
-    lines = [line(checkpoint(float(i + 1), seed=i)) for i in range(3 * BATCH)]
-    lines[BATCH + 5] = '{"value": \n'
+    lines = [line(checkpoint(float(i + 1), seed=i)) for i in range(3 * LINES)]
+    lines[LINES + 5] = '{"value": \n'
     lines[5] = line(result(1.0)).replace('"n_fake": 599', '"n_fake": 600')
     path.write_text("".join(lines))
     rows, problems = read_rows([path])
 
-    assert [row.line for row in rows] == [i + 1 for i in range(3 * BATCH) if i not in (5, BATCH + 5)]
-    assert [problem.split(":")[1] for problem in problems] == ["6", str(BATCH + 6)]
+    assert [row.line for row in rows] == [i + 1 for i in range(3 * LINES) if i not in (5, LINES + 5)]
+    assert [problem.split(":")[1] for problem in problems] == ["6", str(LINES + 6)]
 
 
 def test_timings_among_the_rows_are_no_rows_and_no_problem(file):

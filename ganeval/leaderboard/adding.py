@@ -8,8 +8,8 @@ from pathlib import Path
 from ganeval.errors import DataError
 from ganeval.leaderboard.pytest_benchmark import benchmark_timings, is_pytest_benchmark
 from ganeval.leaderboard.reading import Row, flat_rows, read_rows
-from ganeval.leaderboard.timings import TimingRow, append_timings, read_timings
-from ganeval.results import Result, append_jsonl, check_schema, parse_json, read_jsonl
+from ganeval.leaderboard.timings import TimingRow, append_timings, read_timings, timings_among
+from ganeval.results import Result, append_jsonl, check_schema, iter_objects, parse_json
 
 TIMINGS = "timings.jsonl"
 
@@ -69,9 +69,7 @@ def read_source(source: Path) -> tuple[list[Result], list[TimingRow], list[str]]
         DataError: it cannot be opened or is of a future schema.
     """
     if source.suffix == ".jsonl":
-        results, problems = read_jsonl(source)
-        timings, more = read_timings([source])
-        return results, timings, problems + more
+        return _read_lines(source)
     try:
         content = parse_json(source.read_bytes())
     except OSError as error:
@@ -92,6 +90,25 @@ def read_source(source: Path) -> tuple[list[Result], list[TimingRow], list[str]]
         except DataError as error:
             problems.append(f"{source}, row {place}: {error} Row skipped")
     return results, [], problems
+
+
+def _read_lines(source: Path) -> tuple[list[Result], list[TimingRow], list[str]]:
+    results: list[Result] = []
+    others: list[tuple[str, Mapping[str, object]]] = []
+    problems: list[str] = []
+    for number, row in iter_objects(source):
+        where = f"{source}:{number}"
+        if isinstance(row, str):
+            problems.append(row)
+        elif "kind" in row:
+            others.append((where, row))
+        else:
+            try:
+                results.append(Result.from_dict(row))
+            except DataError as error:
+                problems.append(f"{where}: {error} Line skipped")
+    timings, more = timings_among(others)
+    return results, timings, problems + more
 
 
 def _new_results(results: Sequence[Result], files: Sequence[Path], skipped: Counter[str]) -> list[Result]:

@@ -4,7 +4,9 @@
 pass it, for sure"; where it does not, the rows are judged one by one.
 """
 
+import functools
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +14,7 @@ import orjson
 
 from ganeval.errors import DataError
 from ganeval.protocol import Protocol
-from ganeval.results import FIELD_TYPES, LARGEST, REQUIRED
+from ganeval.results import FIELD_TYPES, LARGEST, REQUIRED, SCHEMA
 
 _IN_JSON: Mapping[type, type] = {Protocol: dict, Mapping: dict, tuple: list}
 KINDS = {name: frozenset(_IN_JSON.get(kind, kind) for kind in kinds) for name, kinds in FIELD_TYPES.items()}
@@ -52,17 +54,22 @@ class Protocols:
         return self._seen[text]
 
 
-def columns_of(rows: Sequence[dict[str, Any]]) -> Columns | None:
-    """Field -> its values, where all rows have the same fields in the same order, as written files have; else None."""
-    names = tuple(rows[0])
-    if any(tuple(row) != names for row in rows):
+def parsed(lines: Sequence[bytes]) -> Columns | None:
+    """Field -> its values, where each line is an object of the same fields in the same order, as written; else None."""
+    try:
+        rows = list(map(orjson.loads, lines))
+    except orjson.JSONDecodeError:
         return None
-    return dict(zip(names, zip(*map(dict.values, rows), strict=True), strict=True))
+    if set(map(type, rows)) != {dict} or len(set(map(tuple, rows))) != 1:
+        return None
+    return dict(zip(rows[0], zip(*map(dict.values, rows), strict=True), strict=True))
 
 
 def checked(columns: Columns, protocols: Protocols) -> list[tuple[str | None, str]] | None:
     """Each row's fingerprint and protocol where every row surely passes `check_fields`; None where one may not."""
     if not REQUIRED <= columns.keys() <= NAMES:
+        return None
+    if any(type(schema) is not int or schema > SCHEMA for schema in set(columns.get("schema", ()))):
         return None
     for name, values in columns.items():
         kinds = KINDS.get(name)
@@ -72,8 +79,7 @@ def checked(columns: Columns, protocols: Protocols) -> list[tuple[str | None, st
             return None
     if not all(two_floats(ends) for ends in columns.get("ci95", ()) if ends is not None):
         return None
-    states = zip(columns["better"], columns["status"], (value is None for value in columns["value"]), strict=True)
-    if not STATES.issuperset(states):
+    if not STATES.issuperset(zip(columns["better"], columns["status"], map(_is_none, columns["value"]), strict=True)):
         return None
     nothing = (None,) * len(columns["key"])
     try:
@@ -86,9 +92,12 @@ def checked(columns: Columns, protocols: Protocols) -> list[tuple[str | None, st
 def small(numbers: Sequence[float | None]) -> bool:
     """Whether the sum of sizes is, which it is not with a number that is not finite or too large for a table."""
     try:
-        return sum(abs(number) for number in numbers if number is not None) <= LARGEST
+        return sum(map(abs, filter(None, numbers))) <= LARGEST
     except OverflowError:  # a whole number beyond floats
         return False
+
+
+_is_none = functools.partial(operator.is_, None)
 
 
 def two_floats(ends: list[Any]) -> bool:

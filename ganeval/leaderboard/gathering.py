@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganeval.leaderboard.boards import Board, load_boards
-from ganeval.leaderboard.places import row_files, timing_files
-from ganeval.leaderboard.reading import Row, read_rows
+from ganeval.leaderboard.places import row_files
+from ganeval.leaderboard.reading import Row, read_files
 from ganeval.leaderboard.standings import Standings, feed, stand
 from ganeval.leaderboard.timing_board import TimingTable, costs, timing_tables
-from ganeval.leaderboard.timings import read_timings
+from ganeval.leaderboard.timings import timings_among
 
 TIMINGS = "timings"
 """What `--board` calls the timings."""
@@ -21,18 +21,20 @@ class Gathered:
     """What there is to show.
 
     Attributes:
+        rows: Of all files, in their order.
         boards: Name -> board with its lines; boards without a row have no lines.
         timings: The latest run first.
         problems: Damaged lines, in words.
     """
 
+    rows: tuple[Row, ...]
     boards: Mapping[str, Standings]
     timings: tuple[TimingTable, ...]
     problems: tuple[str, ...]
 
 
 def gather(results: Path | None = None) -> Gathered:
-    """Reads rows and timings, and ranks them board by board.
+    """Reads rows and timings, each file once, and ranks them board by board.
 
     Args:
         results: A file or folder of rows; None as for `load`. A `boards.toml` beside the folder is taken, else that
@@ -42,13 +44,13 @@ def gather(results: Path | None = None) -> Gathered:
         DataError: a path is not there, or a row is of a future schema.
         UsageError: boards.toml cannot be used.
     """
-    rows, problems = read_rows(row_files(results))
-    timings, more = read_timings(timing_files(results))
+    read = read_files(row_files(results))
+    rows, (timings, more) = read.rows(), timings_among(read.others)
     boards = load_boards(boards_beside(results))
     boards |= automatic_boards(boards, rows)
     taken = costs(timings)
     standings = {name: stand(board, rows, taken) for name, board in boards.items()}
-    return Gathered(standings, tuple(timing_tables(timings)), (*problems, *more))
+    return Gathered(tuple(rows), standings, tuple(timing_tables(timings)), (*read.problems, *more))
 
 
 def boards_beside(results: Path | None) -> Path | None:

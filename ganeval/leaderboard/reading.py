@@ -1,15 +1,19 @@
 """Flat rows for boards: one a result, with what is known of its checkpoint. Plain tuples, which load fast."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple
 
 import orjson
 
 from ganeval.errors import DataError
-from ganeval.leaderboard.batch import KINDS, Columns, Protocols, checked, columns_of
-from ganeval.results import LARGEST, Result, check_fields, iter_objects
+from ganeval.leaderboard.batch import KINDS, Columns, Protocols, checked, parsed, small
+from ganeval.results import LARGEST, Result, check_fields, iter_lines, object_of
+
+TEXTS, COUNTS = frozenset((str, NoneType)), frozenset((int, NoneType))
 
 
 class Row(NamedTuple):
@@ -82,8 +86,25 @@ class Row(NamedTuple):
     line: int
 
 
-Batch = list[tuple[int, dict[str, Any]]]
-BATCH = 64  # lines; their dicts stay in the processor's cache
+@dataclass(frozen=True)
+class Read:
+    """What files of rows hold, each read once.
+
+    Attributes:
+        columns: Values of all rows in the order of the files, one list a field, in the order of `Row`.
+        others: Objects of another kind (timings), for readers of their own, each with its place in words.
+        problems: What was wrong with damaged lines, in words.
+    """
+
+    columns: Sequence[Sequence[Any]]
+    others: Sequence[tuple[str, dict[str, Any]]]
+    problems: Sequence[str]
+
+    def rows(self) -> list[Row]:
+        """The rows one by one."""
+        return [Row(*values) for values in zip(*self.columns, strict=True)]
+
+
 # What a row has where it does not say: as `Result`.
 DEFAULTS: dict[str, Any] = dict.fromkeys(KINDS) | {"note": "", "provenance": {}, "timing": {}}
 
@@ -94,31 +115,31 @@ def read_rows(files: Iterable[Path]) -> tuple[list[Row], list[str]]:
     Raises:
         DataError: a file cannot be opened, or a row is of a future schema.
     """
-    columns, problems = read_columns(files)
-    return [Row(*values) for values in zip(*columns, strict=True)], problems
+    read = read_files(files)
+    return read.rows(), list(read.problems)
 
 
-def read_columns(files: Iterable[Path]) -> tuple[list[list[Any]], list[str]]:
-    """The same by column, in the order of `Row`.
+def read_files(files: Iterable[Path]) -> Read:
+    """Everything in some files of rows, in their order: some lines at a time, whose objects stay in the cache.
 
     Raises:
         DataError: a file cannot be opened, or a row is of a future schema.
     """
     columns: list[list[Any]] = [[] for _ in Row._fields]
+    others: list[tuple[str, dict[str, Any]]] = []
     problems: list[str] = []
     protocols = Protocols()
     for file in files:
-        bad: dict[int, str] = {}
-        for batch in _batches(file, bad):
-            numbers, found = [number for number, _ in batch], columns_of([row for _, row in batch])
+        for lines in iter_lines(file):
+            numbers: Sequence[int] = [number for number, _ in lines]
+            found = parsed([line for _, line in lines])
             known = None if found is None else checked(found, protocols)
             if found is None or known is None:
-                numbers, found = _judged(batch, file, bad)
+                numbers, found = _judged(lines, file, others, problems)
                 known = [protocols.look_up(protocol) for protocol in found["protocol"]]
             for column, values in zip(columns, _flat(found, known, numbers, file.name), strict=True):
                 column += values
-        problems += [bad[number] for number in sorted(bad)]
-    return columns, problems
+    return Read(columns, others, problems)
 
 
 def flat_rows(results: Sequence[Result]) -> list[Row]:
@@ -131,35 +152,33 @@ def flat_rows(results: Sequence[Result]) -> list[Row]:
     return [Row(*values) for values in zip(*flat, strict=True)]
 
 
-def _batches(file: Path, bad: dict[int, str]) -> Iterator[Batch]:
-    batch: Batch = []
-    for number, row in iter_objects(file):
-        if isinstance(row, str):
-            bad[number] = row
-        elif "kind" not in row:  # lines of another kind (timings) have readers of their own
-            batch.append((number, row))
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
-
-
-def _judged(batch: Batch, file: Path, bad: dict[int, str]) -> tuple[list[int], Columns]:
+def _judged(
+    lines: Sequence[tuple[int, bytes]], file: Path, others: list[tuple[str, dict[str, Any]]], problems: list[str]
+) -> tuple[list[int], Columns]:
+    """Numbers and columns of those lines that hold good rows; what else there is goes where it belongs."""
     numbers: list[int] = []
     good: list[dict[str, Any]] = []
-    for number, row in batch:
-        try:
-            check_fields(row)
-        except DataError as error:
-            bad[number] = f"{file}:{number}: {error} Line skipped"
-        else:
-            numbers.append(number)
-            good.append(row)
+    for number, line in lines:
+        where = f"{file}:{number}"
+        row = object_of(line, where)
+        if isinstance(row, str):
+            problems.append(row)
+        elif row is not None and "kind" in row:
+            others.append((where, row))
+        elif row is not None:
+            try:
+                check_fields(row)
+            except DataError as error:
+                problems.append(f"{where}: {error} Line skipped")
+            else:
+                numbers.append(number)
+                good.append(row)
     return numbers, {name: [row.get(name, default) for row in good] for name, default in DEFAULTS.items()}
 
 
-def _flat(columns: Columns, known: list[tuple[str | None, str]], numbers: list[int], file: str) -> list[Sequence[Any]]:
+def _flat(
+    columns: Columns, known: Sequence[tuple[str | None, str]], numbers: Sequence[int], file: str
+) -> list[Sequence[Any]]:
     count = len(numbers)
     given = {name: columns.get(name) or [default] * count for name, default in DEFAULTS.items()}
     facts = given["provenance"]
@@ -174,9 +193,9 @@ def _flat(columns: Columns, known: list[tuple[str | None, str]], numbers: list[i
         **{name: _counts(subjects, name) for name in ("training_seed", "step", "parameters")},
         **{name: _texts(facts, name) for name in ("time", "device")},
         **{name: _counts(facts, name) for name in ("threads", "cores")},
-        "versions": [_json(fact.get("versions", {})) for fact in facts],
+        "versions": _json([fact.get("versions", {}) for fact in facts]),
         "protocol": [text for _, text in known],
-        "timing": [_json(timing) for timing in given["timing"]],
+        "timing": _json(given["timing"]),
         "file": [file] * count,
         "line": numbers,
     }
@@ -184,15 +203,21 @@ def _flat(columns: Columns, known: list[tuple[str | None, str]], numbers: list[i
 
 
 def _texts(facts: Sequence[dict[str, Any]], name: str) -> list[str | None]:
-    return [fact if type(fact := of.get(name)) is str and fact else None for of in facts]
+    found = [fact.get(name) for fact in facts]
+    if TEXTS.issuperset(map(type, found)) and "" not in found:
+        return found
+    return [text if type(text) is str and text else None for text in found]
 
 
 def _counts(facts: Sequence[dict[str, Any]], name: str) -> list[int | None]:
-    return [fact if type(fact := of.get(name)) is int and abs(fact) <= LARGEST else None for of in facts]
+    found = [fact.get(name) for fact in facts]
+    if COUNTS.issuperset(map(type, found)) and small(found):
+        return found
+    return [count if type(count) is int and abs(count) <= LARGEST else None for count in found]
 
 
-def _json(fact: object) -> str:
+def _json(facts: Sequence[object]) -> list[str]:
     try:
-        return orjson.dumps(fact).decode()
+        return [text.decode() for text in map(orjson.dumps, facts)]
     except TypeError:  # half a character, which only the standard library writes
-        return json.dumps(fact)
+        return [json.dumps(fact) for fact in facts]

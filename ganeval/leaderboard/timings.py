@@ -131,13 +131,23 @@ def read_timings(files: Sequence[Path]) -> tuple[list[TimingRow], list[str]]:
     Raises:
         DataError: a file cannot be opened, or a line is of a future schema.
     """
+    return timings_among(
+        (f"{file}:{number}", row) for file in files for number, row in iter_objects(file) if isinstance(row, dict)
+    )
+
+
+def timings_among(objects: Iterable[tuple[str, Mapping[str, object]]]) -> tuple[list[TimingRow], list[str]]:
+    """Timings among JSON objects of any kind, and what was wrong with damaged ones.
+
+    Args:
+        objects: Each with its place in words.
+    """
     rows: list[TimingRow] = []
     problems: list[str] = []
-    for file in files:
-        for number, row in iter_objects(file):
-            if isinstance(row, dict) and row.get("kind") == KIND:
-                try:
-                    rows.append(timing_from_dict(row))
-                except DataError as error:
-                    problems.append(f"{file}:{number}: {error} Line skipped")
+    for where, row in objects:
+        if row.get("kind") == KIND:
+            try:
+                rows.append(timing_from_dict(row))
+            except DataError as error:
+                problems.append(f"{where}: {error} Line skipped")
     return rows, problems

@@ -7,8 +7,7 @@ from pathlib import Path
 from ganeval.cache import write_atomically
 from ganeval.errors import DataError
 from ganeval.leaderboard.gathering import Gathered, gather
-from ganeval.leaderboard.places import leaderboards_folder, project_folder, row_files
-from ganeval.leaderboard.reading import read_rows
+from ganeval.leaderboard.places import leaderboards_folder, project_folder
 from ganeval.leaderboard.timing_board import latest
 from ganeval.report.boards import board_views
 from ganeval.report.charts import Chart
@@ -92,9 +91,9 @@ def build(options: ReportOptions, reporter: Reporter) -> Page:
     """
     album = Album()
     place = _rows_at(options)
-    gathered = Gathered({}, (), ()) if place is None else gather(place)
+    gathered = Gathered((), {}, (), ()) if place is None else gather(place)
     problems = list(gathered.problems)
-    valued = usable([] if place is None else read_rows(row_files(place))[0])
+    valued = usable(gathered.rows)
     tables, left_out = score_tables(valued)
     boards = board_views(gathered.boards)
     named = {table.fingerprint for table in tables} | {c.fingerprint for board in boards for c in board.columns}
