@@ -61,6 +61,15 @@ def _average(fabric: Fabric, tensors: list[Tensor]) -> None:
         tensor.copy_(part.view_as(tensor))
 
 
+def from_all(fabric: Fabric, tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    """What each device has, in their order; to be called by all of them. Tensors may differ in shape."""
+    if fabric.world_size == 1:
+        return [tensors]
+    found: list[dict[str, Tensor]] = [{} for _ in range(fabric.world_size)]
+    torch.distributed.all_gather_object(found, tensors)
+    return found
+
+
 @contextlib.contextmanager
 def together(fabric: Fabric) -> Iterator[None]:
     """What fails in one process ends all of them, so that none waits for one that has gone.

@@ -38,7 +38,7 @@ def check_folder(folder: Path, resume: bool, identity: dict[str, Any]) -> None:
 
 
 def open_folder(
-    folder: Path, recipe: Recipe, players: Players, identity: dict[str, Any], reporter: Reporter, *, first: bool
+    folder: Path, recipe: Recipe, players: Players, identity: dict[str, Any], reporter: Reporter, *, rank: int
 ) -> Progress:
     """A new run's folder, or the state of the one that is resumed; `check_folder` has found it fit.
 
@@ -48,19 +48,19 @@ def open_folder(
         players: Get the state of a run that is resumed.
         identity: What a resumed run must agree in.
         reporter: Is told what begins, or goes on.
-        first: True in the one process that writes.
+        rank: Number of this device; the first one writes.
 
     Raises:
         UsageError: the state is of another run.
         DataError: it cannot be read, or the folder cannot be written.
     """
     if (folder / STATE).is_file():
-        progress = load_state(folder / STATE, players, identity)
-        if first:
+        progress = load_state(folder / STATE, players, identity, rank)
+        if rank == 0:
             truncate_metrics(folder, progress.step)
         reporter.message(f"resumed at step {progress.step:,} of {recipe.training.steps:,}")
         return progress
-    if first:
+    if rank == 0:
         try:
             write_atomically(folder / RECIPE, json.dumps(recipe_to_json(recipe), indent=2).encode())
             (folder / METRICS).write_text("", encoding="utf-8")

@@ -4,6 +4,7 @@ Nothing is stored of random numbers or of the place in the data: both are functi
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ganeval.cache import write_atomically
 from ganeval.errors import DataError, UsageError
 from reference_models.players import Players
 
-FORMAT = "ganeval-training-state-1"
+FORMAT = "ganeval-training-state-2"
 FILE = "state.safetensors"
 
 
@@ -38,7 +39,13 @@ class Progress:
     last_score: float | None = None
 
 
-def save_state(path: Path, players: Players, progress: Progress, identity: dict[str, Any]) -> None:
+def save_state(
+    path: Path,
+    players: Players,
+    progress: Progress,
+    identity: dict[str, Any],
+    replays: Sequence[Mapping[str, Tensor]],
+) -> None:
     """Writes the state, whole or not at all.
 
     Args:
@@ -46,14 +53,24 @@ def save_state(path: Path, players: Players, progress: Progress, identity: dict[
         players: What is trained.
         progress: How far.
         identity: The plan, the seed and the digest of the data: what a resumed run must agree in.
+        replays: `replay_tensors` of every device: all else is equal on all.
     """
     metadata = {"format": FORMAT, "identity": json.dumps(identity), "progress": json.dumps(vars(progress))}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(players).items()}
+    tensors = _tensors(players)
+    for rank, kept in enumerate(replays):
+        tensors |= {f"device{rank}/{name}": tensor for name, tensor in kept.items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     write_atomically(path, safetensors.torch.save(tensors, metadata=metadata))
 
 
-def load_state(path: Path, players: Players, identity: dict[str, Any]) -> Progress:
+def load_state(path: Path, players: Players, identity: dict[str, Any], rank: int) -> Progress:
     """Puts a state back, in place, and gives how far it was.
+
+    Args:
+        path: The file.
+        players: Get their tensors.
+        identity: As for `save_state`.
+        rank: Number of this device, whose replay buffers are taken.
 
     Raises:
         DataError: the file is truncated or of another version.
@@ -69,7 +86,7 @@ def load_state(path: Path, players: Players, identity: dict[str, Any]) -> Progre
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} cannot be read ({error}). Remove the run's folder and start anew.") from error
-    _restore(players, tensors)
+    _restore(players, tensors, rank)
     return progress
 
 
@@ -104,9 +121,16 @@ def _tensors(players: Players) -> dict[str, Tensor]:
             tensors |= {f"{name}/{index}/{key}": value for key, value in values.items() if isinstance(value, Tensor)}
     if players.average is not None:
         tensors |= {f"average/{key}": value for key, value in players.average.state_dict().items()}
-    for number, replay in enumerate(players.replays):
-        tensors |= {f"replay{number}/{key}": value for key, value in replay.state_dict().items()}
     return tensors
+
+
+def replay_tensors(players: Players) -> dict[str, Tensor]:
+    """What this device alone knows: the past fakes that it keeps."""
+    return {
+        f"replay{number}/{key}": value.detach().cpu()
+        for number, replay in enumerate(players.replays)
+        for key, value in replay.state_dict().items()
+    }
 
 
 def _optimisers(players: Players) -> dict[str, torch.optim.Optimizer]:
@@ -114,7 +138,7 @@ def _optimisers(players: Players) -> dict[str, torch.optim.Optimizer]:
     return optimisers if players.d_optimiser is None else optimisers | {"d_optimiser": players.d_optimiser}
 
 
-def _restore(players: Players, tensors: dict[str, Tensor]) -> None:
+def _restore(players: Players, tensors: dict[str, Tensor], rank: int) -> None:
     def part(name: str) -> dict[str, Tensor]:
         return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
 
@@ -134,4 +158,4 @@ def _restore(players: Players, tensors: dict[str, Tensor]) -> None:
     if players.average is not None:
         players.average.load_state_dict(part("average"))
     for number, replay in enumerate(players.replays):
-        replay.load_state_dict(part(f"replay{number}"))
+        replay.load_state_dict(part(f"device{rank}/replay{number}"))

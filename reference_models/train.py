@@ -7,7 +7,7 @@ that was left alone (on the CPU, bit for bit).
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from ganeval.errors import DataError, UsageError
 from ganeval.reporting import Reporter, Silent
 from reference_models.checkpoint import Checkpoint, save_checkpoint
 from reference_models.data import Batch, TrainingData, load_training_data
-from reference_models.devices import gradient_sharing, open_fabric, share_buffers, together
+from reference_models.devices import from_all, gradient_sharing, open_fabric, share_buffers, together
 from reference_models.evaluation import Evaluator
 from reference_models.journal import (
     DivergedError,
@@ -35,7 +35,7 @@ from reference_models.recipe import Recipe, plan_to_json, recipe_to_json
 from reference_models.run_folder import check_folder, open_folder
 from reference_models.sampling import stream
 from reference_models.state import FILE as STATE
-from reference_models.state import Progress, save_state
+from reference_models.state import Progress, replay_tensors, save_state
 from reference_models.steps import STEPS
 from reference_models.translation import needs_inputs
 
@@ -143,7 +143,7 @@ def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
         if fabric.is_global_zero:
             check_folder(options.out, options.resume, identity)
     with together(fabric):
-        progress = open_folder(options.out, recipe, players, identity, reporter, first=fabric.is_global_zero)
+        progress = open_folder(options.out, recipe, players, identity, reporter, rank=fabric.global_rank)
     run = _Run(options, fabric, players, data, evaluator, progress, identity, reporter)
     run.loop()
     progress = fabric.broadcast(progress)  # scores belong to the first process
@@ -194,6 +194,7 @@ class _Run:
                 drawn = ends or done % training.grid_every == 0
                 if scored or saved or drawn or done % training.log_every == 0:
                     share_buffers(self.fabric, self._saved_networks())
+                    replays = from_all(self.fabric, replay_tensors(self.players)) if saved else []
                     with together(self.fabric):
                         values = meter.means(done)
                         elapsed = time.perf_counter() - clock
@@ -201,7 +202,7 @@ class _Run:
                         if scored or saved:
                             self._require_finite()
                         if self.fabric.is_global_zero:
-                            self._record(done, rates, values, shown, scored=scored, saved=saved, drawn=drawn)
+                            self._record(done, rates, values, shown, scored=scored, replays=replays, drawn=drawn)
                     clock, done_at_clock = time.perf_counter(), done
                 advance(1)
 
@@ -213,10 +214,10 @@ class _Run:
         shown: Batch | None,
         *,
         scored: bool,
-        saved: bool,
+        replays: Sequence[Mapping[str, Tensor]],
         drawn: bool,
     ) -> None:
-        """What is left on disk after a step: grid, score, line of metrics, checkpoint and state."""
+        """What is left on disk after a step: grid, score, line of metrics; with `replays`, checkpoint and state."""
         folder = self.options.out
         if drawn:
             save_grid(folder, self.players, done, shown)
@@ -224,9 +225,9 @@ class _Run:
             values[f"score {self.options.recipe.evaluation.metric}"] = self._score()
         append_metrics(folder, {"step": done, **rates, **values})
         self.reporter.training(done, values)
-        if saved:
+        if replays:
             self._save(LAST, self.progress.last_score if scored else None)
-            save_state(folder / STATE, self.players, self.progress, self.identity)
+            save_state(folder / STATE, self.players, self.progress, self.identity, replays)
 
     def _saved_networks(self) -> list[nn.Module]:
         """Every network whose buffers are written or scored."""

@@ -55,13 +55,14 @@ def test_one_process_fails_for_all():
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_model_and_resume_to_the_same_bits(tmp_path):
-    """Gloo on the CPU. One process speaks; the saved BatchNorm statistics are those of both."""
+@pytest.mark.parametrize("model", ["dcgan", "cyclegan"])
+def test_two_processes_train_one_model_and_resume_to_the_same_bits(tmp_path, model):
+    """Gloo on the CPU. One process speaks; what is saved is of both: BatchNorm's statistics, the past fakes of each."""
 
     def train(folder, *more):
-        settings = ["steps=8", "batch_size=16", "model.width=4", "evaluation.n=40", "evaluation.every=4"]
+        settings = ["steps=8", "batch_size=4", "model.width=4", "evaluation.n=40", "evaluation.every=4"]
         settings += ["save_every=4", "grid_every=8", "log_every=4", *more]
-        command = [sys.executable, "-m", "ganeval.cli.main", "train-reference", "dcgan", "--device", "cpu"]
+        command = [sys.executable, "-m", "ganeval.cli.main", "train-reference", model, "--device", "cpu"]
         command += ["--devices", "2", "--out", str(folder), "--json"]
         command += [part for setting in settings for part in ("--set", setting)]
         return command
@@ -89,3 +90,6 @@ def test_two_processes_train_one_model_and_resume_to_the_same_bits(tmp_path):
     first, second = load_file(tmp_path / "whole" / "state.safetensors"), load_file(state)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
+    if model == "cyclegan":
+        kept = [next(v for k, v in first.items() if k.startswith(f"device{rank}/replay0/")) for rank in (0, 1)]
+        assert not torch.equal(*kept), "each process keeps the fakes of its own share"
