@@ -57,11 +57,13 @@ class Raw:
         digest: sha256 of the stored content, 32 bytes.
         decode: Gives the pixels; raises BadImageError when they cannot be decoded.
         format: "png", "jpeg", "array", ...: what doctor and provenance report.
+        stored: The stored file where there is one, for what its header says beside the pixels.
     """
 
     digest: bytes
     decode: Callable[[], Decoded] = field(repr=False)
     format: str = "array"
+    stored: bytes | None = field(repr=False, default=None)
 
 
 class ImageSource(abc.ABC):

@@ -6,17 +6,18 @@ from collections import Counter
 from pathlib import Path
 
 from ganeval.errors import BadImageError, DataError
-from ganeval.sources.base import ImageSource, Raw
+from ganeval.sources.base import Decoded, ImageSource, Raw
 from ganeval.sources.decode import decode
 from ganeval.sources.formats import sniff
 from ganeval.sources.limits import MAX_FILE_BYTES
 from ganeval.sources.listing import Skipped, labelled, no_images, printable, reason_to_skip
+from ganeval.sources.memo import DigestMemo
 
 
 def file_raw(data: bytes, name: str) -> Raw:
     """One image file in memory: hashed now, decoded when asked."""
     known = sniff(data)
-    return Raw(hashlib.sha256(data).digest(), lambda: decode(data, name), known.name if known else "unknown")
+    return Raw(hashlib.sha256(data).digest(), lambda: decode(data, name), known.name if known else "unknown", data)
 
 
 def check_size(size: int, name: str) -> None:
@@ -41,6 +42,7 @@ class FolderSource(ImageSource):
 
     Attributes:
         skipped: Reason -> number of entries that were left out for it.
+        memo: Digests of files that did not change since an earlier run, where the caller keeps some.
 
     Raises:
         DataError: the folder is missing, is not a folder, cannot be listed, or holds no image.
@@ -52,6 +54,7 @@ class FolderSource(ImageSource):
             kind = "is a file, not a folder" if path.exists() else "does not exist"
             raise DataError(f"{self.name!r} {kind}; expected a folder of images. Check the path.")
         self.skipped: Skipped = Counter()
+        self.memo: DigestMemo | None = None
         root = path.resolve()
         self._paths: dict[str, str] = {}  # item name -> real path
         self._list(str(root), "", root)
@@ -80,18 +83,49 @@ class FolderSource(ImageSource):
                 self.skipped[reason] += 1
 
     def read(self, index: int) -> Raw:
-        """Reads one file."""
+        """Reads one file; where the memo knows it, only if its pixels are asked for."""
         name = self.items[index].name
         try:
-            with open(self._paths[name], "rb") as file:
-                check_size(os.fstat(file.fileno()).st_size, name)
-                data = file.read()
+            known = None if self.memo is None else self.memo.find(name, os.stat(self._paths[name]))
+            if known is not None:
+                return Raw(known.digest, lambda: self._decode(name, known.digest), known.format)
+            data, stat = self._bytes(name)
         except OSError as error:
+            raise _unreadable(name, self.name, error) from error
+        raw = file_raw(data, name)
+        if self.memo is not None:
+            self.memo.keep(name, stat, raw.digest, raw.format)
+        return raw
+
+    def _bytes(self, name: str) -> tuple[bytes, os.stat_result]:
+        with open(self._paths[name], "rb") as file:
+            stat = os.fstat(file.fileno())
+            check_size(stat.st_size, name)
+            return file.read(), stat
+
+    def _decode(self, name: str, digest: bytes) -> Decoded:
+        """Pixels of a file whose digest was remembered; it must still be that very file."""
+        try:
+            raw = file_raw(self._bytes(name)[0], name)
+        except OSError as error:
+            raise _unreadable(name, self.name, error) from error
+        if raw.digest != digest:
             raise BadImageError(
-                f"{name!r} in {self.name!r} was listed but cannot be read: {error.strerror}. Check that nothing moves "
-                "or protects the files during the run."
-            ) from error
-        return file_raw(data, name)
+                f"{name!r} in {self.name!r} changed during the run. Run again when nothing writes there."
+            )
+        return raw.decode()
+
+    def close(self) -> None:
+        """Keeps what was learnt of the files."""
+        if self.memo is not None:
+            self.memo.save()
+
+
+def _unreadable(name: str, source: str, error: OSError) -> BadImageError:
+    return BadImageError(
+        f"{name!r} in {source!r} was listed but cannot be read: {error.strerror}. Check that nothing moves or protects "
+        "the files during the run."
+    )
 
 
 def _reason_by_kind(entry: os.DirEntry[str], root: Path) -> str | None:
