@@ -5,7 +5,14 @@ import pytest
 from scipy import stats as scipy_stats
 
 from ganeval.stats.groups import group_stderr, share_stderr
-from ganeval.stats.intervals import bca_interval, mean_interval, root_interval, share_interval, t_interval
+from ganeval.stats.intervals import (
+    bca_interval,
+    mean_interval,
+    root_interval,
+    share_interval,
+    shown_distance_interval,
+    t_interval,
+)
 from ganeval.stats.jackknife import (
     block_numbers,
     block_shares,
@@ -175,6 +182,36 @@ def test_the_interval_of_a_square_is_the_squared_interval_of_its_root():
 
     assert low == pytest.approx((3.0 - t * 1.2 / 6.0) ** 2)
     assert high == pytest.approx((3.0 + t * 1.2 / 6.0) ** 2)
+
+
+@pytest.mark.parametrize("degrees", [19, np.inf])
+def test_far_from_zero_it_does_not_matter_when_a_distance_is_shown(degrees):
+    assert shown_distance_interval(9.0, 0.9, degrees, 2.0) == root_interval(9.0, 0.9, degrees)
+
+
+@pytest.mark.parametrize("degrees", [19, np.inf])
+def test_the_lower_end_of_a_shown_distance_is_conditional_on_its_being_shown(degrees):
+    """At 3.5 standard errors, shown from 2: of the distance at the lower end 5% of the shown draws are as high."""
+    low, high = shown_distance_interval(7.0, 2.0, degrees, 2.0)
+    law = scipy_stats.t(degrees)
+
+    assert high == root_interval(7.0, 2.0, degrees)[1]
+    assert 0.0 < low < root_interval(7.0, 2.0, degrees)[0]
+    assert law.sf((7.0 - low) / 2.0) / law.sf((4.0 - low) / 2.0) == pytest.approx(0.05)
+
+
+def test_a_distance_that_is_only_just_shown_may_be_zero():
+    assert shown_distance_interval(2.1, 1.0, np.inf, 2.0)[0] == 0.0
+
+
+@pytest.mark.parametrize("distance", [0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 20.0])
+def test_shown_distances_are_covered_whatever_share_of_draws_is_shown(distance):
+    """Normal draws with a known standard error of 1, shown from 2 on; the interval of the root alone falls to .04."""
+    draws = np.random.default_rng(0).normal(distance, 1.0, 6000 if distance < 2 else 2000)
+    shown = [shown_distance_interval(x, 1.0, np.inf, 2.0) for x in draws if x >= 2.0]
+
+    assert len(shown) >= 300
+    assert np.mean([low <= distance <= high for low, high in shown]) >= 0.95 - 2.6 * (0.95 * 0.05 / len(shown)) ** 0.5
 
 
 # ---- random groups

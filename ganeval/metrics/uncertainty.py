@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from ganeval.metrics.base import Estimate
-from ganeval.stats.intervals import root_interval, t_interval
+from ganeval.stats.intervals import shown_distance_interval, t_interval
 from ganeval.stats.jackknife import Jackknife
 
 MIN_N = 20  # images a side; below, neither 20 blocks nor a central limit theorem can be had
@@ -57,7 +57,8 @@ def distance_estimate(value: float, spread: Spread, note: str = "", *, resolutio
 
     Where the two laws (almost) agree, the limit law of a squared distance is of second order and the interval would be
     too wide and off centre (Rippl, Munk & Sturm 2016, arXiv 1507.04090). So none is shown within two standard errors of
-    zero; the standard error is, and is then too large (by up to a factor of root two) rather than too small.
+    zero; the standard error is, and is then too large (by up to a factor of root two) rather than too small. The lower
+    end of an interval that is shown allows for that choice.
 
     Args:
         value: The metric.
@@ -68,7 +69,7 @@ def distance_estimate(value: float, spread: Spread, note: str = "", *, resolutio
     bare = _without_interval(value, spread, resolution, "equal laws")
     if bare is not None:
         return replace(bare, note=join(note, bare.note))
-    ends = root_interval(spread.centre, spread.stderr, spread.degrees)
+    ends = shown_distance_interval(spread.centre, spread.stderr, spread.degrees, FROM_ZERO)
     return Estimate(value, spread.stderr, ends, spread.centre if spread.biased else None, spread.method, note)
 
 

@@ -150,9 +150,11 @@ def projected(rows: Rows, d: int) -> Rows:
 
 
 @lru_cache
-def real_pair(difference: str, d: int, replacement: bool = True) -> Pair:
-    """Real features in d directions with a planted difference."""
+def real_pair(difference: str, d: int, replacement: bool = True, logits: bool = True) -> Pair:
+    """Real features in d directions with a planted difference; logits cost as much as features to draw."""
     real, fake = (projected(rows, d) for rows in populations(difference))
+    if not logits:
+        real, fake = ((features, scores[:, :1]) for features, scores in (real, fake))
     draw = empirical if replacement else without_replacement
     return Pair(draw(real), draw(fake), (real, fake))
 
