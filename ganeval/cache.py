@@ -9,8 +9,9 @@ import hashlib
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,8 @@ class FeatureStore:
         self.protocol = protocol
         self._rows: dict[bytes, Row] = {}
         self._read: set[Path] = set()
+        self._trusted: dict[Path, bool] = {}
+        self._lock = threading.Lock()
         self.refresh()
 
     def refresh(self) -> None:
@@ -66,26 +69,29 @@ class FeatureStore:
 
     def _index(self, path: Path) -> None:
         try:
-            data = path.read_bytes()
-            # The name is the hash of the content: a truncated or altered shard is not trusted, and not deleted either.
-            if hashlib.sha256(data).hexdigest()[:32] != path.stem:
-                return
             with safe_open(path, framework="numpy") as shard:
                 meta = shard.metadata() or {}
                 if meta.get("format") != FORMAT or meta.get("protocol") != self.protocol:
                     return
                 digests, facts = shard.get_tensor("digests"), json.loads(meta["facts"])
                 kinds, sizes = shard.get_tensor("kinds"), shard.get_tensor("sizes")
-        except (OSError, SafetensorError, KeyError, ValueError):
+            found = [ImageFacts(0, 0, kind["format"], tuple(kind["notes"])) for kind in facts]
+            for row, (kind, (height, width)) in enumerate(zip(kinds.tolist(), sizes.tolist(), strict=True)):
+                fact = replace(found[kind], height=height, width=width)
+                self._rows[digests[row].tobytes()] = Row(path, row, fact)
+        except (OSError, SafetensorError, LookupError, TypeError, ValueError):
             return
-        for row in range(len(digests)):
-            kind = facts[int(kinds[row])]
-            fact = ImageFacts(int(sizes[row, 0]), int(sizes[row, 1]), kind["format"], tuple(kind["notes"]))
-            self._rows[digests[row].tobytes()] = Row(path, row, fact)
 
     def find(self, digest: bytes) -> Row | None:
-        """Where the features of an image with this digest are, or None."""
-        return self._rows.get(digest)
+        """Where the features of an image with this digest are, or None. Safe to call from several threads."""
+        row = self._rows.get(digest)
+        if row is None or self._trusted.get(row.shard):
+            return row
+        with self._lock:
+            # A shard is hashed when something of it is wanted first: a store may hold far more than this run needs.
+            if row.shard not in self._trusted:
+                self._trusted[row.shard] = _has_its_hash(row.shard)
+        return row if self._trusted[row.shard] else None
 
     def write(
         self,
@@ -120,6 +126,7 @@ class FeatureStore:
         path = self.folder / f"{hashlib.sha256(data).hexdigest()[:32]}.safetensors"
         write_atomically(path, data)
         self._read.add(path)
+        self._trusted[path] = True
         for row, (digest, fact) in enumerate(zip(digests, facts, strict=True)):
             self._rows[digest] = Row(path, row, fact)
 
@@ -134,6 +141,35 @@ class FeatureStore:
         """
         with safe_open(shard, framework="numpy") as file:
             return np.asarray(file.get_tensor(name)[rows], dtype=np.float32)
+
+
+def _has_its_hash(path: Path) -> bool:
+    """The name is the hash of the content: a truncated or altered shard is not trusted, and not deleted either."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:32] == path.stem
+    except OSError:
+        return False
+
+
+def write_checked(folder: Path, key: str, data: bytes) -> None:
+    """Writes `data` under a key, with its own hash in the file's name; whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_atomically(folder / f"{key}-{hashlib.sha256(data).hexdigest()[:32]}.safetensors", data)
+
+
+def read_checked(folder: Path, key: str) -> bytes | None:
+    """What was written under a key, None where there is nothing that has the hash in its name."""
+    for path in sorted(folder.glob(f"{key}-*.safetensors")):
+        try:
+            data = path.read_bytes()
+        except OSError:
+            continue
+        if hashlib.sha256(data).hexdigest()[:32] == path.stem.rpartition("-")[2]:
+            return data
+    return None
 
 
 def write_atomically(path: Path, data: bytes) -> None:

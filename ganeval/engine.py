@@ -6,6 +6,7 @@ features. Memory holds a few batches, never the set.
 
 import contextlib
 import functools
+import hashlib
 import tempfile
 import time
 from collections import defaultdict, deque
@@ -18,15 +19,18 @@ from typing import Literal
 import numpy as np
 import torch
 from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from ganeval.backbones.base import Backbone
-from ganeval.cache import FeatureStore, ImageFacts, Row
+from ganeval.backbones.calls import call_size
+from ganeval.cache import FeatureStore, ImageFacts, Row, read_checked, write_checked
 from ganeval.errors import BadImageError, DataError
 from ganeval.sources.base import Decoded, ImageSource, Pixels, content_hash
 from ganeval.summaries.bank import Block, FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 
+KEPT_MOMENTS = 4096  # images from which on their moments cost more to compute than to read
 SHARD_ROWS = 1024  # 1024 x 2048 x 4 B = 8 MB: one write, and what a killed run can lose
 WORKERS = 4
 
@@ -65,6 +69,14 @@ class SourceSummary:
     def n(self) -> int:
         """Number of kept images."""
         return len(self.names)
+
+    @property
+    def identity(self) -> str:
+        """Hash over the digests in their order and the labels: all that metrics can tell two sets apart by."""
+        total = hashlib.sha256(b"".join(self.digests))
+        labels = next((one.labels for one in self.sets.values()), None)
+        total.update(repr(labels).encode())
+        return total.hexdigest()
 
     @property
     def copies(self) -> int:
@@ -152,6 +164,40 @@ def _read_ahead(
                 future.cancel()
 
 
+@dataclass
+class _Pass:
+    """What one walk over a source has seen so far."""
+
+    queues: list[_Queue]
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    digests: list[bytes] = field(default_factory=list)
+    facts: list[ImageFacts] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def fill(
+    source: ImageSource,
+    backbones: Sequence[Backbone],
+    stores: Mapping[str, FeatureStore],
+    *,
+    batch_size: int,
+    on_bad: Literal["fail", "skip"],
+    progress: Progress | None = None,
+) -> int:
+    """Puts the features of every image of a source into the stores, and nothing more: one process's share of a set.
+
+    What it takes and raises is that of `summarise`, but a source without a usable image is no error here.
+
+    Returns:
+        Images that went through a network.
+    """
+    with contextlib.ExitStack() as cleanup:
+        walked = _walk(source, backbones, stores, batch_size, on_bad, progress, cleanup)
+        return max((queue.computed for queue in walked.queues), default=0)
+
+
 def summarise(
     source: ImageSource,
     backbones: Sequence[Backbone],
@@ -167,7 +213,7 @@ def summarise(
         source: The images.
         backbones: Networks; may be empty (the pass then only reads, hashes and decodes).
         stores: Backbone name -> where its shards are.
-        batch_size: Images a network call, >= 1; the result does not depend on it beyond rounding of the network.
+        batch_size: Images that are gathered for the networks, >= 1; the result does not depend on it.
         on_bad: What to do with an image that cannot be decoded.
         progress: Called with the number of images done since the last call.
 
@@ -175,40 +221,9 @@ def summarise(
         BadImageError: an image cannot be decoded and on_bad is "fail".
         DataError: no image is left, features are not finite, or the disk is full.
     """
-    queues = [_Queue(backbone, stores[backbone.info.name]) for backbone in backbones]
-    seconds: dict[str, float] = defaultdict(float)
-    digests: list[bytes] = []
-    facts: list[ImageFacts] = []
-    kept: list[int] = []
-    skipped: list[str] = []
-    warnings: list[str] = []
     with contextlib.ExitStack() as cleanup:
-        started = time.perf_counter()
-        for index, loaded in _read_ahead(source, [q.store for q in queues], ahead=2 * batch_size):
-            seconds["read+decode (waited)"] += time.perf_counter() - started
-            if isinstance(loaded, BadImageError):
-                if on_bad == "fail":
-                    raise loaded
-                skipped.append(str(loaded))
-            else:
-                kept.append(index)
-                digests.append(loaded.digest)
-                facts.append(loaded.facts)
-                for queue in queues:
-                    known = queue.store.find(loaded.digest) is not None or loaded.digest in queue.queued
-                    if loaded.decoded is not None and not known:
-                        queue.queued.add(loaded.digest)
-                        queue.waiting.append((loaded.digest, loaded.facts, loaded.decoded.pixels))
-                        if len(queue.waiting) >= batch_size:
-                            _drain(queue, source, seconds)
-                        if len(queue.digests) >= SHARD_ROWS:
-                            _flush(queue, cleanup, warnings)
-            if progress is not None:
-                progress(1)
-            started = time.perf_counter()
-        for queue in queues:
-            _drain(queue, source, seconds)
-            _flush(queue, cleanup, warnings)
+        walked = _walk(source, backbones, stores, batch_size, on_bad, progress, cleanup)
+        queues, kept, digests, skipped = walked.queues, walked.kept, walked.digests, walked.skipped
         if not kept:
             raise DataError(
                 f"None of the {len(source)} images of {source.name} could be decoded; first: {skipped[0]} "
@@ -217,7 +232,7 @@ def summarise(
         started = time.perf_counter()
         labels = tuple(source.items[i].label or "" for i in kept)
         sets = {q.backbone.info.name: _summary(q, digests, labels if all(labels) else None) for q in queues}
-        seconds["reduce"] += time.perf_counter() - started
+        walked.seconds["reduce"] += time.perf_counter() - started
         # A fallback folder is emptied when the stack closes, so banks that live in one are pulled into memory first.
         sets |= {q.backbone.info.name: _in_memory(sets[q.backbone.info.name]) for q in queues if q.temporary}
     return SourceSummary(
@@ -226,12 +241,56 @@ def summarise(
         content_sha256=content_hash(digests),
         names=tuple(source.items[i].name for i in kept),
         digests=tuple(digests),
-        facts=tuple(facts),
+        facts=tuple(walked.facts),
         skipped=tuple(skipped),
         computed={q.backbone.info.name: q.computed for q in queues},
-        seconds=dict(seconds),
-        warnings=tuple(warnings),
+        seconds=dict(walked.seconds),
+        warnings=tuple(walked.warnings),
     )
+
+
+def _walk(
+    source: ImageSource,
+    backbones: Sequence[Backbone],
+    stores: Mapping[str, FeatureStore],
+    batch_size: int,
+    on_bad: Literal["fail", "skip"],
+    progress: Progress | None,
+    cleanup: contextlib.ExitStack,
+) -> _Pass:
+    """Every image read once, decoded and put through the networks where a store lacks it."""
+    # A network takes calls of one size: a batch that is no multiple of it would be filled up each time.
+    sizes = [-(-batch_size // call_size(b.device)) * call_size(b.device) for b in backbones]
+    batch_size = max(sizes, default=batch_size)
+    seen = _Pass([_Queue(backbone, stores[backbone.info.name]) for backbone in backbones])
+    queues, seconds = seen.queues, seen.seconds
+    started = time.perf_counter()
+    for index, loaded in _read_ahead(source, [q.store for q in queues], ahead=2 * batch_size):
+        seconds["read+decode (waited)"] += time.perf_counter() - started
+        if isinstance(loaded, BadImageError):
+            if on_bad == "fail":
+                raise loaded
+            seen.skipped.append(str(loaded))
+        else:
+            seen.kept.append(index)
+            seen.digests.append(loaded.digest)
+            seen.facts.append(loaded.facts)
+            for queue in queues:
+                known = queue.store.find(loaded.digest) is not None or loaded.digest in queue.queued
+                if loaded.decoded is not None and not known:
+                    queue.queued.add(loaded.digest)
+                    queue.waiting.append((loaded.digest, loaded.facts, loaded.decoded.pixels))
+                    if len(queue.waiting) >= batch_size:
+                        _drain(queue, source, seconds)
+                    if len(queue.digests) >= SHARD_ROWS:
+                        _flush(queue, cleanup, seen.warnings)
+        if progress is not None:
+            progress(1)
+        started = time.perf_counter()
+    for queue in queues:
+        _drain(queue, source, seconds)
+        _flush(queue, cleanup, seen.warnings)
+    return seen
 
 
 def _drain(queue: _Queue, source: ImageSource, seconds: dict[str, float]) -> None:
@@ -313,11 +372,25 @@ def _summary(queue: _Queue, digests: Sequence[bytes], labels: tuple[str, ...] | 
     if info.dim is None:
         raise RuntimeError(f"backbone {info.name} has no features to summarise")
     bank = _bank(rows, "features", info.dim)
-    moments = Moments.empty(info.dim)
-    for _, chunk in bank.chunks():
-        moments = moments.merge(Moments.of(chunk))
+    moments = _moments(queue.store, bank, digests)
     logits = None if info.classes is None else _bank(rows, "logits", info.classes)
     return SetSummary(moments, bank, logits, labels)
+
+
+def _moments(store: FeatureStore, bank: FeatureBank, digests: Sequence[bytes]) -> Moments:
+    """Moments of a bank, block by block; those of a large set are kept beside its shards."""
+    folder, key = store.folder / "moments", hashlib.sha256(b"".join(digests)).hexdigest()[:32]
+    large = len(bank) >= KEPT_MOMENTS
+    if large and (data := read_checked(folder, key)) is not None:
+        stored = load(data)
+        return Moments(len(bank), stored["mean"], stored["scatter"])
+    moments = Moments.empty(bank.dim)
+    for _, chunk in bank.chunks():
+        moments = moments.merge(Moments.of(chunk))
+    if large:
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the number
+            write_checked(folder, key, save({"mean": moments.mean, "scatter": moments.scatter}))
+    return moments
 
 
 def _in_memory(summary: SetSummary) -> SetSummary:

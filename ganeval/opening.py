@@ -1,13 +1,17 @@
 """Opens what a run reads, before anything runs: a wrong path shows at once, not after an hour."""
 
 import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from ganeval.pair_reading import match_by_stem
+from ganeval.paths import cache_home
 from ganeval.plan import ScoreOptions
 from ganeval.reference import ReferenceStatistics, is_statistics_file, load_reference
 from ganeval.sources.base import ImageSource, Subset, seeded_subset
+from ganeval.sources.folder import FolderSource
+from ganeval.sources.memo import DigestMemo
 from ganeval.sources.resolve import open_source
 
 # A subject that is no set of images by itself (a generator), or None where the subject is not of the opener's kind.
@@ -34,6 +38,8 @@ def open_subject_source(
 def _open(name: str, options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
     whole = open_source(name, data_root=options.data_root, value_range=options.value_range)
     stack.callback(whole.close)
+    if options.cache and isinstance(whole, FolderSource) and os.name == "posix":  # elsewhere ctime is another thing
+        whole.memo = DigestMemo(cache_home() / "digests", Path(name))
     return seeded_subset(whole, options.num_samples, options.seed)
 
 

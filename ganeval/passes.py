@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,20 +11,19 @@ from pathlib import Path
 import torch
 
 from ganeval.backbones.base import Backbone
-from ganeval.backbones.engines import use_engine
+from ganeval.backbones.engines import Precision, measured_error, use_engine
 from ganeval.backbones.loading import load_backbone
-from ganeval.cache import FeatureStore
-from ganeval.engine import SourceSummary, summarise
+from ganeval.cache import FeatureStore, write_atomically
+from ganeval.devices import Processes
+from ganeval.engine import SourceSummary, fill, summarise
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
 from ganeval.paths import cache_home
 from ganeval.plan import ScoreOptions
 from ganeval.reference import BackboneFacts, ReferenceStatistics
 from ganeval.reporting import Reporter
-from ganeval.sources.base import ImageSource
+from ganeval.sources.base import ImageSource, Subset
 from ganeval.sources.decode import DECODE_POLICY
 from ganeval.summaries.base import SetSummary
-
-PRECISION = "exact"
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class RealSide:
         note: What the reader must know of it.
         copies: How many of its images are exact copies of others, as far as known.
         seconds: Time of its pass by stage.
+        identity: What tells these images in their order from all others, None for a statistics file.
     """
 
     sets: Mapping[str, SetSummary]
@@ -45,18 +46,32 @@ class RealSide:
     note: str = ""
     copies: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
+    identity: str | None = None
 
 
-def store_protocol(backbone: Backbone) -> str:
+def store_protocol(backbone: Backbone, precision: Precision = "exact") -> str:
     """What must agree before cached features may be used again."""
-    return "|".join((backbone.info.name, backbone.weights_sha256, backbone.info.resize, PRECISION, DECODE_POLICY))
+    return "|".join((backbone.info.name, backbone.weights_sha256, backbone.info.resize, precision, DECODE_POLICY))
 
 
-def open_store(backbone: Backbone, root: Path) -> FeatureStore:
+def open_store(backbone: Backbone, root: Path, precision: Precision = "exact") -> FeatureStore:
     """The feature shards of one backbone protocol under `root`."""
-    protocol = store_protocol(backbone)
+    protocol = store_protocol(backbone, precision)
     folder = root / f"{backbone.info.name}-{hashlib.sha256(protocol.encode()).hexdigest()[:16]}"
     return FeatureStore(folder, protocol)
+
+
+def _keep_error(folder: Path, error: float) -> None:
+    """Beside the shards, for rows of a later run that reads them; the largest counts."""
+    with contextlib.suppress(OSError):
+        write_atomically(folder / "fast-error.json", json.dumps(max(error, _kept_error(folder) or 0.0)).encode())
+
+
+def _kept_error(folder: Path) -> float | None:
+    try:
+        return float(json.loads((folder / "fast-error.json").read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -69,6 +84,7 @@ class Passes:
         stores: Name -> its shards.
         options: Batch size and the rule for bad images.
         reporter: Where progress goes.
+        errors: Backbone name -> relative error that "fast" made on its first images in this run.
     """
 
     backbones: Mapping[str, Backbone]
@@ -76,6 +92,41 @@ class Passes:
     stores: Mapping[str, FeatureStore]
     options: ScoreOptions
     reporter: Reporter
+    errors: dict[str, float] = field(default_factory=dict)
+
+    def fill(self, source: ImageSource | ReferenceStatistics | None, processes: Processes) -> None:
+        """Puts this process's share of a source through the networks, and waits for the others."""
+        if not isinstance(source, ImageSource):
+            return
+        own = Subset(source, processes.share(len(source)))
+        title = f"{source.name} (process {processes.rank + 1} of {processes.count})"
+        with processes.together(), self.reporter.stage(title, len(own)) as advance:
+            fill(
+                own,
+                list(self.backbones.values()),
+                self.stores,
+                batch_size=self.options.batch_size,
+                on_bad=self.options.on_bad,
+                progress=advance,
+            )
+            self._keep_errors()
+            own.keep()
+        for store in self.stores.values():
+            store.refresh()
+
+    def _keep_errors(self) -> None:
+        """Writes down what "fast" was measured to be off by."""
+        for name, backbone in self.backbones.items():
+            error = measured_error(backbone)
+            if error is not None and name not in self.errors:
+                self.errors[name] = error
+                _keep_error(self.stores[name].folder, error)
+
+    def fast_error(self, name: str) -> float | None:
+        """The relative error of a backbone's features under "fast": measured in this run, or when they were made."""
+        if self.options.precision == "exact":
+            return None
+        return self.errors.get(name, _kept_error(self.stores[name].folder))
 
     def run(self, source: ImageSource, title: str) -> SourceSummary:
         """Runs every image of a source through every network, once, and tells the user what was left out."""
@@ -88,6 +139,7 @@ class Passes:
                 on_bad=self.options.on_bad,
                 progress=advance,
             )
+        self._keep_errors()
         for warning in summary.warnings:
             self.reporter.message(warning)
         if summary.skipped:
@@ -101,7 +153,14 @@ class Passes:
             return None
         if isinstance(reference, ImageSource):
             passed = self.run(reference, f"{reference.name} (reference)")
-            return RealSide(passed.sets, passed.content_sha256, passed.n, copies=passed.copies, seconds=passed.seconds)
+            return RealSide(
+                passed.sets,
+                passed.content_sha256,
+                passed.n,
+                copies=passed.copies,
+                seconds=passed.seconds,
+                identity=passed.identity,
+            )
         note = "reference statistics of another tool: its resize and weights were not checked" if reference.peer else ""
         return RealSide(reference.sets, reference.content_sha256, reference.n, note)
 
@@ -121,7 +180,7 @@ class Passes:
                 )
             if reference.peer:
                 continue
-            expected = BackboneFacts(backbone.weights_sha256, backbone.info.resize, PRECISION)
+            expected = BackboneFacts(backbone.weights_sha256, backbone.info.resize, self.options.precision)
             if facts != expected or reference.decode != DECODE_POLICY:
                 raise ProtocolMismatchError(
                     f"{path} was built by another protocol of {backbone.info.name}: {facts}, decode "
@@ -136,6 +195,7 @@ def open_passes(
     reporter: Reporter,
     stack: contextlib.ExitStack,
     reference: ImageSource | ReferenceStatistics | None = None,
+    processes: Processes | None = None,
 ) -> Passes:
     """Loads the backbones of a run.
 
@@ -146,6 +206,7 @@ def open_passes(
         reporter: Where progress goes.
         stack: Removes a temporary store when the run ends.
         reference: Checked against the loaded weights when it is a statistics file, before any engine is built.
+        processes: Those that share the work; they must share the store.
 
     Raises:
         GanevalError: weights that cannot be used, or a statistics file of another protocol.
@@ -155,8 +216,11 @@ def open_passes(
         root = cache_home() / "features"
     else:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-")))
-    stores = {name: open_store(backbone, root) for name, backbone in backbones.items()}
+        if processes is not None:
+            root = Path(processes.agreed(str(root)))
+    stores = {name: open_store(backbone, root, options.precision) for name, backbone in backbones.items()}
     if isinstance(reference, ReferenceStatistics):
         Passes(backbones, {}, stores, options, reporter).check_statistics(reference, options.reference or "")
-    engines = {name: use_engine(backbone, options.engine) for name, backbone in backbones.items()}
+    kept = cache_home() / "engines" if options.cache else None
+    engines = {name: use_engine(b, options.engine, options.precision, kept) for name, b in backbones.items()}
     return Passes(backbones, engines, stores, options, reporter)

@@ -27,6 +27,8 @@ class ScoreOptions:
         batch_size: Images a network call.
         device: "auto", "cpu", "cuda", "cuda:1".
         engine: What runs the networks: "auto", "torch" or "openvino".
+        precision: Of the networks of set metrics: "exact" is float32, "fast" bfloat16 with its error measured.
+        devices: Processes that share the images of set metrics; with CUDA one a device.
         on_bad: What to do with an image that cannot be decoded.
         channel: "rgb" or "y", for psnr, ssim and ms_ssim.
         crop_border: Pixels cut off each side before paired metrics.
@@ -53,6 +55,8 @@ class ScoreOptions:
     batch_size: int = 32
     device: str = "auto"
     engine: Literal["auto", "torch", "openvino"] = "auto"
+    precision: Literal["exact", "fast"] = "exact"
+    devices: int = 1
     on_bad: Literal["fail", "skip"] = "fail"
     channel: Literal["rgb", "y"] = "rgb"
     crop_border: int = 0
@@ -158,6 +162,11 @@ def _plain_set_fits(request: Request, options: ScoreOptions) -> bool:
 def _check_options(options: ScoreOptions) -> None:
     if options.batch_size < 1:
         raise UsageError(f"--batch-size must be at least 1; got {options.batch_size}.")
+    if options.devices > 1 and (options.until_se is not None or options.until_rel is not None or options.paired):
+        raise UsageError(
+            f"--devices {options.devices} shares the images of set metrics; --until-se, --until-rel and --paired run "
+            "in one process. Drop one of the two."
+        )
     if options.num_samples is not None and options.num_samples < 2:
         raise UsageError(f"--num-samples must be at least 2; got {options.num_samples}.")
     if options.crop_border < 0:

@@ -51,6 +51,9 @@ class ReferenceStatistics:
         decode: The decode policy the images went through, "" where unknown.
         sets: Backbone name -> summary.
         facts: Backbone name -> what must agree.
+        digests: sha256 of each image in the order of the rows; kept in parts, whose merger needs them.
+        indices: Place of each of these images in the whole set, ascending; of parts.
+        part: Which part this is, and of how many ((1, 4) for the first of four); None for a whole set.
         peer: True for another tool's mu/sigma file: its resize and weights cannot be checked.
     """
 
@@ -61,6 +64,9 @@ class ReferenceStatistics:
     sets: Mapping[str, SetSummary]
     facts: Mapping[str, BackboneFacts]
     peer: bool = False
+    digests: tuple[bytes, ...] = ()
+    indices: tuple[int, ...] = ()
+    part: tuple[int, int] | None = None
 
 
 def save_reference(path: Path, statistics: ReferenceStatistics, *, features: bool) -> int:
@@ -84,7 +90,11 @@ def save_reference(path: Path, statistics: ReferenceStatistics, *, features: boo
         if features and summary.bank is not None:
             tensors[f"{backbone}/features"] = summary.bank.rows()
             labels = summary.labels
+    if statistics.part is not None:
+        tensors["digests"] = np.frombuffer(b"".join(statistics.digests), dtype=np.uint8).reshape(-1, 32)
+        tensors["indices"] = np.asarray(statistics.indices, dtype=np.int64)
     meta = {
+        "part": statistics.part,
         "name": statistics.name,
         "content_sha256": statistics.content_sha256,
         "n": statistics.n,
@@ -153,8 +163,17 @@ def _load_own(path: Path) -> ReferenceStatistics:
             bank = None if rows is None else FeatureBank.of(rows)
             moments = Moments(int(record["n"]), tensors[f"{name}/mean"], tensors[f"{name}/scatter"])
             sets[name] = SetSummary(moments, bank, None, labels if bank is not None else None)
+        part = record.get("part")
         return ReferenceStatistics(
-            record["name"], record["content_sha256"], int(record["n"]), record["decode"], sets, facts
+            record["name"],
+            record["content_sha256"],
+            int(record["n"]),
+            record["decode"],
+            sets,
+            facts,
+            digests=() if part is None else tuple(row.tobytes() for row in tensors["digests"]),
+            indices=() if part is None else tuple(tensors["indices"].tolist()),
+            part=None if part is None else (int(part[0]), int(part[1])),
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ReferenceStatisticsError(

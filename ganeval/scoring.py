@@ -11,6 +11,7 @@ import torch
 from ganeval.backbones import BACKBONES
 from ganeval.blame import blame
 from ganeval.checks import cheap_checks
+from ganeval.devices import open_processes
 from ganeval.engine import SourceSummary
 from ganeval.errors import UsageError
 from ganeval.keys import Request, printed_key
@@ -19,13 +20,13 @@ from ganeval.metrics.base import SetMetric
 from ganeval.opening import SubjectOpener, open_originals, open_reference, open_subject_source
 from ganeval.pair_rows import score_paired
 from ganeval.pairs import PairScores
-from ganeval.passes import PRECISION, RealSide, open_passes
+from ganeval.passes import RealSide, open_passes
 from ganeval.plan import ScoreOptions, make_plan
 from ganeval.reference import BackboneFacts, ReferenceStatistics
 from ganeval.reporting import Reporter, Silent
 from ganeval.results import Result
 from ganeval.set_rows import score_sets
-from ganeval.sources.base import ImageSource
+from ganeval.sources.base import ImageSource, Subset
 from ganeval.sources.decode import DECODE_POLICY
 
 
@@ -85,6 +86,9 @@ def score(
     reporter = Silent() if reporter is None else reporter
     plan = make_plan(options)
     device = resolve_device(options.device)
+    processes = open_processes(options.device, options.devices)
+    if processes is not None:
+        device = processes.device
     results: list[Result] = []
     pairs: PairScores | None = None
     summary: SourceSummary | None = None
@@ -99,7 +103,9 @@ def score(
             reference = open_reference(options, stack) if plan.set_requests else None
             originals = open_originals(options, subject, stack) if plan.paired_requests else None
             if plan.set_requests:
-                results, summary, real = score_sets(plan, options, subject, reference, device, reporter, stack)
+                results, summary, real = score_sets(
+                    plan, options, subject, reference, device, reporter, stack, processes
+                )
         if options.blame and summary is not None and real is not None:
             blamed = blame(summary, real.sets)
         if originals is not None:
@@ -127,13 +133,16 @@ def _skipped(subject: str, request: Request, why: str) -> Result:
     return Result(subject, key, None, better, None, None, status="skipped", note=why)
 
 
-def build_reference(options: ScoreOptions, names: Sequence[str], reporter: Reporter) -> ReferenceStatistics:
+def build_reference(
+    options: ScoreOptions, names: Sequence[str], reporter: Reporter, part: tuple[int, int] | None = None
+) -> ReferenceStatistics:
     """Summarises a source for a statistics file.
 
     Args:
         options: `subject` is the source; its subset, batch, device and weights options apply.
         names: Backbones.
         reporter: Where progress goes.
+        part: (k, n) for every n-th image from the k-th on, k from 1: one machine's share, for `merge`.
 
     Raises:
         GanevalError: whatever of the user's cannot be used.
@@ -146,13 +155,27 @@ def build_reference(options: ScoreOptions, names: Sequence[str], reporter: Repor
         if BACKBONES.get(name).dim is None:
             raise UsageError(f"Backbone {name} has no feature vector to summarise; it serves paired metrics only.")
     with contextlib.ExitStack() as stack:
-        source = open_subject_source(options, stack)
+        whole = open_subject_source(options, stack)
+        number, count = part or (1, 1)
+        if count > len(whole):
+            raise UsageError(f"--part {number}/{count}: {whole.name} has only {len(whole)} images. Take fewer parts.")
+        indices = range(number - 1, len(whole), count)
+        source = whole if part is None else Subset(whole, indices)
         passes = open_passes(names, options, device, reporter, stack)
         passed = passes.run(source, source.name)
         facts = {
-            name: BackboneFacts(backbone.weights_sha256, backbone.info.resize, PRECISION)
+            name: BackboneFacts(backbone.weights_sha256, backbone.info.resize, options.precision)
             for name, backbone in passes.backbones.items()
         }
+        place = dict(zip((item.name for item in source.items), indices, strict=True))
         return ReferenceStatistics(
-            source.name, passed.content_sha256, passed.n, DECODE_POLICY, dict(passed.sets), facts
+            source.name,
+            passed.content_sha256,
+            passed.n,
+            DECODE_POLICY,
+            dict(passed.sets),
+            facts,
+            digests=passed.digests,
+            indices=tuple(place[name] for name in passed.names),
+            part=part,
         )

@@ -1,19 +1,24 @@
 """Rows of set metrics: one pass over each side, the metrics on the summaries, the protocol of each number."""
 
 import contextlib
+import dataclasses
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from ganeval.backbones.base import Backbone
+from ganeval.devices import Processes
 from ganeval.engine import SourceSummary
 from ganeval.errors import DataError, TooFewSamplesError
+from ganeval.estimates import cached_estimates
 from ganeval.floors import Floor, cached_floor
 from ganeval.keys import Request, printed_key
-from ganeval.metrics.base import Estimate, SetMetric
-from ganeval.passes import PRECISION, Passes, RealSide, open_passes, store_protocol
+from ganeval.metrics.base import Estimate, Params, SetMetric
+from ganeval.passes import Passes, RealSide, open_passes, store_protocol
 from ganeval.paths import cache_home
 from ganeval.plan import Plan, ScoreOptions
 from ganeval.protocol import Protocol
@@ -34,6 +39,7 @@ def score_sets(
     device: torch.device,
     reporter: Reporter,
     stack: contextlib.ExitStack,
+    processes: Processes | None = None,
 ) -> tuple[list[Result], SourceSummary, RealSide | None]:
     """Runs the set metrics of a plan.
 
@@ -45,6 +51,7 @@ def score_sets(
         device: Where the networks run.
         reporter: Where progress goes.
         stack: Closes what is opened here.
+        processes: Those that share the images; all but the first end here, with status 0.
 
     Returns:
         Rows, what the pass over the subject saw, and the reference side.
@@ -53,7 +60,12 @@ def score_sets(
     if isinstance(reference, ImageSource):
         check_counts(plan, "reference", reference.name, len(reference))
     names = [r.backbone for r in plan.set_requests if r.backbone is not None]
-    passes = open_passes(names, options, device, reporter, stack, reference)
+    passes = open_passes(names, options, device, reporter, stack, reference, processes)
+    if processes is not None:
+        passes.fill(subject, processes)
+        passes.fill(reference, processes)
+        if processes.rank > 0:
+            raise SystemExit(0)
     fake = passes.run(subject, subject.name)
     real = passes.run_reference(reference)
     return rows_of(estimate_sets(plan, fake, real, passes), options, fake, real, passes, device), fake, real
@@ -103,10 +115,29 @@ def estimate_sets(plan: Plan, fake: SourceSummary, real: RealSide | None, passes
                 raise TypeError(f"{request.name} is no set metric")
             real_set = real.sets[name] if real is not None and metric.reference else None
             started = time.perf_counter()
-            estimates = estimates_of(request, metric, real_set, fake.sets[name], plan.explicit)
+            folder = cache_home() / "estimates" if passes.options.cache else None
+            protocol = store_protocol(passes.backbones[request.backbone or ""], passes.options.precision)
+            sides = (fake.identity, "" if real_set is None or real is None else real.identity, protocol)
+            cached = dataclasses.replace(
+                metric,
+                compute=functools.partial(_compute_or_read, metric, sides, folder),
+            )
+            estimates = estimates_of(request, cached, real_set, fake.sets[name], plan.explicit)
             found.append(Estimated(request, metric, estimates, time.perf_counter() - started))
             advance(1)
     return found
+
+
+def _compute_or_read(
+    metric: SetMetric,
+    sides: tuple[str | None, ...],
+    folder: Path | None,
+    real: SetSummary | None,
+    fake: SetSummary,
+    params: Params,
+) -> dict[str, Estimate]:
+    """A metric's own `compute`, or what it gave for the same images before."""
+    return cached_estimates(metric, sides, folder, lambda: metric.compute(real, fake, params))
 
 
 def rows_of(
@@ -125,9 +156,11 @@ def rows_of(
             compared, floor = (real if one.metric.reference else None), None
             if compared is not None:
                 folder = cache_home() / "floors" if options.cache else None
-                identity = f"{compared.content_sha256}|{store_protocol(backbone)}"
+                identity = f"{compared.content_sha256}|{store_protocol(backbone, options.precision)}"
                 floor = cached_floor(one.metric, compared.sets[backbone.info.name], fake.n, identity, folder)
-            origin = {**provenance(str(device)), "engine": passes.engines[backbone.info.name]}
+            origin: dict[str, object] = {**provenance(str(device)), "engine": passes.engines[backbone.info.name]}
+            if (error := passes.fast_error(backbone.info.name)) is not None:
+                origin["fast_relative_error"] = error
             timing = {**fake.seconds, "solve": one.seconds}
             for output, estimate in one.estimates.items():
                 results.append(
@@ -205,7 +238,7 @@ def set_row(
         weights_sha256=backbone.weights_sha256,
         resize=backbone.info.resize,
         decode=DECODE_POLICY,
-        precision=PRECISION,
+        precision=options.precision,
         reference_sha256=None if real is None else real.content_sha256,
         n_real=n_real,
         n_fake=fake.n,

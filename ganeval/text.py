@@ -14,6 +14,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def encodable(name: str) -> str:
+    """A name that can be written as UTF-8: bytes that are not text (surrogates) become backslash escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def markdown(text: str) -> str:
     """Text that Markdown shows as it is, also inside a table: no markup, no HTML, no link, no mention of a person."""
     marked = _MARKUP.sub(r"\\\g<0>", printable(text))

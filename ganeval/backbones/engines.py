@@ -1,80 +1,32 @@
-"""Exchanges a backbone's network for a faster equal on the CPU: OpenVINO in fp32, when it is installed.
+"""Exchanges a backbone's network for a faster equal: OpenVINO on a CPU where it is installed, folded torch elsewhere.
 
-Preprocessing, weights and arithmetic precision stay the same; only the order of float32 sums differs (about 2e-6 of the
-largest feature), so the engine is provenance and not protocol.
+Preprocessing and weights stay the same. In "exact" only the order of float32 sums differs (about 2e-6 of the largest
+feature), so the engine is provenance and not protocol; "fast" computes in bfloat16, which is protocol.
 """
 
-import contextlib
-import importlib.metadata
-import sys
-import warnings
-from collections.abc import Iterator
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
 import torch
-from torch import Tensor
 
 from ganeval.backbones.base import Backbone
+from ganeval.backbones.calls import Measured, Precision, TorchNetwork, folded
+from ganeval.backbones.openvino_network import Converted, OpenVinoNetwork, openvino_version, without_telemetry
 from ganeval.errors import UsageError
+
+__all__ = ["Engine", "Precision", "measured_error", "openvino_version", "use_engine", "without_telemetry"]
 
 Engine = Literal["auto", "torch", "openvino"]
 
 
-def openvino_version() -> str | None:
-    """Version of the installed OpenVINO, or None. Imports nothing."""
-    try:
-        return importlib.metadata.version("openvino")
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-@contextlib.contextmanager
-def without_telemetry() -> Iterator[None]:
-    """OpenVINO's converter phones home when it can import `openvino_telemetry`; in here it cannot."""
-    before = sys.modules.get("openvino_telemetry")
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if before is None:
-            del sys.modules["openvino_telemetry"]
-        else:
-            sys.modules["openvino_telemetry"] = before
-
-
-class OpenVinoNetwork(torch.nn.Module):
-    """A compiled OpenVINO model that is called like the network it replaces.
-
-    Args:
-        network: In eval mode, on the CPU; prepared (B, 3, S, T) -> a tensor or a tuple of tensors.
-        example: One prepared image, (1, 3, S, T).
-    """
-
-    def __init__(self, network: torch.nn.Module, example: Tensor) -> None:
-        super().__init__()
-        with without_telemetry(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the tracer warns of sizes that become constants; they are constant
-            import openvino
-
-            model = openvino.convert_model(network, example_input=example)
-        model.reshape([-1, *example.shape[1:]])
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}
-        self.compiled: Any = openvino.Core().compile_model(model, "CPU", settings)
-        self.single = len(self.compiled.outputs) == 1
-
-    def forward(self, prepared: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Runs one batch, fp32."""
-        results = self.compiled(prepared.contiguous().numpy())
-        outputs = tuple(torch.from_numpy(results[i].copy()) for i in range(len(self.compiled.outputs)))
-        return outputs[0] if self.single else outputs
-
-
-def use_engine(backbone: Backbone, engine: Engine) -> str:
+def use_engine(backbone: Backbone, engine: Engine, precision: Precision = "exact", folder: Path | None = None) -> str:
     """Puts the chosen engine under a backbone.
 
     Args:
-        backbone: Its `network` is exchanged in place; its pyramid keeps running on torch.
+        backbone: Its `network` is exchanged in place; its pyramid keeps running on torch in float32.
         engine: "auto" takes OpenVINO on a CPU where it is installed, torch elsewhere.
+        precision: "exact", or "fast": bfloat16 in the network, its error measured on the first images.
+        folder: Where converted networks are kept, None to keep none.
 
     Returns:
         What runs, for provenance: "torch 2.14.1" or "openvino 2026.4.1".
@@ -88,11 +40,26 @@ def use_engine(backbone: Backbone, engine: Engine) -> str:
             "is not installed: pip install 'ganeval[cpu]'" if version is None else f"does not run on {backbone.device}"
         )
         raise UsageError(f"--engine openvino: OpenVINO {why}. Or use --engine torch.")
-    nothing = next(backbone.network.parameters(), None) is None  # a backbone that only resizes
-    if engine == "torch" or version is None or backbone.device.type != "cpu" or nothing:
+    if next(backbone.network.parameters(), None) is None:  # a backbone that only resizes
+        return f"torch {torch.__version__}"
+    if engine == "torch" or version is None or backbone.device.type != "cpu":
+        network = folded(backbone.network)
+        exact = TorchNetwork(network, backbone.device, "exact")
+        fast = TorchNetwork(network, backbone.device, "fast")
+        backbone.network = exact if precision == "exact" else Measured(fast, exact)
         return f"torch {torch.__version__}"
     with torch.inference_mode():
-        example = backbone.prepare(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
-    # Tensors made in inference mode cannot be traced.
-    backbone.network = OpenVinoNetwork(backbone.network, torch.zeros(example.shape))
+        shape = backbone.prepare(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape[1:]
+    identity = f"{backbone.info.name}|{backbone.weights_sha256}"
+    converted = Converted(backbone.network, shape, identity, folder)
+    backbone.network = (
+        OpenVinoNetwork(converted, "exact")
+        if precision == "exact"
+        else Measured(OpenVinoNetwork(converted, "fast"), OpenVinoNetwork(converted, "exact"))
+    )
     return f"openvino {version}"
+
+
+def measured_error(backbone: Backbone) -> float | None:
+    """Largest relative error of features under "fast", once images went through; None under "exact"."""
+    return backbone.network.error if isinstance(backbone.network, Measured) else None

@@ -14,6 +14,7 @@ from ganeval.registry import unknown_name
 # name -> (module, one line for the help page). The line is here so that `--help` imports none of them.
 COMMANDS = {
     "score": ("ganeval.cli.score", "Score a folder, archive, npz or data set: FID, KID, PSNR, LPIPS, ..."),
+    "doctor": ("ganeval.cli.doctor", "What is wrong with these images before one trusts a score?"),
     "diff": ("ganeval.cli.diff", "Is B better than A? Difference, interval, verdict, smallest detectable effect."),
     "gate": ("ganeval.cli.gate", "Stop a change that makes a model worse: pass, fail or inconclusive, for a CI."),
     "leaderboard": ("ganeval.cli.leaderboard", "Boards of scores and timings: show, add rows, export."),
@@ -23,6 +24,8 @@ COMMANDS = {
     "sample": ("ganeval.cli.sample", "Draw images or a grid from a checkpoint."),
     "weights": ("ganeval.cli.weights", "Where weights come from: list, fetch, import, verify."),
     "reference": ("ganeval.cli.reference", "Precompute reference statistics in one verifiable file."),
+    "merge": ("ganeval.cli.merge", "Join features that were computed on several machines."),
+    "bench": ("ganeval.cli.bench", "Timings against other tools and against the machine's limits."),
 }
 
 

@@ -112,6 +112,25 @@ READ: tuple[Option, ...] = (
 )
 """How images are read and networks run."""
 
+PRECISION: Option = click.option(
+    "--precision",
+    type=click.Choice(["exact", "fast"]),
+    default="exact",
+    show_default=True,
+    help="Of networks: float32, or bfloat16.",
+)
+"""Where features are computed for a protocol of one's own: `score` and `reference build`."""
+
+DEVICES: Option = click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that share the images; on CUDA one a device.",
+)
+"""How many processes score: `score`."""
+
 RUN = (*SUBSET, *READ)
 """Both: `score`, `diff` and `reference build`."""
 

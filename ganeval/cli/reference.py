@@ -5,8 +5,22 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import RUN, check_writable, with_options
+from ganeval.cli.options import PRECISION, RUN, check_writable, with_options
 from ganeval.errors import UsageError
+
+
+def parse_part(text: str | None) -> tuple[int, int] | None:
+    """Reads "2/4".
+
+    Raises:
+        UsageError: no two numbers, or a part that there is not.
+    """
+    if text is None:
+        return None
+    number, slash, count = text.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise UsageError(f"--part takes K/N with K from 1 to N, as in 2/4; got {text!r}.")
+    return int(number), int(count)
 
 
 @click.group("reference", short_help="Precompute reference statistics.")
@@ -21,17 +35,25 @@ def command() -> None:
 )
 @click.option("--backbone", "names", multiple=True, metavar="NAME", help="Repeat for several. Default: efflite0.")
 @click.option("--moments-only", is_flag=True, help="Leave the feature rows out: a small file that serves fd alone.")
-@with_options(*RUN)
+@click.option(
+    "--part",
+    metavar="K/N",
+    callback=lambda _context, _option, value: parse_part(value),
+    help="Only the K-th of N parts of the images, for `ganeval merge`.",
+)
+@with_options(*RUN, PRECISION)
 def build(
     ref: str,
     out: Path,
     names: tuple[str, ...],
     moments_only: bool,
+    part: tuple[int, int] | None,
     num_samples: int | None,
     seed: int,
     batch_size: int,
     device: str,
     engine: Literal["auto", "torch", "openvino"],
+    precision: Literal["exact", "fast"],
     on_bad: Literal["fail", "skip"],
     weights: dict[str, Path],
     value_range: Literal["0..1", "-1..1"] | None,
@@ -43,6 +65,7 @@ def build(
     \b
     ganeval reference build fashion-mnist:train -o fashion.safetensors
     ganeval reference build ./real -o real.safetensors --backbone inception
+    ganeval reference build ./real -o part-1.safetensors --part 1/4
     ganeval score ./samples --reference real.safetensors
     """
     if out.suffix != ".safetensors":
@@ -60,6 +83,7 @@ def build(
         batch_size=batch_size,
         device=device,
         engine=engine,
+        precision=precision,
         on_bad=on_bad,
         weights=weights,
         data_root=data_root,
@@ -67,7 +91,7 @@ def build(
         cache=not no_cache,
     )
     reporter = RichReporter()
-    statistics = build_reference(options, list(names) or ["efflite0"], reporter)
+    statistics = build_reference(options, list(names) or ["efflite0"], reporter, part)
     written = save_reference(out, statistics, features=not moments_only)
     reporter.message(f"{out}: {statistics.n} images, {', '.join(statistics.sets)}, {written / 1e6:.1f} MB")
     click.echo(statistics.content_sha256)

@@ -5,13 +5,13 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import COMPARED, GENERATED, RUN, check_writable, parse_share, with_options
+from ganeval.cli.options import COMPARED, DEVICES, GENERATED, PRECISION, RUN, check_writable, parse_share, with_options
 from ganeval.errors import UsageError
 
 
 @click.command("score", short_help="Score a folder, archive, npz or data set.")
 @click.argument("subject")
-@with_options(*COMPARED, *GENERATED, *RUN)
+@with_options(*COMPARED, *GENERATED, *RUN, PRECISION, DEVICES)
 @click.option("--per-image", type=click.Path(dir_okay=False, path_type=Path), help="CSV of paired values by image.")
 @click.option(
     "--blame", type=click.Path(dir_okay=False, path_type=Path), help="CSV of each image's influence, worst first."
@@ -48,6 +48,8 @@ def command(
     batch_size: int,
     device: str,
     engine: Literal["auto", "torch", "openvino"],
+    precision: Literal["exact", "fast"],
+    devices: int,
     on_bad: Literal["fail", "skip"],
     weights: dict[str, Path],
     value_range: Literal["0..1", "-1..1"] | None,
@@ -98,6 +100,8 @@ def command(
         batch_size=batch_size,
         device=device,
         engine=engine,
+        precision=precision,
+        devices=devices,
         on_bad=on_bad,
         channel=channel,
         crop_border=crop_border,

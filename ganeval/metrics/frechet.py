@@ -135,6 +135,38 @@ def frechet_of_rows(real: Float64, fake: Float64) -> float:
     return max(float(difference @ difference + (A * A).sum() + (C * C).sum() - 2.0 * nuclear), 0.0)
 
 
+def trace_root_small(real: Moments, fake: Float64) -> float:
+    """Trace of (S_r S_g)^{1/2} for a set smaller than D: eigenvalues of an n_g x n_g matrix, no factor of S_r.
+
+    With C the centred generated rows over sqrt(n_g - 1), S_g = C^T C, and S_r S_g has the eigenvalues of C S_r C^T.
+
+    Args:
+        real: Moments of the reference, n >= 2.
+        fake: (n_g, D) float64 rows.
+    """
+    C = (fake - fake.mean(axis=0)) / np.sqrt(len(fake) - 1)
+    eigenvalues = symmetric_eigenvalues(C @ real.covariance() @ C.T)
+    rank = min(real.n - 1, len(fake) - 1, real.dim)
+    return float(np.sqrt(np.clip(eigenvalues[len(fake) - rank :], 0.0, None)).sum())
+
+
+def frechet_of_summaries(real: SetSummary, fake: SetSummary) -> float:
+    """`frechet_distance` by the shortest way: through the rows where there are fewer of them than dimensions."""
+    a, b = real.moments, fake.moments
+    rows = [None if side.bank is None or side.moments.n >= side.moments.dim else side.bank for side in (real, fake)]
+    if a.n < 2 or b.n < 2 or a.dim != b.dim or rows == [None, None]:
+        return frechet_distance(a, b)
+    if rows[0] is not None and rows[1] is not None:
+        return frechet_of_rows(*(bank.rows().astype(np.float64) for bank in rows if bank is not None))
+    large, small = (a, rows[1]) if rows[1] is not None else (b, rows[0])
+    if small is None:
+        raise RuntimeError("one side has few rows")
+    difference = a.mean - b.mean
+    traces = (np.trace(a.scatter) / (a.n - 1)) + (np.trace(b.scatter) / (b.n - 1))
+    root = trace_root_small(large, small.rows().astype(np.float64))
+    return max(float(difference @ difference + traces) - 2.0 * root, 0.0)
+
+
 def rank_note(n_real: int, n_fake: int, dim: int) -> str:
     """What to say when a covariance is rank-deficient, else an empty string."""
     smallest = min(n_real, n_fake)
@@ -228,7 +260,7 @@ def compute_fd(real: SetSummary | None, fake: SetSummary, params: Params) -> dic
     """`fd` from two summaries, with its uncertainty where one is valid."""
     if real is None:
         raise ValueError("fd needs a reference summary")
-    return {"fd": uncertain_fd(frechet_distance(real.moments, fake.moments), real, fake)}
+    return {"fd": uncertain_fd(frechet_of_summaries(real, fake), real, fake)}
 
 
 def compute_fd_per_class(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:

@@ -13,14 +13,15 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final, TypeVar, cast
+from typing import BinaryIO, Final, Literal, Protocol, TypeVar
 
 from ganeval.errors import BadImageError, DataError
 from ganeval.sources.base import ImageSource, Raw
 from ganeval.sources.folder import check_size, file_raw
 from ganeval.sources.limits import MAX_RATIO, is_bomb
-from ganeval.sources.listing import Skipped, labelled, no_images, printable, reason_to_skip
+from ganeval.sources.listing import Skipped, labelled, no_images, reason_to_skip
 from ganeval.sources.seekable_gzip import SeekableGzip
+from ganeval.text import encodable
 
 ARCHIVE_EXTENSIONS: Final = (".zip", ".tar", ".tar.gz", ".tgz")
 
@@ -29,7 +30,15 @@ _DAMAGE: Final = (OSError, EOFError, ValueError, NotImplementedError, zipfile.Ba
 Member = TypeVar("Member", zipfile.ZipInfo, tarfile.TarInfo)
 
 
-def open_archive(path: Path, name: str | None = None) -> ImageSource:
+class Openable(Protocol):
+    """What opens as a `Path` does: a local path, or a remote file."""
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO:
+        """A seekable stream of its bytes."""
+        ...
+
+
+def open_archive(path: Path | Openable, name: str | None = None) -> ImageSource:
     """Opens a zip or tar file by its first bytes.
 
     Args:
@@ -44,7 +53,7 @@ def open_archive(path: Path, name: str | None = None) -> ImageSource:
         with path.open("rb") as file:
             start = file.read(262)
     except OSError as error:
-        raise DataError(f"Cannot open archive {said!r}: {error.strerror}. Check the path.") from error
+        raise DataError(f"Cannot open archive {said!r}: {error.strerror or error}. Check the path.") from error
     if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return ZipSource(path, said)
     if start[:2] == b"\x1f\x8b" or start[257:262] == b"ustar":
@@ -65,12 +74,12 @@ class ZipSource(ImageSource):
         DataError: as `open_archive`.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path | Openable, name: str) -> None:
         self.name = name
         self.skipped: Skipped = Counter()
         self._lock = threading.Lock()
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._zip = zipfile.ZipFile(path if isinstance(path, Path) else path.open("rb"))
         except _DAMAGE as error:
             raise _damaged(name, "zip", error) from error
         # The upper half of external_attr is the Unix mode where a Unix wrote it, else 0.
@@ -125,17 +134,22 @@ class TarSource(ImageSource):
         DataError: as `open_archive`.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path | Openable, name: str) -> None:
         self.name = name
         self.skipped: Skipped = Counter()
         self._lock = threading.Lock()
-        file = path.open("rb")
+        file: BinaryIO = path.open("rb")
         compressed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         if compressed:
             file.close()
-            file = cast("io.BufferedReader", io.BufferedReader(SeekableGzip(path)))
-        self._file: BinaryIO = file
+            if not isinstance(path, Path):
+                raise DataError(
+                    f"{name!r} is compressed as a whole and has to be read from its start: copy it here, or pack it as "
+                    "plain tar; images are compressed already."
+                )
+            file = io.BufferedReader(SeekableGzip(path))
+        self._file = file
         try:
             self._tar = tarfile.open(fileobj=self._file, mode="r:")  # noqa: SIM115 - closed by close()
             entries = ((info.name, info, not info.isreg()) for info in self._tar if not info.isdir())
@@ -181,7 +195,7 @@ def _collect(archive: str, entries: Iterable[tuple[str, Member, bool]], skipped:
     """
     members: dict[str, Member] = {}
     for stored, member, special in entries:
-        name = printable(str(PurePosixPath(stored)))  # "./a.png", as `tar c .` writes it, is "a.png"
+        name = encodable(str(PurePosixPath(stored)))  # "./a.png", as `tar c .` writes it, is "a.png"
         reason = reason_to_skip(name) or ("not a regular file" if special else None)
         if reason is not None:
             skipped[reason] += 1

@@ -91,6 +91,9 @@ class ImageSource(abc.ABC):
             BadImageError: the item cannot be read.
         """
 
+    def keep(self) -> None:  # noqa: B027 - most sources learn nothing
+        """Writes down what was learnt of the files, and reads what other processes learnt."""
+
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open
         """Releases what the source holds open (an archive's handle)."""
 
@@ -113,6 +116,10 @@ class Subset(ImageSource):
     def read(self, index: int) -> Raw:
         """Reads item `index` of the subset."""
         return self._source.read(self._indices[index])
+
+    def keep(self) -> None:
+        """Keeps what the whole source learnt."""
+        self._source.keep()
 
     def close(self) -> None:
         """Closes the source it was cut from."""

@@ -10,8 +10,9 @@ from ganeval.sources.base import Decoded, ImageSource, Raw
 from ganeval.sources.decode import decode
 from ganeval.sources.formats import sniff
 from ganeval.sources.limits import MAX_FILE_BYTES
-from ganeval.sources.listing import Skipped, labelled, no_images, printable, reason_to_skip
+from ganeval.sources.listing import Skipped, labelled, no_images, reason_to_skip
 from ganeval.sources.memo import DigestMemo
+from ganeval.text import encodable
 
 
 def file_raw(data: bytes, name: str) -> Raw:
@@ -69,7 +70,7 @@ class FolderSource(ImageSource):
         except OSError as error:
             raise DataError(f"Cannot list folder {folder!r}: {error.strerror}. Check its permissions.") from error
         for entry in entries:
-            name = prefix + printable(entry.name)
+            name = prefix + encodable(entry.name)
             if entry.is_dir(follow_symlinks=False):
                 if reason_to_skip(name + "/x.png") is None:
                     self._list(entry.path, name + "/", root)
@@ -114,6 +115,12 @@ class FolderSource(ImageSource):
                 f"{name!r} in {self.name!r} changed during the run. Run again when nothing writes there."
             )
         return raw.decode()
+
+    def keep(self) -> None:
+        """Writes the memo down and reads what other processes wrote."""
+        if self.memo is not None:
+            self.memo.save()
+            self.memo.reload()
 
     def close(self) -> None:
         """Keeps what was learnt of the files."""

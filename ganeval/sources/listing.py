@@ -14,11 +14,6 @@ from ganeval.sources.formats import IMAGE_EXTENSIONS
 Skipped = Counter[str]  # reason -> how many entries were left out for it
 
 
-def printable(name: str) -> str:
-    """A name that can be written as UTF-8: bytes that are not text (surrogates) become backslash escapes."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def reason_to_skip(name: str) -> str | None:
     """Why the file called `name` ("/" between folders) is no image of the set, or None when it is one.
 

@@ -11,18 +11,19 @@ from ganeval.sources.base import ImageSource
 from ganeval.sources.dataset import DATASETS, open_dataset
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.formats import IMAGE_EXTENSIONS
+from ganeval.sources.shards import ShardedSource, expand, is_pattern, open_shards, tar_files
 
 ARRAY_EXTENSIONS = (".npz", ".npy")
 
 
 def open_source(subject: str, *, data_root: Path | None, value_range: ValueRange | None = None) -> ImageSource:
-    """Opens a folder, an archive, an array file or a data set.
+    """Opens a folder, an archive, several tar shards, an array file, a data set, or any of the first by address.
 
     A path that exists wins over a data set of the same name, so that a folder called "digits" can be scored; write
     "digits:all" for the data set then.
 
     Args:
-        subject: A path, or a data set id ("fashion-mnist", "digits:test").
+        subject: A path, an address ("s3://bucket/images"), or a data set id ("fashion-mnist", "digits:test").
         data_root: Where data sets lie that are not embedded, or None.
         value_range: What the floats of an array file mean; other sources have none and do not look at it.
 
@@ -30,9 +31,13 @@ def open_source(subject: str, *, data_root: Path | None, value_range: ValueRange
         UsageError: neither a path nor a known data set or split; the message offers near names.
         DataError: it exists, or is known, but cannot be used.
     """
+    if is_remote(subject):
+        return _open_remote(subject)
     path = Path(subject)
     if subject and path.is_dir():
-        return FolderSource(path, subject)
+        return open_shards(tars, subject) if (tars := tar_files(path)) else FolderSource(path, subject)
+    if is_pattern(subject):
+        return open_shards([Path(name) for name in expand(subject)], subject)
     if subject and path.exists():
         return _open_file(path, subject, value_range)
     name = subject.partition(":")[0]
@@ -41,6 +46,22 @@ def open_source(subject: str, *, data_root: Path | None, value_range: ValueRange
     if path.suffix or "/" in subject or "\\" in subject:
         raise DataError(f"{subject!r} does not exist.{_near_paths(path)} Check the path, or name a data set.")
     raise _unknown_subject(subject, path)
+
+
+def _open_remote(address: str) -> ImageSource:
+    from ganeval.sources.remote import open_remote  # fsspec is slow to import, and seldom needed
+
+    if not is_pattern(address):
+        return open_remote(address)
+    names = expand(address)
+    shards = [open_remote(name) for name in names]
+    return ShardedSource(shards, [name.rpartition("/")[2].partition(".")[0] for name in names], address)
+
+
+def is_remote(subject: str) -> bool:
+    """Whether what the user typed is an address ("s3://...") and not a path."""
+    scheme, mark, _ = subject.partition("://")
+    return bool(mark) and scheme.isalnum()
 
 
 def _open_file(path: Path, subject: str, value_range: ValueRange | None) -> ImageSource:

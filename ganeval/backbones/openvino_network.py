@@ -1,0 +1,150 @@
+"""OpenVINO under a backbone: converted once for each weights file, compiled when the first image comes.
+
+Conversion takes several seconds of a processor and the compiled network memory; a score whose features are all in the
+cache needs neither.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import load, save
+from torch import Tensor, nn
+
+from ganeval._version import __version__
+from ganeval.backbones.calls import CALL, Outputs, Precision, in_calls, joined
+from ganeval.cache import read_checked, write_checked
+
+_HINTS: dict[Precision, str] = {"exact": "f32", "fast": "bf16"}
+
+
+def openvino_version() -> str | None:
+    """Version of the installed OpenVINO, or None. Imports nothing."""
+    try:
+        return importlib.metadata.version("openvino")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@contextlib.contextmanager
+def without_telemetry() -> Iterator[None]:
+    """OpenVINO's converter phones home when it can import `openvino_telemetry`; in here it cannot."""
+    before = sys.modules.get("openvino_telemetry")
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys.modules["openvino_telemetry"]
+        else:
+            sys.modules["openvino_telemetry"] = before
+
+
+class Converted:
+    """A torch network as an OpenVINO model, made when first asked for and kept on disk where there is a folder.
+
+    Args:
+        network: In eval mode, on the CPU; prepared images -> a tensor or a tuple of tensors.
+        shape: Of one prepared image, (3, S, T).
+        identity: What tells this network with these weights from all others.
+        folder: Where converted networks are kept, or None.
+    """
+
+    def __init__(self, network: nn.Module, shape: Sequence[int], identity: str, folder: Path | None) -> None:
+        self._network = network
+        self._shape = tuple(shape)
+        versions = f"{openvino_version()}|torch {torch.__version__}|{__version__}"
+        self._key = hashlib.sha256(f"{identity}|{self._shape}|{CALL}|{versions}".encode()).hexdigest()[:32]
+        self._folder = folder
+        self._model: Any = None
+
+    def model(self) -> Any:
+        """The `openvino.Model`, for calls of `CALL` images."""
+        if self._model is None:
+            self._model = self._load() or self._convert()
+        return self._model
+
+    def _convert(self) -> Any:
+        # Tensors made in inference mode cannot be traced.
+        with without_telemetry(), warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
+            warnings.simplefilter("ignore")  # the tracer warns of sizes that become constants; they are constant
+            import openvino
+
+            example = torch.zeros(1, *self._shape)
+            # Traced here, without the three runs of the network by which the tracer checks itself.
+            traced = torch.jit.trace(self._network, example, check_trace=False)  # type: ignore[no-untyped-call]
+            model = openvino.convert_model(traced, example_input=example)
+        model.reshape([CALL, *self._shape])
+        if self._folder is not None:
+            with contextlib.suppress(OSError), tempfile.TemporaryDirectory(prefix="ganeval-") as scratch:
+                xml, weights = Path(scratch, "model.xml"), Path(scratch, "model.bin")
+                openvino.serialize(model, xml, weights)
+                parts = {n: np.fromfile(p, dtype=np.uint8) for n, p in (("xml", xml), ("weights", weights))}
+                write_checked(self._folder, self._key, save(parts))
+        return model
+
+    def _load(self) -> Any:
+        """The model from its file; None where there is none, or none whose content has the hash in its name."""
+        data = None if self._folder is None else read_checked(self._folder, self._key)
+        if data is None:
+            return None
+        import openvino
+
+        parts = load(data)
+        return openvino.Core().read_model(parts["xml"].tobytes(), parts["weights"].tobytes())
+
+
+class OpenVinoNetwork(nn.Module):
+    """A compiled OpenVINO model that is called like the network it replaces; compiled by its first call.
+
+    Args:
+        converted: The model.
+        precision: "exact" is float32, "fast" bfloat16 (float32 on processors without it).
+    """
+
+    def __init__(self, converted: Converted, precision: Precision) -> None:
+        super().__init__()
+        self._converted: Converted | None = converted
+        self._precision: Precision = precision
+        self._queue: Any = None
+        self._single = True
+
+    def start(self) -> None:
+        """Compiles; does nothing the second time."""
+        if self._converted is None:
+            return
+        import openvino
+
+        settings = {
+            "INFERENCE_PRECISION_HINT": _HINTS[self._precision],
+            "PERFORMANCE_HINT": "THROUGHPUT",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),  # the one count that rows state
+        }
+        compiled = openvino.Core().compile_model(self._converted.model(), "CPU", settings)
+        self._single = len(compiled.outputs) == 1
+        self._queue = openvino.AsyncInferQueue(compiled)  # as many requests as OpenVINO has streams: one a core
+        self._converted = None
+
+    def forward(self, prepared: Tensor) -> Outputs:
+        """Runs a batch of any size, its calls side by side on the cores."""
+        self.start()
+        calls = in_calls(prepared, CALL)
+        parts: list[Outputs] = [torch.empty(0)] * len(calls)
+
+        def keep(request: Any, place: int) -> None:
+            outputs = tuple(torch.from_numpy(tensor.data.copy()) for tensor in request.output_tensors)
+            parts[place] = outputs[0] if self._single else outputs
+
+        self._queue.set_callback(keep)
+        for place, call in enumerate(calls):
+            self._queue.start_async([call.contiguous().numpy()], place)
+        self._queue.wait_all()
+        return joined(parts, len(prepared))

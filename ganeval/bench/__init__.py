@@ -1,0 +1,1 @@
+"""Timings that can be repeated: whole processes against other tools in one run, and stages against measured limits."""

@@ -1,0 +1,38 @@
+"""`ganeval merge`: statistics of parts become those of the whole set."""
+
+from pathlib import Path
+
+import click
+
+from ganeval.cli.options import check_writable
+from ganeval.errors import UsageError
+
+
+@click.command("merge", short_help="Join features that were computed on several machines.")
+@click.argument("parts", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="*.safetensors to write."
+)
+@click.option("--moments-only", is_flag=True, help="Leave the feature rows out: a small file that serves fd alone.")
+def command(parts: tuple[Path, ...], out: Path, moments_only: bool) -> None:
+    """Join PARTS of `reference build --part` into the statistics of the whole set.
+
+    The machines that made them need not know of each other; the numbers are those of one machine.
+
+    \b
+    ganeval reference build ./real --part 1/2 -o part-1.safetensors     # on one machine
+    ganeval reference build ./real --part 2/2 -o part-2.safetensors     # on another
+    ganeval merge part-1.safetensors part-2.safetensors -o real.safetensors
+    """
+    if out.suffix != ".safetensors":
+        raise UsageError(f"The merged file must end in .safetensors; got {out}.")
+    check_writable(out)
+    from ganeval.cli.progress import RichReporter
+    from ganeval.merging import merge
+    from ganeval.reference import load_reference, save_reference
+
+    whole = merge([load_reference(part) for part in parts], [str(part) for part in parts])
+    written = save_reference(out, whole, features=not moments_only)
+    message = f"{out}: {whole.n} images of {len(parts)} parts, {', '.join(whole.sets)}, {written / 1e6:.1f} MB"
+    RichReporter().message(message)
+    click.echo(whole.content_sha256)

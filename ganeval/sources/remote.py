@@ -1,0 +1,140 @@
+"""Images that lie elsewhere, by fsspec: `s3://`, `gs://`, `hf://`, `https://`, `memory://` and whatever else it opens.
+
+A folder is listed once and read file by file; an archive is read in place, by ranges where the server gives ranges.
+Nothing is written to disk. The bytes are hashed as those of local files are, so features are known wherever the same
+image lies.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final, cast
+from urllib.parse import urlsplit
+
+import fsspec
+
+from ganeval.errors import BadImageError, DataError, UsageError
+from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
+from ganeval.sources.base import ImageSource, Raw
+from ganeval.sources.folder import check_size, file_raw
+from ganeval.sources.listing import Skipped, labelled, no_images, reason_to_skip
+from ganeval.text import encodable
+
+# Package of each scheme that fsspec does not open by itself.
+PACKAGES: Final = {
+    "s3": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "hf": "huggingface_hub",
+    "http": "aiohttp",
+    "https": "aiohttp",
+    "az": "adlfs",
+    "abfs": "adlfs",
+}
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One remote file that opens as a path does.
+
+    Attributes:
+        system: fsspec's file system.
+        path: On it.
+    """
+
+    system: Any
+    path: str
+
+    def open(self, mode: str = "rb") -> BinaryIO:
+        """A seekable view; bytes are fetched when they are read."""
+        try:
+            return cast(BinaryIO, self.system.open(self.path, mode))
+        except OSError:
+            raise
+        except Exception as error:  # every file system has errors of its own
+            raise OSError(f"{type(error).__name__}: {error}") from error
+
+
+def open_remote(address: str) -> ImageSource:
+    """Opens a remote folder or archive.
+
+    Raises:
+        UsageError: an unknown scheme, or one whose package is not installed; with the line that installs it.
+        DataError: nothing is there, it cannot be reached, or it holds no images.
+    """
+    scheme = address.partition("://")[0]
+    try:
+        system, path = fsspec.core.url_to_fs(address)
+    except ImportError as error:
+        package = PACKAGES.get(scheme, "the package of that scheme")
+        raise UsageError(f"{address!r}: reading {scheme}:// needs {package}. Run: pip install {package}") from error
+    except ValueError as error:
+        raise UsageError(f"{address!r}: {scheme}:// is no scheme that fsspec knows. Check the address.") from error
+    ending = urlsplit(address).path.lower()
+    if ending.endswith((".npz", ".npy")):
+        raise UsageError(f"{address!r}: arrays are mapped from disk. Copy the file here and name the copy.")
+    if ending.endswith(ARCHIVE_EXTENSIONS):
+        return open_archive(RemoteFile(system, path), address)
+    return RemoteFolder(system, path, address)
+
+
+class RemoteFolder(ImageSource):
+    """Every image file below a remote folder, sorted by its name relative to the folder.
+
+    Args:
+        system: fsspec's file system.
+        path: The folder on it.
+        name: What the user typed.
+
+    Attributes:
+        skipped: Reason -> number of files that were left out for it.
+
+    Raises:
+        DataError: it cannot be listed, or holds no image.
+    """
+
+    def __init__(self, system: Any, path: str, name: str) -> None:
+        self.name = name
+        self.skipped: Skipped = Counter()
+        self._system = system
+        root = path.rstrip("/") + "/"
+        try:
+            found: dict[str, dict[str, Any]] = system.find(path, detail=True)
+        except Exception as error:  # every file system has errors of its own
+            raise _unreachable(name, error) from error
+        self._files: dict[str, tuple[str, int]] = {}
+        for where, info in found.items():
+            if not where.startswith(root):
+                self.skipped["link that leads outside"] += 1
+                continue
+            item = encodable(where[len(root) :])
+            reason = reason_to_skip(item)
+            if reason is None:
+                self._files[item] = where, int(info.get("size") or 0)
+            else:
+                self.skipped[reason] += 1
+        if not self._files:
+            raise no_images(f"folder {name!r}", self.skipped)
+        self.items = labelled(self._files)
+
+    def read(self, index: int) -> Raw:
+        """Reads one file."""
+        name = self.items[index].name
+        path, size = self._files[name]
+        check_size(size, name)
+        try:
+            data = cast(bytes, self._system.cat_file(path))
+        except Exception as error:  # every file system has errors of its own
+            raise BadImageError(
+                f"{name!r} in {self.name!r} was listed but cannot be read: {type(error).__name__}: {error}. Try again, "
+                "or copy the folder here."
+            ) from error
+        return file_raw(data, name)
+
+
+def _unreachable(name: str, error: Exception) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"{name!r} does not exist. Check the address.")
+    return DataError(
+        f"{name!r} cannot be listed: {type(error).__name__}: {str(error)[:200]}. Check the address, the network and "
+        "the credentials of its file system."
+    )

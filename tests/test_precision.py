@@ -1,0 +1,137 @@
+"""Engines: the same features from folded torch, OpenVINO and the plain network, in any company; bfloat16 measured."""
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from ganeval.backbones.calls import CALL, Measured, TorchNetwork, in_calls, joined
+from ganeval.backbones.engines import measured_error, use_engine
+from ganeval.backbones.loading import load_backbone
+from ganeval.engine import run_network
+from ganeval.plan import ScoreOptions
+from ganeval.scoring import score
+from tests.conftest import ToyBackbone
+
+CPU = torch.device("cpu")
+ENGINES = ["torch", *(["openvino"] if importlib.util.find_spec("openvino") else [])]
+
+
+def images(n, side=40, seed=0):
+    rng = np.random.default_rng(seed)
+    return [
+        np.kron(rng.integers(0, 256, (3, side // 8, side // 8)), np.ones((8, 8))).astype(np.uint8) for _ in range(n)
+    ]
+
+
+def opened(engine, folder, precision="exact"):
+    backbone = load_backbone("efflite0", device=CPU)
+    use_engine(backbone, engine, precision, folder)
+    return backbone
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Converted once for all tests."""
+    return tmp_path_factory.mktemp("engines")
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return run_network(load_backbone("efflite0", device=CPU), images(11))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_exact_features_are_those_of_the_plain_network(engine, plain, folder):
+    features, logits = run_network(opened(engine, folder), images(11))
+
+    assert np.abs(features - plain[0]).max() < 1e-5 * np.abs(plain[0]).max()
+    assert np.abs(logits - plain[1]).max() < 1e-5 * np.abs(plain[1]).max()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_image_has_the_same_bits_in_any_company(engine, folder):
+    backbone = opened(engine, folder)
+    together, _ = run_network(backbone, images(11))
+
+    alone = np.concatenate([run_network(backbone, [image])[0] for image in images(3)])
+
+    assert np.array_equal(alone, together[:3])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_fast_is_off_by_what_it_says(engine, plain, folder):
+    backbone = opened(engine, folder, "fast")
+    features, _ = run_network(backbone, images(CALL))
+
+    error = measured_error(backbone)
+    off = np.linalg.norm(features - plain[0][:CALL], axis=1) / np.linalg.norm(plain[0][:CALL], axis=1)
+    assert error == pytest.approx(off.max(), rel=1e-3, abs=1e-6)
+    assert error < 0.1
+    assert measured_error(opened(engine, folder)) is None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("openvino" not in ENGINES, reason="OpenVINO is not installed")
+def test_a_converted_network_is_kept_and_an_altered_file_of_it_is_not_trusted(tmp_path, monkeypatch, plain):
+    first, _ = run_network(opened("openvino", tmp_path), images(3))
+    (kept,) = tmp_path.glob("*.safetensors")
+    with monkeypatch.context() as patch:
+        patch.setattr("torch.jit.trace", lambda *_, **__: pytest.fail("converted again"))
+        again, _ = run_network(opened("openvino", tmp_path), images(3))
+    kept.write_bytes(kept.read_bytes()[:-1] + b"\x55")
+
+    third, _ = run_network(opened("openvino", tmp_path), images(3))
+
+    assert np.array_equal(first, again)
+    assert np.array_equal(first, third)
+
+
+def test_a_row_of_fast_states_its_error_and_has_another_fingerprint(make_folder):
+    fake, real = make_folder("fake", 6), make_folder("real", 6, seed=1)
+    options = {"reference": str(real), "metrics": "kd", "engine": "torch"}
+
+    (exact,) = score(ScoreOptions(str(fake), **options)).results
+    (fast,) = score(ScoreOptions(str(fake), **options, precision="fast")).results
+    (cached,) = score(ScoreOptions(str(fake), **options, precision="fast")).results
+
+    assert (exact.protocol.precision, fast.protocol.precision) == ("exact", "fast")
+    assert exact.fingerprint != fast.fingerprint
+    assert 0 < fast.provenance["fast_relative_error"] < 0.1
+    assert cached.provenance["fast_relative_error"] == fast.provenance["fast_relative_error"]
+    assert cached.value == fast.value
+    assert "fast_relative_error" not in exact.provenance
+    assert json.dumps(fast.to_dict())
+
+
+def test_calls_are_of_one_size_and_join_to_what_was_given():
+    batch = torch.arange(2.0 * CALL - 3).reshape(-1, 1, 1, 1)
+
+    calls = in_calls(batch, CALL)
+
+    assert [len(call) for call in calls] == [CALL, CALL]
+    assert torch.equal(joined([call.flatten(1) for call in calls], len(batch)), batch.flatten(1))
+    pair = joined([(call, call + 1) for call in calls], len(batch))
+    assert torch.equal(pair[1], batch + 1)
+
+
+def test_the_exact_network_is_let_go_after_the_first_images():
+    linear = torch.nn.utils.skip_init(torch.nn.Linear, 12, 3).requires_grad_(False)
+    linear.weight.fill_(1 / 3), linear.bias.fill_(0.1)
+    network = torch.nn.Sequential(torch.nn.Flatten(), linear)
+    measured = Measured(TorchNetwork(network, CPU, "fast"), TorchNetwork(network, CPU, "exact"))
+
+    measured(torch.ones(2, 3, 2, 2))
+
+    assert measured.exact is None
+    assert 0 <= measured.error < 0.05
+
+
+def test_a_backbone_without_parameters_keeps_its_network():
+    toy = ToyBackbone()
+    before = toy.network
+
+    assert use_engine(toy, "auto").startswith("torch")
+    assert toy.network is before
