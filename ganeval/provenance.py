@@ -4,7 +4,9 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import re
 import sys
+from pathlib import Path
 
 from ganeval._version import __version__
 
@@ -27,6 +29,41 @@ def machine() -> dict[str, object]:
     return {"system": platform.system(), "machine": platform.machine(), "cores": os.cpu_count() or 1}
 
 
+def commit(folder: Path) -> str | None:
+    """The commit that a folder's git repository has checked out, as hexadecimal digits; None outside of one.
+
+    Read from the repository's own files: git need not be installed. Changes that are not committed do not show.
+
+    Args:
+        folder: In the working tree.
+    """
+    try:
+        top = next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), None)
+        if top is None:
+            return None
+        git = top / ".git"
+        if git.is_file():  # a worktree or a submodule: a line that says where its files are
+            git = top / git.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
+        head = (git / "HEAD").read_text(encoding="utf-8").strip()
+        branch = head.removeprefix("ref:").strip()
+        if head != branch:
+            shared = git / "commondir"
+            common = git / shared.read_text(encoding="utf-8").strip() if shared.is_file() else git
+            head = _branch_head(common, branch)
+    except (OSError, UnicodeDecodeError):
+        return None
+    return head if re.fullmatch(r"[0-9a-f]{40,64}", head) else None
+
+
+def _branch_head(git: Path, branch: str) -> str:
+    """The commit of "refs/heads/main", from its own file or from the packed ones; "" before the first commit."""
+    if (git / branch).is_file():
+        return (git / branch).read_text(encoding="utf-8").strip()
+    packed = git / "packed-refs"
+    lines = packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else []
+    return next((line.partition(" ")[0] for line in lines if line.endswith(f" {branch}")), "")
+
+
 def provenance(device: str) -> dict[str, object]:
     """All of it for one run.
 
@@ -39,6 +76,8 @@ def provenance(device: str) -> dict[str, object]:
         "versions": installed_versions(),
         **machine(),
     }
+    if (found := commit(Path.cwd())) is not None:
+        record["commit"] = found
     torch = sys.modules.get("torch")
     if torch is not None:
         record["threads"] = torch.get_num_threads()

@@ -6,7 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from PIL import Image
 
 from ganeval.errors import UsageError
 from reference_models.recipe import Recipe, recipe_to_json
@@ -15,20 +18,35 @@ from reference_models.train import TrainingReporter
 LogTo = Literal["tensorboard", "mlflow"]
 TENSORBOARD = "tensorboard"  # folder in the run's
 MLFLOW_EXPERIMENT = "ganeval"
-Write = Callable[[Mapping[str, float], int], None]  # named numbers, and their step
+GRIDS = "grids"  # folder in the run's; its files are called by their steps
+
+
+class Writer(Protocol):
+    """What a logger takes."""
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        """Named numbers of a step."""
+        ...
+
+    def picture(self, path: Path, step: int) -> None:
+        """A PNG of a step."""
+        ...
 
 
 class LoggedReporter:
-    """A reporter that also writes losses, speed and scores to a logger.
+    """A reporter that also writes losses, speed, scores and sample grids to a logger.
 
     Args:
         inner: Who tells the user.
-        write: Where the numbers go.
+        writer: Where they go.
+        folder: The run's.
     """
 
-    def __init__(self, inner: TrainingReporter, write: Write) -> None:
+    def __init__(self, inner: TrainingReporter, writer: Writer, folder: Path) -> None:
         self._inner = inner
-        self._write = write
+        self._writer = writer
+        self._grids = folder / GRIDS
+        self._sent = set(_grids(self._grids))  # of a resumed run, those that were sent before
 
     def stage(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
         """As the inner one."""
@@ -39,9 +57,18 @@ class LoggedReporter:
         self._inner.message(text)
 
     def training(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes, then tells."""
-        self._write({tag(name): value for name, value in values.items()}, step)
+        """Writes numbers, and the grids that are new since the last time; then tells."""
+        self._writer.numbers({tag(name): value for name, value in values.items()}, step)
+        for path, drawn in _grids(self._grids).items():
+            if path not in self._sent:
+                self._sent.add(path)
+                self._writer.picture(path, drawn)
         self._inner.training(step, values)
+
+
+def _grids(folder: Path) -> dict[Path, int]:
+    """Sample grids and their steps, in their order."""
+    return {path: int(path.stem) for path in sorted(folder.glob("*.png")) if path.stem.isdecimal()}
 
 
 def tag(name: str) -> str:
@@ -78,42 +105,64 @@ def logged(
         yield inner
         return
     opened = {"tensorboard": _tensorboard, "mlflow": _mlflow}[kind]
-    with opened(recipe, folder, seed) as write:
-        yield LoggedReporter(inner, write)
+    with opened(recipe, folder, seed) as writer:
+        yield LoggedReporter(inner, writer, folder)
+
+
+class _TensorBoard:
+    def __init__(self, logger: Any) -> None:
+        self._logger = logger
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        self._logger.log_metrics(values, step)
+
+    def picture(self, path: Path, step: int) -> None:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        self._logger.experiment.add_image(GRIDS, pixels, step, dataformats="HWC")
 
 
 @contextlib.contextmanager
-def _tensorboard(recipe: Recipe, folder: Path, seed: int) -> Iterator[Write]:
+def _tensorboard(recipe: Recipe, folder: Path, seed: int) -> Iterator[Writer]:
     from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
     del recipe, seed
     logger = TensorBoardLogger(root_dir=folder, name="", version=TENSORBOARD)
     try:
-        yield logger.log_metrics
+        yield _TensorBoard(logger)
     finally:
         logger.finalize("done")
 
 
+class _Mlflow:
+    def __init__(self, client: Any, start: Callable[[], str]) -> None:
+        self._client = client
+        self._start = start
+        self.run = ""  # opened at the first numbers: of several processes, only the first ever has any
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        self.run = self.run or self._start()
+        for name, value in values.items():
+            self._client.log_metric(self.run, name, value, step=step)
+
+    def picture(self, path: Path, step: int) -> None:
+        del step  # the file is called by it
+        self._client.log_artifact(self.run, str(path), GRIDS)
+
+
 @contextlib.contextmanager
-def _mlflow(recipe: Recipe, folder: Path, seed: int) -> Iterator[Write]:
+def _mlflow(recipe: Recipe, folder: Path, seed: int) -> Iterator[Writer]:
     import mlflow
 
     client = mlflow.MlflowClient()
-    runs: list[str] = []  # opened at the first numbers: of several processes, only the first ever has any
-
-    def write(values: Mapping[str, float], step: int) -> None:
-        if not runs:
-            runs.append(_open_mlflow_run(client, recipe, folder, seed))
-        for name, value in values.items():
-            client.log_metric(runs[0], name, value, step=step)
-
+    writer = _Mlflow(client, lambda: _open_mlflow_run(client, recipe, folder, seed))
     ended = "FAILED"
     try:
-        yield write
+        yield writer
         ended = "FINISHED"
     finally:
-        for run in runs:
-            client.set_terminated(run, ended)
+        if writer.run:
+            client.set_terminated(writer.run, ended)
 
 
 def _open_mlflow_run(client: Any, recipe: Recipe, folder: Path, seed: int) -> str:

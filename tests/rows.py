@@ -3,9 +3,11 @@
 import dataclasses
 import json
 import random
+import subprocess
+import sys
 
 from ganeval.protocol import Protocol
-from ganeval.results import SCHEMA, Result, append_jsonl
+from ganeval.results import SCHEMA, Result
 
 BASE = Protocol("fd", 1, {"ddof": 1}, "efflite0", "ab" * 32, reference_sha256="cd" * 32, n_real=599, n_fake=599)
 
@@ -41,10 +43,23 @@ def line(row):
     return json.dumps({"schema": SCHEMA, **row.to_dict()}, sort_keys=True) + "\n"
 
 
-def append_many(path, worker, rows):
-    """What one of several processes does; here, so that a process starts without pandas."""
-    for i in range(rows):
-        append_jsonl(path, [checkpoint(float(i), seed=worker)])
+APPENDING = """
+import dataclasses, json, sys
+from pathlib import Path
+from ganeval.results import Result, append_jsonl
+
+row = Result.from_dict(json.loads(sys.argv[2]))
+for value in range(int(sys.argv[3])):
+    append_jsonl(Path(sys.argv[1]), [dataclasses.replace(row, value=float(value))])
+"""
+
+
+def append_together(path, workers, count):
+    """Some processes append the values 0 to count - 1 at once, each under a training seed of its own."""
+    texts = [json.dumps(checkpoint(0.0, seed=worker).to_dict()) for worker in range(workers)]
+    commands = [[sys.executable, "-c", APPENDING, str(path), text, str(count)] for text in texts]
+    processes = [subprocess.Popen(command) for command in commands]
+    assert [process.wait() for process in processes] == [0] * workers
 
 
 def write_many(path, count):

@@ -13,11 +13,14 @@ from ganeval.gate.given import stderr_given_reference
 from ganeval.gate.propose import propose, rounded_up
 from ganeval.gate.rules import GateRule
 from ganeval.gate.ruling import Evidence, judge, overall
+from ganeval.gate.scorer import DRAWN, first_count
 from ganeval.metrics.frechet import FD
 from ganeval.metrics.kernel import KD
 from ganeval.metrics.prdc import PRDC
+from ganeval.plan import ScoreOptions
 from ganeval.protocol import Protocol
 from ganeval.results import Result
+from ganeval.sources.generator import GeneratorSource
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
@@ -368,3 +371,20 @@ def test_same_weights_get_narrow_margins():
 )
 def test_margins_are_rounded_up_to_two_digits(given, rounded):
     assert rounded_up(given) == pytest.approx(rounded, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "asked", "reference", "count"),
+    [
+        (599, None, "digits:test", DRAWN),
+        (10_000, None, "fashion-mnist:test", None),  # as many as the reference has, already
+        (599, 300, "digits:test", 300),
+        (599, None, None, None),
+    ],
+)
+def test_a_generator_draws_enough_images_for_a_first_baseline(drawn, asked, reference, count):
+    source = GeneratorSource(lambda indices, seed: np.zeros((len(indices), 3, 8, 8), np.uint8), drawn, 0, "g")
+    options = ScoreOptions(subject="g", reference=reference, num_samples=asked)
+
+    assert first_count(options, lambda _: source) == count
+    assert first_count(options, lambda _: None) == asked  # a folder is taken as it is

@@ -1,9 +1,12 @@
 """Training written to TensorBoard and MLflow: the numbers arrive at their steps, under names both tools take."""
 
 import importlib.util
+import io
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ganeval.cli import main as cli
 from reference_models import loggers
@@ -52,6 +55,13 @@ def test_tensorboard_gets_every_line_of_the_journal(tmp_path):
     (event,) = events.Scalars(loggers.tag(score))
     assert event.value == pytest.approx(lines[-1][score], rel=1e-6)
 
+    pictures = events.Images("grids")
+    assert [picture.step for picture in pictures] == [0, 20]
+    with Image.open(tmp_path / "run" / "grids" / "0000020.png") as grid:
+        assert (pictures[1].width, pictures[1].height) == grid.size
+        sent = Image.open(io.BytesIO(pictures[1].encoded_image_string))
+        assert np.array_equal(np.asarray(sent.convert("RGB")), np.asarray(grid.convert("RGB")))
+
 
 @pytest.mark.filterwarnings("ignore")  # of MLflow's own imports
 def test_mlflow_gets_the_journal_and_the_recipe(tmp_path, monkeypatch):
@@ -68,3 +78,5 @@ def test_mlflow_gets_the_journal_and_the_recipe(tmp_path, monkeypatch):
     assert run.data.params["seed"] == "3"
     history = client.get_metric_history(run.info.run_id, "loss_g")
     assert [(one.step, one.value) for one in history] == [(line["step"], line["loss_g"]) for line in lines]
+    kept = [artifact.path for artifact in client.list_artifacts(run.info.run_id, "grids")]
+    assert kept == ["grids/0000000.png", "grids/0000020.png"]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import multiprocessing
 
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from ganeval.errors import DataError
 from ganeval.protocol import Protocol, differing_fields
 from ganeval.results import Result, append_jsonl, read_jsonl, to_json
+from tests.rows import append_together
 
 PROTOCOL = Protocol("fd", 1, {"ddof": 1}, "efflite0", "ab" * 32, n_real=10, n_fake=20)
 
@@ -127,22 +127,12 @@ def test_a_future_schema_is_refused_by_name(tmp_path):
         read_jsonl(path)
 
 
-def _append_many(path, start):
-    for i in range(50):
-        append_jsonl(path, [row(float(start + i))])
-
-
-@pytest.mark.slow
 def test_processes_that_append_at_once_lose_nothing(tmp_path):
     path = tmp_path / "rows.jsonl"
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_append_many, args=(path, 1000 * k)) for k in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    append_together(path, 3, 50)
 
     results, problems = read_jsonl(path)
 
     assert problems == []
-    assert sorted(r.value for r in results) == [1000.0 * k + i for k in range(3) for i in range(50)]
+    told = sorted((r.provenance["subject"]["training_seed"], r.value) for r in results)
+    assert told == [(worker, float(value)) for worker in range(3) for value in range(50)]

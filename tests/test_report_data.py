@@ -10,10 +10,13 @@ from ganeval.metrics import METRICS
 from ganeval.metrics.base import SetMetric
 from ganeval.report import galleries
 from ganeval.report.charts import Dot, Series
+from ganeval.report.page import line_values
 from ganeval.report.pictures import Album
+from ganeval.report.plots import draw
 from ganeval.report.protocols import protocols
 from ganeval.report.runs import MAX_GRIDS, by_recipe, find_runs, read_run
 from ganeval.report.scores import MAX_TABLES, class_charts, histories, score_tables, usable
+from ganeval.report.svg import line_chart
 from tests.report_inputs import (
     checkpoint_row,
     write_pairs,
@@ -163,6 +166,29 @@ def test_a_history_of_images_goes_over_days(tmp_path):
     assert chart.x_label == "days since the first score"
     assert chart.series[0].x == (0.0, 2.0)
     assert chart.series[0].y == (50.0, 40.0)
+
+
+def test_a_history_goes_over_the_commits_of_a_project(tmp_path):
+    """In the order in which they were scored, the newest row of each; last and best checkpoint are two lines."""
+    rows = []
+    for day, (letter, last) in enumerate((("c", 50.0), ("a", 40.0), ("a", 39.0), ("b", 45.0)), start=1):
+        facts = checkpoint_row(last).provenance
+        told = {**facts, "time": f"2026-03-0{day}T00:00:00+00:00", "commit": letter * 40}
+        best = {**told, "subject": {**told["subject"], "checkpoint": "best"}}
+        rows += [checkpoint_row(last, provenance=told), checkpoint_row(last - 1, provenance=best)]
+
+    (chart,) = [chart for chart in histories(read(tmp_path, rows)) if chart.x_label == "commit"]
+
+    assert chart.names == ("ccccccc", "aaaaaaa", "bbbbbbb")
+    assert {series.name: series.y for series in chart.series} == {
+        "last": (50.0, 39.0, 45.0),
+        "best": (49.0, 38.0, 44.0),
+    }
+    assert line_values(chart)[1] == ("aaaaaaa", ["39.000", "38.000"])
+    drawn = line_chart(chart)
+    assert ">ccccccc</text>" in drawn
+    assert "last: 39.000 at aaaaaaa" in drawn
+    assert draw(chart)["svg"].startswith(b"<?xml")
 
 
 def test_numbers_by_class_are_bars_with_the_worst_first(tmp_path):

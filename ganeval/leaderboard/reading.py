@@ -43,6 +43,7 @@ class Row(NamedTuple):
         step: Generator updates behind it.
         parameters: Of the generator, a count.
         time: ISO 8601.
+        commit: Of the project in which it was scored.
         device: "cpu", "cuda:0".
         threads: Of the networks.
         cores: Of the machine.
@@ -76,6 +77,7 @@ class Row(NamedTuple):
     step: int | None
     parameters: int | None
     time: str | None
+    commit: str | None
     device: str | None
     threads: int | None
     cores: int | None
@@ -191,7 +193,7 @@ def _flat(
         "fingerprint": [fingerprint for fingerprint, _ in known],
         **{name: _texts(subjects, name) for name in ("model", "recipe", "checkpoint")},
         **{name: _counts(subjects, name) for name in ("training_seed", "step", "parameters")},
-        **{name: _texts(facts, name) for name in ("time", "device")},
+        **{name: _texts(facts, name) for name in ("time", "commit", "device")},
         **{name: _counts(facts, name) for name in ("threads", "cores")},
         "versions": _json([fact.get("versions", {}) for fact in facts]),
         "protocol": [text for _, text in known],

@@ -34,6 +34,7 @@ class LineChart:
         y_label: With its unit.
         series: At least one, each with at least one point.
         band: (low, high) of an expected result, or None.
+        names: What stands at 0, 1, 2, ... of the x axis, where these are no numbers but places in an order.
     """
 
     title: str
@@ -41,6 +42,7 @@ class LineChart:
     y_label: str
     series: tuple[Series, ...]
     band: tuple[float, float] | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,8 @@ def line_values(chart: LineChart) -> list[tuple[str, list[str]]]:
     if len(places) > MAX_LINE_VALUES:
         places = [places[round(i)] for i in np.linspace(0, len(places) - 1, MAX_LINE_VALUES)]
     known = [dict(zip(series.x, series.y, strict=True)) for series in chart.series]
-    return [(f"{place:,.6g}", [number(values.get(place)) for values in known]) for place in places]
+    words = [chart.names[int(place)] if chart.names else f"{place:,.6g}" for place in places]
+    return [(word, [number(values.get(place)) for values in known]) for word, place in zip(words, places, strict=True)]
 
 
 def _summary(page: Page) -> str:

@@ -88,6 +88,8 @@ def _lines(axes: "Axes", chart: LineChart) -> None:
             if low is not None and high is not None:
                 axes.plot((x, x), (low, high), color=colour, linewidth=1.4)
     axes.set_ylabel(chart.y_label)
+    if chart.names:
+        axes.set_xticks(range(len(chart.names)), chart.names, fontsize=8, rotation=30)
     if len(chart.series) > 1 or chart.band is not None:
         axes.legend(fontsize=8, frameon=False)
 

@@ -1,5 +1,6 @@
 """Score rows as the page shows them: one table a number and protocol, histories over steps or time, bars by class."""
 
+import dataclasses
 import datetime
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ MAX_ROWS = 200  # of a table; the rest is counted
 MAX_CLASS_CHARTS = 24
 MAX_HISTORIES = 24
 MAX_LINES = 8  # of one history
+SHORT = 7  # digits of a commit
 DAY = datetime.timedelta(days=1)
 
 Key = TypeVar("Key", bound=Hashable)
@@ -132,9 +134,10 @@ def _score_row(label: str, checkpoint: str, row: Row) -> ScoreRow:
 
 
 def histories(rows: Sequence[Row]) -> list[LineChart]:
-    """How a subject went: over training steps where rows know theirs, else over the days on which it was scored.
+    """How a subject went: over training steps, over commits, and without commits over the days on which it was scored.
 
-    A step counts once (its newest row); a chart holds the seeds of one recipe.
+    A step or a commit counts once (its newest row); a chart over steps holds the seeds of one recipe, one over commits
+    all that was scored under one name.
     """
     return list(islice(_histories(rows), MAX_HISTORIES))
 
@@ -146,12 +149,25 @@ def _histories(rows: Sequence[Row]) -> Iterator[LineChart]:
             seeds = _groups(group, lambda row: row.training_seed)
             series = [_series(f"seed {seed}", [(row.step or 0, row) for row in one]) for seed, one in seeds.items()]
             yield from _chart(f"{recipe} {key}", "step", key, series)
-        others = [row for row in part if row.recipe is None or row.step is None]
-        for subject, group in _groups(others, lambda row: row.subject).items():
-            dated = [(moment, row) for row in group if (moment := _moment(row)) is not None]
+        for label, group in _groups(part, label_of).items():
+            committed = [row for row in group if row.commit is not None]
+            if len({row.commit for row in committed}) > 1:
+                yield from _over_commits(label, key, committed)
+                continue
+            untrained = [row for row in group if row.recipe is None or row.step is None]
+            dated = [(moment, row) for row in untrained if (moment := _moment(row)) is not None]
             first = min((moment for moment, _ in dated), default=None)
             days = _series(key, [((moment - first) / DAY, row) for moment, row in dated if first is not None])
-            yield from _chart(f"{subject} {key}", "days since the first score", key, [days])
+            yield from _chart(f"{label} {key}", "days since the first score", key, [days])
+
+
+def _over_commits(label: str, key: str, rows: Sequence[Row]) -> list[LineChart]:
+    """Rows in the order in which their commits were first scored; `usable` has put the newest last."""
+    places = {commit: place for place, commit in enumerate(dict.fromkeys(row.commit or "" for row in rows))}
+    kinds = _groups(rows, lambda row: row.checkpoint or key)
+    series = [_series(kind, [(places[row.commit or ""], row) for row in group]) for kind, group in kinds.items()]
+    names = tuple(commit[:SHORT] for commit in places)
+    return [dataclasses.replace(chart, names=names) for chart in _chart(f"{label} {key}", "commit", key, series)]
 
 
 def _series(name: str, placed: Iterable[tuple[float, Row]]) -> Series | None:

@@ -1,5 +1,6 @@
 """Charts as inline SVG, drawn through ElementTree so that every label is escaped; a style sheet colours them."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from xml.etree import ElementTree
@@ -28,18 +29,20 @@ def line_chart(chart: LineChart) -> Markup:
     ends = [end for line in lines for end in (*line.low, *line.high) if end is not None]
     heights = [y for line in lines for y in line.y] + ends + list(chart.band or ())
     across = axis_over([x for line in lines for x in line.x], LEFT + 6, RIGHT)
+    if chart.names:  # the first and the last; what is between has tool tips
+        across = dataclasses.replace(across, ticks=(0.0, float(len(chart.names) - 1)))
     up = axis_over(heights, BOTTOM - 4, TOP)
-    svg = _frame(f"{chart.title}: {chart.y_label} over {chart.x_label}", across, up, chart.x_label)
+    svg = _frame(f"{chart.title}: {chart.y_label} over {chart.x_label}", across, up, chart.x_label, chart.names)
     if chart.band is not None:
         high, low = up.at(chart.band[1]), up.at(chart.band[0])
         box: Attributes = {"class": "band", "x": LEFT, "y": high, "width": RIGHT - LEFT, "height": max(low - high, 1)}
         _add(svg, "rect", box)
     for place, line in enumerate(lines):
-        _draw_series(svg, line, across, up, f"s{place % 8}")
+        _draw_series(svg, line, across, up, f"s{place % 8}", chart.names)
     return _markup(svg)
 
 
-def _draw_series(svg: Node, line: Series, across: Axis, up: Axis, name: str) -> None:
+def _draw_series(svg: Node, line: Series, across: Axis, up: Axis, name: str, names: Sequence[str]) -> None:
     points = list(zip((across.at(x) for x in line.x), (up.at(y) for y in line.y), strict=True))
     if len(points) > 1:
         _add(svg, "polyline", {"class": f"line {name}", "points": " ".join(f"{x:g},{y:g}" for x, y in points)})
@@ -50,7 +53,8 @@ def _draw_series(svg: Node, line: Series, across: Axis, up: Axis, name: str) -> 
     if len(points) <= SHOWN_AS_DOTS:
         for (x, y), (step, value) in zip(points, zip(line.x, line.y, strict=True), strict=True):
             dot = _add(svg, "circle", {"class": f"dot {name}", "cx": x, "cy": y, "r": 2.6})
-            _add(dot, "title", {}, f"{line.name}: {number(value)} at {step:,.6g}")
+            place = names[int(step)] if names else f"{step:,.6g}"
+            _add(dot, "title", {}, f"{line.name}: {number(value)} at {place}")
 
 
 def histogram(chart: Histogram) -> Markup:
@@ -154,7 +158,7 @@ def shortened(text: str, length: int) -> str:
     return f"{text[: length - 1 - half]}…{text[-half:]}"
 
 
-def _frame(label: str, across: Axis, up: Axis, x_label: str) -> Node:
+def _frame(label: str, across: Axis, up: Axis, x_label: str, names: Sequence[str] = ()) -> Node:
     """The drawing with its axes; what goes up the page stands in the caption."""
     svg = _svg(WIDTH, HEIGHT, label)
     for tick in up.ticks:
@@ -165,7 +169,9 @@ def _frame(label: str, across: Axis, up: Axis, x_label: str) -> Node:
     for tick in across.ticks:
         x = across.at(tick)
         _add(svg, "line", {"class": "axis", "x1": x, "x2": x, "y1": BOTTOM, "y2": BOTTOM + 4})
-        _add(svg, "text", {"class": "tick", "x": x, "y": BOTTOM + 16, "text-anchor": "middle"}, tick_label(tick))
+        words = names[int(tick)] if names else tick_label(tick)
+        anchor = "end" if names and x > RIGHT - 30 else "middle"
+        _add(svg, "text", {"class": "tick", "x": x, "y": BOTTOM + 16, "text-anchor": anchor}, words)
     _add(svg, "text", {"class": "label", "x": RIGHT, "y": HEIGHT - 5, "text-anchor": "end"}, shortened(x_label, 48))
     return svg
 
