@@ -1,32 +1,37 @@
-"""Cheap checks of a set of images, from what decoding already knows: what to doubt before trusting a score."""
+"""The cheap checks of a score: what doctor finds from what listing and decoding know anyway, in one line."""
 
-from collections import Counter
-
+from ganeval.doctor.finding import worst_first
+from ganeval.doctor.looks import SetFacts
+from ganeval.doctor.table import check_facts
 from ganeval.engine import SourceSummary
 
-SMALL_N = 2048  # below this, a Frechet distance is mostly bias on the usual backbones
+SHOWN = 3
 
 
-def cheap_checks(summary: SourceSummary) -> tuple[str, ...]:
-    """One line a finding, worst first; empty when there is nothing to say.
+def facts_of(summary: SourceSummary) -> SetFacts:
+    """What one pass over a set saw, as the checks take it."""
+    return SetFacts(
+        name=summary.name,
+        names=summary.names,
+        digests=summary.digests,
+        facts=summary.facts,
+        grey=tuple("grey" in fact.notes for fact in summary.facts),
+        bad=summary.skipped,
+    )
+
+
+def cheap_checks(summary: SourceSummary, real: SourceSummary | None = None) -> tuple[str, ...]:
+    """One line with the worst warnings, or nothing.
 
     Args:
         summary: What one pass over the images saw.
+        real: The same of the reference, where it was images.
     """
-    n = summary.n
-    lines: list[str] = []
-    copies = n - len(set(summary.digests))
-    if copies:
-        lines.append(f"{copies} of {n} images are exact copies of another one in the set")
-    sizes = Counter((fact.height, fact.width) for fact in summary.facts)
-    if len(sizes) > 1:
-        (height, width), most = sizes.most_common(1)[0]
-        lines.append(f"{len(sizes)} different image sizes; {most} of {n} are {width} x {height}")
-    formats = Counter(fact.format for fact in summary.facts)
-    if len(formats) > 1:
-        lines.append("file formats are mixed: " + ", ".join(f"{count} {name}" for name, count in formats.most_common()))
-    notes = Counter(note for fact in summary.facts for note in fact.notes)
-    lines += [f"decoding rule {note!r} applied to {count} of {n} images" for note, count in notes.most_common()]
-    if n < SMALL_N:
-        lines.append(f"only {n} images: prefer kd and mind to fd, which is biased upward at small n")
-    return tuple(lines)
+    findings = worst_first(check_facts(facts_of(summary), None if real is None else facts_of(real)))
+    told = [finding.says for finding in findings if finding.severity != "info"]
+    if not told:
+        return ()
+    rest = f" (and {len(told) - SHOWN} more)" if len(told) > SHOWN else ""
+    # What a generator drew lies in no folder that doctor could look at.
+    files = any(fact.format != "generated" for fact in summary.facts)
+    return ("; ".join(told[:SHOWN]) + rest + (". `ganeval doctor` looks closer" if files else ""),)

@@ -38,6 +38,7 @@ class RealSide:
         copies: How many of its images are exact copies of others, as far as known.
         seconds: Time of its pass by stage.
         identity: What tells these images in their order from all others, None for a statistics file.
+        passed: What the pass over its images saw, None for a statistics file.
     """
 
     sets: Mapping[str, SetSummary]
@@ -47,6 +48,7 @@ class RealSide:
     copies: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
     identity: str | None = None
+    passed: SourceSummary | None = None
 
 
 def store_protocol(backbone: Backbone, precision: Precision = "exact") -> str:
@@ -160,6 +162,7 @@ class Passes:
                 copies=passed.copies,
                 seconds=passed.seconds,
                 identity=passed.identity,
+                passed=passed,
             )
         note = "reference statistics of another tool: its resize and weights were not checked" if reference.peer else ""
         return RealSide(reference.sets, reference.content_sha256, reference.n, note)

@@ -114,7 +114,7 @@ def score(
         results = [_with_origin(result, subject) for result in results]
     name = options.name or options.subject
     results += [_skipped(name, request, why) for request, why in plan.missing]
-    checks = () if summary is None else cheap_checks(summary)
+    checks = () if summary is None else cheap_checks(summary, real.passed if real is not None else None)
     return ScoreOutcome(tuple(results), pairs, summary, checks, blamed, real)
 
 

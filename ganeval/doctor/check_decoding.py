@@ -1,0 +1,109 @@
+"""Checks of what had to be done to get 8-bit RGB: one row a decoding rule; other tools do otherwise, or nothing."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from ganeval.doctor.check import Check, percent, share_of
+from ganeval.doctor.finding import Finding, Severity
+from ganeval.doctor.looks import SetFacts
+
+LIKE: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What is said where a decoding rule applied.
+
+    Attributes:
+        note: The decoder's word.
+        severity: Without a reference that is the same.
+        says: What follows "40% of the images".
+        do: What to do.
+    """
+
+    note: str
+    severity: Severity
+    says: str
+    do: str
+
+
+CONVERSIONS: Final = (
+    Conversion(
+        "alpha",
+        "warning",
+        "are partly transparent: composited on white here, while other tools show whatever lies under the transparency",
+        "Save images without an alpha channel, over the background that the reference has.",
+    ),
+    Conversion(
+        "16-bit",
+        "warning",
+        "have 16 bits a channel: rounded to 8 here, clipped or cut by other tools",
+        "Save 8-bit images, rounded once, by the same rule as the reference.",
+    ),
+    Conversion(
+        "cmyk", "warning", "are CMYK: converted without a colour profile", "Convert them to RGB with the right profile."
+    ),
+    Conversion(
+        "exif",
+        "warning",
+        "carry an EXIF rotation: turned upright here, left lying by tools that ignore it",
+        "Turn the pixels and drop the tag.",
+    ),
+    Conversion(
+        "palette",
+        "warning",
+        "have a palette: at most 256 colours, often dithered",
+        "Save true-colour images; a palette of greys loses nothing.",
+    ),
+    Conversion(
+        "animated", "warning", "have several frames: only the first is scored", "Save each frame as its own file."
+    ),
+    Conversion(
+        "icc",
+        "info",
+        "carry a colour profile: ignored, the numbers are taken as sRGB",
+        "Convert to sRGB, if the profile is another one.",
+    ),
+    Conversion(
+        "mislabelled",
+        "warning",
+        "are of another format than their names say: read by content",
+        "Rename them; check what wrote them.",
+    ),
+    Conversion("ycbcr", "info", "are stored as YCbCr: converted by JFIF's matrix", "Nothing."),
+)
+
+
+def converted(rule: Conversion, seen: SetFacts, reference: SetFacts | None) -> Finding | None:
+    """Images that a rule applied to; good to know only, where the reference is the same."""
+    flags = np.array([rule.note in fact.notes for fact in seen.facts])
+    share = share_of(flags)
+    theirs = None if reference is None else share_of([rule.note in fact.notes for fact in reference.facts])
+    if share == 0.0:
+        return None
+    like = theirs is not None and theirs > 0.0 and abs(share - theirs) < LIKE
+    rest = "" if theirs is None else f" ({percent(theirs)} of the reference's)"
+    return Finding(
+        rule.note,
+        "info" if like else rule.severity,
+        int(flags.sum()),
+        seen.n,
+        f"{percent(share)} of the images{rest} {rule.says}",
+        rule.do,
+        seen.stems(np.flatnonzero(flags)),
+    )
+
+
+DECODING_CHECKS: Final[tuple[Check[SetFacts], ...]] = tuple(
+    Check(
+        rule.note,
+        f"Did the decoding rule {rule.note!r} apply?",
+        f"{rule.severity} from one image on; info where the reference's share is within {LIKE:.0%}",
+        "tools decode these differently, so the score depends on the tool" if rule.severity == "warning" else "known",
+        partial(converted, rule),
+    )
+    for rule in CONVERSIONS
+)

@@ -1,0 +1,36 @@
+"""A source whose images are damaged on purpose, image by image or by copying some over others."""
+
+import numpy as np
+
+from ganeval.doctor.damage import Damage
+from ganeval.sources.arrays import pixels_digest
+from ganeval.sources.base import Decoded, ImageSource, Raw
+
+
+class Damaged(ImageSource):
+    """The images of another source after one damage, under the same names.
+
+    Args:
+        source: Clean images; closed by whoever opened it.
+        damage: What to do to them.
+        seed: Which images are copied over which, where the damage repeats some.
+    """
+
+    def __init__(self, source: ImageSource, damage: Damage, seed: int) -> None:
+        self.name = f"{source.name}, {damage.words}"
+        self.items = source.items
+        self._source = source
+        self._damage = damage
+        self._taken = np.arange(len(source))
+        count = min(round(damage.repeat * len(source)), len(source) - 1)
+        if count:
+            order = np.random.Generator(np.random.PCG64(seed)).permutation(len(source))
+            kept = order[count:]
+            self._taken[order[:count]] = kept[np.arange(count) % len(kept)]
+
+    def read(self, index: int) -> Raw:
+        """Reads and damages item `index`."""
+        pixels = self._source.read(int(self._taken[index])).decode().pixels
+        if self._damage.pixels is not None:
+            pixels = np.ascontiguousarray(self._damage.pixels(pixels))
+        return Raw(pixels_digest(pixels), lambda: Decoded(pixels), "damaged")

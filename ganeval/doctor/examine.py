@@ -1,0 +1,81 @@
+"""Examines a set of images, alone or against a reference: a pass over each, then the table of checks."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ganeval.doctor.finding import Finding, Severity, at_least, worst_first
+from ganeval.doctor.reading import look_at
+from ganeval.doctor.table import FACT_CHECKS, LOOK_CHECKS, check_looks
+from ganeval.reporting import Reporter
+from ganeval.sources.base import ImageSource
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What the doctor says of a set.
+
+    Attributes:
+        subject: What the user typed.
+        against: The reference, None without one.
+        n: Images that could be decoded.
+        n_against: Of the reference.
+        traced: Images whose pixels were looked at closely.
+        findings: Worst first.
+    """
+
+    subject: str
+    against: str | None
+    n: int
+    n_against: int | None
+    traced: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def checks(self) -> int:
+        """Number of checks in the table."""
+        return len(FACT_CHECKS) + len(LOOK_CHECKS)
+
+    def count(self, severity: Severity) -> int:
+        """Number of findings of one severity."""
+        return sum(finding.severity == severity for finding in self.findings)
+
+    def fails(self, level: Severity | None) -> bool:
+        """True where a finding is as severe as `level`, or worse."""
+        return level is not None and any(at_least(finding.severity, level) for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `ganeval doctor --json` prints."""
+        return {
+            "schema": 1,
+            "subject": self.subject,
+            "against": self.against,
+            "n": self.n,
+            "n_against": self.n_against,
+            "checks": self.checks,
+            "counts": {severity: self.count(severity) for severity in ("serious", "warning", "info")},
+            "rows": [finding.to_json() for finding in self.findings],
+        }
+
+
+def examine(subject: ImageSource, against: ImageSource | None, reporter: Reporter) -> Examination:
+    """Looks at every image of both sets, once, and runs every check.
+
+    Args:
+        subject: The images to trust or not.
+        against: What they are to be scored against, None for nothing.
+        reporter: Where progress goes.
+
+    Raises:
+        DataError: a set has not one image that can be decoded.
+    """
+    seen = look_at(subject, reporter)
+    reference = None if against is None else look_at(against, reporter)
+    findings = worst_first(check_looks(seen, reference))
+    return Examination(
+        subject.name,
+        None if against is None else against.name,
+        seen.n,
+        None if reference is None else reference.n,
+        len(seen.traced),
+        findings,
+    )
