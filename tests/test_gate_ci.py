@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ganeval.cli import main as cli
 from ganeval.gate.rules import GateRule, GateRules, write_toml
 from ganeval.protocol import Protocol
-from ganeval.results import Result, append_jsonl, to_json
+from ganeval.results import Result, append_jsonl, read_jsonl, to_json
 
 ROOT = Path(__file__).parent.parent
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
@@ -161,3 +162,21 @@ def test_the_rules_of_the_page_can_be_read(tmp_path):
     (tmp_path / "gates.toml").write_text(text)
 
     assert read_rules(tmp_path / "gates.toml").rules[0].metric == "kd@efflite0"
+
+
+@pytest.mark.parametrize(("worse", "code"), [(0.0, 0), (0.03, 0), (0.117, 4)])  # an untrained one: 0.117
+def test_the_gate_of_this_project_can_fail(worse, code, tmp_path, capsys):
+    """Its committed baseline and rules; candidates as other code might train them."""
+    folder = ROOT / "leaderboards" / "baselines"
+    row = read_jsonl(folder / "gan-mlp.jsonl")[0][0]
+    told = {**row.provenance, "subject_sha256": f"{worse}"}
+    candidate = dataclasses.replace(row, value=row.value + worse, ci95=None, provenance=told)
+    (tmp_path / "new.json").write_text(to_json([candidate]))
+    named = ["--baseline", str(folder / "gan-mlp.jsonl"), "--rules", str(folder / "gan-mlp.toml")]
+
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["gate", str(tmp_path / "new.json"), *named])
+
+    assert (stop.value.code or 0) == code
+    assert "kd@efflite0" in capsys.readouterr().out
+    assert "leaderboards/baselines/gan-mlp.toml" in (ROOT / ".ci" / "gate").read_text()

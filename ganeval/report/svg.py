@@ -53,8 +53,8 @@ def _draw_series(svg: Node, line: Series, across: Axis, up: Axis, name: str, nam
     if len(points) <= SHOWN_AS_DOTS:
         for (x, y), (step, value) in zip(points, zip(line.x, line.y, strict=True), strict=True):
             dot = _add(svg, "circle", {"class": f"dot {name}", "cx": x, "cy": y, "r": 2.6})
-            place = names[int(step)] if names else f"{step:,.6g}"
-            _add(dot, "title", {}, f"{line.name}: {number(value)} at {place}")
+            words = names[int(step)] if names else f"{step:,.6g}"
+            _add(dot, "title", {}, f"{line.name}: {number(value)} at {words}")
 
 
 def histogram(chart: Histogram) -> Markup:
