@@ -6,6 +6,7 @@ from typing import Literal
 
 import click
 
+from ganeval.cli.files import write_bytes
 from ganeval.cli.options import SUBSET, check_writable, with_options
 from ganeval.errors import UsageError
 
@@ -76,7 +77,6 @@ def command(
     check_writable(None if json_target in (None, "-") else Path(str(json_target)))
     from ganeval.cli.doctor_show import print_examination, to_json_text
     from ganeval.cli.progress import RichReporter
-    from ganeval.cli.show import write_text
     from ganeval.doctor.examine import examine
     from ganeval.reference import is_statistics_file
     from ganeval.sources.base import seeded_subset
@@ -93,7 +93,7 @@ def command(
             opened = open_source(name, data_root=data_root, value_range=value_range)
             stack.callback(opened.close)
             sides.append(seeded_subset(opened, num_samples, seed))
-        if effects:
+        if effects or device != "auto":
             from ganeval.scoring import resolve_device  # torch is imported from here on
 
             chosen = resolve_device(device)
@@ -111,7 +111,7 @@ def command(
         click.echo(to_json_text(found))
     else:
         if json_target is not None:
-            write_text(Path(json_target), to_json_text(found) + "\n")
+            write_bytes(Path(json_target), (to_json_text(found) + "\n").encode())
         print_examination(found)
     if found.fails(fail_on):
         raise SystemExit(4)

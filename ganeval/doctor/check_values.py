@@ -12,15 +12,15 @@ from ganeval.doctor.looks import Looks, Values
 
 NARROW: Final = 0.5
 SMALLER: Final = 0.8
+MIN_IMAGES: Final = 8
 TAIL: Final = 0.001  # quantile of all values that the used range leaves out at each end
 CLIPPED: Final = 0.2
 CLIPPED_MORE: Final = 0.05
-FEW: Final = 0.01  # share of an image's values at either end that one stretched image has at most
-STRETCHED: Final = 0.9
-ALL_STRETCHED: Final = 0.98
+FEW: Final = 0.01  # share of an image's values at either end that stretching puts there at most
+STRETCHED: Final = 0.98
 SHIFT: Final = 4.0  # grey levels
 CONTRAST: Final = 1.25
-SURE: Final = 5.0  # standard errors
+SURE: Final = 4.0  # standard errors
 SWAPPED: Final = 40.0  # Hotelling's T²; 6 degrees of freedom: 5e-7 by chance
 BETTER: Final = 4.0
 
@@ -81,25 +81,25 @@ def clipping(seen: Looks, reference: Looks | None) -> Finding | None:
 
 def stretching(seen: Looks, reference: Looks | None) -> Finding | None:
     """Every image touches exactly 0 and 255: each was stretched by itself."""
-    ours = share_of(_sparse_touch(seen.values))
-    both = share_of(_touch(seen.values))
-    theirs = both_there = 0.0
-    if reference is not None:
-        theirs, both_there = share_of(_sparse_touch(reference.values)), share_of(_touch(reference.values))
-    sparse = ours >= STRETCHED and ours - theirs >= 0.1
-    beyond = reference is not None and both >= ALL_STRETCHED and both_there <= SMALLER
-    if seen.n < 8 or not (sparse or beyond):
+    ours, few = share_of(_touch(seen.values)), share_of(_sparse_touch(seen.values))
+    if seen.n < MIN_IMAGES or ours < STRETCHED:
         return None
-    severity: Severity = "serious" if beyond or ours >= ALL_STRETCHED else "warning"
-    share = both if beyond else ours
-    rest = "" if reference is None else f", {percent(both_there if beyond else theirs)} of the reference's"
-    few = "" if beyond else f" with at most {FEW:.0%} of their values at either end"
+    severity: Severity = "warning"
+    if reference is None:
+        if few < 0.5:
+            return None  # the ends are crowded: a black ground, blown skies
+        rest = f", {percent(few)} with at most {FEW:.0%} of their values at either end"
+    else:
+        theirs = share_of(_touch(reference.values))
+        if theirs > SMALLER:
+            return None
+        rest, severity = f", {percent(theirs)} of the reference's", "serious"
     return Finding(
         "min-max",
         severity,
-        round(share * seen.n),
+        round(ours * seen.n),
         seen.n,
-        f"{percent(share)} of the images touch both 0 and 255{few}{rest}: each was stretched to fill the range",
+        f"{percent(ours)} of the images touch both 0 and 255{rest}: each was stretched to fill the range",
         "Save with one fixed rule: x in [-1, 1] becomes (x + 1) / 2; with torchvision, save_image(..., "
         "normalize=True, value_range=(-1, 1)).",
         damage=stretched(),
@@ -226,10 +226,10 @@ VALUE_CHECKS: Final[tuple[Check[Looks], ...]] = (
     Check(
         "min-max",
         "Was each image stretched to 0..255 by itself?",
-        f"{STRETCHED:.0%} of the images touch both ends with at most {FEW:.0%} of their values each: warning, "
-        f"{ALL_STRETCHED:.0%}: serious; also serious: {ALL_STRETCHED:.0%} touch both, at most {SMALLER:.0%} of the "
-        "reference's",
-        "a stretch maps one value to 0 and one to 255; a natural image that touches both ends is clipped there",
+        f"{STRETCHED:.0%} of the images touch both ends: serious where at most {SMALLER:.0%} of the reference's do; "
+        f"without a reference a warning, where half of them have at most {FEW:.0%} of their values at either end",
+        "a stretch maps one value to 0 and one to 255; seen on real sets: 34% (CIFAR-10), 71% (BSD100), 92% and 98% "
+        "with crowded ends (Fashion-MNIST, digits); large photos may touch both by nature",
         stretching,
     ),
     Check(
