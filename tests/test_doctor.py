@@ -191,3 +191,38 @@ def test_lossless_photos_show_no_grid_of_a_jpeg():
     assert LOSSLESS[0] == "astronaut"
     grids = np.array([traces.grid for traces in looks.traces.values()])
     assert (grids[np.isfinite(grids)] > 0.05).mean() < 0.1
+
+
+# ---- the page
+
+PAGE = Path(__file__).parent.parent / "docs" / "doctor.md"
+
+
+def checks_table():
+    lines = ["| check | asks | finds something when | because |", "|---|---|---|---|"]
+    for cheap, checks in ((True, FACT_CHECKS), (False, LOOK_CHECKS)):
+        for check in checks:
+            # Quality is in the header of a file, which a score does not look at twice.
+            mark = " *(also in score)*" if cheap and check.name not in ("jpeg-quality", "left-out") else ""
+            lines.append(f"| `{check.name}`{mark} | {check.asks} | {check.threshold} | {check.reason} |")
+    return lines
+
+
+def planted_table():
+    lines = ["| planted | against | found as | severity |", "|---|---|---|---|"]
+    kinds = {None: "", "png": "clean PNG", "jpeg": "JPEG of quality 95"}
+    return lines + [f"| {c.fault} | {kinds[c.against]} | `{c.name}` | {c.severity} |" for c in CASES]
+
+
+@pytest.mark.parametrize(("name", "table"), [("checks", checks_table), ("planted", planted_table)])
+def test_the_page_has_the_tables_of_the_program(name, table, request):
+    text = PAGE.read_text()
+    start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, _, rest = text.partition(start)
+    shown, _, after = rest.partition(end)
+    expected = "\n".join(table()) + "\n"
+    if request.config.getoption("--update-golden"):
+        PAGE.write_text(before + start + expected + end + after)
+        shown = expected
+
+    assert shown == expected, "pytest --update-golden tests/test_doctor.py"

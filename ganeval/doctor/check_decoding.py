@@ -102,7 +102,7 @@ DECODING_CHECKS: Final[tuple[Check[SetFacts], ...]] = tuple(
         rule.note,
         f"Did the decoding rule {rule.note!r} apply?",
         f"{rule.severity} from one image on; info where the reference's share is within {LIKE:.0%}",
-        "tools decode these differently, so the score depends on the tool" if rule.severity == "warning" else "known",
+        f"such images {rule.says}",
         partial(converted, rule),
     )
     for rule in CONVERSIONS

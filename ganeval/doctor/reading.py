@@ -38,7 +38,7 @@ def look_at(source: ImageSource, reporter: Reporter) -> Looks:
         DataError: not one image can be decoded.
     """
     n = len(source)
-    traced = set(np.random.Generator(np.random.PCG64(TRACED_SEED)).permutation(n)[:TRACED].tolist())
+    closely = set(np.random.Generator(np.random.PCG64(TRACED_SEED)).permutation(n)[:TRACED].tolist())
     names: list[str] = []
     bad: list[str] = []
     looks: list[Look] = []
@@ -47,7 +47,7 @@ def look_at(source: ImageSource, reporter: Reporter) -> Looks:
         for start in range(0, n, _BLOCK):
             block = range(start, min(start + _BLOCK, n))
             found: list[Look] = []
-            for index, look in zip(block, pool.map(lambda i: _look(source, i, i in traced), block), strict=True):
+            for index, look in zip(block, pool.map(lambda i: _look(source, i, i in closely), block), strict=True):
                 if isinstance(look, BadImageError):
                     bad.append(f"{source.items[index].stem}: {look}")
                 else:
