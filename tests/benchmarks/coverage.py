@@ -235,7 +235,7 @@ def run(case: Case) -> list[dict[str, object]]:
 def judged(shown: int, missed: int) -> str:
     """ "ok", "low" or "high": is a coverage of 92 to 98% compatible with these counts?"""
     if not shown:
-        return "none shown"
+        return "withheld"
     low, high = stats.binomtest(shown - missed, shown).proportion_ci(0.95)
     return "low" if high < 0.92 else "high" if low > 0.98 else "ok"
 
@@ -287,7 +287,7 @@ def cases(scale: float) -> list[Case]:
         found += [Case("vendi", "real", difference, 64, 640, draws(100))]
         found += [Case("prdc", "real", difference, 1280, 1000, draws(40))]
     found += [Case("vendi", "real", "classes", 1280, 3200, draws(12))]
-    found += [Case("fd", "real", "classes", 1280, n, draws(count)) for n, count in ((2048, 40), (5120, 10))]
+    found += [Case("fd", "real", "classes", 1280, n, draws(count)) for n, count in ((2048, 20), (5120, 8))]
     return found
 
 
