@@ -16,7 +16,7 @@ from reference_models.recipes.common import (
     TUTORIAL,
     on_fashion,
 )
-from reference_models.schedules import Constant, TimeDecay
+from reference_models.schedules import Constant, LinearDecay, TimeDecay
 
 CGAN_CONV = Recipe(
     name="cgan-conv.mnist",
@@ -36,10 +36,17 @@ CGAN_CONV_CPU = dataclasses.replace(
     data=DIGITS,
     training=Training(steps=1200, batch_size=64, init="he", grid_every=400, save_every=400),
     evaluation=dataclasses.replace(DIGITS_SCORE, every=400),
-    schedule=Constant(5e-4),
-    settings={"width": 64},
-    techniques=Techniques(ema=0.99),
-    sources={"loss": TUTORIAL, "betas": ADAM_SOURCE, "ema": EMA_SOURCE, "lr, initialisation, steps, width, batch": OWN},
+    schedule=LinearDecay(1e-3, start=600, end=1200),
+    settings={"width": 64, "batch_norm": True},
+    techniques=Techniques(real_label=0.9, r1=0.1, ema=0.99),
+    sources={
+        "loss": TUTORIAL,
+        "betas": ADAM_SOURCE,
+        "label .9": "Salimans et al. 2016 (arXiv:1606.03498), section 3.4",
+        "r1": "Mescheder et al. 2018 (arXiv:1801.04406), eq. 9; its weight is this project's",
+        "ema": EMA_SOURCE,
+        "lr, decay, initialisation, BatchNorm, steps, width, batch": OWN,
+    },
 )
 CGAN_DENSE = dataclasses.replace(
     CGAN_CONV,
