@@ -27,8 +27,8 @@ from ganeval.sources.generator import GeneratorSource
 # with n, while each further rule makes Holm ask more of all and an unchanged model inconclusive more often. mind says
 # what kd says, and fd needs more images than features, at ten times the cost.
 FIRST_SET = "kd,kid,"
-# Images that a generator draws for a gate where the reference has fewer. Two of ten lost classes of digits fail 9 times
-# in 20 at 1,198 images, 98 times in 100 at 2,200 (tests/test_gate_power.py).
+# Images that a generator draws for a gate where the reference has fewer. Two of ten lost classes of digits failed 37
+# times in 60 at 1,198 images, 97 times in 100 at 2,200 (drawn as in tests/test_gate_power.py).
 DRAWN = 2500
 FIRST_PAIRED = "psnr,ssim,pd@efflite0,lpips,"
 
