@@ -141,7 +141,7 @@ def test_near_copies_agree_with_the_plain_definition():
     near = base[:10] + rng.normal(0, np.linspace(1, 12, 10)[:, None, None], (10, 16, 16))
     small = np.concatenate([base, near, np.full((2, 16, 16), 90.0)]).astype(np.float32)
 
-    found = nearly_same(Thumbnails.of(small), Thumbnails.of(small), same=True)
+    found = nearly_same(Thumbnails.of(small), Thumbnails.of(small), np.arange(len(small)))
 
     for i, a in enumerate(small.reshape(42, -1).astype(np.float64)):
         best = (-1.0, -1)
@@ -159,11 +159,11 @@ def test_near_copies_agree_with_the_plain_definition():
 
 def test_searching_more_rows_than_a_block_finds_the_same(monkeypatch):
     small = np.concatenate([pictures(40, 3)[..., 0]] * 2).astype(np.float32)
-    whole = nearly_same(Thumbnails.of(small), Thumbnails.of(small), same=True)
+    whole = nearly_same(Thumbnails.of(small), Thumbnails.of(small), np.arange(len(small)))
 
     monkeypatch.setattr("ganeval.doctor.thumbnails.CHUNK", 7)
 
-    np.testing.assert_array_equal(nearly_same(Thumbnails.of(small), Thumbnails.of(small), same=True), whole)
+    np.testing.assert_array_equal(nearly_same(Thumbnails.of(small), Thumbnails.of(small), np.arange(len(small))), whole)
     np.testing.assert_array_equal(whole, np.r_[40:80, 0:40])
 
 
@@ -179,7 +179,7 @@ def test_a_changed_photo_is_still_nearly_the_same_and_another_is_not(change):
     ours = Thumbnails.of(np.stack([thumbnail(luma(changes[change](x))) for x in images]))
     theirs = Thumbnails.of(np.stack([thumbnail(luma(x)) for x in images]))
 
-    np.testing.assert_array_equal(nearly_same(ours, theirs, same=False), np.arange(len(images)))
+    np.testing.assert_array_equal(nearly_same(ours, theirs), np.arange(len(images)))
 
 
 # ---- values
@@ -190,7 +190,7 @@ def test_statistics_of_values_are_numpys(tile):
     histogram = np.stack([np.bincount(c.reshape(-1), minlength=256) for c in channels]).astype(np.int32)
 
     one = Values.of(np.stack([histogram, histogram]))
-    both = one.merge(one)
+    both = Values.joined([one, one])
 
     np.testing.assert_allclose(one.mean[0], channels.mean(axis=(1, 2)))
     np.testing.assert_allclose(one.sd[1], channels.std(axis=(1, 2)))

@@ -16,6 +16,7 @@ SOME_COPIES: Final = 0.005
 COLLAPSED: Final = 0.2
 SOME_NEAR: Final = 0.02
 LEAKED: Final = 0.02
+FEW_LEAKED: Final = 0.001
 ONE_PICTURE: Final = 0.8
 
 
@@ -65,12 +66,10 @@ def leaked_copies(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
 
 def near_copies(seen: Looks, reference: Looks | None) -> Finding | None:
     """Images that are nearly the same as another one in the set."""
-    found = nearly_same(seen.thumbnails, seen.thumbnails, same=True)
+    found = nearly_same(seen.thumbnails, seen.thumbnails, np.arange(seen.n))
     counts = Counter(seen.facts.digests)
     hit = [i for i in np.flatnonzero(found >= 0) if counts[seen.facts.digests[i]] == 1]
-    theirs = 0.0
-    if reference is not None:
-        theirs = float((nearly_same(reference.thumbnails, reference.thumbnails, same=True) >= 0).mean())
+    theirs = 0.0 if reference is None else reference.twin_share
     share = len(hit) / seen.n
     if not hit or share <= 1.5 * theirs:
         return None
@@ -93,14 +92,14 @@ def leaked_near(seen: Looks, reference: Looks | None) -> Finding | None:
     """Images that are nearly the same as a reference image, beyond what the reference's own images are."""
     if reference is None:
         return None
-    found = nearly_same(seen.thumbnails, reference.thumbnails, same=False)
+    found = nearly_same(seen.thumbnails, reference.thumbnails)
     known = set(reference.facts.digests)
     hit = [i for i in np.flatnonzero(found >= 0) if seen.facts.digests[i] not in known]
-    own = float((nearly_same(reference.thumbnails, reference.thumbnails, same=True) >= 0).mean())
+    own = reference.twin_share
     share = len(hit) / seen.n
     if not hit or share <= 1.5 * own:
         return None
-    severity: Severity = "warning" if len(hit) >= 2 else "info"
+    severity: Severity = "warning" if len(hit) >= 2 and share >= FEW_LEAKED else "info"
     if share - own >= LEAKED and len(hit) >= 2:
         severity = "serious"
     first = int(hit[0])
@@ -205,7 +204,8 @@ COPY_CHECKS: Final[tuple[Check[Looks], ...]] = (
     Check(
         "near-leakage",
         "Are images nearly copies of reference images?",
-        f"the same distance, beyond 1.5 times the reference's own share: one info, two warning, {LEAKED:.0%} serious",
+        f"the same distance, beyond 1.5 times the reference's own share: info, two and {FEW_LEAKED:.1%} warning, "
+        f"{LEAKED:.0%} serious",
         "survives JPEG, resizing and a change of light; not a shift of one pixel at 32 px, a crop or a mirror",
         leaked_near,
     ),

@@ -42,7 +42,7 @@ def look_at(source: ImageSource, reporter: Reporter) -> Looks:
     names: list[str] = []
     bad: list[str] = []
     looks: list[Look] = []
-    values: Values | None = None
+    values: list[Values] = []
     with reporter.stage(source.name, n) as advance, ThreadPoolExecutor(WORKERS, thread_name_prefix="doctor") as pool:
         for start in range(0, n, _BLOCK):
             block = range(start, min(start + _BLOCK, n))
@@ -55,10 +55,9 @@ def look_at(source: ImageSource, reporter: Reporter) -> Looks:
                     found.append(look)
                 advance(1)
             if found:
-                part = Values.of(np.stack([look.histogram for look in found]))
-                values = part if values is None else values.merge(part)
+                values.append(Values.of(np.stack([look.histogram for look in found])))
             looks += [_without_histogram(look) for look in found]
-    if values is None:
+    if not values:
         raise DataError(f"None of the {n} images of {source.name} can be decoded; first: {bad[0]}")
     skipped: object = getattr(source, "skipped", {})
     facts = SetFacts(
@@ -72,7 +71,7 @@ def look_at(source: ImageSource, reporter: Reporter) -> Looks:
         left_out=dict(skipped) if isinstance(skipped, Mapping) else {},
     )
     traces = {i: look.traces for i, look in enumerate(looks) if look.traces is not None}
-    return Looks(facts, values, np.stack([look.thumbnail for look in looks]), traces)
+    return Looks(facts, Values.joined(values), np.stack([look.thumbnail for look in looks]), traces)
 
 
 def _look(source: ImageSource, index: int, closely: bool) -> Look | BadImageError:

@@ -55,8 +55,14 @@ class Thumbnails:
     def __len__(self) -> int:
         return len(self.spread)
 
+    def rows(self, chosen: npt.NDArray[np.int64]) -> "Thumbnails":
+        """Some of them."""
+        return Thumbnails(self.directions[chosen], self.spread[chosen])
 
-def nearly_same(images: Thumbnails, searched: Thumbnails, *, same: bool) -> npt.NDArray[np.int64]:
+
+def nearly_same(
+    images: Thumbnails, searched: Thumbnails, own: npt.NDArray[np.int64] | None = None
+) -> npt.NDArray[np.int64]:
     """For each image the most similar one of `searched` that counts as nearly the same; -1 where there is none.
 
     Costs a product of (n, 256) with (256, m), 1024 rows at a time.
@@ -64,16 +70,15 @@ def nearly_same(images: Thumbnails, searched: Thumbnails, *, same: bool) -> npt.
     Args:
         images: n of them.
         searched: m of them.
-        same: Both are one set: an image is not its own copy.
+        own: (n,) where `images` are rows of `searched`: which ones. An image is not its own copy.
     """
     found = np.full(len(images), -1, dtype=np.int64)
     for start in range(0, len(images), CHUNK):
         part = slice(start, start + CHUNK)
         correlation = images.directions[part] @ searched.directions.T
         a, b = images.spread[part, None], searched.spread[None, :]
-        if same:
-            own = np.arange(start, start + len(correlation))
-            correlation[np.arange(len(own)), own] = -1.0
+        if own is not None:
+            correlation[np.arange(len(correlation)), own[part]] = -1.0
         candidates = correlation >= ALIKE
         rows = np.flatnonzero(candidates.any(axis=1))
         squared = np.maximum(a[rows], b) ** 2 * (1 - correlation[rows] ** 2)
