@@ -4,6 +4,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from ganeval.doctor.check import percent
 from ganeval.doctor.examine import Examination
 from ganeval.doctor.finding import Finding
 from ganeval.doctor.section import effect_of, images_of, summary_of
@@ -42,7 +43,7 @@ def _print_table(findings: tuple[Finding, ...], console: Console) -> None:
             f"[{STYLES[finding.severity]}]{finding.severity}[/]",
             finding.name,
             images_of(finding),
-            f"{finding.share:.1%}",
+            percent(finding.share),
         ]
         if measured:
             cells.append("" if effect is None else f"{effect.clean:.3g} → {effect.damaged:.3g}")

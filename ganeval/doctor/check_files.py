@@ -141,13 +141,13 @@ def sizes(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
         return None
     sides = np.sqrt([w * h for w, h in counts.elements()])
     wide = float(sides.max() / sides.min())
+    span = f"the root of the area differs up to {wide:.2g} times" if wide > 1.02 else "all of nearly one area"
     return Finding(
         "sizes",
         "warning" if wide >= OTHER_SIZE else "info",
         seen.n - most,
         seen.n,
-        f"{len(counts)} different sizes; {most:,} of {seen.n:,} are {width} × {height}, the sides differ up to "
-        f"{wide:.2g} times",
+        f"{len(counts)} different sizes; {most:,} of {seen.n:,} are {width} × {height}, {span}",
         "Nothing, if the reference is mixed the same way; else write one size. Each image is resized by itself.",
         seen.stems([i for i, fact in enumerate(seen.facts) if (fact.width, fact.height) != (width, height)]),
     )
@@ -159,7 +159,7 @@ def aspect(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
     middle = float(np.median(ours))
     if reference is not None:
         theirs = np.array([fact.width / fact.height for fact in reference.facts])
-        if _spread_apart(ours, theirs) < max(OTHER_ASPECTS, 1.63 * math.sqrt(1 / len(ours) + 1 / len(theirs))):
+        if _spread_apart(ours, theirs) < max(OTHER_ASPECTS, _chance(seen.n, reference.n)):
             return None
         return Finding(
             "aspect",
@@ -193,7 +193,7 @@ def grey(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
         if share in (0.0, 1.0):
             return None
         severity: Severity = "info" if min(share, 1.0 - share) < LIKE else "warning"
-    elif abs(share - theirs) < LIKE:
+    elif reference is None or abs(share - theirs) < max(LIKE, _chance(seen.n, reference.n)):
         return None
     else:
         severity = "serious" if abs(share - theirs) >= 0.5 else "warning"
@@ -217,6 +217,11 @@ def _spread_apart(ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]
     places = np.unique(np.concatenate(steps))
     shares = [np.searchsorted(np.sort(side), places, side="right") / len(side) for side in steps]
     return float(np.abs(shares[0] - shares[1]).max())
+
+
+def _chance(n: int, m: int) -> float:
+    """What shares of n and m independent images differ by in 1% of cases at most (Kolmogorov and Smirnov)."""
+    return 1.63 * math.sqrt(1 / n + 1 / m)
 
 
 def _side(seen: SetFacts) -> float:
@@ -270,7 +275,8 @@ FILE_CHECKS: Final[tuple[Check[SetFacts], ...]] = (
     Check(
         "grey",
         "Do the images have colours where the reference has?",
-        f"shares {LIKE:.0%} apart: warning, half apart: serious; mixed inside: info, from {LIKE:.0%} a warning",
+        f"shares {LIKE:.0%} (more for few images) apart: warning, half apart: serious; mixed inside: info, "
+        f"from {LIKE:.0%} a warning",
         "coloured photo sets hold up to a few percent of grey photos",
         grey,
     ),

@@ -61,7 +61,7 @@ def clipping(seen: Looks, reference: Looks | None) -> Finding | None:
         rest = "; photos rarely have more than a few percent"
     else:
         theirs = _ends(reference.values)
-        if ours - theirs < CLIPPED_MORE:
+        if ours - theirs < CLIPPED_MORE or ours - theirs < SURE * _ends_error(seen.values, reference.values):
             return None
         severity = "serious" if ours - theirs >= CLIPPED else "warning"
         rest = f", {percent(theirs)} of the reference's"
@@ -171,6 +171,11 @@ def _ends(values: Values) -> float:
     return float((values.at_low + values.at_high).mean())
 
 
+def _ends_error(ours: Values, theirs: Values) -> float:
+    """Standard error of the difference of the shares at the ends."""
+    return _difference(ours.at_low + ours.at_high, theirs.at_low + theirs.at_high)[1]
+
+
 def _touch(values: Values) -> npt.NDArray[np.bool_]:
     return np.asarray((values.low == 0) & (values.high == 255))
 
@@ -191,7 +196,9 @@ def _as_clipped(reference: Looks | None, low: float, high: float) -> Damage | No
 
 
 def _difference(ours: Float64, theirs: Float64) -> tuple[float, float]:
-    """Difference of means and its standard error."""
+    """Difference of means and its standard error, infinite where a side has one image."""
+    if min(len(ours), len(theirs)) < 2:
+        return float(ours.mean() - theirs.mean()), float("inf")
     error = np.sqrt(ours.var(ddof=1) / len(ours) + theirs.var(ddof=1) / len(theirs))
     return float(ours.mean() - theirs.mean()), float(error)
 
@@ -218,8 +225,9 @@ VALUE_CHECKS: Final[tuple[Check[Looks], ...]] = (
     Check(
         "clipping",
         "Do values pile up at 0 or 255?",
-        f"{CLIPPED_MORE:.0%} of all values more than in the reference: warning, {CLIPPED:.0%}: serious; without a "
-        f"reference {CLIPPED:.0%} of a coloured set: warning",
+        f"{CLIPPED_MORE:.0%} of all values (and {SURE:g} standard errors) more than in the reference: "
+        f"warning, {CLIPPED:.0%}: serious; "
+        f"without a reference {CLIPPED:.0%} of a coloured set: warning",
         "grey sets on a black ground are half zeros by nature, so without a reference only colours are judged",
         clipping,
     ),
