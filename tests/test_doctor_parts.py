@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 
 import numpy as np
+import orjson
 import pytest
 import scipy.fft
 import torch
@@ -15,15 +17,17 @@ from ganeval.doctor.check import percent
 from ganeval.doctor.check_values import _colour_distance
 from ganeval.doctor.damage import as_grey, as_jpeg, enlarged, linear, permuted, repeated, resized, stretched
 from ganeval.doctor.damaged import Damaged
-from ganeval.doctor.examine import examine
-from ganeval.doctor.finding import Finding, at_least, worst_first
+from ganeval.doctor.examine import Examination, examine
+from ganeval.doctor.finding import Effect, Finding, at_least, worst_first
 from ganeval.doctor.grid import coefficients, find_grid
 from ganeval.doctor.jpeg_quality import jpeg_quality
 from ganeval.doctor.looks import Values
 from ganeval.doctor.section import doctor_section
 from ganeval.doctor.sharpness import fine_detail, repeated_pixels
+from ganeval.doctor.stored import read_examination
 from ganeval.doctor.thumbnails import ALIKE, NEAR, Thumbnails, nearly_same, thumbnail
 from ganeval.engine import summarise
+from ganeval.errors import DataError
 from ganeval.plan import ScoreOptions
 from ganeval.reporting import Silent
 from ganeval.sources.arrays import ArraySource
@@ -249,6 +253,43 @@ def test_the_section_of_a_report_is_plain_text():
     assert [row.name for row in section.rows] == [finding.name for finding in found.findings]
     assert all(row.effect == "" for row in section.rows)
     json.dumps(found.to_json())
+
+
+def test_an_examination_is_read_back_as_it_was_written():
+    effect = Effect("fd@efflite0", 10, 12.5, 3.0, 128, "real", "made grey")
+    row = Finding("grey", "serious", 3, 60, "says", "do", ("a", "b/c"), effect=effect)
+    found = Examination("samples", "real", 60, 50, (row,), 31)
+
+    again = read_examination(orjson.dumps(found.to_json()), "found.json")
+
+    assert again == found
+    assert doctor_section(again) == doctor_section(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d.update(schema=2), "schema: expected 1"),
+        (lambda d: d.update(rows={}), "rows: expected a list"),
+        (lambda d: d.update(rows=[1]), "rows: expected objects"),
+        (lambda d: d.update(n="60"), "n: '60'; expected int"),
+        (lambda d: d.update(n=-1), "n: -1; expected int"),
+        (lambda d: d["rows"][0].update(severity="bad"), "severity: 'bad'; expected one of info, warning, serious"),
+        (lambda d: d["rows"][0].update(examples=[1]), "examples: expected a list of names"),
+        (lambda d: d["rows"][0].update(effect=[]), "effect: expected an object"),
+        (lambda d: d["rows"][0]["effect"].update(clean=None), "clean: None; expected float"),
+        (lambda d: d["rows"][0].pop("says"), "says: None; expected str"),
+    ],
+)
+def test_a_file_that_doctor_did_not_write_is_refused(change, words):
+    effect = Effect("fd@efflite0", 10.0, 12.5, 3.0, 128, "real", "made grey")
+    written = Examination("a", None, 9, None, (Finding("x", "info", 1, 2, "s", "d", ("e",), effect=effect),)).to_json()
+    change(written)
+
+    with pytest.raises(DataError, match=re.escape(words)):
+        read_examination(orjson.dumps(written), "found.json")
+    with pytest.raises(DataError, match=r"found\.json is not what"):
+        read_examination(b"{", "found.json")
 
 
 # ---- damage and what it costs

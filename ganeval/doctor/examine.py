@@ -19,21 +19,16 @@ class Examination:
         against: The reference, None without one.
         n: Images that could be decoded.
         n_against: Of the reference.
-        traced: Images whose pixels were looked at closely.
         findings: Worst first.
+        checks: How many checks were run.
     """
 
     subject: str
     against: str | None
     n: int
     n_against: int | None
-    traced: int
     findings: tuple[Finding, ...]
-
-    @property
-    def checks(self) -> int:
-        """Number of checks in the table."""
-        return len(FACT_CHECKS) + len(LOOK_CHECKS)
+    checks: int = len(FACT_CHECKS) + len(LOOK_CHECKS)
 
     def count(self, severity: Severity) -> int:
         """Number of findings of one severity."""
@@ -76,6 +71,5 @@ def examine(subject: ImageSource, against: ImageSource | None, reporter: Reporte
         None if against is None else against.name,
         seen.n,
         None if reference is None else reference.n,
-        len(seen.traced),
         findings,
     )
