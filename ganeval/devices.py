@@ -8,12 +8,15 @@ computes the numbers as if it had been alone. Processes on several machines need
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from ganeval.errors import UsageError
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 class Processes:
@@ -23,7 +26,7 @@ class Processes:
         fabric: Launched.
     """
 
-    def __init__(self, fabric: Fabric) -> None:
+    def __init__(self, fabric: "Fabric") -> None:
         self._fabric = fabric
         self.rank = fabric.global_rank
         self.count = fabric.world_size
@@ -77,6 +80,8 @@ def open_processes(device: str, devices: int) -> Processes | None:
         raise UsageError(f"--devices {devices}: {torch.cuda.device_count()} CUDA devices are here.")
     nodes = int(os.environ.get("WORLD_SIZE", devices)) // int(os.environ.get("LOCAL_WORLD_SIZE", devices))
     nodes = max(1, nodes, int(os.environ.get("SLURM_NNODES", "1")))
+    from lightning_fabric import Fabric  # it imports half of torch, which a score in one process needs not
+
     fabric = Fabric(accelerator=kind, devices=devices, num_nodes=nodes, strategy="ddp")
     fabric.launch()
     if kind == "cpu":

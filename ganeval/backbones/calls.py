@@ -9,7 +9,6 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
 
 Precision = Literal["exact", "fast"]
 Outputs = Tensor | tuple[Tensor, ...]
@@ -42,6 +41,8 @@ def folded(network: nn.Module) -> nn.Module:
     Features differ from the plain network's by rounding, below 1e-5 of the largest.
     """
     if any(isinstance(part, nn.BatchNorm2d) for part in network.modules()):
+        from torch.fx.experimental.optimization import fuse  # seldom needed, and slow to import
+
         network = fuse(network)
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 

@@ -78,10 +78,10 @@ class Converted:
             warnings.simplefilter("ignore")  # the tracer warns of sizes that become constants; they are constant
             import openvino
 
-            example = torch.zeros(1, *self._shape)
-            # Traced here, without the three runs of the network by which the tracer checks itself.
-            traced = torch.jit.trace(self._network, example, check_trace=False)  # type: ignore[no-untyped-call]
-            model = openvino.convert_model(traced, example_input=example)
+            try:
+                model = self._traced(openvino, 0)  # no image at all: a forward in torch costs as much as the rest
+            except RuntimeError:  # an operation that refuses an empty batch
+                model = self._traced(openvino, 1)
         model.reshape([CALL, *self._shape])
         if self._folder is not None:
             with contextlib.suppress(OSError), tempfile.TemporaryDirectory(prefix="ganeval-") as scratch:
@@ -90,6 +90,15 @@ class Converted:
                 parts = {n: np.fromfile(p, dtype=np.uint8) for n, p in (("xml", xml), ("weights", weights))}
                 write_checked(self._folder, self._key, save(parts))
         return model
+
+    def _traced(self, openvino: Any, images: int) -> Any:
+        """The model by way of a trace on some black images."""
+        example = torch.zeros(images, *self._shape)
+        # Traced here, without the three runs of the network by which the tracer checks itself; as a function, since a
+        # traced module would be taken to pieces part by part.
+        network = self._network
+        traced = torch.jit.trace(lambda x: network(x), example, check_trace=False)  # type: ignore[no-untyped-call]
+        return openvino.convert_model(traced, example_input=example)
 
     def _load(self) -> Any:
         """The model from its file; None where there is none, or none whose content has the hash in its name."""

@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from ganeval.backbones.resize import tf1_bilinear
-from ganeval.metrics.frechet import frechet_distance
+from ganeval.metrics.frechet import frechet_distance, frechet_of_summaries
+from ganeval.metrics.psnr import compute_psnr
+from ganeval.metrics.ssim import SSIM, compute_ssim
+from ganeval.summaries.bank import FeatureBank
+from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 
 
@@ -30,6 +35,59 @@ def test_frechet_of_torch_fidelity(benchmark, features):
     assert (
         benchmark.pedantic(fid_statistics_to_metric, args=(*stats, False), rounds=3)["frechet_inception_distance"] > 0
     )
+
+
+@pytest.mark.benchmark(group="frechet solve, d = 2048, from moments")
+def test_frechet_of_pytorch_fid_by_scipy(benchmark, features):
+    from pytorch_fid.fid_score import calculate_frechet_distance
+
+    stats = [part for side in features for part in (side.mean(axis=0), np.cov(side, rowvar=False))]
+    assert benchmark.pedantic(calculate_frechet_distance, args=tuple(stats), rounds=1) > 0
+
+
+@pytest.mark.benchmark(group="frechet solve, d = 2048, 200 images a side")
+def test_frechet_of_few_rows_of_ganeval(benchmark, features):
+    sides = [SetSummary(Moments.of(side[:200]), FeatureBank.of(side[:200])) for side in features]
+    assert benchmark.pedantic(frechet_of_summaries, args=tuple(sides), rounds=3) > 0
+
+
+@pytest.mark.benchmark(group="frechet solve, d = 2048, 200 images a side")
+def test_frechet_of_few_rows_of_torch_fidelity(benchmark, features):
+    stats = [fid_features_to_statistics(torch.from_numpy(side[:200])) for side in features]
+    assert (
+        benchmark.pedantic(fid_statistics_to_metric, args=(*stats, False), rounds=1)["frechet_inception_distance"] > 0
+    )
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    rng = np.random.default_rng(0)
+    real = np.kron(rng.integers(0, 256, (12, 3, 41, 61)), np.ones((8, 8)))[..., :321, :481].astype(np.uint8)
+    return np.clip(real + rng.normal(scale=9, size=real.shape), 0, 255).astype(np.uint8), real
+
+
+@pytest.mark.benchmark(group="PSNR + SSIM of 12 pairs, 481 x 321")
+def test_pairs_of_ganeval(benchmark, pairs):
+    fake, real = (torch.from_numpy(side) for side in pairs)
+
+    def work():
+        sides = fake.double(), real.double()
+        return compute_psnr(*sides, {}).mean(), compute_ssim(*sides, SSIM.params).mean()
+
+    assert benchmark.pedantic(work, rounds=3, warmup_rounds=1)[0] > 20
+
+
+@pytest.mark.benchmark(group="PSNR + SSIM of 12 pairs, 481 x 321")
+def test_pairs_of_scikit_image(benchmark, pairs):
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+
+    def work():
+        values = [peak_signal_noise_ratio(real, fake, data_range=255) for fake, real in zip(*pairs, strict=True)]
+        for fake, real in zip(*pairs, strict=True):
+            structural_similarity(real, fake, channel_axis=0, **options)
+        return values
+
+    assert benchmark.pedantic(work, rounds=3, warmup_rounds=1)[0] > 20
 
 
 @pytest.fixture(scope="module")
