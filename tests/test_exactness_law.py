@@ -85,6 +85,7 @@ def in_processes(engine, home, cache, engines, batch, count, kill=False):
             worker.join()
 
 
+@pytest.mark.slow
 def test_the_batch_does_not_matter_to_the_last_digit(folders, tmp_path):
     values = [distance("torch", folders, tmp_path / str(batch), None, batch)[0] for batch in (1, 64)]
 
