@@ -67,7 +67,7 @@ def test_commands_in_pages_parse(page):
                 continue
             command = table.get(tuple(words[1:3])) or table.get(tuple(words[1:2]))
             assert command is not None, line
-            known = {option for parameter in command.params for option in parameter.opts}
+            known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
             assert {w for w in words if w.startswith("--")} <= known | {"--help"}, line
 
 

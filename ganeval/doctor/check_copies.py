@@ -18,6 +18,7 @@ SOME_NEAR: Final = 0.02
 LEAKED: Final = 0.02
 FEW_LEAKED: Final = 0.001
 ONE_PICTURE: Final = 0.8
+FLAT_RANGE: Final = 4  # grey levels between the smallest and the largest value
 
 
 def copies(seen: SetFacts, _reference: SetFacts | None) -> Finding | None:
@@ -160,9 +161,6 @@ def constant(seen: Looks, reference: Looks | None) -> Finding | None:
         seen.facts.stems(hit),
         repeated(share) if share >= 0.01 else None,
     )
-
-
-FLAT_RANGE: Final = 4  # grey levels between the smallest and the largest value
 
 
 def _alikeness(looks: Looks) -> float:
