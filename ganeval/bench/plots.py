@@ -38,7 +38,7 @@ def draw(comparison: Comparison, format_: str) -> bytes:
     for axes, label in ((left, "wall time, s (range of rounds)"), (right, "peak memory, MiB")):
         axes.set_xlabel("images a side")
         axes.set_ylabel(label)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
         axes.spines[["top", "right"]].set_visible(False)
         if len(comparison.counts) == 1:
             axes.set_xticks(comparison.counts)

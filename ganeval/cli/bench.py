@@ -134,7 +134,7 @@ Table = tuple[list[str], list[list[str]], list[str]]
 def _scoring_table(compared: "Comparison") -> Table:
     from ganeval.bench.scoring import difference, times
 
-    head = ["n", "tool", "wall s", "times", "cpu s", "times", "MiB", "times", "FID off", "IS off"]
+    head = ["n", "tool", "wall s", "x wall", "cpu s", "x cpu", "MiB", "x MiB", "FID off", "IS off"]
     lines, notes = [], []
     for n in compared.counts:
         base = compared.at(n)[0]
@@ -159,8 +159,8 @@ def _scoring_table(compared: "Comparison") -> Table:
                 notes.append(f"{one.name}: {remark}")
     rounds = len(compared.measured[0].wall)
     notes.append(
-        f"{compared.what}; whole processes, {rounds} rounds in turn, medians; times: of ganeval's cost in the same "
-        "round, median [range]; off: relative difference of the number from ganeval's"
+        f"{compared.what}; whole processes, {rounds} round{'s' if rounds > 1 else ''} in turn, medians; x: times "
+        "ganeval's cost in the same round, median [range]; off: relative difference of the number from ganeval's"
     )
     notes.append(compared.machine)
     if compared.load is not None:
