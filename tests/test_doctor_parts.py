@@ -15,7 +15,19 @@ from ganeval.checks import cheap_checks
 from ganeval.doctor import effects
 from ganeval.doctor.check import percent
 from ganeval.doctor.check_values import _colour_distance
-from ganeval.doctor.damage import as_grey, as_jpeg, enlarged, linear, permuted, repeated, resized, stretched
+from ganeval.doctor.damage import (
+    as_grey,
+    as_jpeg,
+    as_palette,
+    enlarged,
+    flat,
+    linear,
+    permuted,
+    repeated,
+    resized,
+    stretched,
+    turned,
+)
 from ganeval.doctor.damaged import Damaged
 from ganeval.doctor.examine import Examination, examine
 from ganeval.doctor.finding import Effect, Finding, at_least, worst_first
@@ -327,6 +339,20 @@ def test_repeating_takes_the_place_of_that_share(share):
     found = [Damaged(source, repeated(share), 0).read(i).digest for i in range(20)]
 
     assert len(set(found)) == max(1, round(20 * (1 - share)))
+
+
+def test_damage_may_be_done_to_a_share_of_the_images():
+    source = ArraySource(pictures(20, side=12), "x")
+    clean = [source.read(i).decode().pixels for i in range(20)]
+
+    black = [Damaged(source, flat(0.3), 0).read(i).decode().pixels for i in range(20)]
+    lying = [Damaged(source, turned(1.0), 0).read(i).decode().pixels for i in range(20)]
+    indexed = Damaged(source, as_palette(1.0), 0).read(0).decode().pixels
+
+    assert sum(not pixels.any() for pixels in black) == 6
+    assert sum(np.array_equal(a, b) for a, b in zip(black, clean, strict=True)) == 14
+    np.testing.assert_array_equal(np.rot90(lying[3], k=-1, axes=(1, 2)), clean[3])
+    assert np.abs(indexed.astype(int) - clean[0]).mean() < 4
 
 
 @pytest.fixture

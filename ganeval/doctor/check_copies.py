@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from ganeval.doctor.check import Check, image_word, percent
-from ganeval.doctor.damage import repeated
+from ganeval.doctor.damage import flat, repeated
 from ganeval.doctor.finding import Finding, Severity
 from ganeval.doctor.looks import Looks, SetFacts
 from ganeval.doctor.thumbnails import ALIKE, NEAR, nearly_same
@@ -159,7 +159,7 @@ def constant(seen: Looks, reference: Looks | None) -> Finding | None:
         f"{image_word(len(hit))} ({percent(share)}) are one flat colour (mean {levels})",
         "Look for NaN in the generator's output, an empty batch, or a black frame; leave none out without the reason.",
         seen.facts.stems(hit),
-        repeated(share) if share >= 0.01 else None,
+        flat(share) if share >= 0.01 else None,
     )
 
 

@@ -1,5 +1,6 @@
 """Checks of what had to be done to get 8-bit RGB: one row a decoding rule; other tools do otherwise, or nothing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from ganeval.doctor.check import Check, percent, share_of
+from ganeval.doctor.damage import Damage, as_palette, turned
 from ganeval.doctor.finding import Finding, Severity
 from ganeval.doctor.looks import SetFacts
 
@@ -22,12 +24,14 @@ class Conversion:
         severity: Without a reference that is the same.
         says: What follows "40% of the images".
         do: What to do.
+        damage: From the share of images, what to do to clean ones; None where clean ones cannot show it.
     """
 
     note: str
     severity: Severity
     says: str
     do: str
+    damage: Callable[[float], Damage] | None = None
 
 
 CONVERSIONS: Final = (
@@ -51,12 +55,14 @@ CONVERSIONS: Final = (
         "warning",
         "carry an EXIF rotation: turned upright here, left lying by tools that ignore it",
         "Turn the pixels and drop the tag.",
+        turned,
     ),
     Conversion(
         "palette",
         "warning",
         "have a palette: at most 256 colours, often dithered",
         "Save true-colour images; a palette of greys loses nothing.",
+        as_palette,
     ),
     Conversion(
         "animated", "warning", "have several frames: only the first is scored", "Save each frame as its own file."
@@ -94,6 +100,7 @@ def converted(rule: Conversion, seen: SetFacts, reference: SetFacts | None) -> F
         f"{percent(share)} of the images{rest} {rule.says}",
         rule.do,
         seen.stems(np.flatnonzero(flags)),
+        None if rule.damage is None else rule.damage(share),
     )
 
 

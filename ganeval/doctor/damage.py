@@ -17,11 +17,13 @@ class Damage:
     Attributes:
         words: What is done, as in "saved as JPEG of quality 50".
         pixels: uint8 (3, H, W) -> the same kind; None where single images stay as they are.
+        share: Share of the images that this is done to.
         repeat: Share of the images that copies of others take the place of.
     """
 
     words: str
     pixels: Callable[[Pixels], Pixels] | None = None
+    share: float = 1.0
     repeat: float = 0.0
 
 
@@ -94,6 +96,25 @@ def mapped(pixels: Pixels, gain: float, offset: float) -> Pixels:
 def linear(gain: float, offset: float, words: str) -> Damage:
     """Every value x becomes gain · x + offset, clamped."""
     return Damage(words, lambda pixels: mapped(pixels, gain, offset))
+
+
+def flat(share: float) -> Damage:
+    """A share of the images black."""
+    return Damage(f"{share:.1%} of the images black", np.zeros_like, share)
+
+
+def turned(share: float) -> Damage:
+    """A share of the images lying on their side, as tools leave them that ignore EXIF."""
+    return Damage(f"{share:.1%} of the images turned by a quarter", lambda pixels: np.rot90(pixels, axes=(1, 2)), share)
+
+
+def as_palette(share: float) -> Damage:
+    """A share of the images with 256 colours of their own (Pillow's median cut, dithered)."""
+    return Damage(
+        f"{share:.1%} of the images with a palette of 256 colours",
+        lambda pixels: _to_pixels(_to_image(pixels).quantize(256)),
+        share,
+    )
 
 
 def repeated(share: float) -> Damage:

@@ -22,15 +22,18 @@ class Damaged(ImageSource):
         self._source = source
         self._damage = damage
         self._taken = np.arange(len(source))
+        order = np.random.Generator(np.random.PCG64(seed)).permutation(len(source))
+        self._spoilt = set(order[: round(damage.share * len(source))].tolist())
         count = min(round(damage.repeat * len(source)), len(source) - 1)
         if count:
-            order = np.random.Generator(np.random.PCG64(seed)).permutation(len(source))
             kept = order[count:]
             self._taken[order[:count]] = kept[np.arange(count) % len(kept)]
 
     def read(self, index: int) -> Raw:
-        """Reads and damages item `index`."""
+        """Reads item `index` and damages it, where it is one of the share."""
+        if index < 0:
+            index += len(self.items)
         pixels = self._source.read(int(self._taken[index])).decode().pixels
-        if self._damage.pixels is not None:
+        if self._damage.pixels is not None and index in self._spoilt:
             pixels = np.ascontiguousarray(self._damage.pixels(pixels))
         return Raw(pixels_digest(pixels), lambda: Decoded(pixels), "damaged")
