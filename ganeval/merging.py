@@ -68,9 +68,7 @@ def _in_order(parts: Sequence[ReferenceStatistics], names: Sequence[str]) -> lis
             )
     indices = np.sort(np.concatenate([np.asarray(part.indices, dtype=np.int64) for part, _ in ordered]))
     if len(np.unique(indices)) != len(indices):
-        raise ReferenceStatisticsError(
-            "Two parts hold the same image of the set. Build them all from one set."
-        )
+        raise ReferenceStatisticsError("Two parts hold the same image of the set. Build them all from one set.")
     return [part for part, _ in ordered]
 
 
