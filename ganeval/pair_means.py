@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ganeval.metrics.base import Estimate
 from ganeval.stats.intervals import mean_interval
 
+FEWEST = 20  # images of which a mean has an interval
 Float64 = npt.NDArray[np.float64]
 
 
@@ -32,8 +33,9 @@ class MeanUncertainty(NamedTuple):
 def uncertainty_of_mean(values: Float64) -> MeanUncertainty:
     """Standard error sd/sqrt(n) with ddof = 1, and Student's t interval with n - 1 degrees of freedom.
 
-    The images are taken as independent draws from what they stand for. The interval is exact for normal values; below
-    n = 20 the note says that it leans on that.
+    The images are taken as independent draws from what they stand for. The interval is exact for normal values. Below
+    n = 20 there is none, because it would lean on that: at n = 5 of a lognormal law it held the mean in 91.1% of 2,000
+    draws.
 
     Args:
         values: Finite, (n,), n >= 1.
@@ -44,8 +46,10 @@ def uncertainty_of_mean(values: Float64) -> MeanUncertainty:
     stderr = float(values.std(ddof=1)) / math.sqrt(n)
     if stderr <= 1e-12 * abs(float(values.mean())):
         return MeanUncertainty(None, None, None, f"no interval: all {n} values are equal")
-    note = f"n = {n} < 20: the interval relies on normality" if n < 20 else ""
-    return MeanUncertainty(stderr, mean_interval(values), f"mean of per-image values, Student t, n={n}", note)
+    if n < FEWEST:
+        note = f"no interval: n = {n} < {FEWEST}, where it would rely on normality"
+        return MeanUncertainty(stderr, None, f"mean of per-image values, n={n}", note)
+    return MeanUncertainty(stderr, mean_interval(values), f"mean of per-image values, Student t, n={n}", "")
 
 
 def mean_estimate(values: Float64) -> Estimate | NoEstimate:

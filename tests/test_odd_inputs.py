@@ -36,7 +36,7 @@ def tables(side=12):
         "duplicated": (np.repeat(some[:3], 20, axis=0), other, ["57 of 60 generated images are exact copies"]),
         "n = 2": (some[:2], other[:2], ["no interval: 2 images", "at least", "n = 2"]),
         "n = 2 alike": (constant(2, side), constant(2, side), ["no interval", "at least", "themselves", "identical"]),
-        "n < d": (images(12, 1, side), other, ["no interval", "at least", "relies on normality"]),
+        "n < d": (images(12, 1, side), other, ["no interval", "at least", "rely on normality"]),
     }
 
 

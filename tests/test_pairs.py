@@ -499,8 +499,13 @@ def test_mean_has_students_interval():
     assert estimate.note == ""
 
 
-def test_a_small_n_says_what_its_interval_relies_on():
-    assert mean_estimate(np.arange(5.0)).note == "n = 5 < 20: the interval relies on normality"
+def test_few_images_have_a_standard_error_and_no_interval():
+    few, enough = mean_estimate(np.arange(19.0)), mean_estimate(np.arange(20.0))
+
+    assert few.note == "no interval: n = 19 < 20, where it would rely on normality"
+    assert few.ci95 is None
+    assert few.stderr == pytest.approx(scipy.stats.sem(np.arange(19.0)))
+    assert enough.ci95 is not None
 
 
 def test_one_pair_has_no_uncertainty():
@@ -543,7 +548,7 @@ def test_the_interval_covers_the_mean_of_normal_values():
     rng = np.random.default_rng(3)
     hits = 0
     for _ in range(2000):
-        low, high = uncertainty_of_mean(rng.normal(1.0, 3.0, 6)).ci95
+        low, high = uncertainty_of_mean(rng.normal(1.0, 3.0, 20)).ci95
         hits += low <= 1.0 <= high
 
     assert hits / 2000 == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / 2000))
