@@ -2,10 +2,13 @@
 
 import base64
 import hashlib
+import json
 import re
 
 import pytest
 
+from ganeval.doctor.examine import Examination
+from ganeval.doctor.finding import Finding
 from ganeval.errors import DataError
 from ganeval.report import ReportOptions, write_report
 from ganeval.report.charts import LineChart, Series
@@ -155,3 +158,36 @@ def test_the_table_under_a_chart_has_a_row_a_place():
     chart = LineChart("t", "step", "fd", (Series("a", (0.0, 5.0), (1.0, 2.0)), Series("b", (5.0,), (7.0,))))
 
     assert line_values(chart) == [("0", ["1.0000", ""]), ("5", ["2.0000", "7.0000"])]
+
+
+def test_what_doctor_found_is_a_section_and_its_names_stay_text(tmp_path):
+    examination = Examination(
+        subject="<i>samples",
+        against="digits:test",
+        n=60,
+        n_against=599,
+        checks=31,
+        findings=(
+            Finding(
+                name="copies",
+                severity="serious",
+                count=20,
+                of=60,
+                says="20 of 60 images are exact copies",
+                do="Draw each latent once.",
+                examples=("<b>000",),
+            ),
+        ),
+    )
+    (tmp_path / "doctor.json").write_text(json.dumps(examination.to_json()))
+    write_report(ReportOptions(tmp_path / "r.html", doctor=[tmp_path / "doctor.json"]), Silent())
+    text = (tmp_path / "r.html").read_text()
+
+    assert "1 serious, 0 warning, 0 info; 31 checks of 60 images against 599" in text
+    assert "20 of 60 images are exact copies. Draw each latent once." in text
+    assert "&lt;b&gt;000" in text
+    assert "&lt;i&gt;samples" in text
+    assert "<b>000" not in text
+
+    with pytest.raises(DataError, match=r"Cannot read .*none\.json"):
+        write_report(ReportOptions(tmp_path / "r.html", doctor=[tmp_path / "none.json"]), Silent())

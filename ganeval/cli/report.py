@@ -34,6 +34,13 @@ from ganeval.errors import UsageError
     metavar="CSV IMAGES",
     help="Table of score --blame, and the images.",
 )
+@click.option(
+    "--doctor",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="What doctor --json wrote.",
+)
 @click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Also every chart as PNG and SVG.")
 @click.option("--title", default="ganeval report", show_default=True, help="Of the page.")
 @click.option("--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="For data sets as images.")
@@ -43,6 +50,7 @@ def command(
     runs: tuple[Path, ...],
     pairs: tuple[tuple[Path, str, str], ...],
     blame: tuple[tuple[Path, str], ...],
+    doctor: tuple[Path, ...],
     plots: Path | None,
     title: str,
     data_root: Path | None,
@@ -59,6 +67,8 @@ def command(
     ganeval report --pairs values.csv ./sr ./hr
     ganeval score ./samples --reference ./real --blame blame.csv
     ganeval report --blame blame.csv ./samples
+    ganeval doctor ./samples --against ./real --json doctor.json
+    ganeval report --doctor doctor.json
     """
     check_writable(out)
     if out.is_dir():
@@ -69,7 +79,7 @@ def command(
     from ganeval.report import ReportOptions, write_report
 
     reporter = RichReporter()
-    written = write_report(ReportOptions(out, results, runs, pairs, blame, plots, data_root, title), reporter)
+    written = write_report(ReportOptions(out, results, runs, pairs, blame, doctor, plots, data_root, title), reporter)
     for problem in written.page.problems:
         reporter.message(problem)
     if written.plots:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganeval.cache import write_atomically
+from ganeval.doctor.section import doctor_section
+from ganeval.doctor.stored import read_examination
 from ganeval.errors import DataError
 from ganeval.leaderboard.gathering import Gathered, gather
 from ganeval.leaderboard.places import leaderboards_folder, project_folder
@@ -32,6 +34,7 @@ class ReportOptions:
         runs: Run folders, or folders that hold some.
         pairs: (CSV of `score --per-image`, scored images, originals).
         blame: (CSV of `score --blame`, the images).
+        doctor: Files of `doctor --json`.
         plots: Folder for PNG and SVG files, None for none.
         data_root: Where data sets lie that are not embedded.
         title: Of the page.
@@ -42,6 +45,7 @@ class ReportOptions:
     runs: Sequence[Path] = ()
     pairs: Sequence[tuple[Path, str, str]] = ()
     blame: Sequence[tuple[Path, str]] = ()
+    doctor: Sequence[Path] = ()
     plots: Path | None = None
     data_root: Path | None = None
     title: str = "ganeval report"
@@ -72,7 +76,7 @@ def write_report(options: ReportOptions, reporter: Reporter) -> Written:
     if not page.sections:
         raise DataError(
             "There is nothing to show: no row with a value, no run, no pair. Name some with --results FILE.jsonl (as "
-            "`ganeval score --append` writes), --runs FOLDER, --pairs or --blame."
+            "`ganeval score --append` writes), --runs FOLDER, --pairs, --blame or --doctor."
         )
     data = render(page, options.title)
     plots = [] if options.plots is None else write_plots(list(charts(page)), options.plots, reporter)
@@ -105,6 +109,7 @@ def build(options: ReportOptions, reporter: Reporter) -> Page:
             advance(1)
     pairs = [read_pairs(*named, options.data_root, album, problems) for named in options.pairs]
     blamed = [read_blame(*named, options.data_root, album, problems) for named in options.blame]
+    examined = [doctor_section(read_examination(_bytes_of(file), str(file))) for file in options.doctor]
     return Page(
         boards=boards,
         timings=latest(gathered.timings),
@@ -115,10 +120,20 @@ def build(options: ReportOptions, reporter: Reporter) -> Page:
         trainings=by_recipe(runs),
         pairs=pairs,
         blamed=blamed,
+        examined=examined,
         protocols=protocols(valued, named),
         album=album,
         problems=problems,
     )
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"Cannot read {file}: {error.strerror}. Write it with `ganeval doctor FOLDER --json {file}`."
+        ) from error
 
 
 def charts(page: Page) -> Iterator[Chart]:
@@ -139,6 +154,6 @@ def _rows_at(options: ReportOptions) -> Path | None:
     """Where the rows are that go into the page; None for none."""
     if options.results is not None:
         return options.results
-    others = options.runs or options.pairs or options.blame
+    others = options.runs or options.pairs or options.blame or options.doctor
     folder = project_folder(Path.cwd()) if others else leaderboards_folder()
     return None if folder is None else folder / "results"

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ganeval._version import __version__
+from ganeval.doctor.section import DoctorSection
 from ganeval.errors import DataError
 from ganeval.leaderboard.timing_board import TimingTable
 from ganeval.report import svg
@@ -48,6 +49,7 @@ class Page:
         trainings: Runs by recipe.
         pairs: Pairs under a slider.
         blamed: Images by their influence.
+        examined: What `doctor` found in images.
         protocols: Fingerprints and what they stand for.
         album: Every picture of the above.
         problems: What could not be read, in words.
@@ -62,6 +64,7 @@ class Page:
     trainings: Sequence[Training]
     pairs: Sequence[Gallery]
     blamed: Sequence[Gallery]
+    examined: Sequence[DoctorSection]
     protocols: Sequence[ProtocolFacts]
     album: Album
     problems: Sequence[str]
@@ -78,6 +81,7 @@ class Page:
             ("training", "Training", self.trainings),
             ("pairs", "Pairs", self.pairs),
             ("blame", "Images", self.blamed),
+            ("doctor", "Examined", self.examined),
             ("protocols", "Protocols", self.protocols),
         ]
         return [(name, words) for name, words, content in known if content]
@@ -133,6 +137,7 @@ def render(page: Page, title: str) -> bytes:
         trainings=page.trainings,
         pairs=page.pairs,
         blamed=page.blamed,
+        examined=page.examined,
         protocols=page.protocols,
         problems=page.problems,
     )
