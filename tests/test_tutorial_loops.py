@@ -42,7 +42,7 @@ def test_losses_agree_with_the_plain_loop_over_fifty_steps(name):
 def agree(name, steps, *settings):
     recipe = with_settings(plain(name), settings)
     # Adam's first steps are ±lr by the sign of each gradient: in float32 the order of a sum decides some of them.
-    double = name in ("srgan", "cyclegan")
+    double = name in ("cgan-conv", "srgan", "cyclegan")
     ours, tutorial = Ours(recipe, double), Tutorial(recipe, same_batches(recipe, double), double)
     for number in range(steps):
         found, wanted = ours.step(number), tutorial.step(number)
