@@ -29,14 +29,15 @@ CGAN_CONV = Recipe(
     optimiser=BETA_HALF,
     sources={"loss": TUTORIAL, "lr, betas": ADAM_SOURCE, "steps (100 epochs of 468), batch": "this project"},
 )
+# With He's initialisation the first images are saturated noise; of three seeds one never left it.
 CGAN_CONV_CPU = dataclasses.replace(
     CGAN_CONV,
     name="cgan-conv.digits-cpu",
     tier="cpu",
     data=DIGITS,
-    training=Training(steps=1200, batch_size=64, init="he", grid_every=400, save_every=400),
+    training=Training(steps=800, batch_size=64, init="normal", grid_every=400, save_every=400),
     evaluation=dataclasses.replace(DIGITS_SCORE, every=400),
-    schedule=LinearDecay(1e-3, start=600, end=1200),
+    schedule=LinearDecay(1e-3, start=400, end=800),
     settings={"width": 64, "batch_norm": True},
     techniques=Techniques(real_label=0.9, r1=0.1, ema=0.99),
     sources={
