@@ -84,15 +84,6 @@ def number_row(recipe: Recipe, path: Path) -> Result:
         n_real=65_536,
         n_fake=count,
     )
-    facts = {
-        "kind": "checkpoint",
-        "model": recipe.model,
-        "recipe": recipe.name,
-        "training_seed": loaded.seed,
-        "step": loaded.step,
-        "checkpoint": path.stem,
-        "parameters": sum(parameter.numel() for parameter in loaded.network.parameters()),
-    }
     return Result(
         subject=recipe.name,
         key=recipe.evaluation.metric,
@@ -102,7 +93,7 @@ def number_row(recipe: Recipe, path: Path) -> Result:
         n_fake=count,
         note="1-Wasserstein distance of numbers; no interval: one draw of latents",
         protocol=protocol,
-        provenance={**provenance("cpu"), "subject": facts},
+        provenance={**provenance("cpu"), "subject": loaded.origin(path)},
     )
 
 

@@ -60,6 +60,18 @@ class Checkpoint:
         data = self.recipe.get("data")
         return str(data.get("transform", "")) if isinstance(data, Mapping) else ""
 
+    def origin(self, path: Path) -> dict[str, object]:
+        """What a row says of the generator under `provenance["subject"]`, for the checkpoint that lies at `path`."""
+        return {
+            "kind": "checkpoint",
+            "model": self.spec.name,
+            "recipe": str(self.recipe.get("name", "")),
+            "training_seed": self.seed,
+            "step": self.step,
+            "checkpoint": path.stem,
+            "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
+        }
+
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Writes a generator, whole or not at all."""

@@ -71,15 +71,7 @@ def _reference_model(options: ScoreOptions) -> Generator:
             f"{spec.name} gives numbers, not images. Its run's metrics.jsonl holds its score, its grids folder "
             "histograms."
         )
-    facts = {
-        "kind": "checkpoint",
-        "model": spec.name,
-        "recipe": str(loaded.recipe.get("name", "")),
-        "training_seed": loaded.seed,
-        "step": loaded.step,
-        "checkpoint": path.stem,
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-    }
+    facts = loaded.origin(path)
     if needs_inputs(spec):
         if options.inputs is None and options.paired is None:
             raise UsageError(
