@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from ganeval.errors import DataError
 from ganeval.metrics.base import Better, Estimate, SetMetric
@@ -27,7 +27,7 @@ LEVEL = 0.05
 POWER = 0.8
 BCA_FROM = 20  # pairs; below, the bootstrap is too narrow and Student's t is used
 # Two-sided 5% and 80% power: 1.960 + 0.842 = 2.80 standard errors are the smallest effect that is likely to be seen.
-DETECTABLE = float(stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER))
+DETECTABLE = float(special.ndtri(1 - LEVEL / 2) + special.ndtri(POWER))
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,9 @@ def from_stderr(
         words = "the two sets give the same number image by image" if delta == 0.0 else "no spread between images"
         verdict: Verdict = "no difference detected" if delta == 0.0 else "cannot tell"
         return Difference(delta, verdict, paired=paired, method=method, note="; ".join(filter(None, [note, words])))
-    half = float(stats.norm.ppf(1 - LEVEL / 2)) * stderr
+    half = float(special.ndtri(1 - LEVEL / 2)) * stderr
     ci95 = (delta - half, delta + half)
-    p = float(2 * stats.norm.sf(abs(delta) / stderr))
+    p = float(2 * special.ndtr(-abs(delta) / stderr))
     needed = images_needed(delta, stderr, n)
     mde = DETECTABLE * stderr
     return Difference(delta, verdict_of(ci95, better), stderr, ci95, p, mde, needed, paired, method, note)

@@ -1,8 +1,7 @@
 """The Inception network of FID, IS and KID, as the first FID and IS code ran it in TensorFlow.
 
 Source: Szegedy et al. 2016 (arXiv 1512.00567) with the weights of 2015-12-05 that Salimans et al. 2016 and Heusel et
-al. 2017 used. Blocks from torch-fidelity (Apache-2.0), which carry TensorFlow's poolings; torchvision's Inception v3 is
-another network with other weights.
+al. 2017 used; torchvision's Inception v3 is another network with other weights.
 Matches: torch_fidelity 0.4.0, `FeatureExtractorInceptionV3` ("2048" and "logits_unbiased"), given the same file.
 """
 
@@ -10,17 +9,16 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
-from torch_fidelity.feature_extractor_inceptionv3 import (
+
+from ganeval.backbones.base import Backbone, BackboneInfo, Output
+from ganeval.backbones.inception_blocks import (
     BasicConv2d,
     InceptionA,
     InceptionB,
     InceptionC,
     InceptionD,
-    InceptionE_1,
-    InceptionE_2,
+    InceptionE,
 )
-
-from ganeval.backbones.base import Backbone, BackboneInfo, Output
 from ganeval.backbones.resize import tf1_bilinear
 from ganeval.backbones.weights import LoadedWeights, load_into
 
@@ -49,24 +47,24 @@ class InceptionNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.Conv2d_1a_3x3 = BasicConv2d(3, 32, kernel_size=3, stride=2)
-        self.Conv2d_2a_3x3 = BasicConv2d(32, 32, kernel_size=3)
-        self.Conv2d_2b_3x3 = BasicConv2d(32, 64, kernel_size=3, padding=1)
+        self.Conv2d_1a_3x3 = BasicConv2d(3, 32, 3, stride=2)
+        self.Conv2d_2a_3x3 = BasicConv2d(32, 32, 3)
+        self.Conv2d_2b_3x3 = BasicConv2d(32, 64, 3, padding=1)
         self.MaxPool_1 = nn.MaxPool2d(3, stride=2)
-        self.Conv2d_3b_1x1 = BasicConv2d(64, 80, kernel_size=1)
-        self.Conv2d_4a_3x3 = BasicConv2d(80, 192, kernel_size=3)
+        self.Conv2d_3b_1x1 = BasicConv2d(64, 80, 1)
+        self.Conv2d_4a_3x3 = BasicConv2d(80, 192, 3)
         self.MaxPool_2 = nn.MaxPool2d(3, stride=2)
-        self.Mixed_5b = InceptionA(192, pool_features=32)
-        self.Mixed_5c = InceptionA(256, pool_features=64)
-        self.Mixed_5d = InceptionA(288, pool_features=64)
+        self.Mixed_5b = InceptionA(192, 32)
+        self.Mixed_5c = InceptionA(256, 64)
+        self.Mixed_5d = InceptionA(288, 64)
         self.Mixed_6a = InceptionB(288)
-        self.Mixed_6b = InceptionC(768, channels_7x7=128)
-        self.Mixed_6c = InceptionC(768, channels_7x7=160)
-        self.Mixed_6d = InceptionC(768, channels_7x7=160)
-        self.Mixed_6e = InceptionC(768, channels_7x7=192)
+        self.Mixed_6b = InceptionC(768, 128)
+        self.Mixed_6c = InceptionC(768, 160)
+        self.Mixed_6d = InceptionC(768, 160)
+        self.Mixed_6e = InceptionC(768, 192)
         self.Mixed_7a = InceptionD(768)
-        self.Mixed_7b = InceptionE_1(1280)
-        self.Mixed_7c = InceptionE_2(2048)
+        self.Mixed_7b = InceptionE(1280, max_pool=False)
+        self.Mixed_7c = InceptionE(2048, max_pool=True)
         self.AvgPool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(2048, 1008)
 

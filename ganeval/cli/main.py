@@ -1,5 +1,8 @@
 """`ganeval`: the root command. Loads a command's file only when it is called; maps errors to exit codes."""
 
+import atexit
+import errno
+import gc
 import importlib
 import os
 import sys
@@ -10,6 +13,7 @@ import click
 from ganeval._version import __version__
 from ganeval.errors import GanevalError, UsageError
 from ganeval.registry import unknown_name
+from ganeval.text import printable
 
 # name -> (module, one line for the help page). The line is here so that `--help` imports none of them.
 COMMANDS = {
@@ -83,8 +87,12 @@ def root(ctx: click.Context) -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Entry point: runs a command; an error of the user's is printed without a traceback."""
+    # At its end Python walks every object that torch made several times, for a second; what is frozen is left alone.
+    atexit.register(gc.freeze)
     try:
-        return root.main(args=arguments, prog_name="ganeval", standalone_mode=False)
+        done = root.main(args=arguments, prog_name="ganeval", standalone_mode=False)
+        sys.stdout.flush()  # a full disk shows here, and not while Python ends
+        return done
     except GanevalError as error:
         click.echo(f"ganeval: {error}", err=True)
         if isinstance(error, UsageError):
@@ -99,9 +107,43 @@ def main(arguments: list[str] | None = None) -> Any:
         click.echo("ganeval: interrupted; what was computed is in the cache", err=True)
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of stdout went away (`ganeval ... | head`): no error, but nothing more can be written either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()  # the reader of stdout went away (`ganeval ... | head`): no error
         sys.exit(0)
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)):
+            raise
+        click.echo("ganeval: the memory is full. Lower --batch-size, take fewer or smaller images, or free some.", err=True)
+        sys.exit(GanevalError.exit_code)
+    except OSError as error:
+        advice = _SYSTEM_ERRORS.get(error.errno or 0)
+        if advice is None:
+            raise
+        where = f" ({printable(str(error.filename))[:200]})" if error.filename else ""
+        click.echo(f"ganeval: {error.strerror}{where}. {advice}", err=True)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _forget_output()
+        sys.exit(GanevalError.exit_code)
+
+
+# What the machine may refuse at any place and no message elsewhere speaks of; any other OSError is a bug of ours.
+_SYSTEM_ERRORS = {
+    errno.ENOSPC: "Free disk space, set GANEVAL_CACHE or TMPDIR to a folder with room, or write elsewhere.",
+    errno.EDQUOT: "Free disk space, set GANEVAL_CACHE or TMPDIR to a folder with room, or write elsewhere.",
+    errno.EFBIG: "The system allows no file of that size here: write elsewhere.",
+    errno.EROFS: "Set GANEVAL_CACHE or TMPDIR to a folder that can be written, or write elsewhere.",
+    errno.ENAMETOOLONG: "Check the path.",
+    errno.EMFILE: "Allow more open files (ulimit -n), or close some.",
+    errno.EIO: "The disk or the network behind it failed: copy what it holds elsewhere.",
+}
+
+_NO_MEMORY = ("can't allocate memory", "out of memory")  # how PyTorch says it, on the CPU and on CUDA
+
+
+def _forget_output() -> None:
+    """What could not be written to stdout must not be tried again while Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ from collections import Counter
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
-from sklearn.svm import SVC
 
 from ganeval.errors import DataError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
@@ -48,6 +46,8 @@ def split_by_class(
 def share_estimate(right: int, n: int, note: str = "") -> Estimate:
     """A share with its binomial standard error and Wilson's interval."""
     share = right / n
+    from scipy import stats  # a second to import
+
     low, high = stats.binomtest(right, n).proportion_ci(0.95, method="wilson")
     stderr = float(np.sqrt(share * (1 - share) / n))
     method = "binomial, Wilson's interval; of this classifier"
@@ -60,6 +60,8 @@ def compute_agreement(real: SetSummary | None, fake: SetSummary, params: Params)
     Raises:
         DataError: the reference has one class, or not those that were asked for.
     """
+    from sklearn.svm import SVC  # half a second to import, and the table of metrics imports this module
+
     if real is None or real.bank is None or fake.bank is None or real.labels is None or fake.labels is None:
         raise ValueError("agreement needs feature rows and labels on both sides")
     real_labels, asked = np.asarray(real.labels), np.asarray(fake.labels)

@@ -3,11 +3,21 @@
 import math
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special  # not scipy.stats, whose import takes a second
 
 from ganeval.summaries.moments import Float64
 
 Interval = tuple[float, float]
+
+
+def _t_quantile(p: float, degrees: float) -> float:
+    """Student's t below which a share p lies; of the normal law at infinite degrees."""
+    return float(special.ndtri(p) if math.isinf(degrees) else special.stdtrit(degrees, p))
+
+
+def _t_log_beyond(t: float, degrees: float) -> float:
+    """Logarithm of P(T > t)."""
+    return float(special.log_ndtr(-t) if math.isinf(degrees) else np.log(special.stdtr(degrees, -t)))
 
 
 def t_interval(centre: float, stderr: float, degrees: float, level: float = 0.95) -> Interval:
@@ -19,7 +29,7 @@ def t_interval(centre: float, stderr: float, degrees: float, level: float = 0.95
         degrees: Degrees of freedom, > 0; inf gives the normal interval.
         level: Coverage aimed at, in (0, 1).
     """
-    half = float(stats.t.ppf(0.5 + level / 2, degrees)) * stderr
+    half = _t_quantile(0.5 + level / 2, degrees) * stderr
     return centre - half, centre + half
 
 
@@ -61,10 +71,10 @@ def shown_distance_interval(
         level: Coverage aimed at, in (0, 1).
     """
     low, high = root_interval(centre, stderr, degrees, level)
-    law, away = stats.t(degrees), centre / stderr
+    away = centre / stderr
 
     def excess(m: float) -> float:
-        return float(law.logsf(away - m) - law.logsf(shown_from - m)) - math.log(1.0 - level)
+        return _t_log_beyond(away - m, degrees) - _t_log_beyond(shown_from - m, degrees) - math.log(1.0 - level)
 
     if excess(0.0) >= 0.0:
         return 0.0, high
@@ -124,8 +134,8 @@ def bca_interval(values: Float64, level: float = 0.95, resamples: int = 9999, se
     draws = np.concatenate([centred[rng.integers(0, n, (size, n))].mean(axis=1) for size in sizes])
     # Ties at the estimate count half, so that few distinct values do not push the correction to one side.
     below = float(((draws < 0).sum() + 0.5 * (draws == 0).sum()) / resamples)
-    shift = float(stats.norm.ppf(min(max(below, 0.5 / resamples), 1 - 0.5 / resamples)))
+    shift = float(special.ndtri(min(max(below, 0.5 / resamples), 1 - 0.5 / resamples)))
     acceleration = float((centred**3).sum()) / (6.0 * spread**1.5)
-    ends = shift + stats.norm.ppf([0.5 - level / 2, 0.5 + level / 2])
-    low, high = np.quantile(draws, stats.norm.cdf(shift + ends / (1.0 - acceleration * ends)))
+    ends = shift + special.ndtri([0.5 - level / 2, 0.5 + level / 2])
+    low, high = np.quantile(draws, special.ndtr(shift + ends / (1.0 - acceleration * ends)))
     return mean + float(low), mean + float(high)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from ganeval.stats.intervals import Interval
 from ganeval.summaries.moments import Float64
@@ -29,7 +29,7 @@ def obrien_fleming(fraction: float, alpha: float) -> float:
 
     Lan & DeMets 1983, "Discrete sequential boundaries for clinical trials" (Biometrika 70, 659-663), alpha_1*.
     """
-    return float(2.0 * stats.norm.sf(stats.norm.isf(alpha / 2.0) / math.sqrt(fraction)))
+    return float(2.0 * special.ndtr(special.ndtri(alpha / 2.0) / math.sqrt(fraction)))
 
 
 def pocock(fraction: float, alpha: float) -> float:
@@ -56,6 +56,10 @@ def planned_looks(first: int, maximum: int) -> tuple[int, ...]:
     while 2 * counts[-1] <= maximum / 1.5:
         counts.append(2 * counts[-1])
     return (*counts, maximum)
+
+
+def _normal_density(z: Float64) -> Float64:
+    return np.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi)
 
 
 def critical_values(
@@ -90,7 +94,7 @@ def critical_values(
         step = math.sqrt(now - before)
 
         def crossing(z: float, now: float = now, step: float = step, law: Float64 = weight, at: Float64 = at) -> float:
-            return float(law @ stats.norm.sf((z * math.sqrt(now) - at) / step))
+            return float(law @ special.ndtr((at - z * math.sqrt(now)) / step))
 
         low, high = -FAR, FAR
         if allowed <= crossing(high):
@@ -101,7 +105,7 @@ def critical_values(
         bottom = -top if sides == 2 else -FAR * math.sqrt(now)
         nodes, widths = np.polynomial.legendre.leggauss(NODES)
         grid = 0.5 * (top + bottom) + 0.5 * (top - bottom) * nodes
-        density = stats.norm.pdf((grid[:, None] - at[None, :]) / step) @ weight / step
+        density = _normal_density((grid[:, None] - at[None, :]) / step) @ weight / step
         at, weight, before = grid, density * widths * 0.5 * (top - bottom), float(now)
     return values
 

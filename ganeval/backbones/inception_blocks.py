@@ -1,0 +1,158 @@
+"""Blocks of Inception v3 with the poolings of TensorFlow's network of 2015, under the names of its weights files.
+
+Source: Szegedy et al. 2016 (arXiv 1512.00567), figures 5 to 7. Unlike torchvision's blocks, an average pool leaves the
+padding out of its mean, and the last block pools by maximum: so did the network that FID and IS were defined on.
+Matches: torch_fidelity 0.4.0 `feature_extractor_inceptionv3`, whose import costs two seconds (torchvision and CLIP).
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Maps = Float[Tensor, "B C H W"]
+Size = int | tuple[int, int]
+
+
+class BasicConv2d(nn.Module):
+    """Convolution without bias, BatchNorm (eps .001), ReLU."""
+
+    def __init__(self, channels: int, width: int, size: Size, stride: int = 1, padding: Size = 0) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, width, size, stride=stride, padding=padding, bias=False)
+        self.bn = nn.BatchNorm2d(width, eps=0.001)
+
+    def forward(self, x: Maps) -> Maps:
+        """(B, channels, H, W) to (B, width, H', W'), not negative."""
+        out: Tensor = F.relu(self.bn(self.conv(x)))
+        return out
+
+
+def _mean_pool(x: Maps) -> Maps:
+    """3x3 means of what is there: TensorFlow does not count the padding."""
+    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+
+
+def _row(channels: int, width: int, length: int) -> BasicConv2d:
+    return BasicConv2d(channels, width, (1, length), padding=(0, length // 2))
+
+
+def _column(channels: int, width: int, length: int) -> BasicConv2d:
+    return BasicConv2d(channels, width, (length, 1), padding=(length // 2, 0))
+
+
+class InceptionA(nn.Module):
+    """1x1, 5x5, two 3x3, pool; at 35 px."""
+
+    def __init__(self, channels: int, pool_width: int) -> None:
+        super().__init__()
+        self.branch1x1 = BasicConv2d(channels, 64, 1)
+        self.branch5x5_1 = BasicConv2d(channels, 48, 1)
+        self.branch5x5_2 = BasicConv2d(48, 64, 5, padding=2)
+        self.branch3x3dbl_1 = BasicConv2d(channels, 64, 1)
+        self.branch3x3dbl_2 = BasicConv2d(64, 96, 3, padding=1)
+        self.branch3x3dbl_3 = BasicConv2d(96, 96, 3, padding=1)
+        self.branch_pool = BasicConv2d(channels, pool_width, 1)
+
+    def forward(self, x: Maps) -> Maps:
+        """(B, channels, H, W) to (B, 224 + pool_width, H, W)."""
+        double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
+        return torch.cat(
+            [self.branch1x1(x), self.branch5x5_2(self.branch5x5_1(x)), double, self.branch_pool(_mean_pool(x))], dim=1
+        )
+
+
+class InceptionB(nn.Module):
+    """From 35 to 17 px: strided 3x3, two 3x3, maximum."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branch3x3 = BasicConv2d(channels, 384, 3, stride=2)
+        self.branch3x3dbl_1 = BasicConv2d(channels, 64, 1)
+        self.branch3x3dbl_2 = BasicConv2d(64, 96, 3, padding=1)
+        self.branch3x3dbl_3 = BasicConv2d(96, 96, 3, stride=2)
+
+    def forward(self, x: Maps) -> Maps:
+        """(B, channels, H, W) to (B, 480 + channels, H', W')."""
+        double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
+        return torch.cat([self.branch3x3(x), double, F.max_pool2d(x, 3, stride=2)], dim=1)
+
+
+class InceptionC(nn.Module):
+    """1x1, a 7x7 as row and column, two of them, pool; at 17 px."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.branch1x1 = BasicConv2d(channels, 192, 1)
+        self.branch7x7_1 = BasicConv2d(channels, width, 1)
+        self.branch7x7_2 = _row(width, width, 7)
+        self.branch7x7_3 = _column(width, 192, 7)
+        self.branch7x7dbl_1 = BasicConv2d(channels, width, 1)
+        self.branch7x7dbl_2 = _column(width, width, 7)
+        self.branch7x7dbl_3 = _row(width, width, 7)
+        self.branch7x7dbl_4 = _column(width, width, 7)
+        self.branch7x7dbl_5 = _row(width, 192, 7)
+        self.branch_pool = BasicConv2d(channels, 192, 1)
+
+    def forward(self, x: Maps) -> Maps:
+        """(B, channels, H, W) to (B, 768, H, W)."""
+        single = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
+        double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
+        double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
+        return torch.cat([self.branch1x1(x), single, double, self.branch_pool(_mean_pool(x))], dim=1)
+
+
+class InceptionD(nn.Module):
+    """From 17 to 8 px: 3x3, 7x7 and 3x3, maximum."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branch3x3_1 = BasicConv2d(channels, 192, 1)
+        self.branch3x3_2 = BasicConv2d(192, 320, 3, stride=2)
+        self.branch7x7x3_1 = BasicConv2d(channels, 192, 1)
+        self.branch7x7x3_2 = _row(192, 192, 7)
+        self.branch7x7x3_3 = _column(192, 192, 7)
+        self.branch7x7x3_4 = BasicConv2d(192, 192, 3, stride=2)
+
+    def forward(self, x: Maps) -> Maps:
+        """(B, channels, H, W) to (B, 512 + channels, H', W')."""
+        seven = self.branch7x7x3_3(self.branch7x7x3_2(self.branch7x7x3_1(x)))
+        three = self.branch3x3_2(self.branch3x3_1(x))
+        return torch.cat([three, self.branch7x7x3_4(seven), F.max_pool2d(x, 3, stride=2)], dim=1)
+
+
+class InceptionE(nn.Module):
+    """1x1, a 3x3 as row beside column, one after another 3x3, pool; at 8 px.
+
+    Args:
+        channels: Of its input.
+        max_pool: The pooling branch takes maxima (TensorFlow's last block) and not means.
+    """
+
+    def __init__(self, channels: int, *, max_pool: bool) -> None:
+        super().__init__()
+        self.max_pool = max_pool
+        self.branch1x1 = BasicConv2d(channels, 320, 1)
+        self.branch3x3_1 = BasicConv2d(channels, 384, 1)
+        self.branch3x3_2a = _row(384, 384, 3)
+        self.branch3x3_2b = _column(384, 384, 3)
+        self.branch3x3dbl_1 = BasicConv2d(channels, 448, 1)
+        self.branch3x3dbl_2 = BasicConv2d(448, 384, 3, padding=1)
+        self.branch3x3dbl_3a = _row(384, 384, 3)
+        self.branch3x3dbl_3b = _column(384, 384, 3)
+        self.branch_pool = BasicConv2d(channels, 192, 1)
+
+    def forward(self, x: Maps) -> Maps:
+        """(B, channels, H, W) to (B, 2048, H, W)."""
+        single = self.branch3x3_1(x)
+        double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
+        pooled = F.max_pool2d(x, 3, stride=1, padding=1) if self.max_pool else _mean_pool(x)
+        parts = [
+            self.branch1x1(x),
+            self.branch3x3_2a(single),
+            self.branch3x3_2b(single),
+            self.branch3x3dbl_3a(double),
+            self.branch3x3dbl_3b(double),
+            self.branch_pool(pooled),
+        ]
+        return torch.cat(parts, dim=1)
