@@ -79,7 +79,7 @@ class FeatureStore:
             for row, (kind, (height, width)) in enumerate(zip(kinds.tolist(), sizes.tolist(), strict=True)):
                 fact = replace(found[kind], height=height, width=width)
                 self._rows[digests[row].tobytes()] = Row(path, row, fact)
-        except (OSError, SafetensorError, LookupError, TypeError, ValueError):
+        except (OSError, SafetensorError, LookupError, TypeError, ValueError, RecursionError):
             return
 
     def find(self, digest: bytes) -> Row | None:
@@ -170,6 +170,26 @@ def read_checked(folder: Path, key: str) -> bytes | None:
         if hashlib.sha256(data).hexdigest()[:32] == path.stem.rpartition("-")[2]:
             return data
     return None
+
+
+def write_json(path: Path, value: object) -> None:
+    """Writes a JSON value with its own hash; whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    body = json.dumps(value)
+    write_atomically(path, json.dumps({"sha256": hashlib.sha256(body.encode()).hexdigest(), "body": body}).encode())
+
+
+def read_json(path: Path) -> object:
+    """What `write_json` wrote; None where there is nothing, or not what was written."""
+    try:
+        stored = json.loads(path.read_bytes())
+        body = stored["body"]
+        return json.loads(body) if hashlib.sha256(body.encode()).hexdigest() == stored["sha256"] else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -26,6 +26,7 @@ from ganeval.backbones.calls import call_size
 from ganeval.cache import FeatureStore, ImageFacts, Row, read_checked, write_checked
 from ganeval.errors import BadImageError, DataError
 from ganeval.sources.base import Decoded, ImageSource, Pixels, content_hash
+from ganeval.sources.budget import PixelBudget
 from ganeval.summaries.bank import Block, FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
@@ -33,6 +34,8 @@ from ganeval.summaries.moments import Moments
 KEPT_MOMENTS = 4096  # images from which on their moments cost more to compute than to read
 SHARD_ROWS = 1024  # 1024 x 2048 x 4 B = 8 MB: one write, and what a killed run can lose
 WORKERS = 4
+WAITING_PIXELS = 2**26  # read ahead, and again waiting for the network: 201 MB each
+STACKED_PIXELS = 2**24  # resized at a time: 201 MB as float32; an image that is larger goes alone
 
 Progress = Callable[[int], None]
 
@@ -52,6 +55,7 @@ class SourceSummary:
         computed: Backbone name -> images that really went through its network.
         seconds: Time by stage.
         warnings: What the user should be told (a cache that could not be written).
+        left_out: Reason -> entries of the folder or archive that are no images of the set.
     """
 
     name: str
@@ -64,6 +68,7 @@ class SourceSummary:
     computed: Mapping[str, int]
     seconds: Mapping[str, float]
     warnings: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -91,6 +96,7 @@ class _Queue:
     backbone: Backbone
     store: FeatureStore
     waiting: list[tuple[bytes, ImageFacts, Pixels]] = field(default_factory=list)
+    pixels: int = 0
     queued: set[bytes] = field(default_factory=set)
     digests: list[bytes] = field(default_factory=list)
     facts: list[ImageFacts] = field(default_factory=list)
@@ -113,10 +119,12 @@ def run_network(backbone: Backbone, images: Sequence[Pixels]) -> tuple[np.ndarra
     for position, pixels in enumerate(images):
         by_size[pixels.shape].append(position)
     prepared: list[torch.Tensor] = [torch.empty(0)] * len(images)
-    for positions in by_size.values():
-        stacked = torch.from_numpy(np.stack([images[p] for p in positions]))
-        for position, image in zip(positions, backbone.prepare(stacked), strict=True):
-            prepared[position] = image
+    for (_, height, width), positions in by_size.items():
+        size = max(1, STACKED_PIXELS // (height * width))
+        for part in (positions[start : start + size] for start in range(0, len(positions), size)):
+            stacked = torch.from_numpy(np.stack([images[p] for p in part]))
+            for position, image in zip(part, backbone.prepare(stacked), strict=True):
+                prepared[position] = image
     output = backbone.forward(torch.stack(prepared))
     logits = None if output.logits is None else output.logits.float().cpu().numpy()
     return output.features.float().cpu().numpy(), logits
@@ -128,9 +136,23 @@ class _Loaded:
     facts: ImageFacts
     decoded: Decoded | None
 
+    @property
+    def pixels(self) -> int:
+        """How many are held in memory."""
+        return 0 if self.decoded is None else self.facts.height * self.facts.width
+
+
+def _load_within(
+    budget: PixelBudget, source: ImageSource, index: int, stores: Sequence[FeatureStore]
+) -> _Loaded | BadImageError:
+    """Reads one image, and waits until there is room for it. Runs in a worker thread."""
+    loaded = _load(source, index, stores)
+    budget.hold(index, 0 if isinstance(loaded, BadImageError) else loaded.pixels)
+    return loaded
+
 
 def _load(source: ImageSource, index: int, stores: Sequence[FeatureStore]) -> _Loaded | BadImageError:
-    """Reads one image; decodes it only when some store lacks it. Runs in a worker thread."""
+    """Reads one image; decodes it only when some store lacks it."""
     try:
         raw = source.read(index)
         rows = [store.find(raw.digest) for store in stores]
@@ -147,19 +169,23 @@ def _load(source: ImageSource, index: int, stores: Sequence[FeatureStore]) -> _L
 def _read_ahead(
     source: ImageSource, stores: Sequence[FeatureStore], ahead: int
 ) -> Iterator[tuple[int, _Loaded | BadImageError]]:
-    """Loaded images in order, with at most `ahead` of them in memory, decoded by a small thread pool."""
+    """Loaded images in order, at most `ahead` of them and WAITING_PIXELS in memory, decoded by a small thread pool."""
+    budget = PixelBudget(WAITING_PIXELS)
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="decode") as pool:
         pending: deque[tuple[int, Future[_Loaded | BadImageError]]] = deque()
         indices = iter(range(len(source)))
         try:
             while True:
                 while len(pending) < ahead and (index := next(indices, None)) is not None:
-                    pending.append((index, pool.submit(_load, source, index, stores)))
+                    pending.append((index, pool.submit(_load_within, budget, source, index, stores)))
                 if not pending:
                     return
                 index, future = pending.popleft()
-                yield index, future.result()
+                loaded = future.result()
+                budget.release(index, 0 if isinstance(loaded, BadImageError) else loaded.pixels)
+                yield index, loaded
         finally:
+            budget.stop()
             for _, future in pending:
                 future.cancel()
 
@@ -246,6 +272,7 @@ def summarise(
         computed={q.backbone.info.name: q.computed for q in queues},
         seconds=dict(walked.seconds),
         warnings=tuple(walked.warnings),
+        left_out=dict(source.skipped),
     )
 
 
@@ -280,7 +307,8 @@ def _walk(
                 if loaded.decoded is not None and not known:
                     queue.queued.add(loaded.digest)
                     queue.waiting.append((loaded.digest, loaded.facts, loaded.decoded.pixels))
-                    if len(queue.waiting) >= batch_size:
+                    queue.pixels += loaded.pixels
+                    if len(queue.waiting) >= batch_size or queue.pixels >= WAITING_PIXELS:
                         _drain(queue, source, seconds)
                     if len(queue.digests) >= SHARD_ROWS:
                         _flush(queue, cleanup, seen.warnings)
@@ -314,6 +342,7 @@ def _drain(queue: _Queue, source: ImageSource, seconds: dict[str, float]) -> Non
         queue.logits.append(logits)
     queue.computed += len(queue.waiting)
     queue.waiting.clear()
+    queue.pixels = 0
 
 
 def _flush(queue: _Queue, cleanup: contextlib.ExitStack, warnings: list[str]) -> None:

@@ -3,6 +3,7 @@
 A Frechet distance of 12 means little alone; 12 where real against real gives 11 means "as good as can be seen here".
 """
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganeval.cache import write_atomically
+from ganeval.cache import read_json, write_json
 from ganeval.metrics.base import SetMetric
 from ganeval.summaries.base import SetSummary
 
@@ -65,14 +66,11 @@ def cached_floor(metric: SetMetric, real: SetSummary, n_fake: int, identity: str
         return noise_floor(metric, real, n_fake)
     parts = [metric.name, metric.version, dict(metric.params), identity, n_fake, HALVES_SEED]
     path = folder / f"{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]}.json"
-    try:
-        stored = json.loads(path.read_text())
-        return Floor({str(k): float(v) for k, v in stored["values"].items()}, int(stored["n"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        floor = noise_floor(metric, real, n_fake)
+    match read_json(path):
+        case {"values": dict(values), "n": int(n)} if all(isinstance(value, float) for value in values.values()):
+            return Floor(values, n)
+    floor = noise_floor(metric, real, n_fake)
     if floor is not None:
-        try:
-            write_atomically(path, json.dumps({"values": floor.values, "n": floor.n}).encode())
-        except OSError:
-            return floor  # a cache that cannot be written costs time, not the number
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the number
+            write_json(path, {"values": floor.values, "n": floor.n})
     return floor

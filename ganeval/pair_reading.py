@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ganeval.errors import BadImageError, DataError
 from ganeval.sources.base import ImageSource, Pixels
+from ganeval.sources.budget import PixelBudget
 
 Size = tuple[int, int]  # height, width
 
@@ -92,8 +93,17 @@ class Pair:
         return self.size[0] * self.size[1]
 
 
+def _load_within(
+    budget: PixelBudget, position: int, fake: ImageSource, real: ImageSource, indices: tuple[int, int]
+) -> Pair | BadImageError:
+    """Reads one pair, and waits until there is room for it. Runs in a worker thread."""
+    loaded = _load(position, fake, real, indices)
+    budget.hold(position, 0 if isinstance(loaded, BadImageError) else loaded.area)
+    return loaded
+
+
 def _load(position: int, fake: ImageSource, real: ImageSource, indices: tuple[int, int]) -> Pair | BadImageError:
-    """Reads and decodes both images and compares their sizes. Runs in a worker thread."""
+    """Reads and decodes both images and compares their sizes."""
     try:
         raws = fake.read(indices[0]), real.read(indices[1])
         images = raws[0].decode(), raws[1].decode()
@@ -121,26 +131,28 @@ def read_ahead(
         fake: The images to score.
         real: Their originals.
         indices: What `match_by_stem` gives.
-        ahead: Pairs in memory at most; fewer of large images (`WAITING_PIXELS`), but never fewer than `WORKERS`.
+        ahead: Pairs in memory at most; fewer of large images (`WAITING_PIXELS`, and one more a thread).
 
     Raises:
         DataError: two images of a pair differ in size.
     """
+    budget = PixelBudget(WAITING_PIXELS)
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="decode") as pool:
         pending: deque[Future[Pair | BadImageError]] = deque()
         jobs = enumerate(indices)
-        room = WORKERS
+        taken = 0
         try:
             while True:
-                while len(pending) < room and (job := next(jobs, None)) is not None:
-                    pending.append(pool.submit(_load, job[0], fake, real, job[1]))
+                while len(pending) < max(WORKERS, ahead) and (job := next(jobs, None)) is not None:
+                    pending.append(pool.submit(_load_within, budget, job[0], fake, real, job[1]))
                 if not pending:
                     return
                 loaded = pending.popleft().result()
-                if isinstance(loaded, Pair):
-                    room = min(max(WORKERS, WAITING_PIXELS // loaded.area), max(WORKERS, ahead))
+                budget.release(taken, 0 if isinstance(loaded, BadImageError) else loaded.area)
+                taken += 1
                 yield loaded
         finally:
+            budget.stop()
             for future in pending:
                 future.cancel()
 

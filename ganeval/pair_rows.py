@@ -17,6 +17,7 @@ from ganeval.reporting import Reporter
 from ganeval.results import Result
 from ganeval.sources.base import ImageSource
 from ganeval.sources.decode import DECODE_POLICY
+from ganeval.sources.listing import left_out_words
 
 
 def score_paired(
@@ -64,6 +65,8 @@ def score_paired(
         )
     if pairs.skipped:
         reporter.message(f"{len(pairs.skipped)} pairs were skipped; first: {pairs.skipped[0]}")
+    if told := left_out_words(pairs.left_out):
+        reporter.message(f"{subject.name}: left out {told}")
     rows = [_row(asked, request, options, pairs, backbones, heads, device) for asked, request in requests.items()]
     return rows, pairs
 
@@ -137,6 +140,7 @@ def _row(
             "config_file": options.config_file,
             "subject_sha256": pairs.fake_sha256,
             "skipped": len(pairs.skipped),
+            "left_out": pairs.left_out,
         },
         timing={stage: round(seconds, 4) for stage, seconds in pairs.seconds.items()},
     )

@@ -81,6 +81,7 @@ class PairScores:
         fake_sha256: Content hash of the fakes that were scored.
         real_sha256: Content hash of their originals.
         seconds: Time by stage.
+        left_out: Reason -> entries of the fakes' folder or archive that are no images of the set.
     """
 
     stems: list[str]
@@ -92,6 +93,7 @@ class PairScores:
     fake_sha256: str
     real_sha256: str
     seconds: dict[str, float]
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def score_pairs(
@@ -179,6 +181,7 @@ def score_pairs(
         fake_sha256=content_hash([pair[0] for pair in digests]),
         real_sha256=content_hash([pair[1] for pair in digests]),
         seconds=dict(run.seconds),
+        left_out=dict(fake.skipped),
     )
 
 

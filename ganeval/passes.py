@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-import json
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ import torch
 from ganeval.backbones.base import Backbone
 from ganeval.backbones.engines import Precision, measured_error, use_engine
 from ganeval.backbones.loading import load_backbone
-from ganeval.cache import FeatureStore, write_atomically
+from ganeval.cache import FeatureStore, read_json, write_json
 from ganeval.devices import Processes
 from ganeval.engine import SourceSummary, fill, summarise
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
@@ -23,6 +23,7 @@ from ganeval.reference import BackboneFacts, ReferenceStatistics
 from ganeval.reporting import Reporter
 from ganeval.sources.base import ImageSource, Subset
 from ganeval.sources.decode import DECODE_POLICY
+from ganeval.sources.listing import left_out_words
 from ganeval.summaries.base import SetSummary
 
 
@@ -66,14 +67,12 @@ def open_store(backbone: Backbone, root: Path, precision: Precision = "exact") -
 def _keep_error(folder: Path, error: float) -> None:
     """Beside the shards, for rows of a later run that reads them; the largest counts."""
     with contextlib.suppress(OSError):
-        write_atomically(folder / "fast-error.json", json.dumps(max(error, _kept_error(folder) or 0.0)).encode())
+        write_json(folder / "fast-error.json", max(error, _kept_error(folder) or 0.0))
 
 
 def _kept_error(folder: Path) -> float | None:
-    try:
-        return float(json.loads((folder / "fast-error.json").read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return None
+    kept = read_json(folder / "fast-error.json")
+    return kept if isinstance(kept, float) and math.isfinite(kept) else None
 
 
 @dataclass(frozen=True)
@@ -147,6 +146,8 @@ class Passes:
         if summary.skipped:
             first = summary.skipped[0]
             self.reporter.message(f"{len(summary.skipped)} images of {summary.name} were skipped; first: {first}")
+        if told := left_out_words(summary.left_out):
+            self.reporter.message(f"{summary.name}: left out {told}")
         return summary
 
     def run_reference(self, reference: ImageSource | ReferenceStatistics | None) -> RealSide | None:

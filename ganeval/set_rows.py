@@ -266,6 +266,7 @@ def set_row(
             "config_file": options.config_file,
             "subject_sha256": fake.content_sha256,
             "skipped": len(fake.skipped),
+            "left_out": dict(fake.left_out),
         },
         timing={stage: round(seconds, 4) for stage, seconds in timing.items()},
     )

@@ -40,7 +40,7 @@ def digests(source):
 def test_unchanged_files_are_not_opened_again(make_folder, tmp_path, settled, monkeypatch):
     folder = make_folder("images", 5)
     first = digests(opened(folder, tmp_path / "cache"))
-    monkeypatch.setattr(FolderSource, "_bytes", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("ganeval.sources.folder.read_whole", lambda *_: pytest.fail("read again"))
 
     assert digests(opened(folder, tmp_path / "cache")) == first
 

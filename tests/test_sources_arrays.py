@@ -1,14 +1,16 @@
 """Arrays: shapes are never guessed, floats must say their range, pickles are refused."""
 
 import io
+import os
 import zipfile
 
 import numpy as np
 import pytest
 
-from ganeval.errors import DataError
+from ganeval.errors import BadImageError, DataError
 from ganeval.sources.arrays import ArraySource, open_array_file, pixels_digest
 from ganeval.sources.base import content_hash
+from ganeval.sources.npy import StoredArray
 
 rng = np.random.default_rng(11)
 IMAGES = rng.integers(0, 256, (5, 6, 7, 3), dtype=np.uint8)
@@ -61,9 +63,23 @@ def test_files_hold_what_was_saved(kind, values, tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["npy", "npz"])
-def test_uncompressed_files_are_mapped_not_loaded(ending, tmp_path):
+def test_uncompressed_files_are_read_image_by_image(ending, tmp_path):
     (np.save if ending == "npy" else np.savez)(tmp_path / f"a.{ending}", IMAGES)
-    assert isinstance(open_array_file(tmp_path / f"a.{ending}")._array, np.memmap)
+    source = open_array_file(tmp_path / f"a.{ending}")
+    assert isinstance(source._array, StoredArray)
+    source.close()
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz"])
+def test_a_file_that_shrinks_while_it_is_read_is_an_error_and_no_crash(ending, tmp_path):
+    path = tmp_path / f"a.{ending}"
+    (np.save if ending == "npy" else np.savez)(path, np.zeros((64, 64, 64, 3), np.uint8))
+    source = open_array_file(path)
+    os.truncate(path, 200_000)
+    assert source.read(0).decode().pixels.shape == (3, 64, 64)
+    with pytest.raises(BadImageError, match="became shorter while it was read"):
+        source.read(63)
+    source.close()
 
 
 def test_adm_batches_give_arr_0_with_the_classes_of_arr_1(tmp_path):

@@ -205,7 +205,8 @@ GOOD = idx(np.zeros((3, 4, 5), np.uint8))
         (b"\x89PNG" + GOOD, "starts with"),
         (b"", "starts with b''"),
         (GOOD[:9], "Cannot read"),
-        (GOOD[:4] + b"\xff" * 12, "holds 0"),
+        (GOOD[:4] + b"\xff" * 12, r"at most 200 : 1 is read"),
+        (GOOD[:4] + bytes([0, 0, 1, 0]) * 3, r"says 16,777,216 values \(256, 256, 256\) and holds 0"),
     ],
 )
 @pytest.mark.parametrize("zipped", [False, True])

@@ -32,8 +32,11 @@ def find_file(folder: Path) -> Path | None:
     if own.is_file():
         return own
     project = folder / "pyproject.toml"
-    if project.is_file() and "[tool.ganeval" in project.read_text(encoding="utf-8", errors="replace"):
-        return project
+    try:
+        if project.is_file() and "[tool.ganeval" in project.read_text(encoding="utf-8", errors="replace"):
+            return project
+    except OSError:
+        return None  # one that cannot be read holds no settings for us
     return None
 
 
@@ -44,11 +47,13 @@ def read_file(path: Path) -> dict[str, Any]:
         UsageError: not TOML, an unknown key, or a value of another type.
     """
     try:
-        table: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        table: object = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise UsageError(f"{path} cannot be read as TOML: {error}. Mend it, or run elsewhere.") from error
-    if path.name == "pyproject.toml":
-        table = table.get("tool", {}).get("ganeval", {})
+    for name in ("tool", "ganeval") if path.name == "pyproject.toml" else ():
+        table = table.get(name, {}) if isinstance(table, Mapping) else table
+    if not isinstance(table, Mapping):
+        raise UsageError(f"{path}: [tool.ganeval] must be a table of settings, got {table!r:.60}.")
     settings: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")

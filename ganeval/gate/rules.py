@@ -79,7 +79,7 @@ def read_rules(path: Path) -> GateRules:
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise UsageError(
             f"{path} cannot be read as rules of a gate: {error}. `ganeval gate init` writes one."
         ) from error

@@ -71,7 +71,7 @@ def load_boards(path: Path | str | None = None) -> dict[str, Board]:
             return {}
     try:
         tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise UsageError(f"{path} cannot be read as TOML: {error}. Mend it.") from error
     return {name: _board(name, table, f"{path}, board {name!r}") for name, table in tables.items()}
 

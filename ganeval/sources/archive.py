@@ -9,23 +9,24 @@ import stat
 import tarfile
 import threading
 import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final, Literal, Protocol, TypeVar
+from typing import BinaryIO, Final, Literal, Protocol, Self, TypeVar
 
 from ganeval.errors import BadImageError, DataError
 from ganeval.sources.base import ImageSource, Raw
-from ganeval.sources.folder import check_size, file_raw
+from ganeval.sources.folder import file_raw
 from ganeval.sources.limits import MAX_RATIO, is_bomb
 from ganeval.sources.listing import Skipped, labelled, no_images, reason_to_skip
 from ganeval.sources.seekable_gzip import SeekableGzip
+from ganeval.sources.steady import check_size, require_file
 from ganeval.text import encodable
 
 ARCHIVE_EXTENSIONS: Final = (".zip", ".tar", ".tar.gz", ".tgz")
 
-_DAMAGE: Final = (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, tarfile.TarError, zlib.error)
+MAX_HEADER_BYTES: Final = 1 << 20
+"""Largest extended header of a tar member, 1 MiB: it holds a name and a few facts."""
 
 Member = TypeVar("Member", zipfile.ZipInfo, tarfile.TarInfo)
 
@@ -49,6 +50,8 @@ def open_archive(path: Path | Openable, name: str | None = None) -> ImageSource:
         DataError: missing, damaged, of another kind, without images, or with two members of one name.
     """
     said = str(path) if name is None else name
+    if isinstance(path, Path):
+        require_file(path, said)
     try:
         with path.open("rb") as file:
             start = file.read(262)
@@ -80,7 +83,7 @@ class ZipSource(ImageSource):
         self._lock = threading.Lock()
         try:
             self._zip = zipfile.ZipFile(path if isinstance(path, Path) else path.open("rb"))
-        except _DAMAGE as error:
+        except Exception as error:
             raise _damaged(name, "zip", error) from error
         # The upper half of external_attr is the Unix mode where a Unix wrote it, else 0.
         infos = [(info, stat.S_ISLNK(info.external_attr >> 16)) for info in self._zip.infolist() if not info.is_dir()]
@@ -113,7 +116,7 @@ class ZipSource(ImageSource):
         try:
             with self._lock, self._zip.open(info) as file:
                 data = file.read()  # never more than file_size, which was checked
-        except _DAMAGE as error:
+        except Exception as error:
             raise _bad_member(name, self.name, error) from error
         return file_raw(data, name)
 
@@ -151,19 +154,19 @@ class TarSource(ImageSource):
             file = io.BufferedReader(SeekableGzip(path))
         self._file = file
         try:
-            self._tar = tarfile.open(fileobj=self._file, mode="r:")  # noqa: SIM115 - closed by close()
-            entries = ((info.name, info, not info.isreg()) for info in self._tar if not info.isdir())
+            self._tar = tarfile.open(fileobj=self._file, mode="r:", tarinfo=_Header)  # noqa: SIM115 - closed by close()
+            entries = ((info.name, info, not info.isreg()) for info in _forwards(self._tar) if not info.isdir())
             self._members = _collect(name, entries, self.skipped)
             # tarfile takes a cut between two members, or a damaged header behind the first, for the end.
             self._file.seek(self._tar.offset)
             if self._file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise tarfile.ReadError(f"no end mark after {len(self._members):,} images")
-        except _DAMAGE as error:
-            self._file.close()
-            raise _damaged(name, "tar", error) from error
         except DataError:
             self._file.close()
             raise
+        except Exception as error:
+            self._file.close()
+            raise _damaged(name, "tar", error) from error
         self.items = labelled(self._members)
 
     def read(self, index: int) -> Raw:
@@ -171,11 +174,18 @@ class TarSource(ImageSource):
         name = self.items[index].name
         info = self._members[name]
         check_size(info.size, name)
+        if info.issparse():
+            raise BadImageError(
+                f"{name!r} in {self.name!r} is stored as a sparse file, holes left out; expected its bytes as they "
+                "are. Pack it again without -S, or leave it out with --on-bad skip."
+            )
         try:
             with self._lock:
                 file = self._tar.extractfile(info)  # a view of the archive; nothing is written
                 data = file.read() if file else b""
-        except _DAMAGE as error:
+        except DataError:
+            raise
+        except Exception as error:
             raise _bad_member(name, self.name, error) from error
         return file_raw(data, name)
 
@@ -183,6 +193,38 @@ class TarSource(ImageSource):
         """Closes the file."""
         self._tar.close()
         self._file.close()
+
+
+class _Header(tarfile.TarInfo):
+    """A tar header that cannot lead the reader backwards, or make it read a header of any size into memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Reads one header block.
+
+        Raises:
+            tarfile.ReadError: a negative size (CVE-2025-8194), or an extended header of more than MAX_HEADER_BYTES.
+        """
+        header = super().frombuf(buf, encoding, errors)
+        if header.size < 0:
+            raise tarfile.ReadError(f"a member of {header.size:,} bytes")
+        extended = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, *_LONG_NAMES)
+        if header.type in extended and header.size > MAX_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {header.size:,} bytes; at most {MAX_HEADER_BYTES:,} are read")
+        return header
+
+
+_LONG_NAMES: Final = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+
+
+def _forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar file, as long as each begins behind the one before it."""
+    last = -1
+    for info in tar:
+        if info.size < 0 or info.offset_data <= last:
+            raise tarfile.ReadError(f"a member that leads backwards, to byte {info.offset_data:,}")
+        last = info.offset_data
+        yield info
 
 
 def _collect(archive: str, entries: Iterable[tuple[str, Member, bool]], skipped: Skipped) -> dict[str, Member]:
@@ -210,14 +252,26 @@ def _collect(archive: str, entries: Iterable[tuple[str, Member, bool]], skipped:
     return members
 
 
+# The two below stand for any exception: a reader that is fed hostile bytes may raise whatever it likes, and all of it
+# means that the archive is damaged. What the memory cannot hold is another thing.
+
+
 def _damaged(archive: str, kind: str, error: Exception) -> DataError:
+    if isinstance(error, MemoryError):
+        raise error
     return DataError(
-        f"Cannot list {kind} file {archive!r}: {error}. It is damaged or cut short: copy or pack it again."
+        f"Cannot list {kind} file {archive!r}: {_said(error)}. It is damaged or cut short: copy or pack it again."
     )
 
 
 def _bad_member(name: str, archive: str, error: Exception) -> BadImageError:
+    if isinstance(error, MemoryError):
+        raise error
     return BadImageError(
-        f"{name!r} in {archive!r} cannot be read: {error}. The archive is damaged: copy or pack it again, or leave the "
-        "image out with --on-bad skip."
+        f"{name!r} in {archive!r} cannot be read: {_said(error)}. The archive is damaged: copy or pack it again, or "
+        "leave the image out with --on-bad skip."
     )
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__

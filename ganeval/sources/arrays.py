@@ -6,8 +6,6 @@ must be said; nothing is ever stretched to fill it, because a per-image stretch 
 
 import hashlib
 import math
-import struct
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -18,8 +16,10 @@ import numpy.typing as npt
 from ganeval.errors import DataError
 from ganeval.sources.base import ImageSource, Item, Pixels, Raw
 from ganeval.sources.decode import rgb_from_array
-from ganeval.sources.limits import MAX_PIXELS, MAX_RATIO, is_bomb
+from ganeval.sources.limits import MAX_PIXELS
+from ganeval.sources.npy import StoredArray, npz_members, open_member, open_npy
 from ganeval.sources.quantise import quantise
+from ganeval.sources.steady import require_file
 
 ValueRange = Literal["0..1", "-1..1"]
 VALUE_RANGES: Final[tuple[ValueRange, ...]] = get_args(ValueRange)
@@ -50,7 +50,7 @@ class ArraySource(ImageSource):
 
     def __init__(
         self,
-        array: npt.NDArray[Any],
+        array: npt.NDArray[Any] | StoredArray,
         name: str,
         labels: Sequence[str] | None = None,
         item_names: Sequence[str] | None = None,
@@ -80,9 +80,14 @@ class ArraySource(ImageSource):
         decoded = rgb_from_array(stored)
         return Raw(pixels_digest(decoded.pixels), lambda: decoded, "array")
 
+    def close(self) -> None:
+        """Closes the file of an array that stayed in it."""
+        if isinstance(self._array, StoredArray):
+            self._array.close()
+
 
 def open_array_file(path: Path, name: str | None = None, value_range: ValueRange | None = None) -> ArraySource:
-    """Opens a `.npy` or `.npz` file, memory-mapped unless it is compressed. Pickled objects are refused.
+    """Opens a `.npy` or `.npz` file; an uncompressed one is read image by image. Pickled objects are refused.
 
     In a `.npz` the images are the array `arr_0` (ADM's name, with class indices in `arr_1` where there are any), or
     else the only array.
@@ -96,71 +101,47 @@ def open_array_file(path: Path, name: str | None = None, value_range: ValueRange
         DataError: missing, damaged, pickled, no single array of images, or as ArraySource.
     """
     said = str(path) if name is None else name
+    require_file(path, said)
+    array: npt.NDArray[Any] | StoredArray | None = None
     try:
-        if path.suffix.lower() == ".npz":
-            array, labels = _open_npz(path, said)
-        else:
-            array, labels = np.load(path, mmap_mode="r", allow_pickle=False), None
-    except DataError:
-        raise
-    except (OSError, ValueError, EOFError, SyntaxError, struct.error, zipfile.BadZipFile) as error:
+        array, labels = _open_npz(path, said) if path.suffix.lower() == ".npz" else (open_npy(path), None)
+        return ArraySource(array, said, labels, value_range=value_range)
+    except Exception as error:
+        if isinstance(array, StoredArray):
+            array.close()
+        if isinstance(error, DataError | MemoryError):
+            raise
+        # Parsers that are fed hostile bytes may raise whatever they like; all of it means "no arrays".
         raise DataError(
-            f"Cannot read arrays from {said!r}: {error}. Expected a file that numpy.save or numpy.savez wrote, without "
-            "Python objects. Write it again."
+            f"Cannot read arrays from {said!r}: {str(error) or type(error).__name__}. Expected a file that numpy.save "
+            "or numpy.savez wrote, without Python objects. Write it again."
         ) from error
-    return ArraySource(array, said, labels, value_range=value_range)
 
 
-def _open_npz(path: Path, said: str) -> tuple[npt.NDArray[Any], list[str] | None]:
-    with zipfile.ZipFile(path) as archive:
-        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-    key = "arr_0" if "arr_0" in members else next(iter(members), "")
-    if key != "arr_0" and len(members) != 1:
-        advice = "Name it arr_0"
-        if {"mu", "sigma"} <= set(members):
-            advice = "mu and sigma are statistics, not images: they can serve as a --reference"
-        raise DataError(
-            f"{said!r} holds {len(members)} arrays ({', '.join(sorted(members)) or 'none'}); expected one array of "
-            f"images, or one that is called arr_0. {advice}."
-        )
-    info = members[key]
-    if is_bomb(info.file_size, info.compress_size):
-        raise DataError(
-            f"{said!r}: {key} unpacks to {info.file_size:,} bytes from {info.compress_size:,}; at most {MAX_RATIO} : 1 "
-            "is read. Save it without compression if it is really so flat."
-        )
-    with np.load(path, allow_pickle=False) as arrays:
-        array = _map_stored(path, info) if info.compress_type == zipfile.ZIP_STORED else arrays[key]
+def _open_npz(path: Path, said: str) -> tuple[npt.NDArray[Any] | StoredArray, list[str] | None]:
+    with npz_members(path) as (archive, members):
+        key = "arr_0" if "arr_0" in members else next(iter(members), "")
+        if key != "arr_0" and len(members) != 1:
+            advice = "Name it arr_0"
+            if {"mu", "sigma"} <= set(members):
+                advice = "mu and sigma are statistics, not images: they can serve as a --reference"
+            raise DataError(
+                f"{said!r} holds {len(members)} arrays ({', '.join(sorted(members)) or 'none'}); expected one array of "
+                f"images, or one that is called arr_0. {advice}."
+            )
+        array = open_member(path, archive, members[key])
         labels = None
-        if key == "arr_0" and "arr_1" in members and members["arr_1"].file_size <= 128 + 8 * len(array) + 1024:
-            indices = arrays["arr_1"]
-            if indices.shape == (len(array),) and np.issubdtype(indices.dtype, np.integer):
-                labels = [str(int(i)) for i in indices]
+        classes = members.get("arr_1") if key == "arr_0" else None
+        if classes is not None and array.shape and classes.file_size <= 128 + 8 * array.shape[0] + 1024:
+            indices = open_member(path, archive, classes)
+            if indices.shape == array.shape[:1] and np.issubdtype(indices.dtype, np.integer):
+                labels = [str(int(i)) for i in indices[:]]
+            if isinstance(indices, StoredArray):
+                indices.close()
     return array, labels
 
 
-def _map_stored(path: Path, info: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    """Memory-maps an uncompressed `.npy` member of a zip file where it lies (zip: APPNOTE 4.3.7; numpy: NEP 1)."""
-    with path.open("rb") as file:
-        file.seek(info.header_offset)
-        header = file.read(30)
-        name_length, extra_length = struct.unpack_from("<HH", header, 26)
-        begin = info.header_offset + 30 + name_length + extra_length
-        file.seek(begin)
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        else:
-            shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
-        offset = file.tell()
-    if dtype.hasobject:
-        raise ValueError("the array holds Python objects")
-    if min(shape, default=0) < 0 or offset - begin + math.prod(shape) * dtype.itemsize != info.file_size:
-        raise ValueError(f"{info.filename} says {shape} {dtype}, which is not the {info.file_size:,} bytes it has")
-    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order="F" if fortran else "C")
-
-
-def _check_shape(array: npt.NDArray[Any], name: str) -> None:
+def _check_shape(array: npt.NDArray[Any] | StoredArray, name: str) -> None:
     shape = array.shape
     if len(shape) == 4 and shape[3] in (1, 3, 4) and min(shape) > 0 and shape[1] * shape[2] <= MAX_PIXELS:
         return
@@ -175,7 +156,7 @@ def _check_shape(array: npt.NDArray[Any], name: str) -> None:
     )
 
 
-def _check_floats(array: npt.NDArray[Any], name: str, value_range: ValueRange | None) -> None:
+def _check_floats(array: npt.NDArray[Any] | StoredArray, name: str, value_range: ValueRange | None) -> None:
     if not np.issubdtype(array.dtype, np.floating):
         raise DataError(f"{name!r} holds {array.dtype}; expected uint8 (0 to 255) or floats. Convert it with astype.")
     if value_range is None:

@@ -74,11 +74,14 @@ class ImageSource(abc.ABC):
         items: All items, sorted by name.
         origin: What is known of where the images come from (model, recipe, training seed, step, ... of a checkpoint);
             goes into the row's provenance as "subject". Empty for files.
+        skipped: Reason -> how many entries of the folder or archive are no images of the set ("hidden", "broken
+            link"); what has an image's name and cannot be decoded is not among them.
     """
 
     name: str
     items: Sequence[Item]
     origin: Mapping[str, object] = MappingProxyType({})
+    skipped: Mapping[str, int] = MappingProxyType({})
 
     def __len__(self) -> int:
         return len(self.items)
@@ -109,6 +112,7 @@ class Subset(ImageSource):
     def __init__(self, source: ImageSource, indices: Sequence[int]) -> None:
         self.name = source.name
         self.origin = source.origin
+        self.skipped = source.skipped
         self._source = source
         self._indices = sorted(indices)
         self.items = [source.items[i] for i in self._indices]

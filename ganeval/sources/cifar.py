@@ -4,6 +4,7 @@ The batches are pickles, and a pickle is a program. The reader here knows four n
 objects out of plain bytes, and refuses every other name before it is looked up.
 """
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from ganeval.errors import DataError
 from ganeval.sources.arrays import ArraySource
 from ganeval.sources.base import ImageSource
 from ganeval.sources.dataset import DatasetInfo, find_files
+from ganeval.sources.pickle_check import check_instructions
 
 _MAX_BYTES: Final = 1 << 26  # 64 MiB; a batch of 10,000 images is 31,035,704 bytes
 _PIXELS: Final = 3 * 32 * 32
@@ -88,9 +90,11 @@ def read_batch(path: Path) -> tuple[npt.NDArray[np.uint8], list[int]]:
     """
     try:
         with path.open("rb") as file:
-            if path.stat().st_size > _MAX_BYTES:
-                raise ValueError(f"{path.stat().st_size:,} bytes; at most {_MAX_BYTES:,} are read")
-            batch = _PlainUnpickler(file, encoding="bytes").load()
+            data = file.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise ValueError(f"{path.stat().st_size:,} bytes; at most {_MAX_BYTES:,} are read")
+        check_instructions(data)
+        batch = _PlainUnpickler(io.BytesIO(data), encoding="bytes").load()
         plain = {key.decode("latin1") if isinstance(key, bytes) else key: value for key, value in batch.items()}
         rows, labels = plain["data"].array(), plain["labels"]
         if rows.ndim != 2 or rows.shape[1] != _PIXELS:

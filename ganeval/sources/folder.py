@@ -9,9 +9,9 @@ from ganeval.errors import BadImageError, DataError
 from ganeval.sources.base import Decoded, ImageSource, Raw
 from ganeval.sources.decode import decode
 from ganeval.sources.formats import sniff
-from ganeval.sources.limits import MAX_FILE_BYTES
 from ganeval.sources.listing import Skipped, labelled, no_images, reason_to_skip
 from ganeval.sources.memo import DigestMemo
+from ganeval.sources.steady import read_whole
 from ganeval.text import encodable
 
 
@@ -19,15 +19,6 @@ def file_raw(data: bytes, name: str) -> Raw:
     """One image file in memory: hashed now, decoded when asked."""
     known = sniff(data)
     return Raw(hashlib.sha256(data).digest(), lambda: decode(data, name), known.name if known else "unknown", data)
-
-
-def check_size(size: int, name: str) -> None:
-    """Refuses a file that is too large to be an image, before a byte of it is read."""
-    if size > MAX_FILE_BYTES:
-        raise BadImageError(
-            f"{name!r}: {size:,} bytes; at most {MAX_FILE_BYTES:,} are read as one image. Leave it out with "
-            "--on-bad skip."
-        )
 
 
 class FolderSource(ImageSource):
@@ -46,7 +37,8 @@ class FolderSource(ImageSource):
         memo: Digests of files that did not change since an earlier run, where the caller keeps some.
 
     Raises:
-        DataError: the folder is missing, is not a folder, cannot be listed, or holds no image.
+        DataError: the folder is missing, is not a folder, cannot be listed, holds no image, or two names that are
+            written alike.
     """
 
     def __init__(self, path: Path, name: str | None = None) -> None:
@@ -56,32 +48,41 @@ class FolderSource(ImageSource):
             raise DataError(f"{self.name!r} {kind}; expected a folder of images. Check the path.")
         self.skipped: Skipped = Counter()
         self.memo: DigestMemo | None = None
-        root = path.resolve()
         self._paths: dict[str, str] = {}  # item name -> real path
-        self._list(str(root), "", root)
+        root = path.resolve()
+        folders = [(str(root), "")]
+        while folders:
+            folders += self._list(*folders.pop(), root)
         if not self._paths:
             raise no_images(f"folder {self.name!r}", self.skipped)
         self.items = labelled(self._paths)
 
-    def _list(self, folder: str, prefix: str, root: Path) -> None:
-        """Adds what lies in `folder` (a real folder below `root`), whose item names begin with `prefix`."""
+    def _list(self, folder: str, prefix: str, root: Path) -> list[tuple[str, str]]:
+        """Adds the images of `folder` (a real one below `root`), whose names begin with `prefix`; gives its folders."""
         try:
             entries = list(os.scandir(folder))
         except OSError as error:
             raise DataError(f"Cannot list folder {folder!r}: {error.strerror}. Check its permissions.") from error
+        inner = []
         for entry in entries:
             name = prefix + encodable(entry.name)
             if entry.is_dir(follow_symlinks=False):
                 if reason_to_skip(name + "/x.png") is None:
-                    self._list(entry.path, name + "/", root)
+                    inner.append((entry.path, name + "/"))
                 else:
                     self.skipped["hidden folder"] += 1
                 continue
-            reason = reason_to_skip(name) or _reason_by_kind(entry, root)
-            if reason is None:
-                self._paths[name] = entry.path
+            found = reason_to_skip(name) or _real_file(entry, root)
+            if isinstance(found, str):
+                self.skipped[found] += 1
+            elif name in self._paths:
+                raise DataError(
+                    f"{self.name!r} holds two files whose names are both written {name!r}: bytes that are no UTF-8 are "
+                    "shown as \\x. Rename one of them."
+                )
             else:
-                self.skipped[reason] += 1
+                self._paths[name] = str(found)
+        return inner
 
     def read(self, index: int) -> Raw:
         """Reads one file; where the memo knows it, only if its pixels are asked for."""
@@ -90,7 +91,7 @@ class FolderSource(ImageSource):
             known = None if self.memo is None else self.memo.find(name, os.stat(self._paths[name]))
             if known is not None:
                 return Raw(known.digest, lambda: self._decode(name, known.digest), known.format)
-            data, stat = self._bytes(name)
+            data, stat = read_whole(self._paths[name], name)
         except OSError as error:
             raise _unreadable(name, self.name, error) from error
         raw = file_raw(data, name)
@@ -98,16 +99,10 @@ class FolderSource(ImageSource):
             self.memo.keep(name, stat, raw.digest, raw.format)
         return raw
 
-    def _bytes(self, name: str) -> tuple[bytes, os.stat_result]:
-        with open(self._paths[name], "rb") as file:
-            stat = os.fstat(file.fileno())
-            check_size(stat.st_size, name)
-            return file.read(), stat
-
     def _decode(self, name: str, digest: bytes) -> Decoded:
         """Pixels of a file whose digest was remembered; it must still be that very file."""
         try:
-            raw = file_raw(self._bytes(name)[0], name)
+            raw = file_raw(read_whole(self._paths[name], name)[0], name)
         except OSError as error:
             raise _unreadable(name, self.name, error) from error
         if raw.digest != digest:
@@ -135,10 +130,10 @@ def _unreadable(name: str, source: str, error: OSError) -> BadImageError:
     )
 
 
-def _reason_by_kind(entry: os.DirEntry[str], root: Path) -> str | None:
-    """Why an entry with an image's name is none all the same."""
+def _real_file(entry: os.DirEntry[str], root: Path) -> Path | str:
+    """Where the file of an entry with an image's name lies, or why it is no image all the same."""
     if not entry.is_symlink():
-        return None if entry.is_file() else "not a regular file"
+        return Path(entry.path) if entry.is_file() else "not a regular file"
     try:
         target = Path(entry.path).resolve(strict=True)
     except (OSError, RuntimeError):  # RuntimeError: a loop, before Python 3.13
@@ -147,4 +142,4 @@ def _reason_by_kind(entry: os.DirEntry[str], root: Path) -> str | None:
         return "link that leads outside"
     if target.is_dir():
         return "link to a folder"
-    return None if target.is_file() else "not a regular file"
+    return target if target.is_file() else "not a regular file"

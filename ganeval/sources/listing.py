@@ -25,6 +25,15 @@ def reason_to_skip(name: str) -> str | None:
     return None if path.suffix.lower() in IMAGE_EXTENSIONS else "no image extension"
 
 
+def left_out_words(skipped: Mapping[str, int]) -> str:
+    """What to tell of entries that look like images of the set and are none; "" where there are only other files."""
+    strange = {reason: count for reason, count in skipped.items() if reason not in _EXPECTED}
+    return ", ".join(f"{count:,} ({reason})" for reason, count in sorted(strange.items()))
+
+
+_EXPECTED = frozenset({"hidden", "hidden folder", "no image extension"})
+
+
 def labelled(names: Collection[str]) -> list[Item]:
     """Sorts names by code point and labels them.
 

@@ -19,6 +19,7 @@ from ganeval.cache import write_atomically
 
 FORMAT: Final = "ganeval-digests-1"
 SETTLED_NS: Final = 2_000_000_000
+_HEX: Final = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True)
@@ -92,5 +93,16 @@ def _read(path: Path) -> dict[str, list[object]]:
         return {}
     if head != f"{FORMAT} {hashlib.sha256(body).hexdigest()}".encode():
         return {}
-    entries: dict[str, list[object]] = orjson.loads(body)
-    return entries
+    try:
+        entries = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return entries if isinstance(entries, dict) and all(map(_is_entry, entries.values())) else {}
+
+
+def _is_entry(entry: object) -> bool:
+    """Four numbers, a sha256 in hexadecimal digits, the name of a format."""
+    match entry:
+        case [int(), int(), int(), int(), str(digest), str()]:
+            return len(digest) == 64 and set(digest) <= _HEX
+    return False

@@ -19,6 +19,7 @@ from ganeval.errors import DataError
 from ganeval.sources.arrays import ArraySource
 from ganeval.sources.base import ImageSource
 from ganeval.sources.dataset import DatasetInfo, find_files
+from ganeval.sources.limits import MAX_RATIO, is_bomb
 
 _UNSIGNED_BYTE: Final = 8
 _MAX_VALUES: Final = 1 << 31  # 2 GiB; MNIST's largest file holds 47,040,000
@@ -44,6 +45,11 @@ def read_idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
                 )
             shape = struct.unpack(f">{dimensions}I", file.read(4 * dimensions))
             count = math.prod(shape)
+            if is_bomb(count, path.stat().st_size):
+                raise DataError(
+                    f"{str(path)!r} says {count:,} values in a file of {path.stat().st_size:,} bytes; at most "
+                    f"{MAX_RATIO} : 1 is read. Download it again."
+                )
             values = file.read(min(count, _MAX_VALUES) + 1)
     except (OSError, EOFError, struct.error, zlib.error) as error:
         raise DataError(f"Cannot read {str(path)!r}: {error}. Download it again.") from error

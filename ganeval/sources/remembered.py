@@ -17,6 +17,7 @@ class Remembered(ImageSource):
         self.name = source.name
         self.items = source.items
         self.origin = source.origin
+        self.skipped = source.skipped
         self._source = source
         self._known: dict[int, Raw] = {}
 

@@ -15,8 +15,9 @@ import fsspec
 from ganeval.errors import BadImageError, DataError, UsageError
 from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
 from ganeval.sources.base import ImageSource, Raw
-from ganeval.sources.folder import check_size, file_raw
+from ganeval.sources.folder import file_raw
 from ganeval.sources.listing import Skipped, labelled, no_images, reason_to_skip
+from ganeval.sources.steady import check_size
 from ganeval.text import encodable
 
 # Package of each scheme that fsspec does not open by itself.
@@ -64,14 +65,19 @@ def open_remote(address: str) -> ImageSource:
     scheme = address.partition("://")[0]
     try:
         system, path = fsspec.core.url_to_fs(address)
+        ending = urlsplit(address).path.lower()
     except ImportError as error:
         package = PACKAGES.get(scheme, "the package of that scheme")
         raise UsageError(f"{address!r}: reading {scheme}:// needs {package}. Run: pip install {package}") from error
     except ValueError as error:
         raise UsageError(f"{address!r}: {scheme}:// is no scheme that fsspec knows. Check the address.") from error
-    ending = urlsplit(address).path.lower()
+    except Exception as error:  # every file system has errors of its own
+        raise UsageError(
+            f"{address!r} cannot be opened: {type(error).__name__}: {str(error)[:200]}. Check the address; a file of "
+            "this machine is named by its path alone."
+        ) from error
     if ending.endswith((".npz", ".npy")):
-        raise UsageError(f"{address!r}: arrays are mapped from disk. Copy the file here and name the copy.")
+        raise UsageError(f"{address!r}: arrays are read from disk, at any place. Copy the file here and name the copy.")
     if ending.endswith(ARCHIVE_EXTENSIONS):
         return open_archive(RemoteFile(system, path), address)
     return RemoteFolder(system, path, address)

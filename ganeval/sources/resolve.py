@@ -11,7 +11,8 @@ from ganeval.sources.base import ImageSource
 from ganeval.sources.dataset import DATASETS, open_dataset
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.formats import IMAGE_EXTENSIONS
-from ganeval.sources.shards import ShardedSource, expand, is_pattern, open_shards, tar_files
+from ganeval.sources.shards import ShardedSource, expand, is_pattern, open_shards, shard_name, tar_files
+from ganeval.sources.steady import require_file
 
 ARRAY_EXTENSIONS = (".npz", ".npy")
 
@@ -55,7 +56,7 @@ def _open_remote(address: str) -> ImageSource:
         return open_remote(address)
     names = expand(address)
     shards = [open_remote(name) for name in names]
-    return ShardedSource(shards, [name.rpartition("/")[2].partition(".")[0] for name in names], address)
+    return ShardedSource(shards, [shard_name(name.rpartition("/")[2]) for name in names], address)
 
 
 def is_remote(subject: str) -> bool:
@@ -65,6 +66,7 @@ def is_remote(subject: str) -> bool:
 
 
 def _open_file(path: Path, subject: str, value_range: ValueRange | None) -> ImageSource:
+    require_file(path, subject)
     lower = path.name.lower()
     if lower.endswith(ARRAY_EXTENSIONS):
         return open_array_file(path, subject, value_range)

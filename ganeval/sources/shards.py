@@ -7,6 +7,7 @@ image is called by its shard and its member. Processes that share a set take nei
 import bisect
 import itertools
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ from ganeval.errors import DataError, UsageError
 from ganeval.sources.archive import open_archive
 from ganeval.sources.base import ImageSource, Item, Raw
 
-_RANGE: Final = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_RANGE: Final = re.compile(r"\{([0-9]{1,12})\.\.([0-9]{1,12})\}")
 MAX_SHARDS: Final = 100_000
 
 
@@ -32,9 +33,11 @@ def expand(pattern: str) -> list[str]:
     """
     pieces: list[list[str]] = []
     end = 0
+    count = 1
     for match in _RANGE.finditer(pattern):
         first, last = int(match[1]), int(match[2])
-        if last < first or last - first >= MAX_SHARDS:
+        count *= last - first + 1
+        if last < first or count > MAX_SHARDS:
             raise UsageError(f"{pattern!r}: {match[0]} must run upwards over at most {MAX_SHARDS:,} shards.")
         pieces += [[pattern[end : match.start()]], [f"{n:0{len(match[1])}d}" for n in range(first, last + 1)]]
         end = match.end()
@@ -42,11 +45,27 @@ def expand(pattern: str) -> list[str]:
 
 
 def tar_files(folder: Path) -> list[Path]:
-    """The tar files of a folder, sorted; empty where it holds anything else that is not hidden."""
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    """The tar files of a folder, sorted; empty where it holds anything else that is not hidden.
+
+    Raises:
+        DataError: the folder cannot be listed, or one of its tar files is a link that leads out of it.
+    """
+    try:
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"Cannot list folder {str(folder)!r}: {error.strerror}. Check its permissions.") from error
     tars = [entry for entry in entries if entry.is_file() and entry.name.lower().endswith((".tar", ".tar.gz", ".tgz"))]
     sidecars = [entry for entry in entries if entry.suffix.lower() in (".json", ".txt", ".idx")]
-    return tars if tars and len(tars) + len(sidecars) == len(entries) else []
+    if not tars or len(tars) + len(sidecars) != len(entries):
+        return []
+    outside = [tar.name for tar in tars if tar.is_symlink() and not tar.resolve().is_relative_to(folder.resolve())]
+    if outside:
+        raise DataError(
+            f"{len(outside)} of {len(tars)} tar files in {str(folder)!r} are links that lead out of it (first: "
+            f"{outside[0]!r}); such links are never followed. Name the folder that they lead to, or a pattern: "
+            "part-{00..15}.tar."
+        )
+    return tars
 
 
 class ShardedSource(ImageSource):
@@ -61,6 +80,7 @@ class ShardedSource(ImageSource):
     def __init__(self, shards: Sequence[ImageSource], names: Sequence[str], name: str) -> None:
         self.name = name
         self._shards = list(shards)
+        self.skipped = sum((Counter(shard.skipped) for shard in self._shards), Counter[str]())
         self._starts = list(itertools.accumulate((len(shard) for shard in shards), initial=0))
         self.items = [
             Item(f"{shard_name}/{item.name}", item.label)
@@ -87,8 +107,11 @@ def open_shards(paths: Sequence[Path], name: str) -> ShardedSource:
         name: What the user typed.
 
     Raises:
-        DataError: one is missing or damaged; those that were opened are closed again.
+        DataError: one is missing or damaged, or two have one name; those that were opened are closed again.
     """
+    names = [shard_name(path.name) for path in paths]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise DataError(f"{name!r} holds two tar files called {twice[0]!r}. Rename one: it begins its images' names.")
     opened: list[ImageSource] = []
     try:
         for path in paths:
@@ -97,4 +120,9 @@ def open_shards(paths: Sequence[Path], name: str) -> ShardedSource:
         for source in opened:
             source.close()
         raise
-    return ShardedSource(opened, [path.name.partition(".")[0] for path in paths], name)
+    return ShardedSource(opened, names, name)
+
+
+def shard_name(file: str) -> str:
+    """A tar file's name without its ending ("part.01.tar.gz" -> "part.01")."""
+    return re.sub(r"\.(tar|tar\.gz|tgz)$", "", file, flags=re.IGNORECASE)

@@ -23,6 +23,7 @@ class TranslatedSource(ImageSource):
     def __init__(self, source: ImageSource, translate: Translate, name: str) -> None:
         self.name = name
         self.items = source.items
+        self.skipped = source.skipped
         self._source = source
         self._translate = translate
         self._lock = threading.Lock()
