@@ -6,7 +6,9 @@ import torch
 from ganeval.backbones.hedvgg import HEDVGG16, HedVgg16, VggConvolutions
 from ganeval.backbones.weights import LoadedWeights
 from reference_models.recipe import with_settings
-from tests.benchmarks.tutorial_loops import MODELS_COMPARED, Ours, Tutorial, plain, same_batches
+from reference_models.recipes import RECIPES, default_recipe
+from reference_models.tutorial_loop import OurLoop, TutorialLoop, plain, same_batches
+from tests.benchmarks.tutorial_loops import MODELS_COMPARED
 
 SMALLER = {
     "srgan": ["batch_size=2", "model.image_size=16", "model.width=4", "model.n_blocks=1", "model.pool=1"],
@@ -40,10 +42,13 @@ def test_losses_agree_with_the_plain_loop_over_fifty_steps(name):
 
 
 def agree(name, steps, *settings):
-    recipe = with_settings(plain(name), settings)
+    recipe = with_settings(plain(RECIPES.get(default_recipe(name))), settings)
     # Adam's first steps are ±lr by the sign of each gradient: in float32 the order of a sum decides some of them.
     double = name in ("cgan-conv", "srgan", "cyclegan")
-    ours, tutorial = Ours(recipe, double), Tutorial(recipe, same_batches(recipe, double), double)
+    ours, tutorial = (
+        OurLoop(recipe, double=double),
+        TutorialLoop(recipe, same_batches(recipe, double=double), double=double),
+    )
     for number in range(steps):
         found, wanted = ours.step(number), tutorial.step(number)
         assert wanted.keys() <= found.keys()

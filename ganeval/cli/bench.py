@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganeval.cli.bench_models import sampling, training
+from ganeval.cli.bench_table import Table, show_table
 from ganeval.cli.options import check_writable
 from ganeval.errors import UsageError
 
@@ -37,7 +39,7 @@ def parse_counts(text: str) -> list[int]:
 
 @click.group("bench", short_help="Timings against other tools and against the machine.")
 def command() -> None:
-    """Time ganeval: whole scores beside other tools, or its stages beside what the machine can do."""
+    """Time ganeval: scores beside other tools, stages beside the machine's limits, training, sampling."""
 
 
 @command.command("scoring")
@@ -103,7 +105,7 @@ def scoring(
     if json_target == "-":
         click.echo(text)
         return
-    _print(*_scoring_table(compared))
+    show_table(*_scoring_table(compared))
 
 
 def _materials(
@@ -125,10 +127,6 @@ def _materials(
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-bench-")))
         jobs[n] = Job(where / FAKE, where / REAL, home, scratch, batch)
     return jobs
-
-
-Table = tuple[list[str], list[list[str]], list[str]]
-"""Head, lines, notes."""
 
 
 def _scoring_table(compared: "Comparison") -> Table:
@@ -227,7 +225,7 @@ def stages(
     if json_target == "-":
         click.echo(text)
         return
-    _print(*_stage_table(name, found, limits))
+    show_table(*_stage_table(name, found, limits))
 
 
 def _stage_table(name: str, found: "list[Stage]", limits: "Limits") -> Table:
@@ -250,22 +248,5 @@ def _stage_table(name: str, found: "list[Stage]", limits: "Limits") -> Table:
     return head, lines, notes
 
 
-def _print(head: list[str], lines: list[list[str]], notes: list[str]) -> None:
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    from ganeval.text import printable
-
-    console = Console(highlight=False)
-    table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    narrow = console.width < 100
-    left_out = [place for place, title in enumerate(head) if narrow and title in ("cpu s", "MiB")]
-    for place, title in enumerate(head):
-        if place not in left_out:
-            table.add_column(title, justify="left" if title in ("tool", "stage", "bound by") else "right")
-    for line in lines:
-        table.add_row(*(Text(cell) for place, cell in enumerate(line) if place not in left_out))
-    console.print(table)
-    for note in notes:
-        console.print(Text(printable(note), style="dim"), soft_wrap=True)
+command.add_command(training)
+command.add_command(sampling)

@@ -1,0 +1,229 @@
+"""`ganeval bench training` and `bench sampling`: how fast reference models train and draw."""
+
+import datetime
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganeval.cli.bench_table import show_table
+from ganeval.cli.options import check_writable
+from ganeval.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganeval.leaderboard.timings import TimingRow
+    from reference_models.timing import Timed
+
+TUTORIAL = "tutorial"
+SOURCE = "ganeval bench"
+
+_ROUNDS = click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds.")
+_DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+_APPEND = click.option(
+    "--append", type=click.Path(dir_okay=False, path_type=Path), help="Timing rows for a leaderboard."
+)
+_JSON = click.option("--json", "json_target", metavar="-|FILE", help="Everything measured as JSON.")
+
+
+def parse_batches(text: str) -> list[int]:
+    """Reads "1" or "1,64".
+
+    Raises:
+        UsageError: no numbers, or zero.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
+        raise UsageError(f"--batch takes counts from 1 on, as in 1,64; got {text!r}.")
+    return sorted({int(part) for part in parts})
+
+
+@click.command("training")
+@click.argument("model")
+@click.option("--recipe", metavar="NAME", help="Default: the model's embedded one.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting of the recipe.")
+@click.option("--vs", type=click.Choice([TUTORIAL]), help="The tutorial's loop beside it, without our techniques.")
+@click.option("--bf16", is_flag=True, help="Also in bfloat16.")
+@click.option("--steps", type=click.IntRange(min=1), default=10, show_default=True, help="Of a round.")
+@_ROUNDS
+@_DEVICE
+@_APPEND
+@_JSON
+def training(
+    model: str,
+    recipe: str | None,
+    assignments: tuple[str, ...],
+    vs: str | None,
+    bf16: bool,
+    steps: int,
+    repeats: int,
+    device: str,
+    append: Path | None,
+    json_target: str | None,
+) -> None:
+    """Steps a second of a reference model's training, in turn with the tutorial's plain loop where asked.
+
+    The plain loop is eager PyTorch as tutorials write it, on the same networks and data. One call of each side comes
+    first and does not count.
+
+    \b
+    ganeval bench training gan-mlp
+    ganeval bench training dcgan --vs tutorial --bf16
+    """
+    json_file = _checked(append, json_target)
+    from ganeval.cli.train_reference import bring_weights, chosen_recipe
+    from ganeval.scoring import resolve_device
+    from reference_models.recipe import Recipe
+    from reference_models.timing import time_training
+    from reference_models.tutorial_loop import plain
+
+    chosen: Recipe = chosen_recipe(model, recipe, assignments)
+    if vs is not None:
+        plain(chosen)
+    if chosen.tier != "cpu":
+        raise UsageError(f"bench training takes recipes on embedded data, of tier cpu; {chosen.name} is {chosen.tier}.")
+    bring_weights(chosen, offline=False)
+    where = resolve_device(device)
+    timed = time_training(chosen, where, steps, repeats, tutorial=vs is not None, bf16=bf16)
+    stage = f"training step, batch {chosen.training.batch_size}"
+    rows = [_row(f"{chosen.name}, {one.name}", stage, one, 1 / one.median, "steps/s", str(where)) for one in timed]
+    head = ["loop", "steps/s", "images/s", "ms a step", f"x {timed[-1].name}"]
+    lines = [
+        [
+            one.name,
+            f"{1 / one.median:.2f}",
+            f"{one.images / one.median:.0f}",
+            f"{1000 * one.median:.1f}",
+            f"{one.times(timed[-1]):.2f}",
+        ]
+        for one in timed
+    ]
+    _finish(chosen.name, stage, head, lines, rows, timed, append, json_file, json_target)
+
+
+@click.command("sampling")
+@click.argument("subject")
+@click.option("--batch", "batches", default="1,64", show_default=True, metavar="N,N", help="Images a batch.")
+@_ROUNDS
+@_DEVICE
+@_APPEND
+@_JSON
+def sampling(
+    subject: str, batches: str, repeats: int, device: str, append: Path | None, json_target: str | None
+) -> None:
+    """Images a second of a generator, from latents to bytes: a checkpoint, or a model by name (untrained, as fast).
+
+    \b
+    ganeval bench sampling dcgan
+    ganeval bench sampling runs/dcgan.digits-cpu-seed0/last.safetensors --batch 1,16,64
+    """
+    json_file = _checked(append, json_target)
+    sizes = parse_batches(batches)
+    from ganeval.scoring import resolve_device
+    from reference_models.checkpoint import load_checkpoint
+    from reference_models.models import MODELS
+    from reference_models.models.build import build_generator
+    from reference_models.recipes import RECIPES, default_recipe
+    from reference_models.sampling import stream
+    from reference_models.timing import time_sampling
+
+    where, path = resolve_device(device), Path(subject)
+    if path.suffix == ".safetensors" or path.exists():
+        loaded = load_checkpoint(path, where)
+        network, spec, config, transform = loaded.network, loaded.spec, loaded.config, loaded.transform
+        name = str(loaded.recipe.get("name") or spec.name)
+    else:
+        spec = MODELS.get(subject)
+        plan = RECIPES.get(default_recipe(subject))
+        config, transform, name = spec.configure(plan.settings), plan.data.transform, plan.name
+        network = build_generator(subject, plan.settings, stream(0, 0), plan.training.init).to(where).eval()
+        network.requires_grad_(False)
+    if spec.kind == "one-dimensional":
+        raise UsageError(f"{spec.name} gives numbers, not images. Name a model of images; see `ganeval list models`.")
+    timed = time_sampling(network, spec, config, transform, sizes, repeats)
+    rows = [_row(name, f"sampling, {one.name}", one, one.images / one.median, "images/s", str(where)) for one in timed]
+    rows.append(_row(name, "latency, batch 1", timed[0], 1000 * timed[0].median, "ms", str(where)))
+    if timed[0].images != 1:
+        rows.pop()
+    head = ["batch", "images/s", "ms an image", "ms a batch"]
+    lines = [
+        [
+            str(one.images),
+            f"{one.images / one.median:.1f}",
+            f"{1000 * one.median / one.images:.2f}",
+            f"{1000 * one.median:.1f}",
+        ]
+        for one in timed
+    ]
+    _finish(name, "sampling, latents to bytes", head, lines, rows, timed, append, json_file, json_target)
+
+
+def _checked(append: Path | None, json_target: str | None) -> Path | None:
+    """The file of --json; every target is writable."""
+    json_file = None if json_target in (None, "-") else Path(str(json_target))
+    check_writable(append, json_file)
+    return json_file
+
+
+def _row(name: str, stage: str, one: "Timed", value: float, unit: str, device: str) -> "TimingRow":
+    import statistics
+
+    import torch
+
+    from ganeval.bench.machine import describe_machine
+    from ganeval.leaderboard.timings import TimingRow
+    from ganeval.provenance import installed_versions
+
+    per_call = [value * one.median / seconds if unit != "ms" else 1000 * seconds for seconds in one.seconds]
+    return TimingRow(
+        name=name,
+        stage=stage,
+        value=value,
+        unit=unit,
+        n=len(one.seconds),
+        threads=torch.get_num_threads(),
+        device=device,
+        versions=installed_versions(),
+        machine=describe_machine(),
+        run=hashlib.sha256(repr(one).encode()).hexdigest()[:12],
+        time=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        source=SOURCE,
+        sd=statistics.stdev(per_call) if len(per_call) > 1 else None,
+    )
+
+
+def _finish(
+    name: str,
+    stage: str,
+    head: list[str],
+    lines: list[list[str]],
+    rows: "list[TimingRow]",
+    timed: "list[Timed]",
+    append: Path | None,
+    json_file: Path | None,
+    json_target: str | None,
+) -> None:
+    """Rows of one run share its identifier; then files, then the table or JSON."""
+    import dataclasses
+
+    from ganeval.cli.files import write_bytes
+    from ganeval.leaderboard.timings import append_timings
+
+    rows = [dataclasses.replace(row, run=rows[0].run, time=rows[0].time) for row in rows]
+    if append is not None:
+        append_timings(append, rows)
+    measured = [dataclasses.asdict(one) for one in timed]
+    text = json.dumps({"schema": 1, "measured": measured, "rows": [row.to_dict() for row in rows]}, indent=2)
+    if json_file is not None:
+        write_bytes(json_file, f"{text}\n".encode())
+    if json_target == "-":
+        click.echo(text)
+        return
+    threads = rows[0].threads
+    notes = [
+        f"{name}: {stage}; medians of {rows[0].n} rounds in turn; {rows[0].device}, {threads} "
+        f"thread{'' if threads == 1 else 's'}",
+        rows[0].machine,
+    ]
+    show_table(head, lines, notes)

@@ -1,0 +1,26 @@
+"""The table that every `ganeval bench` prints."""
+
+Table = tuple[list[str], list[list[str]], list[str]]
+"""Head, lines, notes."""
+
+
+def show_table(head: list[str], lines: list[list[str]], notes: list[str]) -> None:
+    """A table that fits the terminal, and notes below."""
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    from ganeval.text import printable
+
+    console = Console(highlight=False)
+    table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    narrow = console.width < 100
+    left_out = [place for place, title in enumerate(head) if narrow and title in ("cpu s", "MiB")]
+    for place, title in enumerate(head):
+        if place not in left_out:
+            table.add_column(title, justify="left" if title in ("tool", "stage", "bound by", "loop") else "right")
+    for line in lines:
+        table.add_row(*(Text(cell) for place, cell in enumerate(line) if place not in left_out))
+    console.print(table)
+    for note in notes:
+        console.print(Text(printable(note), style="dim"), soft_wrap=True)
