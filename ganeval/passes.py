@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from ganeval.backbones import BACKBONES
 from ganeval.backbones.base import Backbone
 from ganeval.backbones.engines import Precision, measured_error, use_engine
 from ganeval.backbones.loading import load_backbone
@@ -192,6 +193,12 @@ class Passes:
                 )
 
 
+def _weights_file(name: str, given: Mapping[str, Path]) -> Path | None:
+    """The user's file for a backbone: inception and inception-clean share one, so it goes by weights."""
+    weights = BACKBONES.get(name).weights
+    return given.get(weights[0]) if weights else None
+
+
 def open_passes(
     names: Sequence[str],
     options: ScoreOptions,
@@ -215,7 +222,10 @@ def open_passes(
     Raises:
         GanevalError: weights that cannot be used, or a statistics file of another protocol.
     """
-    backbones = {n: load_backbone(n, device=device, weights_file=options.weights.get(n)) for n in dict.fromkeys(names)}
+    backbones = {
+        name: load_backbone(name, device=device, weights_file=_weights_file(name, options.weights))
+        for name in dict.fromkeys(names)
+    }
     if options.cache:
         root = cache_home() / "features"
     else:

@@ -148,7 +148,7 @@ def build_reference(
         GanevalError: whatever of the user's cannot be used.
     """
     device = resolve_device(options.device)
-    unused = sorted(set(options.weights) - set(names))
+    unused = sorted(set(options.weights) - {weights for name in names for weights in BACKBONES.get(name).weights})
     if unused:
         raise UsageError(f"--weights names {', '.join(unused)}; the file is built for {', '.join(names)}.")
     for name in names:

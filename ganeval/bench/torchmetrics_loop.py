@@ -30,9 +30,9 @@ def loop(fake: Path, real: Path, weights: Path, batch: int) -> dict[str, float]:
     from torchmetrics.image.fid import FrechetInceptionDistance, NoTrainInceptionV3
     from torchmetrics.image.inception import InceptionScore
 
-    network = {"name": "inception-v3-compat", "feature_extractor_weights_path": str(weights)}
-    fid = FrechetInceptionDistance(feature=NoTrainInceptionV3(features_list=["2048"], **network))
-    score = InceptionScore(feature=NoTrainInceptionV3(features_list=["logits_unbiased"], **network))
+    name = "inception-v3-compat"
+    fid = FrechetInceptionDistance(feature=NoTrainInceptionV3(name, ["2048"], str(weights)))
+    score = InceptionScore(feature=NoTrainInceptionV3(name, ["logits_unbiased"], str(weights)))
     for folder, is_real in ((real, True), (fake, False)):
         for images in DataLoader(Folder(folder), batch_size=batch, num_workers=2):
             fid.update(images, real=is_real)

@@ -19,6 +19,7 @@ from ganeval.text import printable
 COMMANDS = {
     "score": ("ganeval.cli.score", "Score a folder, archive, npz or data set: FID, KID, PSNR, LPIPS, ..."),
     "doctor": ("ganeval.cli.doctor", "What is wrong with these images before one trusts a score?"),
+    "explain": ("ganeval.cli.explain", "Why do other libraries print another FID? Term by term."),
     "diff": ("ganeval.cli.diff", "Is B better than A? Difference, interval, verdict, smallest detectable effect."),
     "gate": ("ganeval.cli.gate", "Stop a change that makes a model worse: pass, fail or inconclusive, for a CI."),
     "leaderboard": ("ganeval.cli.leaderboard", "Boards of scores and timings: show, add rows, export."),
@@ -112,7 +113,9 @@ def main(arguments: list[str] | None = None) -> Any:
     except (MemoryError, RuntimeError) as error:
         if not (isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)):
             raise
-        click.echo("ganeval: the memory is full. Lower --batch-size, take fewer or smaller images, or free some.", err=True)
+        click.echo(
+            "ganeval: the memory is full. Lower --batch-size, take fewer or smaller images, or free some.", err=True
+        )
         sys.exit(GanevalError.exit_code)
     except OSError as error:
         advice = _SYSTEM_ERRORS.get(error.errno or 0)

@@ -1,0 +1,45 @@
+"""What `explain` prints: a row a tool with the terms that lead to it, the steps of each tool, and what to know."""
+
+from rich.console import Console
+from rich.table import Table
+
+from ganeval.cli.tables import format_value
+from ganeval.explain.explaining import Explanation
+from ganeval.explain.pipelines import TERM_WORDS, TERMS, Term
+from ganeval.explain.rows import note_of
+from ganeval.explain.waterfall import OWN
+from ganeval.text import printable
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}" if abs(value) < 1e5 else f"{value:+.3e}"
+
+
+def print_explanation(found: Explanation) -> None:
+    """All on stdout."""
+    console = Console(highlight=False)
+    terms: list[Term] = [term for term in TERMS if any(term in row.terms for row in found.rows)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("tool", no_wrap=True)
+    for name in ("FID", "difference", *terms):
+        table.add_column(name, no_wrap=True, justify="right")
+    start = found.rows[0].value or 0.0
+    for row in found.rows:
+        if row.value is None:
+            table.add_row(printable(row.tool), "refuses")
+            continue
+        difference = "" if row.tool == OWN else _signed(row.value - start)
+        cells = [_signed(row.terms[term]) if term in row.terms else "" for term in terms]
+        table.add_row(printable(row.tool), format_value(row.value), difference, *cells)
+    console.print(table)
+    own = found.rows[0]
+    real = "statistics" if own.n_real is None else str(own.n_real)
+    lines = [f"{own.n_fake} images against {real}; weights {found.weights_sha256[:8]}, the same file in every row"]
+    lines += [f"{term}: {TERM_WORDS[term]}" for term in terms]
+    lines += [f"{row.tool} {note_of(row)}" for row in found.rows if row.refusal]
+    for row in found.rows[1:]:
+        if (row.n_fake, row.n_real) != (own.n_fake, own.n_real) and row.value is not None:
+            lines.append(f"{row.tool} reads {row.n_fake} of {own.n_fake} images, and {row.n_real} of {real}")
+    lines += [f"note: {note}" for note in found.notes]
+    for line in lines:
+        console.print(printable(line), style="dim", markup=False, soft_wrap=True)

@@ -1,0 +1,192 @@
+"""Explains a FID: what each emulated tool would print for the same images and weights, and why."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganeval.backbones.weights_store import locate
+from ganeval.errors import UsageError, WeightsError
+from ganeval.explain.features import OTHER_WEIGHTS, Side, look, open_paths
+from ganeval.explain.pipelines import TOOLS, Tool
+from ganeval.explain.waterfall import Row, Stations, other_weights_row, own_row, tool_row
+from ganeval.metrics.frechet import rank_note
+from ganeval.plan import ScoreOptions
+from ganeval.reference import ReferenceStatistics, is_statistics_file, load_reference
+from ganeval.reporting import Reporter, Silent
+from ganeval.scoring import resolve_device
+from ganeval.sources.base import ImageSource, seeded_subset
+from ganeval.sources.folder import FolderSource
+from ganeval.sources.resolve import open_source
+from ganeval.summaries.base import SetSummary
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """All that `ganeval explain` can be told.
+
+    Attributes:
+        run: Subject and reference, subset, batch, device, engine, weights, cache: as in `score`.
+        tools: Which tools.
+        terms: Also pass through the halfway houses that tell two causes apart; costs up to two network passes more.
+        statistics: Reference statistics of another tool, in place of reference images.
+        other_weights: A second weights file, to say what the weights do.
+    """
+
+    run: ScoreOptions
+    tools: tuple[Tool, ...]
+    terms: bool = True
+    statistics: Path | None = None
+    other_weights: Path | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What was found.
+
+    Attributes:
+        subject: What the user typed.
+        reference: What the user typed.
+        rows: ganeval's own number first.
+        weights_sha256: Of the file behind every row but that of the other weights.
+        pinned: False where that file is not the canonical one: the numbers compare with each other alone.
+        other_sha256: Of the file of the other weights, "" without one.
+        engine: What ran the network.
+        device: Where.
+        statistics: True where the reference is a file of statistics.
+        content_sha256: Content hashes of the scored images and of the reference.
+        passes: Preparations that the network saw.
+        notes: What the reader must know.
+    """
+
+    subject: str
+    reference: str
+    rows: tuple[Row, ...]
+    weights_sha256: str
+    pinned: bool
+    other_sha256: str
+    engine: str
+    device: str
+    statistics: bool
+    content_sha256: tuple[str, str]
+    passes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def check(options: ExplainOptions) -> None:
+    """Everything that can be refused before an image is read.
+
+    Raises:
+        UsageError: options that do not go together.
+        WeightsError: no weights here.
+    """
+    run = options.run
+    if (run.reference is None) == (options.statistics is None):
+        raise UsageError("Name what to compare with: --reference REF, or --fid-statistics-file FILE; one of the two.")
+    strangers = sorted(set(run.weights) - {"inception"})
+    if strangers:
+        raise UsageError(f"--weights names {', '.join(strangers)}; explain uses inception alone.")
+    for option, file in (
+        ("--weights inception", run.weights.get("inception")),
+        ("--other-weights", options.other_weights),
+    ):
+        if file is not None and not file.is_file():
+            raise WeightsError(f"{option}: there is no file {file}. Check the path.")
+    if "inception" not in run.weights and locate("inception") is None:
+        raise WeightsError(
+            "explain needs the Inception weights, which are not on this machine: run `ganeval weights fetch "
+            "inception`, or `ganeval weights import inception FILE` where there is no internet; or give any file in "
+            "that layout with --weights inception=FILE."
+        )
+
+
+def needed_paths(tools: Sequence[Tool], *, terms: bool) -> list[str]:
+    """Preparations that the network must see, each once."""
+    names = ["inception"]
+    for tool in tools:
+        names += [path for _, path in tool.way] if terms else [tool.path]
+    return list(dict.fromkeys(names))
+
+
+def explain(options: ExplainOptions, reporter: Reporter | None = None) -> Explanation:
+    """Runs it.
+
+    Args:
+        options: What to explain.
+        reporter: Where progress goes; silent when None.
+
+    Raises:
+        GanevalError: whatever of the user's cannot be used.
+    """
+    reporter = Silent() if reporter is None else reporter
+    check(options)
+    run, device = options.run, resolve_device(options.run.device)
+    with contextlib.ExitStack() as stack:
+        subject = _open(run.subject, run, stack)
+        reference = _open_reference(options, stack)
+        names = needed_paths(options.tools, terms=options.terms)
+        passes = open_paths(names, run, device, reporter, stack, options.other_weights)
+        fake = look(subject, passes, folder=isinstance(subject, FolderSource))
+        real: Side | SetSummary
+        if isinstance(reference, ReferenceStatistics):
+            real, real_name, real_hash = reference.sets["inception"], reference.name, reference.content_sha256
+        else:
+            side = look(reference, passes, folder=isinstance(reference, FolderSource))
+            real, real_name, real_hash = side, reference.name, side.own.content_sha256
+        stations = Stations(real, fake)
+        rows = [own_row(stations)]
+        if options.other_weights is not None:
+            rows.append(other_weights_row(stations))
+        with reporter.stage("distances", len(options.tools)) as advance:
+            for tool in options.tools:
+                rows.append(tool_row(tool, stations, terms=options.terms))
+                advance(1)
+    first = passes.backbones["inception"]
+    return Explanation(
+        subject=run.name or subject.name,
+        reference=real_name,
+        rows=tuple(rows),
+        weights_sha256=first.weights_sha256,
+        pinned=first.pinned,
+        other_sha256=passes.backbones[OTHER_WEIGHTS].weights_sha256 if options.other_weights else "",
+        engine=passes.engines["inception"],
+        device=str(device),
+        statistics=isinstance(reference, ReferenceStatistics),
+        content_sha256=(fake.own.content_sha256, real_hash),
+        passes=tuple(passes.backbones),
+        notes=_notes(rows, first.pinned, reference),
+    )
+
+
+def _open(name: str, run: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
+    """Without remembered digests: Pillow's reading needs the bytes of each file."""
+    whole = open_source(name, data_root=run.data_root, value_range=run.value_range)
+    stack.callback(whole.close)
+    return seeded_subset(whole, run.num_samples, run.seed)
+
+
+def _open_reference(options: ExplainOptions, stack: contextlib.ExitStack) -> ImageSource | ReferenceStatistics:
+    path = options.statistics or Path(options.run.reference or "")
+    if options.statistics is None and not is_statistics_file(path):
+        return _open(options.run.reference or "", options.run, stack)
+    found = load_reference(path)
+    if "inception" not in found.sets:
+        raise UsageError(f"{path} has statistics for {', '.join(found.sets)}; explain needs those of inception.")
+    return found
+
+
+def _notes(rows: Sequence[Row], pinned: bool, reference: ImageSource | ReferenceStatistics) -> tuple[str, ...]:
+    notes = []
+    if not pinned:
+        notes.append(
+            "these weights are not the canonical ones: the rows compare with each other, with nothing published"
+        )
+    if isinstance(reference, ReferenceStatistics):
+        notes.append("the reference is a file of statistics: its own resize and files stay as they were made")
+    own = rows[0]
+    if own.n_fake is not None and own.n_real is not None and (rank := rank_note(own.n_real, own.n_fake, 2048)):
+        notes.append(f"{rank}; below 2049 images the tools' own matrix roots add rounding to that")
+    failing = [row.tool for row in rows if row.tool in TOOLS and TOOLS[row.tool].root]
+    if failing:
+        notes.append(f"{', '.join(failing)} call {TOOLS[failing[0]].root}")
+    return tuple(notes)

@@ -1,0 +1,149 @@
+"""The passes: every image decoded once and put through each distinct preparation, with one network behind all of them.
+
+Readings, preparations and file choices are shared as far as they are the same: a tool costs a network pass only where
+it shows the network other pixels.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from ganeval.backbones.engines import use_engine
+from ganeval.backbones.inception import INCEPTION
+from ganeval.backbones.inception_variants import InceptionVariant
+from ganeval.backbones.weights import load_state_dict
+from ganeval.engine import SourceSummary
+from ganeval.explain.pillow import DIFFERENT, PillowSource
+from ganeval.explain.pipelines import Reading
+from ganeval.passes import Passes, open_store
+from ganeval.paths import cache_home
+from ganeval.plan import ScoreOptions
+from ganeval.reporting import Reporter
+from ganeval.sources.base import ImageSource
+from ganeval.summaries.bank import Block, FeatureBank, Rows
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Moments
+
+OTHER_WEIGHTS: Final = "inception-other-weights"
+
+
+def open_paths(
+    names: Sequence[str],
+    options: ScoreOptions,
+    device: torch.device,
+    reporter: Reporter,
+    stack: contextlib.ExitStack,
+    other_weights: Path | None = None,
+) -> Passes:
+    """Loads the network once and puts it behind each preparation.
+
+    Args:
+        names: Keys of `PREPARATIONS`, each once.
+        options: Weights file, engine, cache, batch size.
+        device: Where the network runs.
+        reporter: Where progress goes.
+        stack: Removes a temporary store when the run ends.
+        other_weights: A second file in the same layout, for the path `OTHER_WEIGHTS`.
+
+    Raises:
+        WeightsError: weights that are not here, or cannot be used.
+    """
+    backbones: dict[str, InceptionVariant] = {}
+    kept = cache_home() / "engines" if options.cache else None
+    first = InceptionVariant(INCEPTION, load_state_dict("inception", options.weights.get("inception")), device)
+    engine = use_engine(first, options.engine, "exact", kept)
+    for name in names:
+        backbones[name] = first.behind(name) if name != "inception" else first
+    if other_weights is not None:
+        other = InceptionVariant(INCEPTION, load_state_dict("inception", other_weights), device)
+        use_engine(other, options.engine, "exact", kept)
+        backbones[OTHER_WEIGHTS] = other
+    root = cache_home() / "features"
+    if not options.cache:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-")))
+    # Stores go by the names of the backbones' own protocols, so that `score` and `explain` share their features.
+    stores = {name: open_store(backbone, root) for name, backbone in backbones.items()}
+    if OTHER_WEIGHTS in backbones:  # under a name of its own from here on: a pass keeps one summary a name
+        other = backbones[OTHER_WEIGHTS]
+        other.info = dataclasses.replace(other.info, name=OTHER_WEIGHTS)
+    return Passes(backbones, dict.fromkeys(backbones, engine), stores, options, reporter)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One set of images as every tool sees it.
+
+    Attributes:
+        own: By ganeval's rules for files.
+        pillow: By Pillow's conversion alone; the same object where the two agree for every image.
+        names: Path of each image that Pillow could read, "/" between folders, in order.
+        folder: True where tools would look for files themselves.
+    """
+
+    own: SourceSummary
+    pillow: SourceSummary
+    names: tuple[str, ...]
+    folder: bool
+
+    def chosen(self, reading: Reading) -> tuple[int, ...]:
+        """Positions of the images that a tool finds."""
+        return tuple(i for i, name in enumerate(self.names) if not self.folder or reading.takes(name))
+
+
+def look(source: ImageSource, passes: Passes, *, folder: bool) -> Side:
+    """Puts one set through all paths, by both readings of its files.
+
+    Args:
+        source: Its files must come with their bytes (no digests remembered from an earlier run).
+        passes: Of `open_paths`.
+        folder: True where tools would look for files themselves.
+
+    Raises:
+        DataError: no image is left, or an image cannot be decoded and the options say to fail.
+    """
+    own = passes.run(source, source.name)
+    place = {item.name: index for index, item in enumerate(source.items)}
+    differ = [place[n] for n, facts in zip(own.names, own.facts, strict=True) if DIFFERENT & set(facts.notes)]
+    if not differ:
+        return Side(own, own, own.names, folder)
+    lenient = dataclasses.replace(passes, options=dataclasses.replace(passes.options, on_bad="skip"))
+    pillow = lenient.run(PillowSource(source, differ), f"{source.name} (as Pillow converts it)")
+    return Side(own, pillow, pillow.names, folder)
+
+
+def part_of(summary: SetSummary, positions: Sequence[int]) -> SetSummary:
+    """The summary of some of the images."""
+    bank = summary.bank
+    if bank is None:
+        raise ValueError("statistics without rows have no parts")
+    wanted, blocks = np.asarray(sorted(positions), dtype=np.int64), []
+    for block in bank.blocks:
+        taken = np.isin(block.indices, wanted)
+        if taken.any():
+            new = np.searchsorted(wanted, block.indices[taken])
+            blocks.append(Block(new, functools.partial(_some_rows, block, taken)))
+    some = FeatureBank(bank.dim, tuple(blocks))
+    moments = Moments.empty(bank.dim)
+    for _, rows in some.chunks():
+        moments = moments.merge(Moments.of(rows))
+    return SetSummary(moments, some)
+
+
+def _some_rows(block: Block, taken: np.ndarray) -> Rows:
+    return np.asarray(block.load()[taken], dtype=np.float32)
+
+
+def mean_in_float32(bank: FeatureBank) -> Rows:
+    """(D,) the mean as numpy takes it of a float32 array (n, D): row after row, in float32."""
+    total = np.zeros(bank.dim, dtype=np.float32)
+    for _, rows in bank.chunks():
+        total = np.add.reduce(np.concatenate([total[None], rows]), axis=0)
+    return np.asarray(total / np.float32(len(bank)), dtype=np.float32)

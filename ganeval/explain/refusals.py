@@ -1,0 +1,40 @@
+"""Where a tool would stop with an error: images that it does not find, cannot read, or cannot stack."""
+
+from collections.abc import Sequence
+
+from ganeval.explain.features import Side
+from ganeval.explain.pipelines import Reading, Tool
+
+SHOWN = 3  # sizes that a message names
+
+
+def refusal(tool: Tool, side: Side, chosen: Sequence[int]) -> str:
+    """Why a tool would print nothing for these images, "" where it would.
+
+    Args:
+        tool: Who reads them.
+        side: The images.
+        chosen: Positions of those that it finds.
+    """
+    skipped = side.pillow.skipped or side.own.skipped
+    if skipped and tool.reading.extensions is not None:
+        return f"{len(skipped)} files of {side.own.name} cannot be decoded (first: {skipped[0].partition(':')[0]})"
+    if len(chosen) < 2:
+        endings = " ".join(sorted(tool.reading.extensions or ()))
+        deep = "" if tool.reading.nested else ", and looks in no folder inside it"
+        return f"it finds {len(chosen)} of {len(side.names)} images in {side.own.name}: it looks for {endings}{deep}"
+    return mixed_sizes(tool.reading, side, chosen)
+
+
+def mixed_sizes(reading: Reading, side: Side, chosen: Sequence[int]) -> str:
+    """Why these images cannot be stacked, "" where they can."""
+    if reading.stack == 1:
+        return ""
+    sizes = [(side.pillow.facts[i].height, side.pillow.facts[i].width) for i in chosen]
+    step = len(sizes) if reading.stack is None else reading.stack
+    if all(len(set(sizes[start : start + step])) == 1 for start in range(0, len(sizes), step)):
+        return ""
+    several = list(dict.fromkeys(sizes))
+    shown = ", ".join(f"{h}x{w}" for h, w in several[:SHOWN]) + (", ..." if len(several) > SHOWN else "")
+    what = "one array" if reading.stack is None else f"a batch of {reading.stack}"
+    return f"{len(several)} sizes in {side.own.name} ({shown}), and {what} has one"

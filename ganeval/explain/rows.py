@@ -1,0 +1,88 @@
+"""What an explanation says, as JSON: result rows of the usual kind, each with its tool, its terms and its steps."""
+
+from typing import Any
+
+from ganeval.backbones.inception_variants import PREPARATIONS
+from ganeval.explain.explaining import ExplainOptions, Explanation
+from ganeval.explain.pillow import PILLOW_POLICY
+from ganeval.explain.pipelines import TOOLS
+from ganeval.explain.waterfall import OTHER, OWN, Row
+from ganeval.keys import printed_key
+from ganeval.metrics.frechet import FD
+from ganeval.protocol import Protocol
+from ganeval.provenance import provenance
+from ganeval.results import SCHEMA, Result
+from ganeval.sources.decode import DECODE_POLICY
+
+
+def note_of(row: Row) -> str:
+    """Why there is no number, "" where there is one."""
+    if not row.refusal:
+        return ""
+    alone = "" if row.alone is None else f"; given the images one by one it prints {row.alone:.6g}"
+    return f"would refuse: {row.refusal}{alone}"
+
+
+def result_of(row: Row, found: Explanation, options: ExplainOptions) -> Result:
+    """A row as `score` would write it: the tool's preparation and arithmetic are its protocol."""
+    tool = TOOLS.get(row.tool)
+    path = "inception" if tool is None else tool.path
+    sha256 = found.other_sha256 if row.tool == OTHER else found.weights_sha256
+    pinned = found.pinned and row.tool != OTHER
+    key = printed_key("fd", path if pinned else f"{path}#{sha256[:8]}")
+    if row.value is None or row.n_fake is None:
+        return Result(found.subject, key, None, "lower", row.n_real, row.n_fake, "skipped", note_of(row))
+    own = row.tool in (OWN, OTHER) or tool is None
+    arithmetic = {} if own or tool is None else {"ddof": tool.ddof, "mean": tool.mean, "tool": tool.name}
+    protocol = Protocol(
+        metric="fd",
+        version=FD.version,
+        params={**FD.params, **arithmetic},
+        backbone=path,
+        weights_sha256=sha256,
+        resize=PREPARATIONS[path].describe(),
+        decode=DECODE_POLICY if own else PILLOW_POLICY,
+        reference_sha256=found.content_sha256[1],
+        n_real=row.n_real,
+        n_fake=row.n_fake,
+        num_samples=options.run.num_samples,
+        seed=options.run.seed,
+    )
+    return Result(
+        subject=found.subject,
+        key=key,
+        value=row.value,
+        better="lower",
+        n_real=row.n_real,
+        n_fake=row.n_fake,
+        protocol=protocol,
+        comparable_to_published=pinned and not found.statistics,
+        provenance={
+            **provenance(found.device),
+            "engine": found.engine,
+            "subject_sha256": found.content_sha256[0],
+            "config_file": options.run.config_file,
+        },
+    )
+
+
+def to_json(found: Explanation, options: ExplainOptions) -> dict[str, Any]:
+    """What `ganeval explain --json` prints."""
+    return {
+        "schema": SCHEMA,
+        "subject": found.subject,
+        "reference": found.reference,
+        "passes": list(found.passes),
+        "notes": list(found.notes),
+        "rows": [
+            {
+                **result_of(row, found, options).to_dict(),
+                "tool": row.tool,
+                "terms": dict(row.terms),
+                "one_by_one": row.alone,
+                "steps": row.steps,
+                "root": TOOLS[row.tool].root if row.tool in TOOLS else "",
+            }
+            for row in found.rows
+        ],
+    }
