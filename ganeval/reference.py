@@ -16,7 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ganeval.cache import write_atomically
-from ganeval.errors import ReferenceStatisticsError
+from ganeval.errors import DataError, ReferenceStatisticsError
+from ganeval.sources.npy import npz_members, open_member
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
@@ -126,8 +127,11 @@ def is_statistics_file(path: Path) -> bool:
     if path.suffix == ".safetensors":
         return True
     if path.suffix == ".npz" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            return False  # whoever opens it as images says what is wrong with it
     return False
 
 
@@ -157,12 +161,7 @@ def _load_own(path: Path) -> ReferenceStatistics:
             )
         facts = {name: BackboneFacts(**fields) for name, fields in record["backbones"].items()}
         labels = None if record["labels"] is None else tuple(record["labels"])
-        sets = {}
-        for name in facts:
-            rows = tensors.get(f"{name}/features")
-            bank = None if rows is None else FeatureBank.of(rows)
-            moments = Moments(int(record["n"]), tensors[f"{name}/mean"], tensors[f"{name}/scatter"])
-            sets[name] = SetSummary(moments, bank, None, labels if bank is not None else None)
+        sets = {name: _own_set(name, int(record["n"]), tensors, labels) for name in facts}
         part = record.get("part")
         return ReferenceStatistics(
             record["name"],
@@ -175,20 +174,48 @@ def _load_own(path: Path) -> ReferenceStatistics:
             indices=() if part is None else tuple(tensors["indices"].tolist()),
             part=None if part is None else (int(part[0]), int(part[1])),
         )
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError, *_TOO_LARGE) as error:
         raise ReferenceStatisticsError(
             f"{path} cannot be read as reference statistics ({type(error).__name__}: {error}). "
             "Build it again with `ganeval reference build REF -o FILE`."
         ) from error
 
 
+_TOO_LARGE = (OverflowError, RecursionError)  # numbers and nesting that no file of ours has
+
+
+def _own_set(name: str, n: int, tensors: Mapping[str, np.ndarray], labels: tuple[str, ...] | None) -> SetSummary:
+    """What a file holds for one backbone; its hash is its own, so what it says of itself is checked as well.
+
+    Raises:
+        ValueError: shapes, types or numbers that no summary of n images has.
+    """
+    mean, scatter, rows = (tensors.get(f"{name}/{kind}") for kind in ("mean", "scatter", "features"))
+    if mean is None or scatter is None or mean.ndim != 1 or scatter.shape != (len(mean), len(mean)):
+        raise ValueError(f"{name}: expected mean (D,) and scatter (D, D)")
+    if not (mean.dtype == scatter.dtype == np.float64 and np.isfinite(mean).all() and np.isfinite(scatter).all()):
+        raise ValueError(f"{name}: expected finite moments in float64")
+    if n < 1 or (rows is not None and rows.shape != (n, len(mean))) or (labels is not None and len(labels) != n):
+        raise ValueError(f"{name}: expected one row and one label for each of {n} images")
+    if rows is not None and not np.isfinite(rows).all():
+        raise ValueError(f"{name}: expected finite features")
+    bank = None if rows is None else FeatureBank.of(rows)
+    return SetSummary(Moments(n, mean, scatter), bank, None, labels if bank is not None else None)
+
+
 def _load_peer(path: Path) -> ReferenceStatistics:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            mu, sigma = np.asarray(file["mu"], dtype=np.float64), np.asarray(file["sigma"], dtype=np.float64)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        with npz_members(path) as (archive, members):
+            mu, sigma = (
+                np.asarray(open_member(path, archive, members[name])[:], dtype=np.float64) for name in ("mu", "sigma")
+            )
+    except DataError as error:
+        raise ReferenceStatisticsError(str(error)) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # parsers that are fed hostile bytes may raise whatever they like
         raise ReferenceStatisticsError(
-            f"{path} cannot be read as mu/sigma statistics ({error}). Expected arrays mu (D,) and sigma (D, D)."
+            f"{path} cannot be read as mu/sigma statistics ({type(error).__name__}: {error}). Expected arrays mu (D,) and sigma (D, D)."
         ) from error
     if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)):
         raise ReferenceStatisticsError(
@@ -198,6 +225,11 @@ def _load_peer(path: Path) -> ReferenceStatistics:
         raise ReferenceStatisticsError(f"{path}: mu or sigma holds NaN or infinite values.")
     if not np.allclose(sigma, sigma.T, rtol=1e-4, atol=1e-6 * max(float(np.abs(sigma).max()), 1e-30)):
         raise ReferenceStatisticsError(f"{path}: sigma is not symmetric, so it is no covariance.")
+    try:
+        # Rounding to float32 moves eigenvalues by less than this.
+        np.linalg.cholesky((sigma + sigma.T) / 2 + 1e-4 * max(float(np.abs(sigma).max()), 1e-30) * np.eye(len(mu)))
+    except np.linalg.LinAlgError as error:
+        raise ReferenceStatisticsError(f"{path}: sigma has negative eigenvalues, so it is no covariance.") from error
     if len(mu) != 2048:
         raise ReferenceStatisticsError(
             f"{path}: statistics of {len(mu)} dimensions; mu/sigma files of other tools are read for the 2048-d "
