@@ -22,35 +22,14 @@ from ganeval.summaries.bank import Block, FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 from tests.oracles import frechet
+from tests.peer_networks import Cheap, instead_of_inception
 
 ALL = parse_tools(None)
 
 
-class Cheap(torch.nn.Module):
-    """Stands for the network: sees every grey level of the prepared image and costs nothing."""
-
-    seen = 0
-
-    def __init__(self):
-        super().__init__()
-        generator = torch.Generator().manual_seed(0)
-        self.projection = torch.randn(3 * 19 * 19, 2048, generator=generator) / 33
-
-    def forward(self, prepared):
-        Cheap.seen += len(prepared)
-        pooled = torch.nn.functional.adaptive_avg_pool2d(prepared, (19, 19)).flatten(1)
-        rows = (pooled @ self.projection).relu() + 1.0
-        return rows, rows[:, :1008]
-
-
 @pytest.fixture
 def cheap(monkeypatch):
-    def use(backbone, *_):
-        backbone.network = Cheap()
-        return "cheap"
-
-    monkeypatch.setattr(features, "use_engine", use)
-    Cheap.seen = 0
+    instead_of_inception(monkeypatch)
 
 
 @pytest.fixture

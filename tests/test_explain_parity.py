@@ -4,8 +4,11 @@ The matrix roots of pytorch-fid and clean-fid take minutes on 2048 x 2048 and st
 features are compared and the arithmetic is finished from the rows in float64; whole calls are under `slow`.
 """
 
+import inspect
+
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
 
 from ganeval.backbones.inception_variants import PREPARATIONS
@@ -128,3 +131,43 @@ def torchmetrics_rows(array, file, antialias):
     with quiet(), torch.no_grad():
         network = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(file), antialias=antialias)
         return network(torch.from_numpy(array.transpose(0, 3, 1, 2).copy())).numpy()
+
+
+@pytest.mark.slow
+def test_whole_calls_of_the_libraries_print_the_same(folders, inception_file, trunk, monkeypatch):
+    """With their own matrix roots, which sum the roots of 2,000 rounding errors: the fakes are far from the reals."""
+    import torch_fidelity
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    real, fake = folders
+    ours, theirs = explained(real, fake, inception_file), {}
+    with quiet():
+        theirs["torch-fidelity"] = torch_fidelity.calculate_metrics(
+            input1=str(fake),
+            input2=str(real),
+            feature_extractor_weights_path=str(inception_file),
+            fid=True,
+            cuda=False,
+            cache=False,
+            verbose=False,
+            save_cpu_ram=True,
+        )["frechet_inception_distance"]
+        for name, antialias in (("torchmetrics-1.7", False), ("torchmetrics-1.8", True)):
+            metric = FrechetInceptionDistance(feature_extractor_weights_path=str(inception_file), antialias=antialias)
+            for folder, is_real in ((real, True), (fake, False)):
+                metric.update(torch.from_numpy(stack(folder).transpose(0, 3, 1, 2).copy()), real=is_real)
+            theirs[name] = float(metric.compute())
+    if "disp" in inspect.signature(scipy.linalg.sqrtm).parameters:
+        with local_weights(monkeypatch, inception_file, trunk):
+            from cleanfid.fid import compute_fid
+            from pytorch_fid.fid_score import calculate_fid_given_paths
+
+            theirs["pytorch-fid"] = calculate_fid_given_paths([str(fake), str(real)], 4, "cpu", 2048, 0)
+            for mode, ending in (("clean", ""), ("legacy_pytorch", "-legacy-pytorch")):
+                theirs[f"clean-fid{ending}"] = compute_fid(
+                    str(fake), str(real), mode=mode, num_workers=0, batch_size=4, device=CPU, use_dataparallel=False
+                )
+
+    errors = {name: ours[name].value / value - 1 for name, value in theirs.items()}
+    print({name: f"{error:.1e}" for name, error in errors.items()})  # noqa: T201 - the figures of docs/explain.md
+    assert max(map(abs, errors.values())) < 1e-4, errors

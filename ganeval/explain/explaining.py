@@ -1,7 +1,7 @@
 """Explains a FID: what each emulated tool would print for the same images and weights, and why."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,12 +92,19 @@ def check(options: ExplainOptions) -> None:
     ):
         if file is not None and not file.is_file():
             raise WeightsError(f"{option}: there is no file {file}. Check the path.")
-    if "inception" not in run.weights and locate("inception") is None:
-        raise WeightsError(
-            "explain needs the Inception weights, which are not on this machine: run `ganeval weights fetch "
-            "inception`, or `ganeval weights import inception FILE` where there is no internet; or give any file in "
-            "that layout with --weights inception=FILE."
-        )
+    if (missing := no_weights(run.weights)) is not None:
+        raise missing
+
+
+def no_weights(given: Mapping[str, Path]) -> WeightsError | None:
+    """The error for weights that are neither given nor on this machine, None where there are some."""
+    if "inception" in given or locate("inception") is not None:
+        return None
+    return WeightsError(
+        "This needs the Inception weights, which are not on this machine: run `ganeval weights fetch inception`, or "
+        "`ganeval weights import inception FILE` where there is no internet; or give any file in that layout "
+        "(--weights inception=FILE on the command line)."
+    )
 
 
 def needed_paths(tools: Sequence[Tool], *, terms: bool) -> list[str]:

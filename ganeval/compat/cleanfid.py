@@ -1,0 +1,90 @@
+"""clean-fid's function: `from ganeval.compat.cleanfid import compute_fid`. Values: those of clean-fid 0.1.35."""
+
+import contextlib
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from ganeval.compat.shared import distance, open_network, open_side, refuse
+from ganeval.errors import UsageError
+from ganeval.explain.pipelines import TOOLS
+
+_TOOLS = {
+    "clean": "clean-fid",
+    "legacy_pytorch": "clean-fid-legacy-pytorch",
+    "legacy_tensorflow": "clean-fid-legacy-tensorflow",
+}
+
+
+def compute_fid(
+    fdir1: str | Path | None = None,
+    fdir2: str | Path | None = None,
+    gen: object = None,
+    mode: Literal["clean", "legacy_pytorch", "legacy_tensorflow"] = "clean",
+    model_name: str = "inception_v3",
+    num_workers: int = 12,
+    batch_size: int = 32,
+    device: str | torch.device = "auto",
+    dataset_name: str | None = None,
+    dataset_res: int | str | None = None,
+    dataset_split: str | None = None,
+    num_gen: int | None = None,
+    z_dim: int | None = None,
+    custom_feat_extractor: Any = None,
+    verbose: bool = True,
+    custom_image_tranform: Any = None,
+    custom_fn_resize: Any = None,
+    use_dataparallel: bool = True,
+    *,
+    weights: str | Path | None = None,
+    cache: bool = False,
+) -> float:
+    """FID of two folders (or zips) of images; `fdir2` may also be a file of statistics of the same mode.
+
+    Args:
+        fdir1: The generated images.
+        fdir2: The reference.
+        gen: Not supported.
+        mode: Which of clean-fid's preparations.
+        model_name: "inception_v3".
+        num_workers: Taken and not used: images are decoded by threads.
+        batch_size: Images a network call; does not move the value.
+        device: As torch names it, or "auto".
+        dataset_name: Not supported: clean-fid downloads its statistics.
+        dataset_res: Goes with it.
+        dataset_split: Goes with it.
+        num_gen: Goes with `gen`.
+        z_dim: Goes with `gen`.
+        custom_feat_extractor: Not supported.
+        verbose: Taken and not used: nothing is printed.
+        custom_image_tranform: Not supported (the name is clean-fid's).
+        custom_fn_resize: Not supported.
+        use_dataparallel: Taken and not used.
+        weights: File in the layout of torch-fidelity's; None for the canonical one in ganeval's cache.
+        cache: Keep features between calls.
+
+    Raises:
+        GanevalError: images or weights that cannot be used, or an option that is not supported.
+    """
+    del num_workers, verbose, use_dataparallel
+    named = any(value is not None for value in (dataset_name, dataset_res, dataset_split))
+    refuse(
+        "compute_fid",
+        [
+            ("mode", mode not in _TOOLS, f"Use one of {', '.join(_TOOLS)}."),
+            ("gen", any(v is not None for v in (gen, num_gen, z_dim)), "Use ganeval.score(generator, reference=...)."),
+            ("model_name", model_name != "inception_v3", "Use ganeval.score(..., metrics='fd@clip-vitb32')."),
+            ("dataset_name", named, "Give its statistics file as fdir2, or import it: ganeval reference import."),
+            ("custom_feat_extractor", custom_feat_extractor is not None, "Use a backbone of ganeval's."),
+            ("custom_image_tranform", custom_image_tranform is not None, "Transform the images first."),
+            ("custom_fn_resize", custom_fn_resize is not None, "Resize the images first."),
+        ],
+    )
+    if fdir1 is None or fdir2 is None:
+        raise UsageError("compute_fid needs fdir1 and fdir2: two folders, or a folder and a file of statistics.")
+    tool = TOOLS[_TOOLS[mode]]
+    with contextlib.ExitStack() as stack:
+        passes = open_network(stack, tool.path, weights=weights, device=device, batch_size=batch_size, cache=cache)
+        fake, real = (open_side(path, passes, tool.reading, stack) for path in (fdir1, fdir2))
+        return distance(real, fake, tool)

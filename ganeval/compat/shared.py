@@ -1,0 +1,144 @@
+"""What the drop-in functions share: images as a tool reads them, through its own preparation, to its own arithmetic."""
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ganeval.errors import DataError, UsageError
+from ganeval.explain.explaining import no_weights
+from ganeval.explain.features import look, open_paths
+from ganeval.explain.parts import parts_of
+from ganeval.explain.pipelines import Reading, Tool
+from ganeval.passes import Passes
+from ganeval.plan import ScoreOptions
+from ganeval.reference import is_statistics_file, load_reference
+from ganeval.reporting import Silent
+from ganeval.scoring import resolve_device
+from ganeval.sources.arrays import pixels_digest
+from ganeval.sources.base import Decoded, ImageSource, Item, Raw, Subset
+from ganeval.sources.folder import FolderSource
+from ganeval.sources.resolve import open_source
+from ganeval.summaries.base import SetSummary
+
+
+class TensorDataset(ImageSource):
+    """A torch `Dataset` of uint8 images as a source.
+
+    Args:
+        dataset: `len(dataset)` images, each a uint8 tensor (3, H, W).
+        name: For messages.
+    """
+
+    def __init__(self, dataset: Any, name: str) -> None:
+        self.name = name
+        self._dataset = dataset
+        self._lock = threading.Lock()  # data sets are made for processes, not for threads
+        self.items = [Item(f"{index:09d}") for index in range(len(dataset))]
+
+    def read(self, index: int) -> Raw:
+        """Takes one image out of the data set.
+
+        Raises:
+            DataError: it is no uint8 tensor (3, H, W).
+        """
+        with self._lock:
+            image = self._dataset[index]
+        if not isinstance(image, torch.Tensor) or image.dtype != torch.uint8 or image.dim() != 3 or len(image) != 3:
+            found = f"{image.dtype} {tuple(image.shape)}" if isinstance(image, torch.Tensor) else type(image).__name__
+            raise DataError(f"Image {index} of {self.name} is {found}; expected a uint8 tensor (3, H, W).")
+        pixels = np.ascontiguousarray(image.cpu().numpy())
+        return Raw(pixels_digest(pixels), lambda: Decoded(pixels), "array")
+
+
+def open_network(
+    stack: contextlib.ExitStack,
+    path: str,
+    *,
+    weights: str | Path | None,
+    device: str | torch.device,
+    batch_size: int,
+    cache: bool,
+) -> Passes:
+    """Inception behind one preparation.
+
+    Args:
+        stack: Removes a temporary store when the call ends.
+        path: Key of `PREPARATIONS`.
+        weights: File in the canonical layout; None for the canonical one in ganeval's cache.
+        device: Where it runs.
+        batch_size: Images a call.
+        cache: Keep features between calls.
+
+    Raises:
+        WeightsError: no weights here, or not usable.
+    """
+    given = {} if weights is None else {"inception": Path(weights)}
+    if (missing := no_weights(given)) is not None:
+        raise missing
+    options = ScoreOptions(subject="", weights=given, batch_size=batch_size, cache=cache)
+    return open_paths([path], options, resolve_device(str(device)), Silent(), stack)
+
+
+def summary_of(source: ImageSource, passes: Passes, reading: Reading) -> SetSummary:
+    """The images of a source that a tool finds, as it reads them.
+
+    Raises:
+        DataError: it finds fewer than two, or one that cannot be decoded.
+    """
+    chosen: ImageSource = source
+    if isinstance(source, FolderSource):
+        found = [i for i, item in enumerate(source.items) if reading.takes(item.name)]
+        if len(found) < 2:
+            raise DataError(
+                f"{source.name} holds {len(source.items)} images, of which {len(found)} have the endings that are "
+                f"looked for ({' '.join(sorted(reading.extensions or ()))})"
+                f"{'' if reading.nested else ' outside of folders'}; expected at least 2."
+            )
+        chosen = Subset(source, found)
+    side = look(chosen, passes, folder=False)
+    if side.pillow.skipped:
+        raise DataError(f"{source.name}: {side.pillow.skipped[0]} Convert it, or leave it out.")
+    (path,) = passes.backbones
+    return side.pillow.sets[path]
+
+
+def open_side(name: str | Path, passes: Passes, reading: Reading, stack: contextlib.ExitStack) -> SetSummary:
+    """A folder, an archive or a file of statistics.
+
+    Raises:
+        GanevalError: it cannot be used.
+    """
+    path = Path(name)
+    if is_statistics_file(path):
+        sets = load_reference(path).sets
+        if "inception" not in sets:
+            raise UsageError(f"{path} has statistics for {', '.join(sets)}; expected those of inception.")
+        return sets["inception"]
+    source = open_source(str(name), data_root=None)
+    stack.callback(source.close)
+    return summary_of(source, passes, reading)
+
+
+def distance(real: SetSummary, fake: SetSummary, tool: Tool) -> float:
+    """The FID as a tool's arithmetic gives it."""
+    return float(parts_of(real, fake).value(tool.mean, tool.ddof))
+
+
+def refuse(function: str, given: Sequence[tuple[str, bool, str]]) -> None:
+    """Names the first option that is not supported.
+
+    Args:
+        function: Whose options they are.
+        given: Of each option its name, whether it was given a value that is not supported, and what to use instead.
+
+    Raises:
+        UsageError: naming the option and what to use.
+    """
+    for option, unsupported, instead in given:
+        if unsupported:
+            raise UsageError(f"{function}: {option} is not supported here. {instead}")

@@ -1,0 +1,227 @@
+"""torch-fidelity's function: `from ganeval.compat.torch_fidelity import calculate_metrics`.
+
+Values: those of torch-fidelity 0.4.0. `fid_statistics_file`, which many forks patch in, stands for `input2` in FID.
+"""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ganeval.compat.shared import TensorDataset, distance, open_network, open_side, refuse, summary_of
+from ganeval.errors import UsageError
+from ganeval.explain.pipelines import TOOLS, Reading
+from ganeval.metrics.inception_score import classifier_score, log_softmax, split_scores
+from ganeval.metrics.kernel import classic_subsets
+from ganeval.metrics.prdc import neighbourhoods
+from ganeval.passes import Passes
+from ganeval.summaries.bank import FeatureBank
+from ganeval.summaries.base import SetSummary
+
+KEY_METRIC_ISC_MEAN = "inception_score_mean"
+KEY_METRIC_ISC_STD = "inception_score_std"
+KEY_METRIC_FID = "frechet_inception_distance"
+KEY_METRIC_KID_MEAN = "kernel_inception_distance_mean"
+KEY_METRIC_KID_STD = "kernel_inception_distance_std"
+KEY_METRIC_PRECISION = "precision"
+KEY_METRIC_RECALL = "recall"
+KEY_METRIC_F_SCORE = "f_score"
+
+_INCEPTION = "inception-v3-compat"
+
+
+def calculate_metrics(
+    *,
+    input1: Any = None,
+    input2: Any = None,
+    cuda: bool = True,
+    batch_size: int = 64,
+    isc: bool = False,
+    fid: bool = False,
+    kid: bool = False,
+    prc: bool = False,
+    ppl: bool = False,
+    feature_extractor: str | None = None,
+    feature_layer_isc: str | None = None,
+    feature_layer_fid: str | None = None,
+    feature_layer_kid: str | None = None,
+    feature_layer_prc: str | None = None,
+    feature_extractor_weights_path: str | Path | None = None,
+    feature_extractor_internal_dtype: str | None = None,
+    isc_splits: int = 10,
+    kid_subsets: int = 100,
+    kid_subset_size: int = 1000,
+    kid_kernel: str = "poly",
+    kid_kernel_poly_degree: int = 3,
+    kid_kernel_poly_gamma: float | None = None,
+    kid_kernel_poly_coef0: float = 1.0,
+    prc_neighborhood: int = 3,
+    samples_shuffle: bool = True,
+    samples_find_deep: bool = False,
+    samples_find_ext: str = "png,jpg,jpeg",
+    samples_resize_and_crop: int = 0,
+    rng_seed: int = 2020,
+    cache: bool = False,
+    save_cpu_ram: bool = False,
+    verbose: bool = False,
+    fid_statistics_file: str | Path | None = None,
+) -> dict[str, float]:
+    """Inception Score, FID, KID, precision and recall, under torch-fidelity's names.
+
+    Args:
+        input1: The generated images: a folder, an archive, or a torch `Dataset` of uint8 tensors (3, H, W).
+        input2: The reference: the same kinds.
+        cuda: Use CUDA where there is one.
+        batch_size: Images a network call; does not move a value.
+        isc: Inception Score of `input1`.
+        fid: FID of the two.
+        kid: KID of the two.
+        prc: Precision and recall, with `feature_extractor="inception-v3-compat"`.
+        ppl: Not supported.
+        feature_extractor: "inception-v3-compat".
+        feature_layer_isc: "logits_unbiased".
+        feature_layer_fid: "2048".
+        feature_layer_kid: "2048".
+        feature_layer_prc: "2048".
+        feature_extractor_weights_path: File in the canonical layout; None for the canonical one in ganeval's cache.
+        feature_extractor_internal_dtype: "float32".
+        isc_splits: Parts of the Inception Score.
+        kid_subsets: Subsets that are drawn.
+        kid_subset_size: Images in each.
+        kid_kernel: "poly".
+        kid_kernel_poly_degree: 3.
+        kid_kernel_poly_gamma: None, for 1 / 2048.
+        kid_kernel_poly_coef0: 1.
+        prc_neighborhood: Neighbour whose distance is the radius.
+        samples_shuffle: Shuffle before the parts of the Inception Score are cut.
+        samples_find_deep: Look in folders inside the folder.
+        samples_find_ext: Endings that are looked for, comma-separated.
+        samples_resize_and_crop: Not supported.
+        rng_seed: Of the shuffle and of the subsets.
+        cache: Keep features between calls, in ganeval's cache, by content.
+        save_cpu_ram: Taken and not used.
+        verbose: Taken and not used: nothing is printed.
+        fid_statistics_file: Statistics of the reference (mu and sigma) in place of `input2`, for FID alone.
+
+    Returns:
+        The keys that torch-fidelity gives for the same metrics.
+
+    Raises:
+        GanevalError: inputs or weights that cannot be used, or an option that is not supported.
+    """
+    del save_cpu_ram, verbose
+    layers = {"isc": (feature_layer_isc, "logits_unbiased"), "fid": (feature_layer_fid, "2048")}
+    layers |= {"kid": (feature_layer_kid, "2048"), "prc": (feature_layer_prc, "2048")}
+    kernel = (kid_kernel, kid_kernel_poly_degree, kid_kernel_poly_gamma, kid_kernel_poly_coef0)
+    refuse(
+        "calculate_metrics",
+        [
+            ("ppl", ppl, "ganeval has no perceptual path length; use torch-fidelity."),
+            (
+                f"feature_extractor={feature_extractor!r}",
+                feature_extractor not in (None, _INCEPTION),
+                "Use ganeval.score(..., metrics='fd@BACKBONE'); `ganeval list backbones` names them.",
+            ),
+            (
+                "prc without feature_extractor",
+                prc and feature_extractor is None,
+                f"There it means VGG16. Give feature_extractor={_INCEPTION!r}, or use ganeval.score(metrics='prdc').",
+            ),
+            *(
+                (f"feature_layer_{name}", layer not in (None, usual), f"Use {usual!r}.")
+                for name, (layer, usual) in layers.items()
+            ),
+            (
+                "feature_extractor_internal_dtype",
+                feature_extractor_internal_dtype not in (None, "float32"),
+                "Features are float32, statistics float64.",
+            ),
+            (
+                "this kid_kernel",
+                kid and kernel != ("poly", 3, None, 1),
+                "Use ganeval.score(..., metrics='cmmd') for RBF.",
+            ),
+            ("samples_resize_and_crop", samples_resize_and_crop != 0, "Resize the images first."),
+        ],
+    )
+    _check_inputs(input1, input2, isc=isc, fid=fid, binary=kid or prc, statistics=fid_statistics_file)
+    tool = TOOLS["torch-fidelity"]
+    endings = frozenset(part.strip().lower() for part in samples_find_ext.split(",") if part.strip())
+    reading = Reading(endings, True, samples_find_deep, None)
+    with contextlib.ExitStack() as stack:
+        device = "auto" if cuda and torch.cuda.is_available() else "cpu"
+        weights = feature_extractor_weights_path
+        passes = open_network(stack, tool.path, weights=weights, device=device, batch_size=batch_size, cache=cache)
+        fake = _side(input1, "input1", passes, reading, stack)
+        given = input2 if fid_statistics_file is None else fid_statistics_file
+        real = None if given is None or not (fid or kid or prc) else _side(given, "input2", passes, reading, stack)
+        found: dict[str, float] = {}
+        if isc:
+            found |= _named(_isc(fake, isc_splits, rng_seed if samples_shuffle else None), "inception_score")
+        if fid and real is not None:
+            found[KEY_METRIC_FID] = distance(real, fake, tool)
+        if kid and real is not None:
+            subsets = classic_subsets(_bank(real), _bank(fake), kid_subsets, kid_subset_size, rng_seed)
+            found |= _named(subsets, "kernel_inception_distance")
+        if prc and real is not None:
+            found |= _prc(_bank(real), _bank(fake), prc_neighborhood)
+    return found
+
+
+def _check_inputs(
+    input1: object, input2: object, *, isc: bool, fid: bool, binary: bool, statistics: str | Path | None
+) -> None:
+    if not (isc or fid or binary):
+        raise UsageError("calculate_metrics was asked for nothing: give isc=True, fid=True, kid=True or prc=True.")
+    if input1 is None:
+        raise UsageError("calculate_metrics needs input1: a folder, an archive or a Dataset of uint8 tensors.")
+    if statistics is not None and (input2 is not None or binary):
+        raise UsageError(
+            "fid_statistics_file stands for input2 in FID alone. Give input2 for KID, precision and recall."
+        )
+    if (fid or binary) and input2 is None and statistics is None:
+        raise UsageError("FID, KID, precision and recall compare input1 with input2. Give it.")
+
+
+def _side(given: Any, name: str, passes: Passes, reading: Reading, stack: contextlib.ExitStack) -> SetSummary:
+    if isinstance(given, str | Path):
+        return open_side(given, passes, reading, stack)
+    if hasattr(given, "__getitem__") and hasattr(given, "__len__"):
+        return summary_of(TensorDataset(given, name), passes, reading)
+    raise UsageError(
+        f"{name} is a {type(given).__name__}; expected a folder, an archive or a Dataset of uint8 tensors. For a "
+        "generator use ganeval.score(generator, reference=...)."
+    )
+
+
+def _bank(side: SetSummary) -> FeatureBank:
+    if side.bank is None:
+        raise UsageError(
+            "KID, precision and recall need images on both sides; a file of statistics has mu and sigma only."
+        )
+    return side.bank
+
+
+def _isc(fake: SetSummary, splits: int, seed: int | None) -> np.ndarray:
+    if fake.logits is None:
+        raise UsageError("The Inception Score needs the images of input1; got a file of statistics.")
+    log_p = log_softmax(fake.logits.rows())
+    if seed is not None:
+        return split_scores(log_p, splits, seed)
+    n = len(log_p)
+    parts: Sequence[np.ndarray] = [log_p[i * n // splits : (i + 1) * n // splits] for i in range(splits)]
+    return np.asarray([classifier_score(part) for part in parts])
+
+
+def _named(values: np.ndarray, name: str) -> dict[str, float]:
+    return {f"{name}_mean": float(values.mean()), f"{name}_std": float(values.std())}
+
+
+def _prc(real: FeatureBank, fake: FeatureBank, k: int) -> dict[str, float]:
+    found = neighbourhoods(real.rows(), fake.rows(), k, k)
+    precision, recall = float(found.fake_inside.mean()), float(found.real_inside.mean())
+    f_score = 2 * precision * recall / max(1e-5, precision + recall)
+    return {KEY_METRIC_PRECISION: precision, KEY_METRIC_RECALL: recall, KEY_METRIC_F_SCORE: f_score}
