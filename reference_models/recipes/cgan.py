@@ -35,9 +35,9 @@ CGAN_CONV_CPU = dataclasses.replace(
     name="cgan-conv.digits-cpu",
     tier="cpu",
     data=DIGITS,
-    training=Training(steps=800, batch_size=64, init="normal", grid_every=400, save_every=400),
+    training=Training(steps=1200, batch_size=64, init="normal", grid_every=400, save_every=400),
     evaluation=dataclasses.replace(DIGITS_SCORE, every=400),
-    schedule=LinearDecay(1e-3, start=400, end=800),
+    schedule=LinearDecay(1e-3, start=800, end=1200),
     settings={"width": 64, "batch_norm": True},
     techniques=Techniques(real_label=0.9, r1=0.1, ema=0.99),
     sources={
