@@ -8,8 +8,10 @@ one, and a name or a folder can never fetch a wrong one. Without a cache the sam
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,16 +49,30 @@ class FeatureStore:
     Args:
         folder: Where they lie; made when the first shard is written.
         protocol: Names the protocol inside each shard; a shard of another one is ignored.
+
+    Attributes:
+        temporary: True once it fell back to a folder that goes when it goes.
     """
 
     def __init__(self, folder: Path, protocol: str) -> None:
         self.folder = folder
         self.protocol = protocol
+        self.temporary = False
         self._rows: dict[bytes, Row] = {}
         self._read: set[Path] = set()
         self._trusted: dict[Path, bool] = {}
         self._lock = threading.Lock()
         self.refresh()
+
+    def fall_back(self) -> None:
+        """Goes on in a temporary folder, which lives as long as this store: its own cannot be written.
+
+        Raises:
+            OSError: there is no room for one either.
+        """
+        folder = tempfile.mkdtemp(prefix="ganeval-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.folder, self.temporary = Path(folder), True
 
     def refresh(self) -> None:
         """Reads the digests of shards that appeared since the last look (another process may have written them)."""

@@ -7,7 +7,6 @@ features. Memory holds a few batches, never the set.
 import contextlib
 import functools
 import hashlib
-import tempfile
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -103,7 +102,6 @@ class _Queue:
     features: list[np.ndarray] = field(default_factory=list)
     logits: list[np.ndarray] = field(default_factory=list)
     computed: int = 0
-    temporary: bool = False
 
 
 @torch.inference_mode()
@@ -219,9 +217,8 @@ def fill(
     Returns:
         Images that went through a network.
     """
-    with contextlib.ExitStack() as cleanup:
-        walked = _walk(source, backbones, stores, batch_size, on_bad, progress, cleanup)
-        return max((queue.computed for queue in walked.queues), default=0)
+    walked = _walk(source, backbones, stores, batch_size, on_bad, progress)
+    return max((queue.computed for queue in walked.queues), default=0)
 
 
 def summarise(
@@ -247,20 +244,19 @@ def summarise(
         BadImageError: an image cannot be decoded and on_bad is "fail".
         DataError: no image is left, features are not finite, or the disk is full.
     """
-    with contextlib.ExitStack() as cleanup:
-        walked = _walk(source, backbones, stores, batch_size, on_bad, progress, cleanup)
-        queues, kept, digests, skipped = walked.queues, walked.kept, walked.digests, walked.skipped
-        if not kept:
-            raise DataError(
-                f"None of the {len(source)} images of {source.name} could be decoded; first: {skipped[0]} "
-                "Run `ganeval score` on a folder of images."
-            )
-        started = time.perf_counter()
-        labels = tuple(source.items[i].label or "" for i in kept)
-        sets = {q.backbone.info.name: _summary(q, digests, labels if all(labels) else None) for q in queues}
-        walked.seconds["reduce"] += time.perf_counter() - started
-        # A fallback folder is emptied when the stack closes, so banks that live in one are pulled into memory first.
-        sets |= {q.backbone.info.name: _in_memory(sets[q.backbone.info.name]) for q in queues if q.temporary}
+    walked = _walk(source, backbones, stores, batch_size, on_bad, progress)
+    queues, kept, digests, skipped = walked.queues, walked.kept, walked.digests, walked.skipped
+    if not kept:
+        raise DataError(
+            f"None of the {len(source)} images of {source.name} could be decoded; first: {skipped[0]} "
+            "Run `ganeval score` on a folder of images."
+        )
+    started = time.perf_counter()
+    labels = tuple(source.items[i].label or "" for i in kept)
+    sets = {q.backbone.info.name: _summary(q, digests, labels if all(labels) else None) for q in queues}
+    walked.seconds["reduce"] += time.perf_counter() - started
+    # A fallback folder goes with its store, so banks that live in one are pulled into memory first.
+    sets |= {q.backbone.info.name: _in_memory(sets[q.backbone.info.name]) for q in queues if q.store.temporary}
     return SourceSummary(
         name=source.name,
         sets=sets,
@@ -283,7 +279,6 @@ def _walk(
     batch_size: int,
     on_bad: Literal["fail", "skip"],
     progress: Progress | None,
-    cleanup: contextlib.ExitStack,
 ) -> _Pass:
     """Every image read once, decoded and put through the networks where a store lacks it."""
     # A network takes calls of one size: a batch that is no multiple of it would be filled up each time.
@@ -311,13 +306,13 @@ def _walk(
                     if len(queue.waiting) >= batch_size or queue.pixels >= WAITING_PIXELS:
                         _drain(queue, source, seconds)
                     if len(queue.digests) >= SHARD_ROWS:
-                        _flush(queue, cleanup, seen.warnings)
+                        _flush(queue, seen.warnings)
         if progress is not None:
             progress(1)
         started = time.perf_counter()
     for queue in queues:
         _drain(queue, source, seconds)
-        _flush(queue, cleanup, seen.warnings)
+        _flush(queue, seen.warnings)
     return seen
 
 
@@ -345,7 +340,7 @@ def _drain(queue: _Queue, source: ImageSource, seconds: dict[str, float]) -> Non
     queue.pixels = 0
 
 
-def _flush(queue: _Queue, cleanup: contextlib.ExitStack, warnings: list[str]) -> None:
+def _flush(queue: _Queue, warnings: list[str]) -> None:
     """Writes finished rows as one shard; goes on in a temporary folder when the cache cannot be written."""
     if not queue.digests:
         return
@@ -356,9 +351,8 @@ def _flush(queue: _Queue, cleanup: contextlib.ExitStack, warnings: list[str]) ->
     except OSError as error:
         reason = error.strerror or str(error)
         warnings.append(f"The cache {queue.store.folder} cannot be written ({reason}); this run is not cached.")
-        queue.temporary = True
-        queue.store.folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-")))
         try:
+            queue.store.fall_back()
             queue.store.write(queue.digests, queue.facts, features, logits)
         except OSError as second:
             raise DataError(

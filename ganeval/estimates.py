@@ -3,14 +3,16 @@
 A metric is a pure function of summaries, so the images in their order, their labels and the protocol name its value.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ganeval._version import __version__
-from ganeval.cache import write_atomically
+from ganeval.cache import read_json, write_json
 from ganeval.metrics.base import Estimate, SetMetric
 
 Estimates = dict[str, Estimate]
@@ -38,27 +40,17 @@ def cached_estimates(
     if known is not None:
         return known
     found = compute()
-    body = json.dumps({name: dataclasses.asdict(estimate) for name, estimate in found.items()})
-    try:
-        write_atomically(path, json.dumps({"sha256": _hash(body), "estimates": body}).encode())
-    except OSError:
-        return found  # a cache that cannot be written costs time, not the number
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the number
+        write_json(path, {name: dataclasses.asdict(estimate) for name, estimate in found.items()})
     return found
 
 
 def _read(path: Path) -> Estimates | None:
+    rows: Any = read_json(path)
     try:
-        stored = json.loads(path.read_bytes())
-        if _hash(stored["estimates"]) != stored["sha256"]:
-            return None
-        rows = json.loads(stored["estimates"])
         return {
             name: Estimate(**{**row, "ci95": None if row["ci95"] is None else tuple(row["ci95"])})
             for name, row in rows.items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         return None
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

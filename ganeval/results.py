@@ -147,7 +147,9 @@ def check_fields(row: Mapping[str, object]) -> dict[str, Any]:
         if (
             not isinstance(ci95, list | tuple)
             or len(ci95) != 2
-            or not all(type(end) in (float, int) and abs(end) < math.inf for end in ci95)
+            or not all(
+                math.isfinite(end) if type(end) is float else type(end) is int and abs(end) <= LARGEST for end in ci95
+            )
         ):
             raise DataError(f"A result row cannot be read: ci95 is {ci95!r:.60}.")
         fields["ci95"] = tuple(ci95)

@@ -1,6 +1,7 @@
 """Text of strangers in a terminal, in Markdown and in a spreadsheet: it stays text and drives nothing."""
 
 import re
+from collections.abc import Sequence
 
 # A spreadsheet reads a cell that starts with one of these as a formula (OWASP, "CSV Injection").
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -12,6 +13,12 @@ _ACTIVE = re.compile(r"[&<>]|(?<!\w)@|:(?=//)")  # tags, mentions of people, add
 def printable(text: str) -> str:
     """Text with control characters shown as escapes: a file name must not drive the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def first_of(messages: Sequence[str], count: int = 10) -> list[str]:
+    """The first few messages and the number of the others: a damaged file may have a million of them."""
+    more = len(messages) - count
+    return [*messages[:count], f"... and {more:,} more"] if more > 0 else list(messages)
 
 
 def encodable(name: str) -> str:

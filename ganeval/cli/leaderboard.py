@@ -10,7 +10,7 @@ import click
 
 from ganeval.cli.options import check_writable, with_options
 from ganeval.errors import UsageError
-from ganeval.text import printable
+from ganeval.text import first_of, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,8 +103,7 @@ def add(source: Path, board: str | None, results: Path | None) -> None:
         raise UsageError(f"--results {results} is a file. Give its folder, and the file's stem as --board.")
     folder = results or (project_folder(Path.cwd()) or Path("leaderboards")) / "results"
     done = adding.add(source, folder, name)
-    for problem in done.problems:
-        click.echo(printable(problem), err=True)
+    _tell(done.problems)
     for file, count in done.added.items():
         click.echo(f"added {count} rows to {printable(str(file))}")
     skipped = {**done.skipped, **({"damaged, see above": len(done.problems)} if done.problems else {})}
@@ -217,5 +216,5 @@ def _text(sheets: "Sequence[Sheet]") -> str:
 
 
 def _tell(messages: Sequence[str]) -> None:
-    for message in messages:
+    for message in first_of(messages):
         click.echo(printable(message), err=True)

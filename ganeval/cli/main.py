@@ -95,7 +95,8 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.stdout.flush()  # a full disk shows here, and not while Python ends
         return done
     except GanevalError as error:
-        click.echo(f"ganeval: {error}", err=True)
+        said = "\n".join(map(printable, str(error).splitlines()))  # libraries quote the bytes that they choke on
+        click.echo(f"ganeval: {said}", err=True)
         if isinstance(error, UsageError):
             click.echo("See `ganeval --help`.", err=True)
         sys.exit(error.exit_code)

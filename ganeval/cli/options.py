@@ -50,8 +50,8 @@ def parse_latent(value: str | None) -> tuple[int, ...] | None:
     if value is None:
         return None
     sides = value.split("x")
-    if not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise UsageError(f"--latent-dim takes a width or a shape, as in 100 or 100x1x1; got {value!r}.")
+    if not all(side.isdecimal() and len(side) < 10 and int(side) > 0 for side in sides):
+        raise UsageError(f"--latent-dim takes a width or a shape, as in 100 or 100x1x1; got {value[:60]!r}.")
     return tuple(int(side) for side in sides)
 
 

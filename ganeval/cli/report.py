@@ -7,6 +7,7 @@ import click
 from ganeval.cli.options import check_writable
 from ganeval.cli.progress import RichReporter
 from ganeval.errors import UsageError
+from ganeval.text import first_of
 
 
 @click.command("report", short_help="Write one self-contained HTML page.")
@@ -80,7 +81,7 @@ def command(
 
     reporter = RichReporter()
     written = write_report(ReportOptions(out, results, runs, pairs, blame, doctor, plots, data_root, title), reporter)
-    for problem in written.page.problems:
+    for problem in first_of(written.page.problems):
         reporter.message(problem)
     if written.plots:
         reporter.message(f"{len(written.plots)} plots in {plots}")

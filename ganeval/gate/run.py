@@ -13,6 +13,7 @@ from ganeval.gate.ruling import Ruling, Verdict, judge, overall
 from ganeval.gate.sides import Case, GateOptions, Scores, of_same_weights, of_samples, of_seeds, recorded_path
 from ganeval.reporting import Reporter
 from ganeval.results import Result, read_jsonl
+from ganeval.text import first_of
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def run_gate(options: GateOptions, scorer: Scores | None, reporter: Reporter) ->
     notes: list[str] = []
     recorded, problems = read_jsonl(options.baseline)
     given, more = _rows_given(options)
-    for problem in (*problems, *more):
+    for problem in first_of([*problems, *more]):
         reporter.message(problem)
     origin = origin_of(next(iter(given[0].values()))) if given else {}
     if not given and scorer is None:

@@ -77,7 +77,7 @@ class Box:
             path.unlink()
 
 
-Make = Callable[[Box], None]
+Make = Callable[[Box], object]
 Fault = Callable[[Box], AbstractContextManager[None]]
 
 

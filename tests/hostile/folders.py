@@ -28,7 +28,7 @@ def rename(new: str):
 
 
 def bad_called(new: str):
-    return lambda box: (rename(new)(box), (box.fake / f"{new}.png").write_bytes(b"x")) and None
+    return lambda box: (rename(new)(box), (box.fake / f"{new}.png").write_bytes(b"x"))
 
 
 def link(target: str, name: str = "fake/e.png"):
@@ -37,7 +37,7 @@ def link(target: str, name: str = "fake/e.png"):
 
 
 def both(*makes):
-    return lambda box: [make(box) for make in makes] and None
+    return lambda box: [make(box) for make in makes]
 
 
 def special(name: str):
@@ -205,8 +205,12 @@ CASES = (
     score("a link to a file inside of the folder", by_link, clean=lambda box: None),
     skip("a pipe called e.png", special("fake/e.png"), PAIRED, left_out=1),
     skip("all of these, in a set", many_left_out, SET, left_out=4),
-    error("a folder of links that lead outside", both(only(), link("{root}/outside/secret.png")),
-          "links out of the folder are never followed", command=UNPAIRED),
+    error(
+        "a folder of links that lead outside",
+        both(only(), link("{root}/outside/secret.png")),
+        "links out of the folder are never followed",
+        command=UNPAIRED,
+    ),
     error("a tar file that is a link out of its folder", tar_elsewhere, "never followed", command=UNPAIRED),
     error("a pipe as the subject", special("x.zip"), "no regular file", command="score x.zip"),
     error("a pipe called .npy", special("x.npy"), "no regular file", command="score x.npy"),
@@ -216,19 +220,61 @@ CASES = (
     error("a folder of other files", only("a.txt", ".b.png"), "1 hidden, 1 no image extension", command=UNPAIRED),
     error("a file of 1 TiB", sparse, "at most 536,870,912"),
     error("a file that may not be read", lambda box: None, "Permission denied", fault=forbidden),
-    skip("a file that may not be read, with --on-bad skip", lambda box: None, SKIPPING, fault=forbidden, skipped=1,
-         clean=without_b),
-    error("a file that vanishes before it is read", lambda box: None, "was listed but cannot be read",
-          fault=before_reading(lambda box, path: path.unlink()), changes=True),
-    skip("a file that vanishes, with --on-bad skip", lambda box: None, SKIPPING, skipped=1, clean=without_b,
-         fault=before_reading(lambda box, path: path.unlink()), changes=True),
-    error("a file that becomes a pipe before it is read", lambda box: None, "is none now",
-          fault=replace_by(lambda box, path: os.mkfifo(path)), changes=True),
-    error("a file that becomes a link out of the folder before it is read", lambda box: None, "cannot be read",
-          fault=replace_by(lambda box, path: path.symlink_to(box.outside / "secret.png")), changes=True),
-    error("a file that becomes a folder before it is read", lambda box: None, "Is a directory",
-          fault=replace_by(lambda box, path: path.mkdir()), changes=True),
-    error("a file that grows while it is read", lambda box: None, "changed while it was read", fault=growing, changes=True),
-    error("a picture replaced by another size before it is read", lambda box: None, "17x16", changes=True,
-          fault=before_reading(lambda box, path: path.write_bytes(saved(Pillow.fromarray(picture("b")).resize((17, 16)), "PNG")))),
-)  # fmt: skip
+    skip(
+        "a file that may not be read, with --on-bad skip",
+        lambda box: None,
+        SKIPPING,
+        fault=forbidden,
+        skipped=1,
+        clean=without_b,
+    ),
+    error(
+        "a file that vanishes before it is read",
+        lambda box: None,
+        "was listed but cannot be read",
+        fault=before_reading(lambda box, path: path.unlink()),
+        changes=True,
+    ),
+    skip(
+        "a file that vanishes, with --on-bad skip",
+        lambda box: None,
+        SKIPPING,
+        skipped=1,
+        clean=without_b,
+        fault=before_reading(lambda box, path: path.unlink()),
+        changes=True,
+    ),
+    error(
+        "a file that becomes a pipe before it is read",
+        lambda box: None,
+        "is none now",
+        fault=replace_by(lambda box, path: os.mkfifo(path)),
+        changes=True,
+    ),
+    error(
+        "a file that becomes a link out of the folder before it is read",
+        lambda box: None,
+        "cannot be read",
+        fault=replace_by(lambda box, path: path.symlink_to(box.outside / "secret.png")),
+        changes=True,
+    ),
+    error(
+        "a file that becomes a folder before it is read",
+        lambda box: None,
+        "Is a directory",
+        fault=replace_by(lambda box, path: path.mkdir()),
+        changes=True,
+    ),
+    error(
+        "a file that grows while it is read", lambda box: None, "changed while it was read", fault=growing, changes=True
+    ),
+    error(
+        "a picture replaced by another size before it is read",
+        lambda box: None,
+        "17x16",
+        changes=True,
+        fault=before_reading(
+            lambda box, path: path.write_bytes(saved(Pillow.fromarray(picture("b")).resize((17, 16)), "PNG"))
+        ),
+    ),
+)

@@ -133,16 +133,22 @@ CMYK = np.dstack([255 - B, np.zeros((16, 16), np.uint8)])
 
 CASES = (
     error("PNG cut in half", file("fake/b.png", PNG[: len(PNG) // 2]), "b.png", "ends too early"),
-    skip("PNG cut in half, with --on-bad skip", file("fake/b.png", PNG[: len(PNG) // 2]), skipped=1,
-         clean=lambda box: box.drop("b")),
+    skip(
+        "PNG cut in half, with --on-bad skip",
+        file("fake/b.png", PNG[: len(PNG) // 2]),
+        skipped=1,
+        clean=lambda box: box.drop("b"),
+    ),
     error("JPEG cut in half", file("fake/b.jpg", JPEG[: len(JPEG) // 2]), "b.jpg", "cannot decode this jpeg"),
     error("PNG with one flipped bit", file("fake/b.png", flipped(PNG, len(PNG) // 2)), "checksum"),
     error("a file of 0 bytes", file("fake/b.png", b""), "the file is empty (0 bytes)"),
     error("text called .png", file("fake/b.png", b"hello"), "not an image"),
     error("SVG with a script, called .png", file("fake/b.png", b"<svg onload='x()'/>"), "not an image"),
-    error("PostScript called .png, which Ghostscript would run",
-          lambda box: box.swap("fake/b.png", b"%%!PS\n(%s) (w) file closefile" % str(box.canary).encode()),
-          "not an image"),
+    error(
+        "PostScript called .png, which Ghostscript would run",
+        lambda box: box.swap("fake/b.png", b"%%!PS\n(%s) (w) file closefile" % str(box.canary).encode()),
+        "not an image",
+    ),
     score("PNG called .jpg", file("fake/b.jpg", PNG)),
     score("JPEG called .png", file("fake/b.png", JPEG), clean=clean(jpeg_as_decoded())),
     score("PNG with a zip file behind its end", file("fake/b.png", PNG + b"PK\x03\x04" + bytes(10_000))),
@@ -151,39 +157,79 @@ CASES = (
     score("1 x 10,000 pixels", **of_size(10_000, 1)),
     score("10,000 x 1 pixels", **of_size(1, 10_000)),
     error("two images of a pair differ in size", file("fake/b.png", saved(IMAGE.resize((17, 16)), "PNG")), "17x16"),
-    error("decompression bomb: PNG of 30,000 x 30,000", file("fake/b.png", says_to_be(30_000, 30_000)), "at most 67,108,864"),
-    error("decompression bomb: PNG of 4,294,967,295 x 4,294,967,295",
-          file("fake/b.png", says_to_be(0xFFFFFFFF, 0xFFFFFFFF)), "at most 67,108,864"),
-    error("PNG that says 8,000 x 8,000 and holds one row", file("fake/b.png", says_to_be(8000, 8000)),
-          "b.png", memory=450),
+    error(
+        "decompression bomb: PNG of 30,000 x 30,000",
+        file("fake/b.png", says_to_be(30_000, 30_000)),
+        "at most 67,108,864",
+    ),
+    error(
+        "decompression bomb: PNG of 4,294,967,295 x 4,294,967,295",
+        file("fake/b.png", says_to_be(0xFFFFFFFF, 0xFFFFFFFF)),
+        "at most 67,108,864",
+    ),
+    error(
+        "PNG that says 8,000 x 8,000 and holds one row", file("fake/b.png", says_to_be(8000, 8000)), "b.png", memory=450
+    ),
     error("decompression bomb: 128 MiB of text in a PNG", file("fake/b.png", text_bomb), "too large"),
     error("GIF whose frame is 65,535 x 65,535", file("fake/b.gif", gif_frame_outside()), "at most 67,108,864"),
     error("WebP whose canvas is 16,384 x 16,384", file("fake/b.webp", webp_canvas()), "at most 67,108,864"),
     error("TIFF that says 60,000 x 60,000", file("fake/b.tif", tiff_of(60_000, 60_000)), "at most 67,108,864"),
-    error("PPM that says 99,999 x 99,999", file("fake/b.ppm", b"P6 99999 99999 255\n" + bytes(99)), "at most 67,108,864"),
-    error("BMP that says 60,000 x 60,000", file("fake/b.bmp", b"BM" + struct.pack("<IIIIiiHHIIIIII", 99, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0, 0, 0, 0, 0)), "at most 67,108,864"),
+    error(
+        "PPM that says 99,999 x 99,999", file("fake/b.ppm", b"P6 99999 99999 255\n" + bytes(99)), "at most 67,108,864"
+    ),
+    error(
+        "BMP that says 60,000 x 60,000",
+        file(
+            "fake/b.bmp", b"BM" + struct.pack("<IIIIiiHHIIIIII", 99, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0, 0, 0, 0, 0)
+        ),
+        "at most 67,108,864",
+    ),
     score("TIFF whose directories form a loop", file("fake/b.tif", tiff_loop())),
-    score("16-bit grey PNG", file("fake/b.png", png(GREY_16, GREY, 16)), clean=clean(np.rint(GREY_16 / 257).repeat(3, 2))),
+    score(
+        "16-bit grey PNG", file("fake/b.png", png(GREY_16, GREY, 16)), clean=clean(np.rint(GREY_16 / 257).repeat(3, 2))
+    ),
     score("16-bit RGB PNG", file("fake/b.png", png(DEEP, RGB, 16)), clean=clean(np.rint(DEEP / 257))),
     score("16-bit RGB TIFF", file("fake/b.tif", tiff(DEEP)), clean=clean(np.rint(DEEP / 257))),
     score("CMYK TIFF", file("fake/b.tif", saved(Image.fromarray(CMYK, "CMYK"), "TIFF"))),
     score("palette with alpha", file("fake/b.png", palette_with_alpha()), clean=clean(palette_on_white())),
-    score("a picture hidden under full transparency", file("fake/b.png", under_alpha()),
-          clean=clean(np.where(np.arange(16)[None, :, None] < 8, B, 255))),
+    score(
+        "a picture hidden under full transparency",
+        file("fake/b.png", under_alpha()),
+        clean=clean(np.where(np.arange(16)[None, :, None] < 8, B, 255)),
+    ),
     score("RGBA, opaque", file("fake/b.png", png(np.dstack([B, np.full((16, 16), 255, np.uint8)]), RGBA, 8))),
     score("animated PNG: the first frame counts", file("fake/b.png", animated("PNG"))),
     score("animated WebP: the first frame counts", file("fake/b.webp", animated("WEBP", lossless=True))),
-    score("animated GIF: the first frame counts",
-          file("fake/b.gif", saved(Image.fromarray(few_colours()).convert("P", palette=Image.Palette.ADAPTIVE), "GIF",
-                                   save_all=True, append_images=[Image.new("P", (16, 16), 1)])),
-          clean=clean(few_colours())),
+    score(
+        "animated GIF: the first frame counts",
+        file(
+            "fake/b.gif",
+            saved(
+                Image.fromarray(few_colours()).convert("P", palette=Image.Palette.ADAPTIVE),
+                "GIF",
+                save_all=True,
+                append_images=[Image.new("P", (16, 16), 1)],
+            ),
+        ),
+        clean=clean(few_colours()),
+    ),
     score("turned by EXIF orientation 6", file("fake/b.png", saved(IMAGE.rotate(90), "PNG", exif=exif(6)))),
     score("EXIF that is nonsense", file("fake/b.png", with_chunks((b"eXIf", b"II*\0\xff\xff\xff\xff")))),
     score("ICC profile", file("fake/b.png", saved(IMAGE, "PNG", icc_profile=PROFILE))),
-    score("ICC profile that is nonsense", file("fake/b.png", with_chunks((b"iCCP", b"x\0\0" + zlib.compress(b"no profile"))))),
-    error("32-bit float TIFF with NaN", file("fake/b.tif", tiff(np.full((16, 16, 1), np.nan, np.float32), photometric=1)), "sample format 3"),
+    score(
+        "ICC profile that is nonsense",
+        file("fake/b.png", with_chunks((b"iCCP", b"x\0\0" + zlib.compress(b"no profile")))),
+    ),
+    error(
+        "32-bit float TIFF with NaN",
+        file("fake/b.tif", tiff(np.full((16, 16, 1), np.nan, np.float32), photometric=1)),
+        "sample format 3",
+    ),
     error("Lab TIFF", file("fake/b.tif", saved(Image.fromarray(B, "LAB"), "TIFF")), "kind 'LAB'"),
-    error("nothing but bad images, with --on-bad skip",
-          lambda box: [box.put(f"fake/{n}.png", b"x") for n in NAMES] and None,
-          "None of the 4 pairs", command=f"{PAIRED} --on-bad skip"),
-)  # fmt: skip
+    error(
+        "nothing but bad images, with --on-bad skip",
+        lambda box: [box.put(f"fake/{n}.png", b"x") for n in NAMES],
+        "None of the 4 pairs",
+        command=f"{PAIRED} --on-bad skip",
+    ),
+)

@@ -1,6 +1,6 @@
 """All cases, and the table of them that stands in docs/security.md."""
 
-from tests.hostile import archives, arrays, folders, images
+from tests.hostile import archives, arrays, checkpoints, disk, folders, images, texts
 from tests.hostile.case import Case
 
 GROUPS = {
@@ -8,6 +8,9 @@ GROUPS = {
     "Names, links and files that change": folders.CASES,
     "Archives": archives.CASES,
     "Arrays, statistics and data sets": arrays.CASES,
+    "Checkpoints, weights and reference statistics": checkpoints.CASES,
+    "Settings, rules, rows and options": texts.CASES,
+    "Disks and caches": disk.CASES,
 }
 CASES: tuple[Case, ...] = tuple(case for cases in GROUPS.values() for case in cases)
 
@@ -16,8 +19,8 @@ def markdown() -> str:
     """The table, one section a group."""
     counts = {kind: sum(case.outcome == kind for case in CASES) for kind in ("score", "skip", "error")}
     lines = [
-        f"{len(CASES)} cases: {counts['score']} are scored like the clean input, {counts['skip']} are scored without the "
-        f"bad part, which is counted, and {counts['error']} are refused.",
+        f"{len(CASES)} cases: {counts['score']} are scored like the clean input, {counts['skip']} are scored without "
+        f"the bad part, which is counted, and {counts['error']} are refused.",
         "",
     ]
     for title, cases in GROUPS.items():
