@@ -17,6 +17,8 @@ Matches: SSIM: scikit-image `structural_similarity(gaussian_weights=True, sigma=
     the last scale counts the border where the window looks at mirrored pixels.
 """
 
+from typing import NamedTuple, Self
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -77,20 +79,47 @@ def _similarity(
     band = _band(taps).to(fake.device)
     c1, c2 = (float(params["k1"]) * PEAK) ** 2, (float(params["k2"]) * PEAK) ** 2
     planes = zip(fake.flatten(0, 1), real.flatten(0, 1), strict=True)
-    means = torch.stack([_similarity_of_planes(*pair, band, c1, c2) for pair in planes])
+    room = _Room.of(fake, len(taps) - 1)
+    means = torch.stack([_similarity_of_planes(*pair, band, c1, c2, room) for pair in planes])
     return means[:, 0].view(fake.shape[:2]), means[:, 1].view(fake.shape[:2])
 
 
+class _Room(NamedTuple):
+    """Memory that all planes of a batch use in turn: fresh maps of a megabyte each cost as much as the arithmetic."""
+
+    planes: Float[Tensor, "2 H W"]
+    columns: Float[Tensor, "h W"]
+    maps: Float[Tensor, "6 h w"]
+
+    @classmethod
+    def of(cls, images: Float[Tensor, "B C H W"], reach: int) -> Self:
+        height, width = images.shape[-2:]
+        return cls(
+            images.new_empty(2, height, width),
+            images.new_empty(height - reach, width),
+            images.new_empty(6, height - reach, width - reach),
+        )
+
+
 def _similarity_of_planes(
-    fake: Float[Tensor, "H W"], real: Float[Tensor, "H W"], band: Float[Tensor, "t+k t"], c1: float, c2: float
+    fake: Float[Tensor, "H W"],
+    real: Float[Tensor, "H W"],
+    band: Float[Tensor, "t+k t"],
+    c1: float,
+    c2: float,
+    room: _Room,
 ) -> Float[Tensor, " 2"]:
     """The two means of one channel of one pair. Only the sum of the variances is asked for: four blurs, not five."""
-    mean_fake, mean_real = _blur(fake, band), _blur(real, band)
-    squares = mean_fake.square().add_(mean_real.square())  # no fused step: swapping the images changes no bit
+    squared, other = room.planes
+    mean_fake, mean_real, variances, covariance, squares, more = room.maps
+    _blur(fake, band, room.columns, mean_fake)
+    _blur(real, band, room.columns, mean_real)
+    # No fused step in the sums of squares: swapping the images changes no bit.
+    _blur(torch.mul(fake, fake, out=squared).add_(torch.mul(real, real, out=other)), band, room.columns, variances)
+    _blur(torch.mul(fake, real, out=other), band, room.columns, covariance)
+    torch.mul(mean_fake, mean_fake, out=squares).add_(torch.mul(mean_real, mean_real, out=more))
     product = mean_fake.mul_(mean_real)
-    variances = _blur(fake.square().add_(real.square()), band).sub_(squares).add_(c2)
-    covariance = _blur(fake * real, band).sub_(product)
-    contrast = covariance.mul_(2.0).add_(c2).div_(variances)
+    contrast = covariance.sub_(product).mul_(2.0).add_(c2).div_(variances.sub_(squares).add_(c2))
     luminance = product.mul_(2.0).add_(c1).div_(squares.add_(c1))
     return torch.stack([luminance.mul_(contrast).mean(), contrast.mean()])
 
@@ -110,26 +139,28 @@ def _band(taps: list[float]) -> Float[Tensor, "t+k t"]:
     return band
 
 
-def _blur(plane: Float[Tensor, "H W"], band: Float[Tensor, "t+k t"]) -> Float[Tensor, "h w"]:
-    """Weighted means under the window, where it fits: columns first, then rows.
+def _blur(
+    plane: Float[Tensor, "H W"],
+    band: Float[Tensor, "t+k t"],
+    columns: Float[Tensor, "h W"],
+    blurred: Float[Tensor, "h w"],
+) -> None:
+    """Weighted means under the window, where it fits, into `blurred`: columns first, then rows.
 
     Matrix products of overlapping tiles with a band, which multiply many zeros and still take a third of the time of
-    shifted sums: those are bound by memory.
+    shifted sums: those are bound by memory. Each product is written where it belongs; one batched product with its
+    padding and copies takes twice as long.
     """
-    for _ in range(2):
-        plane = _blur_rows(plane, band).mT
-    return plane
-
-
-def _blur_rows(plane: Float[Tensor, "H W"], band: Float[Tensor, "t+k t"]) -> Float[Tensor, "H w"]:
-    """Each row blurred, without its ends."""
     reach = band.shape[0] - TILE
-    width = plane.shape[1] - reach
-    tiles = -(-width // TILE)
-    wide = F.pad(plane, (0, tiles * TILE + reach - plane.shape[1]))
-    overlapping = wide.unfold(1, TILE + reach, TILE).transpose(0, 1)  # (tiles, H, TILE + reach), a view
-    blurred = torch.bmm(overlapping, band.expand(tiles, -1, -1))
-    return blurred.transpose(0, 1).reshape(len(plane), tiles * TILE)[:, :width]
+    for start, n in _tiles(len(blurred)):
+        torch.mm(band[: n + reach, :n].mT, plane[start : start + n + reach], out=columns[start : start + n])
+    for start, n in _tiles(blurred.shape[1]):
+        torch.mm(columns[:, start : start + n + reach], band[: n + reach, :n], out=blurred[:, start : start + n])
+
+
+def _tiles(length: int) -> list[tuple[int, int]]:
+    """Start and length of each tile of a side."""
+    return [(start, min(TILE, length - start)) for start in range(0, length, TILE)]
 
 
 def _halve(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
