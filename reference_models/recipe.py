@@ -321,7 +321,7 @@ def _parsed(text: str) -> object:
     """A JSON value, a number as Python writes it, or the text itself."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # a number of 5,000 digits is a ValueError too
         pass
     try:
         return float(text)

@@ -84,7 +84,7 @@ def load_state(path: Path, players: Players, identity: dict[str, Any], rank: int
             _check_identity(path, json.loads(metadata["identity"]), json.loads(json.dumps(identity)))
             progress = Progress(**json.loads(metadata["progress"]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path} cannot be read ({error}). Remove the run's folder and start anew.") from error
     _restore(players, tensors, rank)
     return progress

@@ -4,8 +4,13 @@ import importlib.util
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from PIL import Image
 
+from ganeval.cli.show import csv
+from ganeval.report.galleries import _known, read_values
+from ganeval.sources.folder import FolderSource
 from tests.hostile.case import PAIRED, SET, Case
 from tests.hostile.judge import clean, judge
 from tests.hostile.table import CASES, markdown
@@ -62,3 +67,16 @@ def test_the_page_holds_the_table(request):
         PAGE.write_text(page)
 
     assert wanted in PAGE.read_text()
+
+
+def test_a_stem_that_is_a_formula_is_text_in_the_csv_and_is_found_again(tmp_path):
+    formula = "=HYPERLINK('x')"
+    Image.new("RGB", (4, 4)).save(tmp_path / f"{formula}.png")
+    table = pd.DataFrame({"image": [formula], "psnr": [20.0]})
+
+    text = csv(table)
+
+    assert text.splitlines()[1].startswith("'=")
+    (tmp_path / "psnr.csv").write_text(text)
+    read = read_values(tmp_path / "psnr.csv", "x")
+    assert len(_known(read, tmp_path, [FolderSource(tmp_path)])) == 1

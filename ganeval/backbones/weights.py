@@ -207,8 +207,11 @@ def _read_torch(path: Path, *, trusted: bool) -> dict[str, Tensor]:
             f"{path} holds more than tensors (Python objects, which can be code); it was refused and nothing of it was "
             f"run. Expected a state dict: safetensors, or torch.save(model.state_dict())."
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise WeightsError(f"{path} cannot be read as a file of torch.save; it may be cut off ({error}).") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # torch.load that is fed hostile bytes raises whatever it likes
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsError(f"{path} cannot be read as a file of torch.save; it may be cut off ({said}).") from error
     if not isinstance(loaded, dict) or not loaded or not all(isinstance(value, Tensor) for value in loaded.values()):
         keys = f" with the keys {', '.join(map(repr, list(loaded)[:3]))}" if isinstance(loaded, dict) else ""
         raise WeightsError(
@@ -219,8 +222,15 @@ def _read_torch(path: Path, *, trusted: bool) -> dict[str, Tensor]:
 
 
 def is_torchscript(path: Path) -> bool:
-    """TorchScript archives are told by their constants; PyTorch itself uses the same sign."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(member.endswith("/constants.pkl") for member in archive.namelist())
+    """TorchScript archives are told by their constants; PyTorch itself uses the same sign.
+
+    Raises:
+        WeightsError: an archive whose list of files cannot be read.
+    """
+    try:
+        if not zipfile.is_zipfile(path):
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return any(member.endswith("/constants.pkl") for member in archive.namelist())
+    except Exception as error:  # zipfile raises whatever it likes on hostile bytes
+        raise WeightsError(f"{path} is an archive that is damaged ({error}). Copy or export it again.") from error

@@ -14,6 +14,7 @@ from ganeval.pairs import PairScores
 from ganeval.plan import ScoreOptions
 from ganeval.results import append_jsonl, to_json
 from ganeval.scoring import ScoreOutcome
+from ganeval.text import spreadsheet
 
 SHOWN = 8  # stems of the worst and of the best images
 
@@ -21,6 +22,11 @@ SHOWN = 8  # stems of the worst and of the best images
 def per_image_table(pairs: PairScores) -> pd.DataFrame:
     """Columns `image` (the stem) and one per metric."""
     return pd.DataFrame({"image": pairs.stems, **pairs.values})
+
+
+def csv(table: pd.DataFrame) -> str:
+    """A table of images as CSV; a stem that a spreadsheet would run as a formula gets an apostrophe."""
+    return table.assign(image=[spreadsheet(str(stem)) for stem in table["image"]]).to_csv(index=False)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -47,9 +53,9 @@ def show_outcome(
 ) -> None:
     """Writes files first, then stdout: a reader of stdout may take its end as the end of the work."""
     if per_image is not None and outcome.pairs is not None:
-        write_text(per_image, per_image_table(outcome.pairs).to_csv(index=False))
+        write_text(per_image, csv(per_image_table(outcome.pairs)))
     if blame is not None and outcome.blame is not None:
-        write_text(blame, outcome.blame.to_csv(index=False))
+        write_text(blame, csv(outcome.blame))
         images = [str(image) for image in outcome.blame["image"]]
         reporter.message(f"raise {outcome.blame.columns[1]} most: {', '.join(images[:SHOWN])}")
         reporter.message(f"lower it most: {', '.join(images[: -SHOWN - 1 : -1])}")

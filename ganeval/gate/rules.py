@@ -117,9 +117,10 @@ def _read_rule(path: Path, number: int, rule: object) -> GateRule:
         if isinstance(margin, bool) or not isinstance(margin, str | int | float):
             raise ValueError
         amount = float(margin.removesuffix("%")) / 100 if isinstance(margin, str) and relative else float(margin)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UsageError(
-            f'{where} ({metric}): margin is a number in the unit of the metric, or a share as in "2%"; got {margin!r}.'
+            f'{where} ({metric}): margin is a number in the unit of the metric, or a share as in "2%"; got '
+            f"{margin!r:.60}."
         ) from None
     if not 0.0 < amount < math.inf:
         raise UsageError(

@@ -13,6 +13,7 @@ from ganeval.report.charts import Histogram
 from ganeval.report.pictures import Album, Picture
 from ganeval.sources.base import ImageSource
 from ganeval.sources.resolve import open_source
+from ganeval.text import spreadsheet
 
 HIGHER_IS_BETTER = frozenset({"psnr", "ssim", "ms_ssim"})
 SHOWN_ENDS, SHOWN_MIDDLE = 3, 2  # pairs: the worst, the best and those about the median
@@ -134,7 +135,7 @@ def _open(images: str, data_root: Path | None) -> ImageSource:
 def _known(table: pd.DataFrame, path: Path, sources: Sequence[ImageSource]) -> pd.DataFrame:
     """The rows whose image every source has."""
     for source in sources:
-        stems = {item.stem for item in source.items}
+        stems = {spreadsheet(item.stem) for item in source.items}
         found = table[table["image"].isin(stems)]
         if found.empty:
             raise DataError(
@@ -181,7 +182,7 @@ def _shown(
 
 
 def _read(source: ImageSource, stem: str) -> np.ndarray:
-    index = next(i for i, item in enumerate(source.items) if item.stem == stem)
+    index = next(i for i, item in enumerate(source.items) if spreadsheet(item.stem) == stem)
     return source.read(index).decode().pixels
 
 

@@ -83,10 +83,11 @@ class ZipSource(ImageSource):
         self._lock = threading.Lock()
         try:
             self._zip = zipfile.ZipFile(path if isinstance(path, Path) else path.open("rb"))
+            entries = self._zip.infolist()
         except Exception as error:
             raise _damaged(name, "zip", error) from error
         # The upper half of external_attr is the Unix mode where a Unix wrote it, else 0.
-        infos = [(info, stat.S_ISLNK(info.external_attr >> 16)) for info in self._zip.infolist() if not info.is_dir()]
+        infos = [(info, stat.S_ISLNK(info.external_attr >> 16)) for info in entries if not info.filename.endswith("/")]
         try:
             self._members = _collect(name, ((info.filename, info, link) for info, link in infos), self.skipped)
         except DataError:

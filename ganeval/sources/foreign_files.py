@@ -82,9 +82,9 @@ def load_torchscript(path: Path, device: torch.device) -> nn.Module:
     """
     with path.open("rb") as stream:
         head = stream.read(4)
-    if not zipfile.is_zipfile(path) and head == b"PK\x03\x04":
-        raise WeightsError(f"{path} is an archive that is cut off or damaged. Copy or export it again.")
     if not is_torchscript(path):
+        if head == b"PK\x03\x04" and not zipfile.is_zipfile(path):
+            raise WeightsError(f"{path} is an archive that is cut off or damaged. Copy or export it again.")
         raise UsageError(
             f"{path} is no TorchScript archive; it was not opened. If it is a state dict, name the network with "
             "--generator package.module:Class; else export it with torch.jit.script(model).save(FILE)."
@@ -93,7 +93,9 @@ def load_torchscript(path: Path, device: torch.device) -> nn.Module:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r".*torch\.jit\..* is deprecated")
             script: nn.Module = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
-    except (RuntimeError, OSError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a reader that is fed hostile bytes raises whatever it likes
         raise WeightsError(f"{path} cannot be read as TorchScript: {_first_line(error)}. Export it again.") from error
     return script
 
