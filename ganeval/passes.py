@@ -167,6 +167,9 @@ class Passes:
                 passed=passed,
             )
         note = "reference statistics of another tool: its resize and weights were not checked" if reference.peer else ""
+        if reference.tool:
+            known = "" if reference.n is not None else ", of an unknown number of images"
+            note = f"reference statistics imported from {reference.tool}{known}"
         return RealSide(reference.sets, reference.content_sha256, reference.n, note)
 
     def check_statistics(self, reference: ReferenceStatistics, path: str) -> None:
@@ -178,6 +181,12 @@ class Passes:
         """
         for backbone in self.backbones.values():
             facts = reference.facts.get(backbone.info.name)
+            if facts is None and reference.tool:
+                own = next(iter(reference.facts))
+                raise ProtocolMismatchError(
+                    f"{path} was made by {reference.tool}, whose features are those of {own}; this run has those of "
+                    f"{backbone.info.name}. Score by that tool's path: --metrics fd@{own}."
+                )
             if facts is None:
                 raise ReferenceStatisticsError(
                     f"{path} has statistics for {', '.join(reference.facts)}, not for {backbone.info.name}. "
@@ -186,10 +195,11 @@ class Passes:
             if reference.peer:
                 continue
             expected = BackboneFacts(backbone.weights_sha256, backbone.info.resize, self.options.precision)
-            if facts != expected or reference.decode != DECODE_POLICY:
+            if facts != expected or (reference.decode != DECODE_POLICY and not reference.tool):
+                advice = "Import it again, with the weights it was made by." if reference.tool else "Build it again."
                 raise ProtocolMismatchError(
                     f"{path} was built by another protocol of {backbone.info.name}: {facts}, decode "
-                    f"{reference.decode!r}; this run has {expected}, decode {DECODE_POLICY!r}. Build the file again."
+                    f"{reference.decode!r}; this run has {expected}, decode {DECODE_POLICY!r}. {advice}"
                 )
 
 

@@ -20,10 +20,9 @@ from ganeval.errors import DataError, ReferenceStatisticsError
 from ganeval.sources.npy import npz_members, open_member
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
-from ganeval.summaries.moments import Moments
+from ganeval.summaries.moments import UNKNOWN_N, Float64, Moments
 
 FORMAT = "ganeval-reference-1"
-UNKNOWN_N = 2**31  # a peer's file does not say how many images it saw; its covariance is taken as full rank
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,7 @@ class ReferenceStatistics:
         indices: Place of each of these images in the whole set, ascending; of parts.
         part: Which part this is, and of how many ((1, 4) for the first of four); None for a whole set.
         peer: True for another tool's mu/sigma file: its resize and weights cannot be checked.
+        tool: The tool that made the statistics of an imported file, whose protocol `facts` then are; "" for ganeval.
     """
 
     name: str
@@ -68,6 +68,7 @@ class ReferenceStatistics:
     digests: tuple[bytes, ...] = ()
     indices: tuple[int, ...] = ()
     part: tuple[int, int] | None = None
+    tool: str = ""
 
 
 def save_reference(path: Path, statistics: ReferenceStatistics, *, features: bool) -> int:
@@ -99,6 +100,7 @@ def save_reference(path: Path, statistics: ReferenceStatistics, *, features: boo
         "name": statistics.name,
         "content_sha256": statistics.content_sha256,
         "n": statistics.n,
+        "tool": statistics.tool,
         "decode": statistics.decode,
         "backbones": {name: vars(facts) for name, facts in statistics.facts.items()},
         "labels": labels,
@@ -126,11 +128,11 @@ def is_statistics_file(path: Path) -> bool:
         return False
     if path.suffix == ".safetensors":
         return True
-    if path.suffix == ".npz" and zipfile.is_zipfile(path):
+    if path.suffix == ".npz":
         try:
             with zipfile.ZipFile(path) as archive:
                 return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        except Exception:
             return False  # whoever opens it as images says what is wrong with it
     return False
 
@@ -161,18 +163,20 @@ def _load_own(path: Path) -> ReferenceStatistics:
             )
         facts = {name: BackboneFacts(**fields) for name, fields in record["backbones"].items()}
         labels = None if record["labels"] is None else tuple(record["labels"])
-        sets = {name: _own_set(name, int(record["n"]), tensors, labels) for name in facts}
+        n = None if record["n"] is None else int(record["n"])
+        sets = {name: _own_set(name, UNKNOWN_N if n is None else n, tensors, labels) for name in facts}
         part = record.get("part")
         return ReferenceStatistics(
             record["name"],
             record["content_sha256"],
-            int(record["n"]),
+            n,
             record["decode"],
             sets,
             facts,
             digests=() if part is None else tuple(row.tobytes() for row in tensors["digests"]),
             indices=() if part is None else tuple(tensors["indices"].tolist()),
             part=None if part is None else (int(part[0]), int(part[1])),
+            tool=str(record.get("tool", "")),
         )
     except (OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError, *_TOO_LARGE) as error:
         raise ReferenceStatisticsError(
@@ -215,29 +219,44 @@ def _load_peer(path: Path) -> ReferenceStatistics:
         raise
     except Exception as error:  # parsers that are fed hostile bytes may raise whatever they like
         raise ReferenceStatisticsError(
-            f"{path} cannot be read as mu/sigma statistics ({type(error).__name__}: {error}). Expected arrays mu (D,) and sigma (D, D)."
+            f"{path} cannot be read as mu/sigma statistics ({type(error).__name__}: {error}). Expected "
+            "arrays mu (D,) and sigma (D, D)."
         ) from error
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    sets = {"inception": SetSummary(checked_moments(mu, sigma, None, str(path)))}
+    facts = {"inception": BackboneFacts("", "", "exact")}
+    return ReferenceStatistics(path.name, sha256, None, "", sets, facts, peer=True)
+
+
+def checked_moments(mu: Float64, sigma: Float64, n: int | None, where: str) -> Moments:
+    """Mean and covariance of another tool as moments, after everything that can be wrong with them was looked for.
+
+    Args:
+        mu: Mean; should be (2048,).
+        sigma: Covariance with divisor n - 1; should be (2048, 2048).
+        n: Images behind them, None where nobody knows.
+        where: The file, for messages.
+
+    Raises:
+        ReferenceStatisticsError: another shape, NaN, or no covariance.
+    """
     if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)):
         raise ReferenceStatisticsError(
-            f"{path}: mu has shape {mu.shape} and sigma {sigma.shape}; expected (D,), (D, D)."
+            f"{where}: mu has shape {mu.shape} and sigma {sigma.shape}; expected (D,), (D, D)."
         )
     if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
-        raise ReferenceStatisticsError(f"{path}: mu or sigma holds NaN or infinite values.")
+        raise ReferenceStatisticsError(f"{where}: mu or sigma holds NaN or infinite values.")
     if not np.allclose(sigma, sigma.T, rtol=1e-4, atol=1e-6 * max(float(np.abs(sigma).max()), 1e-30)):
-        raise ReferenceStatisticsError(f"{path}: sigma is not symmetric, so it is no covariance.")
+        raise ReferenceStatisticsError(f"{where}: sigma is not symmetric, so it is no covariance.")
     try:
         # Rounding to float32 moves eigenvalues by less than this.
         np.linalg.cholesky((sigma + sigma.T) / 2 + 1e-4 * max(float(np.abs(sigma).max()), 1e-30) * np.eye(len(mu)))
     except np.linalg.LinAlgError as error:
-        raise ReferenceStatisticsError(f"{path}: sigma has negative eigenvalues, so it is no covariance.") from error
+        raise ReferenceStatisticsError(f"{where}: sigma has negative eigenvalues, so it is no covariance.") from error
     if len(mu) != 2048:
         raise ReferenceStatisticsError(
-            f"{path}: statistics of {len(mu)} dimensions; mu/sigma files of other tools are read for the 2048-d "
+            f"{where}: statistics of {len(mu)} dimensions; mu/sigma files of other tools are read for the 2048-d "
             "Inception features only. Build others with `ganeval reference build`."
         )
-    sigma = (sigma + sigma.T) / 2
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    moments = Moments(UNKNOWN_N, mu, sigma * (UNKNOWN_N - 1))
-    sets = {"inception": SetSummary(moments)}
-    facts = {"inception": BackboneFacts("", "", "exact")}
-    return ReferenceStatistics(path.name, sha256, None, "", sets, facts, peer=True)
+    count = UNKNOWN_N if n is None else n
+    return Moments(count, mu, (sigma + sigma.T) / 2 * (count - 1))

@@ -5,8 +5,9 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import PRECISION, RUN, check_writable, with_options
+from ganeval.cli.options import PRECISION, RUN, check_writable, parse_weights, with_options
 from ganeval.errors import UsageError
+from ganeval.peer_files.origins import ORIGINS
 
 
 def parse_part(text: str | None) -> tuple[int, int] | None:
@@ -21,6 +22,17 @@ def parse_part(text: str | None) -> tuple[int, int] | None:
     if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
         raise UsageError(f"--part takes K/N with K from 1 to N, as in 2/4; got {text!r}.")
     return int(number), int(count)
+
+
+def check_reference_name(out: Path) -> None:
+    """Refuses a target that could not be read back, or not be written.
+
+    Raises:
+        UsageError: another ending, or no such folder.
+    """
+    if out.suffix != ".safetensors":
+        raise UsageError(f"The reference file must end in .safetensors; got {out}.")
+    check_writable(out)
 
 
 @click.group("reference", short_help="Precompute reference statistics.")
@@ -68,9 +80,7 @@ def build(
     ganeval reference build ./real -o part-1.safetensors --part 1/4
     ganeval score ./samples --reference real.safetensors
     """
-    if out.suffix != ".safetensors":
-        raise UsageError(f"The reference file must end in .safetensors; got {out}.")
-    check_writable(out)
+    check_reference_name(out)
     from ganeval.cli.progress import RichReporter
     from ganeval.plan import ScoreOptions
     from ganeval.reference import save_reference
@@ -97,6 +107,59 @@ def build(
     click.echo(statistics.content_sha256)
 
 
+@command.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--from", "tool", required=True, type=click.Choice(list(ORIGINS)), help="The tool that made it.")
+@click.option(
+    "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="*.safetensors to write."
+)
+@click.option("--n", type=click.IntRange(min=2), help="Images behind it, where you know and the file does not say.")
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="inception=FILE",
+    callback=lambda _context, _option, values: parse_weights(values),
+    help="The weights it was made with. Default: the canonical ones.",
+)
+def import_(file: Path, tool: str, out: Path, n: int | None, weights: dict[str, Path]) -> None:
+    """Turn statistics that another tool made into a reference file that knows which protocol it is of.
+
+    FILE is an npz, npy, pkl or pt; pickles are read by a reader that builds arrays and plain containers, and runs
+    nothing. The result serves metrics on that tool's own path (fd@inception-clean for clean-fid): any other comparison
+    ends with exit code 6. Where nobody knows how many images are behind it, a row has neither interval nor debiased
+    value.
+
+    \b
+    ganeval reference import fid_stats_cifar10_train.npz --from ttur -o cifar10.safetensors
+    ganeval reference import real.npz --from pytorch-fid --n 10000 -o real.safetensors
+    ganeval reference import img512.pkl --from edm -o imagenet512.safetensors
+    ganeval score ./samples --reference real.safetensors --metrics fd@inception-pytorch
+    """
+    check_reference_name(out)
+    strangers = sorted(set(weights) - {"inception"})
+    if strangers:
+        raise UsageError(f"--weights names {', '.join(strangers)}; these statistics are of inception alone.")
+    from ganeval.backbones import BACKBONES
+    from ganeval.backbones.weights_store import entry, identify, sha256_of
+    from ganeval.cli.progress import RichReporter
+    from ganeval.peer_files.importing import import_statistics
+    from ganeval.reference import save_reference
+
+    pinned = entry("inception")
+    given = weights.get("inception")
+    sha256 = pinned.sha256 if given is None else identify(pinned, sha256_of(given))[0]
+    backbone = ORIGINS[tool].backbone
+    statistics = import_statistics(file, tool, weights_sha256=sha256, resize=BACKBONES.get(backbone).resize, n=n)
+    written = save_reference(out, statistics, features=True)
+    count = "an unknown number of images" if statistics.n is None else f"{statistics.n} images"
+    RichReporter().message(
+        f"{out}: {tool}, {count}, {written / 1e6:.1f} MB, "
+        f"{'taken to be made with the canonical weights' if given is None else f'weights {sha256[:8]}'}; "
+        f"score with --metrics fd@{backbone}"
+    )
+    click.echo(statistics.content_sha256)
+
+
 @command.command("show")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def show(file: Path) -> None:
@@ -116,6 +179,8 @@ def show(file: Path) -> None:
     statistics = load_reference(file)
     click.echo(printable(f"built from  {statistics.name}"))
     click.echo(f"images      {'unknown (file of another tool)' if statistics.n is None else statistics.n}")
+    if statistics.tool:
+        click.echo(printable(f"made by     {statistics.tool}"))
     click.echo(f"content     {statistics.content_sha256}")
     for name, facts in statistics.facts.items():
         rows = "moments and feature rows" if statistics.sets[name].bank is not None else "moments only"

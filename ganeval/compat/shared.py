@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganeval.errors import DataError, UsageError
-from ganeval.explain.explaining import no_weights
+from ganeval.errors import DataError, ProtocolMismatchError, UsageError
+from ganeval.explain.explaining import inception_set, no_weights
 from ganeval.explain.features import look, open_paths
 from ganeval.explain.parts import parts_of
 from ganeval.explain.pipelines import Reading, Tool
@@ -115,10 +115,14 @@ def open_side(name: str | Path, passes: Passes, reading: Reading, stack: context
     """
     path = Path(name)
     if is_statistics_file(path):
-        sets = load_reference(path).sets
-        if "inception" not in sets:
-            raise UsageError(f"{path} has statistics for {', '.join(sets)}; expected those of inception.")
-        return sets["inception"]
+        reference, (own,) = load_reference(path), passes.backbones
+        if reference.tool and own not in reference.sets:
+            raise ProtocolMismatchError(
+                f"{path} was made by {reference.tool}, whose features are those of {next(iter(reference.sets))}; this "
+                f"function's are those of {own}. Use the function of that tool, or `ganeval score --metrics "
+                f"fd@{next(iter(reference.sets))}`."
+            )
+        return inception_set(reference)
     source = open_source(str(name), data_root=None)
     stack.callback(source.close)
     return summary_of(source, passes, reading)

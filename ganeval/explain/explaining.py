@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganeval.backbones.inception_variants import PREPARATIONS
 from ganeval.backbones.weights_store import locate
 from ganeval.errors import UsageError, WeightsError
 from ganeval.explain.features import OTHER_WEIGHTS, Side, look, open_paths
@@ -136,7 +137,7 @@ def explain(options: ExplainOptions, reporter: Reporter | None = None) -> Explan
         fake = look(subject, passes, folder=isinstance(subject, FolderSource))
         real: Side | SetSummary
         if isinstance(reference, ReferenceStatistics):
-            real, real_name, real_hash = reference.sets["inception"], reference.name, reference.content_sha256
+            real, real_name, real_hash = inception_set(reference), reference.name, reference.content_sha256
         else:
             side = look(reference, passes, folder=isinstance(reference, FolderSource))
             real, real_name, real_hash = side, reference.name, side.own.content_sha256
@@ -177,9 +178,20 @@ def _open_reference(options: ExplainOptions, stack: contextlib.ExitStack) -> Ima
     if options.statistics is None and not is_statistics_file(path):
         return _open(options.run.reference or "", options.run, stack)
     found = load_reference(path)
-    if "inception" not in found.sets:
-        raise UsageError(f"{path} has statistics for {', '.join(found.sets)}; explain needs those of inception.")
+    inception_set(found)
     return found
+
+
+def inception_set(reference: ReferenceStatistics) -> SetSummary:
+    """The statistics of an Inception path: a tool takes whatever file it is given, made by its own path or not.
+
+    Raises:
+        UsageError: the file has none.
+    """
+    for name in PREPARATIONS:
+        if name in reference.sets:
+            return SetSummary(reference.sets[name].moments)  # a tool that keeps statistics keeps no rows
+    raise UsageError(f"{reference.name} has statistics for {', '.join(reference.sets)}; expected those of inception.")
 
 
 def _notes(rows: Sequence[Row], pinned: bool, reference: ImageSource | ReferenceStatistics) -> tuple[str, ...]:
@@ -189,7 +201,8 @@ def _notes(rows: Sequence[Row], pinned: bool, reference: ImageSource | Reference
             "these weights are not the canonical ones: the rows compare with each other, with nothing published"
         )
     if isinstance(reference, ReferenceStatistics):
-        notes.append("the reference is a file of statistics: its own resize and files stay as they were made")
+        made = f" by {reference.tool}" if reference.tool else ""
+        notes.append(f"the reference is a file of statistics: its own resize and files stay as they were made{made}")
     own = rows[0]
     if own.n_fake is not None and own.n_real is not None and (rank := rank_note(own.n_real, own.n_fake, 2048)):
         notes.append(f"{rank}; below 2049 images the tools' own matrix roots add rounding to that")

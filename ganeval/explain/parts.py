@@ -8,9 +8,9 @@ import numpy as np
 
 from ganeval.explain.features import mean_in_float32
 from ganeval.metrics.frechet import frechet_of_summaries
-from ganeval.reference import UNKNOWN_N
 from ganeval.summaries.bank import Rows
 from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import UNKNOWN_N
 
 
 @dataclass(frozen=True)

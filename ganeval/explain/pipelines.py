@@ -82,7 +82,7 @@ _PYTORCH_FID = frozenset({"bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tif
 _CLEAN_FID = _PYTORCH_FID | {"JPEG", "JPG", "PNG"}
 _FIDELITY = frozenset({"png", "jpg", "jpeg"})
 _OWN_ARRAYS = Reading(None, True, True, None)
-_SQRTM = "scipy.linalg.sqrtm(disp=False): an error from SciPy 1.18 on"
+_SQRTM = "scipy.linalg.sqrtm(disp=False): an error from SciPy 1.18 on, and for few images often 'Imaginary component'"
 
 _TOOLS = (
     Tool(

@@ -8,6 +8,8 @@ import numpy.typing as npt
 from ganeval.errors import DataError, TooFewSamplesError
 
 Float64 = npt.NDArray[np.float64]
+UNKNOWN_N = 2**31
+"""Count of moments whose number of rows nobody knows (another tool's file): their covariance is taken as full rank."""
 
 
 @dataclass(frozen=True)
