@@ -238,7 +238,9 @@ def _collect(archive: str, entries: Iterable[tuple[str, Member, bool]], skipped:
     """
     members: dict[str, Member] = {}
     for stored, member, special in entries:
-        name = encodable(str(PurePosixPath(stored)))  # "./a.png", as `tar c .` writes it, is "a.png"
+        # "./a.png", as `tar c .` writes it, is "a.png"; a name without such parts is as it should be
+        plain = stored and "//" not in stored and "./" not in stored and not stored.endswith(("/", "/."))
+        name = encodable(stored if plain else str(PurePosixPath(stored)))
         reason = reason_to_skip(name) or ("not a regular file" if special else None)
         if reason is not None:
             skipped[reason] += 1

@@ -81,7 +81,7 @@ class FolderSource(ImageSource):
                     "shown as \\x. Rename one of them."
                 )
             else:
-                self._paths[name] = str(found)
+                self._paths[name] = entry.path if found is None else str(found)
         return inner
 
     def read(self, index: int) -> Raw:
@@ -130,10 +130,10 @@ def _unreadable(name: str, source: str, error: OSError) -> BadImageError:
     )
 
 
-def _real_file(entry: os.DirEntry[str], root: Path) -> Path | str:
-    """Where the file of an entry with an image's name lies, or why it is no image all the same."""
+def _real_file(entry: os.DirEntry[str], root: Path) -> Path | str | None:
+    """Where a link with an image's name leads, None for a plain file, or why it is no image all the same."""
     if not entry.is_symlink():
-        return Path(entry.path) if entry.is_file() else "not a regular file"
+        return None if entry.is_file() else "not a regular file"
     try:
         target = Path(entry.path).resolve(strict=True)
     except (OSError, RuntimeError):  # RuntimeError: a loop, before Python 3.13

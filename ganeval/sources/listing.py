@@ -3,9 +3,9 @@
 Folders and archives share these rules, so that a folder and its zip give the same items.
 """
 
+import os
 from collections import Counter
 from collections.abc import Collection, Mapping
-from pathlib import PurePosixPath
 
 from ganeval.errors import DataError
 from ganeval.sources.base import Item
@@ -19,10 +19,12 @@ def reason_to_skip(name: str) -> str | None:
 
     Hidden means that a part begins with a dot; macOS archives hide their resource forks in `__MACOSX`.
     """
-    path = PurePosixPath(name)
-    if any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in path.parts):
-        return "hidden"
-    return None if path.suffix.lower() in IMAGE_EXTENSIONS else "no image extension"
+    # Strings, not paths: a set has a million names, and a path takes twenty times as long to make.
+    if name.startswith(".") or "/." in name or "__MACOSX" in name:
+        parts = name.split("/")
+        if any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in parts):
+            return "hidden"
+    return None if os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS else "no image extension"
 
 
 def left_out_words(skipped: Mapping[str, int]) -> str:

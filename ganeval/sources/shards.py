@@ -6,6 +6,7 @@ image is called by its shard and its member. Processes that share a set take nei
 
 import bisect
 import itertools
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -50,14 +51,20 @@ def tar_files(folder: Path) -> list[Path]:
     Raises:
         DataError: the folder cannot be listed, or one of its tar files is a link that leads out of it.
     """
+    tars = []
     try:
-        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name.lower()
+                if name.startswith("."):
+                    continue
+                if name.endswith((".tar", ".tar.gz", ".tgz")) and entry.is_file():
+                    tars.append(folder / entry.name)
+                elif not name.endswith((".json", ".txt", ".idx")):
+                    return []  # most often the first of many images
     except OSError as error:
         raise DataError(f"Cannot list folder {str(folder)!r}: {error.strerror}. Check its permissions.") from error
-    tars = [entry for entry in entries if entry.is_file() and entry.name.lower().endswith((".tar", ".tar.gz", ".tgz"))]
-    sidecars = [entry for entry in entries if entry.suffix.lower() in (".json", ".txt", ".idx")]
-    if not tars or len(tars) + len(sidecars) != len(entries):
-        return []
+    tars.sort()
     outside = [tar.name for tar in tars if tar.is_symlink() and not tar.resolve().is_relative_to(folder.resolve())]
     if outside:
         raise DataError(
