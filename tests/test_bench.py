@@ -222,6 +222,7 @@ def test_every_stage_is_held_against_a_limit(make_folder):
         "resize",
         "network",
         "resize + network",
+        "whole pass",
         "reduce",
         "solve",
     ]

@@ -1,25 +1,30 @@
-"""Stages of a score against measured limits of the machine: decode, resize, network, reduce, solve.
+"""Stages of a score against measured limits of the machine: decode, resize, network, all of them, reduce, solve.
 
 The limits are measured beside them: the rate of float32 and float64 matrix products, and of copying memory. What a
 stage reaches of its limit says whether work on it can pay.
 """
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from ganeval.backbones.base import Backbone
-from ganeval.engine import run_network
+from ganeval.cache import FeatureStore
+from ganeval.engine import fill, run_network
 from ganeval.metrics.frechet import frechet_distance
 from ganeval.sources.base import ImageSource, Pixels
 from ganeval.summaries.moments import Moments
 
 SIDE = 1024  # of the matrices by which the rate of products is measured
 COPY_BYTES = 2**26
+BATCH = 32  # images of a batch in the whole pass, as `ganeval score` takes them
+NETWORK, WHOLE = "network", "whole pass"
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,13 @@ def network_work(backbone: Backbone, prepared: torch.Tensor) -> float:
     return float(counter.get_total_flops())
 
 
+def _pass(source: ImageSource, backbone: Backbone) -> int:
+    """From files to features in an empty store, as a score does it: reading, resize and network beside each other."""
+    with tempfile.TemporaryDirectory(prefix="ganeval-bench-") as folder:
+        store = FeatureStore(Path(folder), "bench")
+        return fill(source, [backbone], {backbone.info.name: store}, batch_size=BATCH, on_bad="fail")
+
+
 def measure_stages(
     source: ImageSource, open_backbone: Callable[[], Backbone], start: Callable[[Backbone], object], repeats: int
 ) -> tuple[list[Stage], Limits]:
@@ -132,8 +144,9 @@ def measure_stages(
     stages: list[tuple[str, Callable[[], object], int, float, str]] = [
         ("read + hash + decode", lambda: [source.read(i).decode() for i in range(n)], n, decoded, "memory"),
         ("resize", lambda: backbone.prepare(stacked), n, resized, "memory"),
-        ("network", lambda: backbone.forward(prepared), n, flops, "float32"),
+        (NETWORK, lambda: backbone.forward(prepared), n, flops, "float32"),
         ("resize + network", lambda: run_network(backbone, images), n, flops, "float32"),
+        (WHOLE, lambda: _pass(source, backbone), n, flops, "float32"),
         ("reduce", lambda: Moments.of(many), len(many), 2.0 * len(many) * dim**2, "float64"),
         # Cholesky d^3/3, congruence 2 d^3, eigenvalues 4/3 d^3
         ("solve", lambda: frechet_distance(*sides), 0, (1 / 3 + 2 + 4 / 3) * dim**3, "float64"),

@@ -197,7 +197,7 @@ def scoring_markdown(compared: "Comparison") -> str:
 def stages(
     name: str, images: int, size: int, repeats: int, engine: str, precision: str, json_target: str | None
 ) -> None:
-    """Decode, resize, network, reduction and solve, each beside the limit of the machine that binds it.
+    """Decode, resize, network, all three at once, reduction and solve, beside the limit that binds each.
 
     The limits are measured in the same run: rates of float32 and float64 matrix products, and of copying memory.
     Inception runs with random weights of its layout; others need theirs.
@@ -228,6 +228,14 @@ def stages(
     show_table(*_stage_table(name, found, limits))
 
 
+def _share(found: "list[Stage]") -> float:
+    """Rate of the whole pass over that of the network alone: what reading and resizing leave of it."""
+    from ganeval.bench.stages import NETWORK, WHOLE
+
+    medians = {stage.name: stage.median for stage in found}
+    return medians[NETWORK] / medians[WHOLE]
+
+
 def _stage_table(name: str, found: "list[Stage]", limits: "Limits") -> Table:
     head = ["stage", "ms", "images/s", "bound by", "reached"]
     words = {"float32": "float32 products", "float64": "float64 products", "memory": "memory"}
@@ -243,7 +251,8 @@ def _stage_table(name: str, found: "list[Stage]", limits: "Limits") -> Table:
     ]
     notes = [
         f"{name}; limits: {limits.float32 / 1e9:.0f} GFLOP/s float32, {limits.float64 / 1e9:.0f} float64, "
-        f"{limits.memory / 1e9:.1f} GB/s; medians of {len(found[0].seconds)}"
+        f"{limits.memory / 1e9:.1f} GB/s; medians of {len(found[0].seconds)}",
+        f"whole pass, from files to features: {100 * _share(found):.0f}% of the network's rate by itself",
     ]
     return head, lines, notes
 
