@@ -20,6 +20,7 @@ from ganeval.errors import BadImageError
 from ganeval.sources.base import Decoded, Pixels
 from ganeval.sources.deep import (
     Samples,
+    by_strips,
     rawmode_of,
     read_deep_colour,
     refuse_tiff_layout,
@@ -152,7 +153,7 @@ def _read_samples(image: ImageFile.ImageFile, row: Format, notes: set[str]) -> S
     if mode.startswith("I;16") or (mode == "I" and row.name in ("png", "ppm")):  # Pillow < 12 has PNG's as "I"
         notes.add("16-bit")
         wide = np.asarray(image).astype(np.uint16)[..., None]
-        return with_colour_key(scale_16_bit(wide), wide, key)
+        return by_strips(lambda rows: with_colour_key(scale_16_bit(rows), rows, key), wide)
     if mode in ("P", "PA"):
         notes.add("palette")
         return np.asarray(image.convert("RGBA"))
@@ -181,16 +182,21 @@ def _to_rgb(samples: Samples, notes: set[str]) -> Pixels:
     """Composites on white and repeats grey: (H, W, C) -> (3, H, W)."""
     channels = samples.shape[-1]
     if channels in (2, 4):
-        alpha = samples[..., -1:].astype(np.uint32)
-        samples = samples[..., :-1]
-        if (alpha < 255).any():
+        opaque = bool((samples[..., -1] == 255).all())
+        if not opaque:
             notes.add("alpha")
-            # 255 is odd, so adding 127 before the integer division rounds to nearest without ties.
-            samples = ((samples * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+        samples = samples[..., :-1] if opaque else by_strips(_on_white, samples)
     if channels <= 2:
         notes.add("grey")
         samples = np.broadcast_to(samples, (*samples.shape[:2], 3))
     return samples.transpose(2, 0, 1)
+
+
+def _on_white(samples: Samples) -> Samples:
+    alpha = samples[..., -1:].astype(np.uint16)
+    # 255 is odd, so adding 127 before the integer division rounds to nearest without ties; the sum is below 2^16.
+    shown: Samples = ((samples[..., :-1] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return shown
 
 
 def _unknown(data: bytes, name: str) -> str:

@@ -7,6 +7,7 @@ and unpacking grey + alpha (2 x 16 bits) as 4 x 8 bits keeps all four bytes.
 
 import io
 import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +32,27 @@ _HIGH_LOW: Final[dict[str, tuple[str, str]]] = {
     "RGBA;16L": ("RGBA;16L", "RGBA;16B"),
     "LA;16B": ("RGBA", "RGBA"),
 }
+
+
+STRIP: Final = 1 << 22
+"""Values that are computed with at a time: wider numbers than bytes are never made of a whole image."""
+
+
+def by_strips(rule: Callable[..., Samples], *arrays: npt.NDArray[Any]) -> Samples:
+    """Applies a rule for pixels to some rows at a time.
+
+    Args:
+        rule: Arrays (h, W, ...) -> (h, W, C); pixels do not depend on each other.
+        arrays: (H, W, ...), all of one H.
+    """
+    height = len(arrays[0])
+    step = max(1, STRIP // max(1, arrays[0][:1].size))
+    first = rule(*(array[:step] for array in arrays))
+    whole = np.empty((height, *first.shape[1:]), np.uint8)
+    whole[:step] = first
+    for start in range(step, height, step):
+        whole[start : start + step] = rule(*(array[start : start + step] for array in arrays))
+    return whole
 
 
 def scale_16_bit(wide: npt.NDArray[np.uint16]) -> Samples:
@@ -80,9 +102,14 @@ def read_deep_colour(data: bytes, image: ImageFile.ImageFile, row: Format) -> Sa
     (high, info), (low, _) = (_unpack_as(data, row, raw) for raw in _HIGH_LOW[rawmode])
     image.info.update(info)  # with the chunks behind the pixels: a PNG's EXIF may stand there
     if rawmode == "LA;16B":  # (grey high, grey low, alpha high, alpha low)
-        return scale_16_bit(high[..., 0::2].astype(np.uint16) * 256 + high[..., 1::2])
-    wide = high.astype(np.uint16) * 256 + low
-    return with_colour_key(scale_16_bit(wide), wide, info.get("transparency"))
+        high, low = high[..., 0::2], high[..., 1::2]
+    key = None if rawmode == "LA;16B" else info.get("transparency")
+
+    def rule(high: Samples, low: Samples) -> Samples:
+        wide = high.astype(np.uint16) * 256 + low
+        return with_colour_key(scale_16_bit(wide), wide, key)
+
+    return by_strips(rule, high, low)
 
 
 def _unpack_as(data: bytes, row: Format, rawmode: str) -> tuple[Samples, dict[Any, Any]]:
