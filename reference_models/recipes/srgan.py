@@ -57,27 +57,29 @@ SRGAN = dataclasses.replace(
         "data": "DIV2K in place of ImageNet, as BasicSR does",
     },
 )
+# The game is short and gentle: in the hundreds of steps that a processor has time for, a strong one (1e-3, 1e-4 of rate)
+# adds patterns at edges before it adds texture, and pd rises from .33 to .45 to .65, above bicubic's .37.
 SRGAN_CPU = dataclasses.replace(
     SRGAN,
     name="srgan.photos-cpu",
     tier="cpu",
     data=DataPlan("photos", transform="crops", flip=True),
-    training=Training(steps=1200, batch_size=8, pretrain_steps=800, log_every=50, grid_every=200, save_every=200),
-    evaluation=EvaluationPlan("pd@efflite0", n=114, every=200),
-    schedule=StepDecay(5e-4, factor=0.2, every=800),
+    training=Training(steps=1600, batch_size=8, pretrain_steps=1500, log_every=50, grid_every=400, save_every=400),
+    evaluation=EvaluationPlan("pd@efflite0", n=114, every=400),
+    schedule=StepDecay(5e-4, factor=0.2, every=750),
     weights=LossWeights(
-        adversarial=1e-3,
+        adversarial=1e-4,
         pixel=1.0,
-        content=1.0,
+        content=0.3,
         content_network="hedvgg16",
         content_layer="relu2_2",
         content_scale=1 / 12.75 / 10,
     ),
     settings=_SMALL,
     sources={
-        "start from SRResNet, adversarial weight": _PAPER,
+        "start from SRResNet": _PAPER,
         "content on relu2_2 of HED's VGG16, at 1/127.5": "this project: the layer that two cores can afford, at a "
         "scale where it weighs about as much as the pixels",
-        "lr, steps, batch, crops, blocks, width": _OWN,
+        "lr, decay, adversarial weight, steps, batch, crops, blocks, width": _OWN,
     },
 )
