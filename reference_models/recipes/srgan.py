@@ -57,8 +57,8 @@ SRGAN = dataclasses.replace(
         "data": "DIV2K in place of ImageNet, as BasicSR does",
     },
 )
-# The game is short and gentle: in the hundreds of steps that a processor has time for, a strong one (1e-3, 1e-4 of rate)
-# adds patterns at edges before it adds texture, and pd rises from .33 to .45 to .65, above bicubic's .37.
+# The game is short and gentle: in the hundreds of steps that a processor has time for, a strong one (1e-3 at a rate of
+# 1e-4) adds patterns at edges before it adds texture, and pd rises from .33 to .45 to .65, above bicubic's .37.
 SRGAN_CPU = dataclasses.replace(
     SRGAN,
     name="srgan.photos-cpu",
