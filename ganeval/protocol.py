@@ -91,7 +91,7 @@ class Protocol:
         """Reads what `to_dict` wrote.
 
         Raises:
-            DataError: an unknown or missing field; the row is of another version of ganeval.
+            DataError: an unknown or missing field, as in a row of another version of ganeval; or no JSON, as infinity.
         """
         known = {f.name for f in dataclasses.fields(Protocol)}
         unknown, missing = sorted(set(row) - known), sorted(known - set(row))
@@ -100,7 +100,12 @@ class Protocol:
                 f"A protocol has fields that this version does not know: {unknown}, and lacks {missing}. "
                 "Read the row with the version of ganeval that wrote it."
             )
-        return Protocol(**dict(row))  # type: ignore[arg-type]
+        protocol = Protocol(**dict(row))  # type: ignore[arg-type]
+        try:
+            protocol.fingerprint  # noqa: B018 - computed once and kept: what has none is no protocol
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DataError(f"A protocol cannot be written as JSON ({error}). Score again.") from error
+        return protocol
 
 
 def differing_fields(a: Protocol, b: Protocol) -> dict[str, tuple[object, object]]:

@@ -6,14 +6,13 @@ jobs.
 
 import dataclasses
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
 
 from ganeval.errors import DataError
-from ganeval.results import append_lines, iter_objects
+from ganeval.results import LARGEST, append_lines, iter_objects
 
 SCHEMA = 1
 KIND = "timing"
@@ -75,14 +74,14 @@ class TimingRow:
         for name in ("name", "stage", "device", "machine", "run", "time", "source"):
             if not isinstance(getattr(self, name), str):
                 raise DataError(f"A timing's {name} must be text; got {getattr(self, name)!r:.60}.")
-        if self.unit not in UNITS:
+        if not isinstance(self.unit, str) or self.unit not in UNITS:
             raise DataError(f"A timing's unit must be one of {', '.join(UNITS)}; got {self.unit!r:.60}.")
         for name in ("value", "sd"):
             number = getattr(self, name)
             allowed = (int, float) if name == "value" else (int, float, NoneType)
-            if not isinstance(number, allowed) or (number is not None and not (math.isfinite(number) and number >= 0)):
+            if not isinstance(number, allowed) or (number is not None and not 0 <= number <= LARGEST):
                 raise DataError(f"A timing's {name} must be finite and not negative; got {number!r:.60}.")
-        if not isinstance(self.n, int) or self.n < 1 or not isinstance(self.threads, int | NoneType):
+        if not isinstance(self.n, int) or not 1 <= self.n <= LARGEST or not isinstance(self.threads, int | NoneType):
             raise DataError(
                 f"A timing's n and threads must be whole numbers; got {self.n!r:.60}, {self.threads!r:.60}."
             )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import torch
 from PIL import Image
@@ -26,6 +27,9 @@ from ganeval.keys import parse_keys
 from ganeval.leaderboard.adding import read_source
 from ganeval.leaderboard.boards import load_boards
 from ganeval.leaderboard.reading import read_rows
+from ganeval.leaderboard.timings import TimingRow, read_timings
+from ganeval.peer_files.contents import read_contents
+from ganeval.peer_files.unpickle import value_at
 from ganeval.reference import is_statistics_file, load_reference
 from ganeval.report.galleries import read_values
 from ganeval.report.runs import find_runs, read_run
@@ -140,6 +144,13 @@ def address(text: str) -> object:
     return open_remote(text) if is_remote(text) and scheme in ("memory", "data", "nosuch", "reference", "zip") else None
 
 
+def addresses(folder: Path) -> list[bytes]:
+    """Addresses in this process's own memory, where an archive and a folder lie."""
+    memory = fsspec.filesystem("memory")
+    memory.pipe({"/fuzz/a.zip": archives.zipped(FEW), **{f"/fuzz/b/{name}": data for name, data in FEW.items()}})
+    return [b"memory://fuzz/a.zip", b"memory://fuzz/b", b"zip://x", b"data://a", b"nosuch://a"]
+
+
 def run_folder(data: bytes, folder: Path) -> object:
     """A run of train-reference: the recipe and its measurements in one seed, with a zero byte between."""
     recipe, _, lines = data.partition(b"\0")
@@ -194,10 +205,34 @@ def statistics_npz() -> bytes:
     return arrays.npz(mu=np.zeros(64), sigma=np.eye(64))
 
 
+def imported(path: Path) -> object:
+    """The tree of a peer's file, and what is looked up in it."""
+    tree = read_contents(path)
+    return [value_at(tree, keys) for keys in (("mu",), ("fid", "mu"), ("raw_mean",), ("all_features",))]
+
+
+def tensors_of_a_peer() -> dict[str, object]:
+    return {"mu": torch.zeros(8), "sigma": torch.eye(8), "n": 9}
+
+
+def peers_pickles() -> list[bytes]:
+    plain = {"mu": np.zeros(8), "sigma": np.eye(8), "num_images": 9, "fid": {"mu": np.float64(3)}}
+    return [pickle.dumps(plain, protocol=protocol) for protocol in (0, 2, 4, 5)]
+
+
 def benchmark_json() -> bytes:
     stats = {"min": 0.1, "mean": 0.2, "median": 0.2, "stddev": 0.01, "rounds": 5}
-    one = {"name": "test_x", "fullname": "a::test_x", "stats": stats, "extra_info": {}}
-    return json.dumps({"machine_info": {"cpu": {"brand_raw": "x"}}, "benchmarks": [one], "version": "5.1"}).encode()
+    one = {"name": "test_x", "fullname": "a::test_x", "group": None, "stats": stats}
+    machine = {
+        "python_version": "3.11",
+        "node": "x",
+        "machine": "x86_64",
+        "system": "Linux",
+        "cpu": {"brand_raw": "x", "count": 2},
+    }
+    return json.dumps(
+        {"machine_info": machine, "benchmarks": [one], "version": "5.1", "datetime": "2026-01-01", "commit_info": {}}
+    ).encode()
 
 
 def torch_zip() -> list[bytes]:
@@ -245,7 +280,9 @@ FEW = dict(list(archives.PICTURES.items())[:2])
 RECIPE = b'{"name": "dcgan.digits-cpu", "model": "dcgan", "data": {"name": "digits"}, "training": {"steps": 9}}'
 GATES = b'version = 1\nlevel = 0.05\n[run]\nreference = "x"\n[[rule]]\nmetric = "kd@efflite0"\nmargin = "2%"\n'
 BOARDS = b'[a]\ntitle = "A"\ndata = "digits"\nsort = "fd"\nmetrics = ["fd", "kd"]\n[a.anchors]\nx = "real"\n'
-TIMING = b'{"schema": 1, "kind": "timing", "name": "x", "stage": "s", "unit": "s", "median": 1.0}\n'
+TIMING = json.dumps(
+    TimingRow("x", "resize", 0.5, "s", 5, 1, "cpu", {"python": "3.11"}, "m", "0", "2026-01-01", "bench", 0.1).to_dict()
+).encode()
 
 PARSERS: tuple[Parser, ...] = (
     *map(image, IMAGE_SEEDS),
@@ -278,6 +315,10 @@ PARSERS: tuple[Parser, ...] = (
         "statistics safetensors",
         with_file("s.safetensors", load_reference),
         made(checkpoints.statistics(), "r.safetensors"),
+    ),
+    Parser("peers' pickle", with_file("s.pkl", imported), lambda folder: peers_pickles()),
+    Parser(
+        "peers' torch file", with_file("s.pt", imported), lambda folder: [checkpoints.torch_file(tensors_of_a_peer())]
     ),
     Parser("weights", with_file("w.pth", read_state_dict), lambda folder: torch_zip()),
     Parser(
@@ -313,6 +354,7 @@ PARSERS: tuple[Parser, ...] = (
         given(texts.GOOD, texts.GOOD * 2, TIMING),
     ),
     Parser("rows to add", with_file("rows.jsonl", read_source), given(texts.GOOD, TIMING)),
+    Parser("timings", with_file("t.jsonl", lambda path: read_timings([path])), given(TIMING, TIMING + b"\n" + TIMING)),
     Parser("rows .json", with_file("rows.json", read_row_file), given(b'{"schema": 1, "rows": [' + texts.GOOD + b"]}")),
     Parser("benchmark .json", with_file("b.json", read_source), given(benchmark_json())),
     Parser("examination", lambda data, folder: read_examination(data, "x"), given(exam())),
@@ -339,7 +381,7 @@ PARSERS: tuple[Parser, ...] = (
     Parser(
         "addresses",
         of_text(address),
-        given(b"memory://bucket/a.zip", b"memory://a/b", b"zip://x", b"data://a", b"nosuch://a"),
+        addresses,
     ),
 )
 
