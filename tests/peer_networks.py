@@ -4,6 +4,7 @@ No library downloads anything here: each one's loader is pointed at the file.
 """
 
 import contextlib
+import dataclasses
 import types
 import warnings
 
@@ -14,6 +15,8 @@ import torch.nn.functional as F
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
+from ganeval.backbones import inception_variants
+from ganeval.backbones.inception import INCEPTION
 from ganeval.backbones.weights import load_state_dict
 from ganeval.explain import features
 
@@ -129,28 +132,49 @@ def rows_distance(real, fake, mean=np.float64, ddof=1):
 
 
 class Cheap(torch.nn.Module):
-    """Stands for the network: sees every grey level of the prepared image and costs nothing."""
+    """Stands for the network: sees every grey level of the prepared image and costs nothing.
+
+    Attributes:
+        seen: Images that all of them were shown since `instead_of_inception`.
+    """
 
     seen = 0
 
-    def __init__(self):
+    def __init__(self, dim=2048):
         super().__init__()
         generator = torch.Generator().manual_seed(0)
-        self.projection = torch.randn(3 * 19 * 19, 2048, generator=generator) / 33
+        self.projection = torch.randn(3 * 19 * 19, dim, generator=generator) / 33
 
     def forward(self, prepared):
         Cheap.seen += len(prepared)
-        pooled = torch.nn.functional.adaptive_avg_pool2d(prepared, (19, 19)).flatten(1)
+        pooled = F.adaptive_avg_pool2d(prepared, (19, 19)).flatten(1)
         rows = (pooled @ self.projection).relu() + 1.0
-        return rows, rows[:, :1008]
+        return rows, rows[:, : rows.shape[1] // 2]
 
 
-def instead_of_inception(monkeypatch):
-    """Puts `Cheap` where `explain` and the drop-in functions load their network."""
+def instead_of_inception(monkeypatch, dim=48):
+    """Puts `Cheap` where `explain` and the drop-in functions load their network.
+
+    Args:
+        monkeypatch: Takes it back.
+        dim: Width of its features; 2048 where a file of statistics is to fit.
+    """
 
     def use(backbone, *_):
-        backbone.network = Cheap()
+        backbone.network = Cheap(dim)
         return "cheap"
 
+    def load(name, file=None):
+        if (name, file) not in _LOADED:
+            _LOADED[name, file] = load_state_dict(name, file)
+        return _LOADED[name, file]
+
+    narrow = dataclasses.replace(INCEPTION, dim=dim, classes=dim // 2)
+    for module in (features, inception_variants):
+        monkeypatch.setattr(module, "INCEPTION", narrow)
     monkeypatch.setattr(features, "use_engine", use)
+    monkeypatch.setattr(features, "load_state_dict", load)
     Cheap.seen = 0
+
+
+_LOADED = {}

@@ -186,7 +186,8 @@ def test_other_weights_have_a_term(run, make_folder, inception_file, tmp_path):
     assert found.other_sha256 != found.weights_sha256
 
 
-def test_statistics_of_another_tool_stand_for_the_reference(run, make_folder, tmp_path):
+def test_statistics_of_another_tool_stand_for_the_reference(run, make_folder, tmp_path, monkeypatch):
+    instead_of_inception(monkeypatch, dim=2048)
     fake = make_folder("fake", 6, seed=1)
     rng = np.random.default_rng(0)
     real = np.abs(rng.normal(size=(40, 2048)))

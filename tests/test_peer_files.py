@@ -426,7 +426,7 @@ def test_without_a_count_there_is_no_interval():
 
 @pytest.fixture
 def command(monkeypatch, capsys, tmp_path):
-    instead_of_inception(monkeypatch)
+    instead_of_inception(monkeypatch, dim=2048)
     monkeypatch.setattr(passes, "use_engine", lambda backbone, *_: setattr(backbone, "network", Cheap()) or "cheap")
     monkeypatch.chdir(tmp_path)
 

@@ -70,7 +70,7 @@ class FrechetInceptionDistance:
                 cache=False,
             )
         self._backbone = passes.backbones[self._tool.path]
-        self._moments = {True: Moments.empty(2048), False: Moments.empty(2048)}
+        self._moments = {True: self._nothing(), False: self._nothing()}
 
     def update(self, imgs: Tensor, real: bool) -> None:
         """Adds a batch.
@@ -112,6 +112,9 @@ class FrechetInceptionDistance:
 
     def reset(self) -> None:
         """Forgets the fakes, and the reals unless they were to be kept."""
-        self._moments[False] = Moments.empty(2048)
+        self._moments[False] = self._nothing()
         if self.reset_real_features:
-            self._moments[True] = Moments.empty(2048)
+            self._moments[True] = self._nothing()
+
+    def _nothing(self) -> Moments:
+        return Moments.empty(self._backbone.info.dim or 0)
