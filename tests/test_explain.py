@@ -124,6 +124,27 @@ def test_each_tool_finds_the_files_that_it_looks_for(run, make_folder):
     assert rows_of(run(fake, real))["pytorch-fid"].value == pytest.approx(found["pytorch-fid"].value, rel=1e-12)
 
 
+def test_a_subset_of_a_folder_is_still_a_folder(run, make_folder):
+    real, fake = make_folder("real", 6, seed=2), make_folder("fake", 6, seed=1, suffix=".bmp")
+
+    found = run(fake, real, num_samples=4)
+
+    assert rows_of(found)["pytorch-fid"].n_fake == 4
+    assert "finds 0 of 4 images" in rows_of(found)["torch-fidelity"].refusal
+    assert not any("no folder" in note for note in found.notes)
+
+
+def test_what_is_no_folder_counts_as_given_whole(run, make_folder, tmp_path):
+    real, fake = make_folder("real", 4, seed=2), make_folder("fake", 4, seed=1)
+    shutil.make_archive(str(tmp_path / "fake"), "zip", fake)
+
+    zipped, plain = run(tmp_path / "fake.zip", real), run(fake, real)
+
+    assert any("what is no folder" in note for note in zipped.notes)
+    for name, row in rows_of(zipped).items():
+        assert row.value == pytest.approx(rows_of(plain)[name].value, rel=1e-9)
+
+
 def test_a_tool_that_finds_nothing_refuses(run, make_folder):
     real, fake = make_folder("real", 4, seed=2), make_folder("fake", 4, seed=1, suffix=".bmp")
 

@@ -22,7 +22,7 @@ PICTURES = (".png", ".svg", ".pdf")
     type=click.Path(dir_okay=False, path_type=Path),
     help="mu and sigma of another tool in place of reference images.",
 )
-@click.option("--tools", metavar="NAMES", help="Comma-separated; all by default. See below.")
+@click.option("--tools", metavar="NAMES", help="Comma-separated, of those above; all by default.")
 @click.option(
     "--terms/--no-terms",
     default=True,
@@ -62,6 +62,8 @@ def command(
     json_target: str | None,
 ) -> None:
     """Say what other tools would print as the FID of SUBJECT against REF, and where the differences come from.
+
+    SUBJECT and REF are folders, archives, arrays or data sets; REF may be a file of statistics.
 
     Each image is decoded once and put through each distinct resize; tools that do the same share the pass. Every row
     starts at ganeval's own FID and is taken apart into terms: how files are read, which files, resize, quantisation,

@@ -130,16 +130,16 @@ def explain(options: ExplainOptions, reporter: Reporter | None = None) -> Explan
     check(options)
     run, device = options.run, resolve_device(options.run.device)
     with contextlib.ExitStack() as stack:
-        subject = _open(run.subject, run, stack)
-        reference = _open_reference(options, stack)
+        subject, is_folder = _open(run.subject, run, stack)
+        reference, real_is_folder = _open_reference(options, stack)
         names = needed_paths(options.tools, terms=options.terms)
         passes = open_paths(names, run, device, reporter, stack, options.other_weights)
-        fake = look(subject, passes, folder=isinstance(subject, FolderSource))
+        fake = look(subject, passes, folder=is_folder)
         real: Side | SetSummary
         if isinstance(reference, ReferenceStatistics):
             real, real_name, real_hash = inception_set(reference), reference.name, reference.content_sha256
         else:
-            side = look(reference, passes, folder=isinstance(reference, FolderSource))
+            side = look(reference, passes, folder=real_is_folder)
             real, real_name, real_hash = side, reference.name, side.own.content_sha256
         stations = Stations(real, fake)
         rows = [own_row(stations)]
@@ -162,24 +162,29 @@ def explain(options: ExplainOptions, reporter: Reporter | None = None) -> Explan
         statistics=isinstance(reference, ReferenceStatistics),
         content_sha256=(fake.own.content_sha256, real_hash),
         passes=tuple(passes.backbones),
-        notes=_notes(rows, first.pinned, reference),
+        notes=_notes(rows, first.pinned, reference, is_folder and real_is_folder),
     )
 
 
-def _open(name: str, run: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
-    """Without remembered digests: Pillow's reading needs the bytes of each file."""
+def _open(name: str, run: ScoreOptions, stack: contextlib.ExitStack) -> tuple[ImageSource, bool]:
+    """The images, and whether they are a folder, where tools look for files themselves.
+
+    Without remembered digests: Pillow's reading needs the bytes of each file.
+    """
     whole = open_source(name, data_root=run.data_root, value_range=run.value_range)
     stack.callback(whole.close)
-    return seeded_subset(whole, run.num_samples, run.seed)
+    return seeded_subset(whole, run.num_samples, run.seed), isinstance(whole, FolderSource)
 
 
-def _open_reference(options: ExplainOptions, stack: contextlib.ExitStack) -> ImageSource | ReferenceStatistics:
+def _open_reference(
+    options: ExplainOptions, stack: contextlib.ExitStack
+) -> tuple[ImageSource | ReferenceStatistics, bool]:
     path = options.statistics or Path(options.run.reference or "")
     if options.statistics is None and not is_statistics_file(path):
         return _open(options.run.reference or "", options.run, stack)
     found = load_reference(path)
     inception_set(found)
-    return found
+    return found, True
 
 
 def inception_set(reference: ReferenceStatistics) -> SetSummary:
@@ -194,8 +199,12 @@ def inception_set(reference: ReferenceStatistics) -> SetSummary:
     raise UsageError(f"{reference.name} has statistics for {', '.join(reference.sets)}; expected those of inception.")
 
 
-def _notes(rows: Sequence[Row], pinned: bool, reference: ImageSource | ReferenceStatistics) -> tuple[str, ...]:
+def _notes(
+    rows: Sequence[Row], pinned: bool, reference: ImageSource | ReferenceStatistics, folders: bool
+) -> tuple[str, ...]:
     notes = []
+    if not folders:
+        notes.append("what is no folder counts as if each tool were given all of its images")
     if not pinned:
         notes.append(
             "these weights are not the canonical ones: the rows compare with each other, with nothing published"
