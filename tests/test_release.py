@@ -1,0 +1,170 @@
+"""What is published: metadata, one version, typed packages, completion; and a wheel that works by itself."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import ganeval
+from ganeval.cli import main as cli
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def normalised(requirement):
+    """The name in a requirement, as PEP 503 compares names."""
+    name = re.match(r"[A-Za-z0-9._-]+", requirement)[0]
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+REQUIRED = {normalised(text) for text in PROJECT["dependencies"]}
+EXTRAS = {normalised(text) for texts in PROJECT["optional-dependencies"].values() for text in texts}
+
+
+def test_the_licence_is_an_expression_with_its_text_and_no_classifier_says_it_again():
+    assert PROJECT["license"] == "Apache-2.0"
+    assert [text for name in PROJECT["license-files"] if "Apache License" in (text := (ROOT / name).read_text())]
+    assert not [line for line in PROJECT["classifiers"] if line.startswith("License ::")]  # PEP 639
+
+
+def test_the_classifiers_agree_with_what_is_required_and_with_what_is_there():
+    oldest = re.search(r">=(\d+\.\d+)", PROJECT["requires-python"])[1]
+
+    assert f"Programming Language :: Python :: {oldest}" in PROJECT["classifiers"]
+    assert "Typing :: Typed" in PROJECT["classifiers"]
+    assert (ROOT / "ganeval" / "py.typed").is_file()
+    assert (ROOT / "reference_models" / "py.typed").is_file()
+    assert PROJECT["description"]
+    assert (ROOT / PROJECT["readme"]).is_file()
+
+
+def test_the_version_stands_in_one_place():
+    stated = [
+        path
+        for package in ("ganeval", "reference_models")
+        for path in (ROOT / package).rglob("*.py")
+        if re.search(r"^__version__ = ", path.read_text(), re.MULTILINE)
+    ]
+
+    assert [path.name for path in stated] == ["_version.py"]
+    assert PROJECT["dynamic"] == ["version"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+|rc\d+)?", ganeval.__version__)
+
+
+def test_every_dependency_is_pinned_for_the_tests_and_has_its_reason():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {normalised(line) for line in lines if "==" in line and not line.startswith("#")}
+    reasons = (ROOT / "docs" / "adr" / "0001-dependencies.md").read_text().lower().replace("_", "-")
+
+    assert REQUIRED - {"torch", "torchvision"} <= pinned, "what the tests run with is not pinned"
+    assert not {name for name in REQUIRED | EXTRAS if name not in reasons}
+
+
+def complete(*words, shell="bash"):
+    """What a shell would offer behind these words."""
+    environment = {**os.environ, "_GANEVAL_COMPLETE": f"{shell}_complete", "COMP_WORDS": " ".join(words)}
+    environment["COMP_CWORD"] = str(len(words) - 1)
+    code = "from ganeval.cli.main import main; import sys\ntry: main()\nfinally: print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    *offered, torch = done.stdout.splitlines()
+    return {line.rpartition(",")[2] for line in offered}, torch == "True"
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("ganeval", "sc"), {"score"}),
+        (("ganeval", ""), set(cli.COMMANDS)),
+        (("ganeval", "leaderboard", "e"), {"export"}),
+        (("ganeval", "score", "x", "--ref"), {"--reference"}),
+        (("ganeval", "score", "x", "--on-bad", ""), {"fail", "skip"}),
+    ],
+)
+def test_the_shell_completes_commands_options_and_choices_without_torch(words, offered):
+    found, torch = complete(*words)
+
+    assert offered <= found
+    assert not torch
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_its_script(shell):
+    environment = {**os.environ, "_GANEVAL_COMPLETE": f"{shell}_source"}
+    code = "from ganeval.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+
+    page = (ROOT / "docs" / "installing.md").read_text()
+    assert "_GANEVAL_COMPLETE" in done.stdout
+    assert f"_GANEVAL_COMPLETE={shell}_source ganeval" in page
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A wheel and an sdist, made by the stated backend in an environment of its own."""
+    place = tmp_path_factory.mktemp("built")
+    venv.create(place / "venv", with_pip=True)
+    python = place / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", "hatchling>=1.25"], check=True, timeout=300)
+    subprocess.run([python, "-m", "hatchling", "build", "-d", place / "dist"], check=True, cwd=ROOT, timeout=300)
+    return place / "dist"
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_the_wheel_holds_types_templates_and_boards_and_the_sdist_its_tests(built):
+    (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
+    names = set(zipfile.ZipFile(wheel).namelist())
+
+    assert wheel.name == f"ganeval-{ganeval.__version__}-py3-none-any.whl"
+    assert {"ganeval/py.typed", "reference_models/py.typed", "ganeval/leaderboard/shipped/boards.toml"} <= names
+    assert [name for name in names if name.startswith("ganeval/report/templates/")]
+    assert not [name for name in names if name.startswith(("tests/", "docs/")) or "__pycache__" in name]
+    info = next(name for name in names if name.endswith("METADATA"))
+    metadata = zipfile.ZipFile(wheel).read(info).decode()
+    assert "License-Expression: Apache-2.0" in metadata
+    assert {normalised(line[15:]) for line in metadata.splitlines() if line.startswith("Requires-Dist: ")} >= REQUIRED
+    with tarfile.open(sdist) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"pyproject.toml", "tests/conftest.py", "docs/security.md", "constraints.txt", "LICENSE"} <= inside
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_the_wheel_scores_from_outside_the_repository(built, tmp_path):
+    """Installed alone; its dependencies are lent by a path file, since torch alone is gigabytes."""
+    (wheel,) = built.glob("*.whl")
+    venv.create(tmp_path / "venv", with_pip=True)
+    scripts = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    subprocess.run([scripts / "python", "-m", "pip", "install", "-q", "--no-deps", wheel], check=True, timeout=300)
+    (site,) = (tmp_path / "venv").rglob("site-packages")
+    (site / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "GANEVAL"))}
+    environment |= {"GANEVAL_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    (tmp_path / "work").mkdir()
+
+    def call(*words):
+        done = subprocess.run(
+            words, cwd=tmp_path / "work", env=environment, capture_output=True, text=True, check=False, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    where = call(scripts / "python", "-c", "import ganeval, reference_models as r; print(ganeval.__file__, r.__file__)")
+    command = ["score", "digits:test", "--reference", "digits:train", "--num-samples", "40", "--metrics", "fd"]
+    rows = json.loads(call(scripts / "ganeval", *command, "--engine", "torch", "--json", "-"))["rows"]
+
+    assert all(Path(path).is_relative_to(tmp_path) for path in where.split())
+    assert rows[0]["key"] == "fd@efflite0"
+    assert rows[0]["value"] > 0
+    assert ganeval.__version__ in call(scripts / "ganeval", "--version")
+    assert "digits" in call(scripts / "ganeval", "leaderboard", "show", "--board", "digits")
