@@ -137,6 +137,21 @@ def is_statistics_file(path: Path) -> bool:
     return False
 
 
+def require_statistics(path: Path) -> None:
+    """Refuses what is no statistics file, before anything is computed.
+
+    Raises:
+        ReferenceStatisticsError: no such file, or one of another kind; with the command that brings it in.
+    """
+    if not path.is_file():
+        raise ReferenceStatisticsError(f"There is no file {path}. Check the path.")
+    if not is_statistics_file(path):
+        raise ReferenceStatisticsError(
+            f"{path} is no file of statistics: expected a reference file of ganeval's (*.safetensors), or mu and sigma "
+            f"in an npz. Bring in other files with `ganeval reference import {path} --from TOOL -o OUT.safetensors`."
+        )
+
+
 def load_reference(path: Path) -> ReferenceStatistics:
     """Reads a reference file of ganeval's, or another tool's mu/sigma npz.
 

@@ -481,11 +481,27 @@ def test_a_subject_is_compared_on_the_tools_own_path_and_on_no_other(
     assert (row["n_real"], row["ci95"], row["debiased"], row["comparable_to_published"]) == (None, None, None, False)
     assert "imported from clean-fid, of an unknown number of images" in row["note"]
 
+    by_option = [part if part != "--reference" else "--fid-statistics-file" for part in score]
+    assert json.loads(command(*by_option, "--metrics", "fd@inception-clean")[1])["rows"][0]["value"] == row["value"]
+
     code, out, err = command(*score, "--metrics", "fid")
     assert (code, out) == (6, "")
     assert "--metrics fd@inception-clean" in " ".join(err.split())
     with pytest.raises(ProtocolMismatchError, match="made by clean-fid"):
         calculate_fid_given_paths([fake, tmp_path / "r.safetensors"], weights=inception_file)
+
+
+@pytest.mark.parametrize("name", ["score", "explain"])
+def test_a_file_that_must_be_imported_first_says_so(command, tmp_path, name):
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps({}))
+    for file, code, words in (
+        ("x.pkl", 3, "ganeval reference import x.pkl --from TOOL"),
+        ("no.npz", 3, "There is no file no.npz"),
+    ):
+        found, out, err = command(name, "digits:test", "--fid-statistics-file", file)
+        assert (found, out) == (code, "")
+        assert words in " ".join(err.split())
+    assert command(name, "digits:test", "--fid-statistics-file", "x.pkl", "--reference", "digits:train")[0] == 2
 
 
 def test_statistics_of_other_weights_are_no_reference(command, make_folder, inception_file, tmp_path):

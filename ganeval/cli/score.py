@@ -12,6 +12,12 @@ from ganeval.errors import UsageError
 @click.command("score", short_help="Score a folder, archive, npz or data set.")
 @click.argument("subject")
 @with_options(*COMPARED, *GENERATED, *RUN, PRECISION, DEVICES)
+@click.option(
+    "--fid-statistics-file",
+    "statistics",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="mu and sigma of another tool, in place of --reference.",
+)
 @click.option("--per-image", type=click.Path(dir_okay=False, path_type=Path), help="CSV of paired values by image.")
 @click.option(
     "--blame", type=click.Path(dir_okay=False, path_type=Path), help="CSV of each image's influence, worst first."
@@ -55,6 +61,7 @@ def command(
     value_range: Literal["0..1", "-1..1"] | None,
     data_root: Path | None,
     no_cache: bool,
+    statistics: Path | None,
     per_image: Path | None,
     blame: Path | None,
     until_se: float | None,
@@ -84,6 +91,13 @@ def command(
     if per_image is not None and paired is None:
         raise UsageError("--per-image writes paired values. Add --paired REF.")
     check_writable(per_image, blame, append, None if json_target in (None, "-") else Path(str(json_target)))
+    if statistics is not None:
+        if reference is not None:
+            raise UsageError("--fid-statistics-file stands in place of --reference. Give one of the two.")
+        from ganeval.reference import require_statistics
+
+        require_statistics(statistics)
+        reference = str(statistics)
 
     from ganeval.cli.checkpoint import open_checkpoint
     from ganeval.cli.show import show_outcome  # torch is imported from here on

@@ -18,6 +18,7 @@ from ganeval.metrics.inception_score import classifier_score, log_softmax, split
 from ganeval.metrics.kernel import classic_subsets
 from ganeval.metrics.prdc import neighbourhoods
 from ganeval.passes import Passes
+from ganeval.reference import require_statistics
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 
@@ -148,6 +149,8 @@ def calculate_metrics(
         ],
     )
     _check_inputs(input1, input2, isc=isc, fid=fid, binary=kid or prc, statistics=fid_statistics_file)
+    if fid_statistics_file is not None:
+        require_statistics(Path(fid_statistics_file))
     tool = TOOLS["torch-fidelity"]
     endings = frozenset(part.strip().lower() for part in samples_find_ext.split(",") if part.strip())
     reading = Reading(endings, True, samples_find_deep, None)

@@ -13,7 +13,7 @@ from ganeval.explain.pipelines import TOOLS, Tool
 from ganeval.explain.waterfall import Row, Stations, other_weights_row, own_row, tool_row
 from ganeval.metrics.frechet import rank_note
 from ganeval.plan import ScoreOptions
-from ganeval.reference import ReferenceStatistics, is_statistics_file, load_reference
+from ganeval.reference import ReferenceStatistics, is_statistics_file, load_reference, require_statistics
 from ganeval.reporting import Reporter, Silent
 from ganeval.scoring import resolve_device
 from ganeval.sources.base import ImageSource, seeded_subset
@@ -93,6 +93,8 @@ def check(options: ExplainOptions) -> None:
     ):
         if file is not None and not file.is_file():
             raise WeightsError(f"{option}: there is no file {file}. Check the path.")
+    if options.statistics is not None:
+        require_statistics(options.statistics)
     if (missing := no_weights(run.weights)) is not None:
         raise missing
 
