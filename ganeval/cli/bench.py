@@ -32,7 +32,7 @@ def parse_counts(text: str) -> list[int]:
         UsageError: no numbers, or one below 10, which the ten splits of the Inception Score need.
     """
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) >= 10 for part in parts):
+    if not all(part.isdecimal() and len(part) < 10 and int(part) >= 10 for part in parts):
         raise UsageError(f"--images takes counts from 10 on, as in 200 or 100,200,400; got {text!r}.")
     return sorted({int(part) for part in parts})
 

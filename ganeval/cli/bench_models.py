@@ -34,7 +34,7 @@ def parse_batches(text: str) -> list[int]:
         UsageError: no numbers, or zero.
     """
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
+    if not all(part.isdecimal() and len(part) < 10 and int(part) >= 1 for part in parts):
         raise UsageError(f"--batch takes counts from 1 on, as in 1,64; got {text!r}.")
     return sorted({int(part) for part in parts})
 

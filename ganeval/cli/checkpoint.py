@@ -122,7 +122,7 @@ def _class_number(generator: Generator, name: str | None) -> int | None:
         raise UsageError(f"{generator.name} has no classes; drop --class.")
     if name in generator.classes:
         return generator.classes.index(name)
-    if name.isdecimal() and int(name) < len(generator.classes):
+    if name.isdecimal() and len(name) < 10 and int(name) < len(generator.classes):
         return int(name)
     raise unknown_name("class", name, list(generator.classes))
 

@@ -19,7 +19,7 @@ def parse_part(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     number, slash, count = text.partition("/")
-    if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+    if not (slash and number.isdecimal() and count.isdecimal() and len(text) < 20 and 1 <= int(number) <= int(count)):
         raise UsageError(f"--part takes K/N with K from 1 to N, as in 2/4; got {text!r}.")
     return int(number), int(count)
 

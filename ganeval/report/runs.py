@@ -243,7 +243,7 @@ def _seed(folder: Path) -> str:
 
 def _seed_order(run: Run) -> tuple[int, int, str]:
     seed = run.label.removeprefix("seed ")
-    return (0, int(seed), run.folder) if seed.isdecimal() else (1, 0, run.folder)
+    return (0, int(seed), run.folder) if seed.isdecimal() and len(seed) < 20 else (1, 0, run.folder)
 
 
 def _flat(value: object, name: str = "") -> Iterable[tuple[str, str]]:

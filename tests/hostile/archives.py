@@ -235,6 +235,12 @@ CASES = (
         fault=after_listing(shorten),
         changes=True,
     ),
+    score(
+        "zip: a member without a name",
+        lambda box: box.put("fake.zip", zipped(PICTURES | {"e.png": b"x"}).replace(b"e.png", b"\0.png")),
+        SET_ZIP,
+        clean_command=FOLDER,
+    ),
     score("tar: names that climb (../../a.png)", tar_of(prefixed("../../")), SET_TAR, clean_command=FOLDER),
     score("tar: absolute names (/etc/a.png)", tar_of(prefixed("/etc/")), SET_TAR, clean_command=FOLDER),
     skip(

@@ -90,6 +90,11 @@ GOOD = {
 }
 
 
+def damaged_zip(box: Box) -> None:
+    data = torch_file({"a": torch.zeros(9)})
+    box.put("w.pth", data.replace(b"PK\x01\x02", b"PK\x01\x99", 1))
+
+
 def raw(name: str, data: bytes):
     return lambda box: [box.put(name, data), box.put("net.py", MODULE)]
 
@@ -166,6 +171,7 @@ CASES = (
     error("weights that run code", evil_torch("w.pth"), "nothing of it was run", command=WEIGHTS),
     error("weights that are TorchScript", script("w.pth"), "holds code", command=WEIGHTS),
     error("weights cut in half", raw("w.pth", torch_file({"a": torch.zeros(999)})[:900]), "cut off", command=WEIGHTS),
+    error("weights whose list of files is damaged", damaged_zip, "archive that is damaged", command=WEIGHTS),
     error("weights that are text", raw("w.pth", b"hello, world"), "neither a safetensors file nor", command=WEIGHTS),
     error("weights of another network", raw("w.pth", torch_file({"a": torch.zeros(3)})), "do not fit", command=WEIGHTS),
     error(

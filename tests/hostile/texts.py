@@ -60,6 +60,13 @@ def boards(text: bytes):
     return make
 
 
+def all_bad(box: Box) -> None:
+    for path in box.fake.iterdir():
+        path.write_bytes(b"x")
+
+
+BRACKETS = f"train-reference gan-mlp --set steps={'[' * 100_000} --out {{root}}/out/run"
+PART = f"reference build real -o {{root}}/out/r.safetensors --part 1/{'9' * 5000}"
 GOOD = line()
 CASES = (
     error("ganeval.toml: no TOML", settings("seed = = 1"), "cannot be read as TOML", code=2),
@@ -87,6 +94,13 @@ CASES = (
         "gates.toml: a margin of NaN",
         gate(GOOD, RULES.replace(b'"2%"', b"nan")),
         "margin must be above 0",
+        code=2,
+        command=GATE,
+    ),
+    error(
+        "gates.toml: a margin of 400 digits",
+        gate(GOOD, RULES.replace(b'"2%"', b"9" * 400)),
+        "margin is a number",
         code=2,
         command=GATE,
     ),
