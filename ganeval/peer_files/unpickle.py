@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-_NUMBER_TYPE: Final = re.compile(r"([<>|=]?)([fiub]\d{1,2})")
+_NUMBER_TYPE: Final = re.compile(r"([<>|=]?)(f[248]|[iu][1248]|b1)")
 
 
 class Refused(Exception):  # noqa: N818 - it says what happened to the file
@@ -335,13 +335,15 @@ class Reader:
         arguments, callee = self._pop(), self._pop()
         if not isinstance(arguments, tuple):
             raise Refused("it calls something without arguments")
-        if callee is ENCODE:
-            self._stack.append(self._encoded(*arguments))
-        elif isinstance(callee, Callee):
-            arguments = tuple(self._bytes_of_old_text(callee, arguments))
-            self._stack.append(callee.call(*arguments))
-        else:
-            raise Refused(f"it calls {short(callee)}")
+        try:
+            if callee is ENCODE:
+                self._stack.append(self._encoded(*arguments))
+            elif isinstance(callee, Callee):
+                self._stack.append(callee.call(*self._bytes_of_old_text(callee, arguments)))
+            else:
+                raise Refused(f"it calls {short(callee)}")
+        except TypeError as error:
+            raise Refused(f"it calls something with {len(arguments)} arguments that takes others") from error
 
     def _bytes_of_old_text(self, callee: Callee, arguments: tuple[object, ...]) -> Sequence[object]:
         """Python 2 wrote the value of a numpy number as text."""
