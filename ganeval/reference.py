@@ -8,7 +8,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -180,6 +180,7 @@ def _load_own(path: Path) -> ReferenceStatistics:
         labels = None if record["labels"] is None else tuple(record["labels"])
         n = None if record["n"] is None else int(record["n"])
         sets = {name: _own_set(name, UNKNOWN_N if n is None else n, tensors, labels) for name in facts}
+        sets = {name: replace(summary, counted=n is not None) for name, summary in sets.items()}
         part = record.get("part")
         return ReferenceStatistics(
             record["name"],
@@ -238,7 +239,7 @@ def _load_peer(path: Path) -> ReferenceStatistics:
             "arrays mu (D,) and sigma (D, D)."
         ) from error
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    sets = {"inception": SetSummary(checked_moments(mu, sigma, None, str(path)))}
+    sets = {"inception": SetSummary(checked_moments(mu, sigma, None, str(path)), counted=False)}
     facts = {"inception": BackboneFacts("", "", "exact")}
     return ReferenceStatistics(path.name, sha256, None, "", sets, facts, peer=True)
 

@@ -408,16 +408,16 @@ def test_an_imported_reference_comes_back_from_its_file(tmp_path):
 
     assert (loaded.n, loaded.tool, loaded.peer, loaded.facts) == (None, "ttur", False, found.facts)
     assert loaded.sets["inception"].moments.n == UNKNOWN_N
+    assert not loaded.sets["inception"].counted
 
 
 def test_without_a_count_there_is_no_interval():
     rng = np.random.default_rng(1)
     fake = np.abs(rng.normal(size=(400, 4))).astype(np.float32)
     side = SetSummary(Moments.of(fake), FeatureBank.of(fake))
-    known = Moments.of(np.abs(rng.normal(size=(500, 4)) + 0.5))
-    unknown = Moments(UNKNOWN_N, known.mean, known.covariance() * (UNKNOWN_N - 1))
+    moments = Moments.of(np.abs(rng.normal(size=(500, 4)) + 0.5))
 
-    counted, uncounted = (uncertain_fd(1.0, SetSummary(moments), side) for moments in (known, unknown))
+    counted, uncounted = (uncertain_fd(1.0, SetSummary(moments, counted=known), side) for known in (True, False))
 
     assert counted.ci95 is not None
     assert (uncounted.ci95, uncounted.stderr, uncounted.debiased) == (None, None, None)

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganeval.backbones.inception_variants import PREPARATIONS
@@ -197,7 +197,7 @@ def inception_set(reference: ReferenceStatistics) -> SetSummary:
     """
     for name in PREPARATIONS:
         if name in reference.sets:
-            return SetSummary(reference.sets[name].moments)  # a tool that keeps statistics keeps no rows
+            return replace(reference.sets[name], bank=None, logits=None)  # a tool that keeps statistics keeps no rows
     raise UsageError(f"{reference.name} has statistics for {', '.join(reference.sets)}; expected those of inception.")
 
 

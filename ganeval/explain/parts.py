@@ -10,7 +10,6 @@ from ganeval.explain.features import mean_in_float32
 from ganeval.metrics.frechet import frechet_of_summaries
 from ganeval.summaries.bank import Rows
 from ganeval.summaries.base import SetSummary
-from ganeval.summaries.moments import UNKNOWN_N
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def parts_of(real: SetSummary, fake: SetSummary, *, fixed: bool = False) -> Part
         traces[0],
         traces[1],
         (gap + sum(traces) - value) / 2.0,
-        None if fixed or a.n == UNKNOWN_N else a.n,
+        None if fixed or not real.counted else a.n,
         b.n,
     )
 

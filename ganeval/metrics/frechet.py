@@ -18,7 +18,7 @@ from ganeval.stats.eigenvalues import congruent, symmetric_eigenvalues
 from ganeval.stats.influence import frechet_influence_of_rows, influence_stderr, transport
 from ganeval.stats.jackknife import BLOCKS, block_numbers, block_shares, deleted_moments, jackknife
 from ganeval.summaries.base import SetSummary
-from ganeval.summaries.moments import UNKNOWN_N, Float64, Moments
+from ganeval.summaries.moments import Float64, Moments
 
 INF = float("inf")
 NO_CLASS_INTERVAL = "no interval: not estimated class by class"
@@ -229,7 +229,7 @@ def uncertain_fd(value: float, real: SetSummary, fake: SetSummary) -> Estimate:
     real_rows, fake_rows = _random_rows(real), _random_rows(fake)
     if fake_rows is None:
         return Estimate(value, note=join(note, "no interval: the generated set is known by its moments only"))
-    if a.n == UNKNOWN_N:
+    if not real.counted:
         return Estimate(value, note=join(note, "no interval: the reference's number of images is not known"))
     if why := no_uncertainty(a.n, b.n, int(alive.sum())):
         return Estimate(value, note=join(note, why))

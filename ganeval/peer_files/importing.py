@@ -58,7 +58,7 @@ def import_statistics(
     if n is not None and found.n != n:
         raise UsageError(f"--n {n}: {path} says {found.n} itself. Leave --n out.")
     facts = {origin.backbone: BackboneFacts(weights_sha256, resize, "exact")}
-    sets = {origin.backbone: SetSummary(found.moments, found.bank)}
+    sets = {origin.backbone: SetSummary(found.moments, found.bank, counted=found.n is not None)}
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return ReferenceStatistics(path.name, sha256, found.n, f"as {tool} reads files", sets, facts, tool=tool)
 
