@@ -1,5 +1,6 @@
 """`bench`: processes are measured as they are, entrants take turns, ratios are of one round, peers that lack say so."""
 
+import dataclasses
 import json
 import sys
 
@@ -80,6 +81,22 @@ def test_entrants_take_turns_and_odd_rounds_go_backwards(fakes, tmp_path):
     assert times(peer, base).median > 1.5
     assert difference(peer, base, "fid") == pytest.approx(1e-4)
     assert difference(peer, base, "is") is None
+
+
+def test_a_tool_that_fails_is_left_out_and_told_and_ganeval_is_not(fakes, tmp_path):
+    (ours, peer), _ = fakes
+    broken = Entrant("broken", "click", lambda _: python("raise ValueError('Imaginary component')"), json.loads)
+    job, told = {10: Job(*[tmp_path] * 4, 32)}, []
+
+    compared = compare([ours, broken, peer], job, 2, "FID", told.append, lambda _: None)
+
+    assert [one.name for one in compared.at(10)] == ["ganeval", "peer"]
+    assert len(compared.failures) == 1
+    assert "Imaginary component" in compared.failures[0]
+    assert compared.failures[0] in told
+    assert "Imaginary component" in scoring_markdown(compared)
+    with pytest.raises(DataError, match="Imaginary"):
+        compare([dataclasses.replace(broken, distribution="ganeval")], job, 1, "FID", told.append, lambda _: None)
 
 
 def made(name, wall, n=10, **more):

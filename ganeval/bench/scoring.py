@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ganeval.bench.machine import describe_machine
 from ganeval.bench.peers import Entrant, Job
 from ganeval.bench.process import Run, run_process
+from ganeval.errors import DataError
 from ganeval.leaderboard.timings import TimingRow
 from ganeval.provenance import installed_versions
 
@@ -70,6 +71,7 @@ class Comparison:
         machine: In words, without a host name.
         load: Mean of the machine's load over the last minute, before and after, None where unknown.
         time: ISO 8601, of the start.
+        failures: What ended other tools, in words; they are left out at that count.
     """
 
     measured: tuple[Measured, ...]
@@ -77,6 +79,7 @@ class Comparison:
     machine: str
     load: tuple[float, float] | None
     time: str
+    failures: tuple[str, ...] = ()
 
     def at(self, n: int) -> list[Measured]:
         """The entrants at one count."""
@@ -129,25 +132,35 @@ def compare(
         advance: Told of each finished process.
 
     Raises:
-        DataError: a process failed.
+        DataError: a process of ganeval failed. Another tool's failure leaves it out at that count, and is told.
     """
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     before = _load()
     measured: list[Measured] = []
+    failures: list[str] = []
     for n, job in sorted(jobs.items()):
         runs: dict[str, list[Run]] = {entrant.name: [] for entrant in chosen}
         for entrant in chosen:
             entrant.prepare(job)
+        racing = list(chosen)
         for number in range(repeats):
-            for entrant in chosen if number % 2 == 0 else reversed(chosen):
-                run = run_process(entrant.name, entrant.command(job), entrant.environment(job), TIMEOUT)
-                runs[entrant.name].append(run)
-                told(f"{entrant.name}, {n} images a side, round {number + 1}: {run.wall:.1f} s")
+            for entrant in racing if number % 2 == 0 else racing[::-1]:
+                try:
+                    run = run_process(entrant.name, entrant.command(job), entrant.environment(job), TIMEOUT)
+                except DataError as error:
+                    if entrant.distribution == "ganeval":
+                        raise
+                    racing = [other for other in racing if other is not entrant]
+                    failures.append(f"{n} images a side: {error}")
+                    told(failures[-1])
+                else:
+                    runs[entrant.name].append(run)
+                    told(f"{entrant.name}, {n} images a side, round {number + 1}: {run.wall:.1f} s")
                 advance(1)
-        measured += [_measured(entrant, n, runs[entrant.name]) for entrant in chosen]
+        measured += [_measured(entrant, n, runs[entrant.name]) for entrant in racing]
     after = _load()
     load = None if before is None or after is None else (before, after)
-    return Comparison(tuple(measured), what, describe_machine(), load, started)
+    return Comparison(tuple(measured), what, describe_machine(), load, started, tuple(failures))
 
 
 def _measured(entrant: Entrant, n: int, runs: Sequence[Run]) -> Measured:
@@ -182,7 +195,7 @@ def to_dict(comparison: Comparison) -> dict[str, object]:
                 }
             )
     shared = {"what": comparison.what, "machine": comparison.machine, "load": comparison.load, "time": comparison.time}
-    return {"schema": 1, **shared, "entrants": entries}
+    return {"schema": 1, **shared, "failures": list(comparison.failures), "entrants": entries}
 
 
 def timing_rows(comparison: Comparison) -> list[TimingRow]:

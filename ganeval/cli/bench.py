@@ -160,6 +160,7 @@ def _scoring_table(compared: "Comparison") -> Table:
         f"{compared.what}; whole processes, {rounds} round{'s' if rounds > 1 else ''} in turn, medians; x: times "
         "ganeval's cost in the same round, median [range]; off: relative difference of the number from ganeval's"
     )
+    notes += [failure.partition(" Run it by hand")[0] for failure in compared.failures]
     notes.append(compared.machine)
     if compared.load is not None:
         notes.append(f"load of the machine: {compared.load[0]:.1f} before, {compared.load[1]:.1f} after")

@@ -1,5 +1,6 @@
 """`ganeval score`: options in, rows out."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -99,6 +100,9 @@ def command(
         require_statistics(statistics)
         reference = str(statistics)
 
+    # torch's threads would go on spinning after each resize, on the processors that OpenVINO needs: 15% of a pass through
+    # Inception. It is read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from ganeval.cli.checkpoint import open_checkpoint
     from ganeval.cli.show import show_outcome  # torch is imported from here on
     from ganeval.plan import ScoreOptions
