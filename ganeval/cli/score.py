@@ -100,7 +100,7 @@ def command(
         require_statistics(statistics)
         reference = str(statistics)
 
-    # torch's threads would go on spinning after each resize, on the processors that OpenVINO needs: 15% of a pass through
+    # After each resize torch's threads would go on spinning on the processors that OpenVINO needs: 15% of a pass through
     # Inception. It is read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from ganeval.cli.checkpoint import open_checkpoint
