@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from ganeval.errors import BadImageError, DataError
-from ganeval.sources import limits
+from ganeval.sources import archive, limits
 from ganeval.sources.archive import TarSource, ZipSource, open_archive
 from ganeval.sources.base import content_hash
 from ganeval.sources.folder import FolderSource
@@ -364,3 +364,25 @@ def test_seekable_gzip_tells_truncation_and_damage(tmp_path):
         file.read()
     with reader(path) as file, pytest.raises(io.UnsupportedOperation):
         file.seek(0, io.SEEK_END)
+
+
+@pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_the_short_way_through_plain_headers_reads_what_tarfile_reads(kind):
+    names = ["a.png", "sp ace.png", "q/" * 60 + "z.png", *(["é" * 90 + ".png"] if kind != tarfile.USTAR_FORMAT else [])]
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=kind) as tar:
+        for size, name in enumerate([*names, "folder/"]):
+            info = tarfile.TarInfo(name)
+            info.size, info.type = (size, tarfile.REGTYPE) if size < len(names) else (0, tarfile.DIRTYPE)
+            tar.addfile(info, io.BytesIO(bytes(size)))
+
+    def facts(header):
+        with tarfile.open(fileobj=io.BytesIO(made.getvalue()), tarinfo=header) as tar:
+            return [(m.name, m.size, m.offset_data, m.type) for m in tar]
+
+    assert facts(archive._Header) == facts(tarfile.TarInfo)
+    block = bytearray(made.getvalue()[:512]) if kind == tarfile.USTAR_FORMAT else None
+    if block is not None:
+        assert archive._Header._plain_file(block, "utf-8", "surrogateescape").name == "a.png"
+        block[0] ^= 1  # the checksum no longer holds
+        assert archive._Header._plain_file(block, "utf-8", "surrogateescape") is None
