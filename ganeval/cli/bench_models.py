@@ -143,9 +143,8 @@ def sampling(
         raise UsageError(f"{spec.name} gives numbers, not images. Name a model of images; see `ganeval list models`.")
     timed = time_sampling(network, spec, config, transform, sizes, repeats)
     rows = [_row(name, f"sampling, {one.name}", one, one.images / one.median, "images/s", str(where)) for one in timed]
-    rows.append(_row(name, "latency, batch 1", timed[0], 1000 * timed[0].median, "ms", str(where)))
-    if timed[0].images != 1:
-        rows.pop()
+    if timed[0].images == 1:
+        rows.append(_row(name, "latency, batch 1", timed[0], 1000 * timed[0].median, "ms", str(where)))
     head = ["batch", "images/s", "ms an image", "ms a batch"]
     lines = [
         [
