@@ -386,3 +386,53 @@ def test_the_short_way_through_plain_headers_reads_what_tarfile_reads(kind):
         assert archive._Header._plain_file(block, "utf-8", "surrogateescape").name == "a.png"
         block[0] ^= 1  # the checksum no longer holds
         assert archive._Header._plain_file(block, "utf-8", "surrogateescape") is None
+
+
+def with_records(records):
+    """A tar of two files, the second behind an extended header that holds these bytes."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        tar.addfile(tarfile.TarInfo("first.png"))
+        extended = tarfile.TarInfo("PaxHeaders/second.png")
+        extended.type, extended.size = tarfile.XHDTYPE, len(records)
+        tar.addfile(extended, io.BytesIO(records))
+        tar.addfile(tarfile.TarInfo("second.png"))
+    return made.getvalue()
+
+
+def listed(data, header):
+    """(name, size, where its bytes begin) of every member, or what is wrong with the file."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), tarinfo=header) as tar:
+            return [(m.name, m.size, m.offset_data) for m in tar]
+    except tarfile.ReadError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(
+    ("records", "passed_over"),
+    [
+        (b"23 mtime=1700000000.25\n", True),
+        (b"13 atime=1.5\n13 ctime=2.5\n", True),
+        (b"13 atime=1.5\n18 path=other.png\n", False),
+        (b"14 size=00000\n", False),
+        (b"99 mtime=1.5\n", False),  # a length that is not the record's
+        (b"13 mtime=1.5\n13 path", False),
+        (b"13 mtime=1.5 ", False),
+        (b"", False),
+    ],
+)
+def test_an_extended_header_is_passed_over_where_it_says_nothing_but_times(records, passed_over, tmp_path, monkeypatch):
+    data, by_tarfile = with_records(records), []
+    whole = tarfile.TarInfo._proc_pax
+    monkeypatch.setattr(tarfile.TarInfo, "_proc_pax", lambda info, tar: by_tarfile.append(1) or whole(info, tar))
+
+    assert listed(data, archive._Header) == listed(data, tarfile.TarInfo)
+    assert len(by_tarfile) == (1 if passed_over else 2)
+
+    damaged = bytearray(data)
+    damaged[512] ^= 1  # the checksum of the extended header no longer holds
+    assert listed(bytes(damaged), archive._Header) == listed(bytes(damaged), tarfile.TarInfo)
+    (tmp_path / "cut.tar").write_bytes(data[:1536])  # ends where the second file's header should begin
+    with pytest.raises(DataError, match="damaged or cut short"):
+        archive.open_archive(tmp_path / "cut.tar")

@@ -13,6 +13,8 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from tarfile import AREGTYPE, REGTYPE, XHDTYPE
+from tarfile import BLOCKSIZE as BLOCK
 from typing import BinaryIO, Final, Literal, Protocol, Self, TypeVar
 
 from ganeval.errors import BadImageError, DataError
@@ -161,7 +163,7 @@ class TarSource(ImageSource):
             self._members = _collect(name, entries, self.skipped)
             # tarfile takes a cut between two members, or a damaged header behind the first, for the end.
             self._file.seek(self._tar.offset)
-            if self._file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            if self._file.read(BLOCK) != bytes(BLOCK):
                 raise tarfile.ReadError(f"no end mark after {len(self._members):,} images")
         except DataError:
             self._file.close()
@@ -201,6 +203,21 @@ class _Header(tarfile.TarInfo):
     """A tar header that cannot lead the reader backwards, or make it read a header of any size into memory."""
 
     @classmethod
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
+        """Reads one member.
+
+        An extended header that says nothing but times is passed over: Python's `tar.add` writes one before every file,
+        and tarfile takes longer over it than over all else of the member together.
+        """
+        file = tarfile.fileobj
+        if file is not None:
+            start = file.tell()
+            block = file.read(BLOCK)
+            if block[156:157] != XHDTYPE or not _says_only_times(block, file.read(BLOCK)):
+                file.seek(start)
+        return super().fromtarfile(tarfile)
+
+    @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """Reads one header block.
 
@@ -210,7 +227,7 @@ class _Header(tarfile.TarInfo):
         header = cls._plain_file(buf, encoding, errors) or super().frombuf(buf, encoding, errors)
         if header.size < 0:
             raise tarfile.ReadError(f"a member of {header.size:,} bytes")
-        extended = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, *_LONG_NAMES)
+        extended = (XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, *_LONG_NAMES)
         if header.type in extended and header.size > MAX_HEADER_BYTES:
             raise tarfile.ReadError(f"a header of {header.size:,} bytes; at most {MAX_HEADER_BYTES:,} are read")
         return header
@@ -221,24 +238,45 @@ class _Header(tarfile.TarInfo):
 
         None for whatever is not plainly that: other types, sizes that are no octal digits, a wrong checksum.
         """
-        size, stated = bytes(buf[124:135]), bytes(buf[148:154])
-        if len(buf) != tarfile.BLOCKSIZE or buf[156:157] not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+        if len(buf) != BLOCK or buf[156:157] not in (REGTYPE, AREGTYPE):
             return None
-        if not (_OCTAL.fullmatch(size) and _OCTAL.fullmatch(stated)) or buf[135] not in b"\0 ":
-            return None
-        if int(stated, 8) != sum(buf[:148]) + 8 * ord(" ") + sum(buf[156:]):
+        size = _checked_size(bytes(buf))
+        if size is None:
             return None
         name = bytes(buf[:100]).partition(b"\0")[0].decode(encoding, errors)
-        prefix = bytes(buf[345:500]).partition(b"\0")[0].decode(encoding, errors)
+        prefix = bytes(buf[345:500]).partition(b"\0")[0].decode(encoding, errors) if buf[345] else ""
         if not name or name.endswith("/"):
             return None
         header = cls(f"{prefix}/{name}" if prefix else name)
-        header.size, header.type = int(size, 8), bytes(buf[156:157])
+        header.size, header.type = size, bytes(buf[156:157])
         return header
 
 
 _OCTAL: Final = re.compile(rb"[0-7]+")
+_TIME: Final = re.compile(rb"(\d+) [amc]time=-?[0-9.]+")
 _LONG_NAMES: Final = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+
+
+def _checked_size(block: bytes) -> int | None:
+    """The size that a header states; None if it is not written in octal digits, or the checksum is another."""
+    size, stated = block[124:135], block[148:154]
+    if not (_OCTAL.fullmatch(size) and _OCTAL.fullmatch(stated)) or block[135] not in b"\0 ":
+        return None
+    # the sum of all bytes, those of the checksum itself taken for spaces; most are 0 and need not be added
+    total = sum(block.translate(None, b"\0")) - sum(block[148:156]) + 8 * ord(" ")
+    return int(size, 8) if int(stated, 8) == total else None
+
+
+def _says_only_times(header: bytes, records: bytes) -> bool:
+    """Whether an extended header of one block holds records of times, whole, and nothing else.
+
+    A record is "LENGTH KEY=VALUE" and the end of a line, where LENGTH counts all of it.
+    """
+    size = _checked_size(header)
+    if size is None or not 0 < size <= len(records) or records[size - 1 : size] != b"\n":
+        return False
+    matches = [(line, _TIME.fullmatch(line)) for line in records[: size - 1].split(b"\n")]
+    return all(match is not None and int(match[1]) == len(line) + 1 for line, match in matches)
 
 
 def _forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
