@@ -206,16 +206,24 @@ class _Header(tarfile.TarInfo):
     def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
         """Reads one member.
 
-        An extended header that says nothing but times is passed over: Python's `tar.add` writes one before every file,
-        and tarfile takes longer over it than over all else of the member together.
+        Plain files are read by a short way. An extended header that says nothing but times is passed over: Python's
+        `tar.add` writes one before every file, and tarfile takes longer over it than over the rest of the member.
         """
         file = tarfile.fileobj
-        if file is not None:
-            start = file.tell()
+        if file is None or tarfile.pax_headers:
+            return super().fromtarfile(tarfile)
+        start = file.tell()
+        block = file.read(BLOCK)
+        if block[156:157] == XHDTYPE and _says_only_times(block, file.read(BLOCK)):
+            start += 2 * BLOCK
             block = file.read(BLOCK)
-            if block[156:157] != XHDTYPE or not _says_only_times(block, file.read(BLOCK)):
-                file.seek(start)
-        return super().fromtarfile(tarfile)
+        header = cls._plain_file(block, tarfile.encoding or "utf-8", tarfile.errors or "surrogateescape")
+        if header is None:
+            file.seek(start)
+            return super().fromtarfile(tarfile)
+        header.offset, header.offset_data = start, start + BLOCK
+        tarfile.offset = header.offset_data + -(-header.size // BLOCK) * BLOCK  # where the next header begins
+        return header
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -224,7 +232,7 @@ class _Header(tarfile.TarInfo):
         Raises:
             tarfile.ReadError: a negative size (CVE-2025-8194), or an extended header of more than MAX_HEADER_BYTES.
         """
-        header = cls._plain_file(buf, encoding, errors) or super().frombuf(buf, encoding, errors)
+        header = super().frombuf(buf, encoding, errors)
         if header.size < 0:
             raise tarfile.ReadError(f"a member of {header.size:,} bytes")
         extended = (XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, *_LONG_NAMES)
@@ -233,22 +241,22 @@ class _Header(tarfile.TarInfo):
         return header
 
     @classmethod
-    def _plain_file(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self | None:
+    def _plain_file(cls, buf: bytes, encoding: str, errors: str) -> Self | None:
         """The header of a plain file, of which only what a reader of images needs: five times as fast as tarfile's.
 
         None for whatever is not plainly that: other types, sizes that are no octal digits, a wrong checksum.
         """
         if len(buf) != BLOCK or buf[156:157] not in (REGTYPE, AREGTYPE):
             return None
-        size = _checked_size(bytes(buf))
+        size = _checked_size(buf)
         if size is None:
             return None
-        name = bytes(buf[:100]).partition(b"\0")[0].decode(encoding, errors)
-        prefix = bytes(buf[345:500]).partition(b"\0")[0].decode(encoding, errors) if buf[345] else ""
+        name = buf[:100].partition(b"\0")[0].decode(encoding, errors)
+        prefix = buf[345:500].partition(b"\0")[0].decode(encoding, errors) if buf[345] else ""
         if not name or name.endswith("/"):
             return None
         header = cls(f"{prefix}/{name}" if prefix else name)
-        header.size, header.type = size, bytes(buf[156:157])
+        header.size, header.type = size, buf[156:157]
         return header
 
 
