@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check gate bench clean
+.PHONY: demo test check gate bench coverage clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -32,6 +32,12 @@ gate: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -m ''
+
+# Lines and branches that the test suite runs, some twelve minutes.
+coverage: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n auto
+	$(BIN)/coverage combine
+	$(BIN)/coverage report
 
 clean:
 	rm -rf $(VENV)
