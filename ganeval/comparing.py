@@ -146,7 +146,7 @@ def _compare_sets(
 ) -> list[Comparison]:
     reference = open_reference(named[0], stack)
     for source in sources:
-        check_counts(plan, "generated", source.name, len(source))
+        check_counts(plan, "generated", source, named[0].on_bad)
     names = [r.backbone for r in plan.set_requests if r.backbone is not None]
     passes = open_passes(names, named[0], device, reporter, stack, reference)
     a, b = (passes.run(source, source.name) for source in sources)

@@ -64,7 +64,7 @@ def score_until(
     subject_at, most = _open_subject(options, stack, open_subject)
     looks = _plan_looks(options, most)
     reference_at = _open_reference(options, stack)
-    check_counts(plan, "generated", options.subject, looks[0])
+    check_counts(plan, "generated", subject_at(looks[0]), options.on_bad)
     names = [r.backbone for r in plan.set_requests if r.backbone is not None]
     fixed = reference_at if isinstance(reference_at, ReferenceStatistics) else None
     passes = open_passes(names, options, device, reporter, stack, fixed)

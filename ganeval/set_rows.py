@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -29,6 +30,8 @@ from ganeval.results import Result
 from ganeval.sources.base import ImageSource
 from ganeval.sources.decode import DECODE_POLICY
 from ganeval.summaries.base import SetSummary
+
+FEW = 10  # so many images are read, where they are too few, to say first which of them is broken
 
 
 def score_sets(
@@ -56,9 +59,9 @@ def score_sets(
     Returns:
         Rows, what the pass over the subject saw, and the reference side.
     """
-    check_counts(plan, "generated", subject.name, len(subject))
+    check_counts(plan, "generated", subject, options.on_bad)
     if isinstance(reference, ImageSource):
-        check_counts(plan, "reference", reference.name, len(reference))
+        check_counts(plan, "reference", reference, options.on_bad)
     names = [r.backbone for r in plan.set_requests if r.backbone is not None]
     passes = open_passes(names, options, device, reporter, stack, reference, processes)
     if processes is not None:
@@ -71,19 +74,24 @@ def score_sets(
     return rows_of(estimate_sets(plan, fake, real, passes), options, fake, real, passes, device), fake, real
 
 
-def check_counts(plan: Plan, side: str, name: str, n: int) -> None:
+def check_counts(plan: Plan, side: str, source: ImageSource, on_bad: Literal["fail", "skip"]) -> None:
     """Refuses too few images for anything, or for a metric that was named, before any network runs.
 
     Raises:
         TooFewSamplesError: the message names the metric, the side and both counts.
+        BadImageError: one of the few images cannot be decoded and `on_bad` is "fail"; more images would not help.
     """
+    n = len(source)
     for request in plan.set_requests:
         metric = request.metric
         if not isinstance(metric, SetMetric) or (side == "reference" and not metric.reference):
             continue
         if n < (metric.min_n if plan.explicit else 2):
+            if on_bad == "fail":
+                for index in range(min(n, FEW)):
+                    source.read(index).decode()
             raise TooFewSamplesError(
-                f"{request.asked} needs at least {metric.min_n} {side} images; got {n} from {name}. Add images"
+                f"{request.asked} needs at least {metric.min_n} {side} images; got {n} from {source.name}. Add images"
                 + (", or use kd (any n from 2)." if request.name == "kd_classic" else ".")
             )
 

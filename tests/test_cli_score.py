@@ -202,6 +202,8 @@ def test_bad_input_gets_one_paragraph_the_right_code_and_writes_nothing(run, mak
     empty.mkdir()
     text = make_folder("text", 2)
     (text / "zz.png").write_text("hello")
+    broken = make_folder("broken", 1)
+    (broken / "00000.png").write_text("hello")
     (tmp_path / "weights.pth").write_bytes(b"not weights")
     foreign = f"inception={tmp_path}/weights.pth"
     cases = [
@@ -210,6 +212,10 @@ def test_bad_input_gets_one_paragraph_the_right_code_and_writes_nothing(run, mak
         (3, "zz.png", ["score", text]),
         (3, "at least 2", ["score", one]),
         (3, "at least 2", ["score", good, "--reference", one]),
+        (3, "00000.png", ["score", broken]),  # before it is said that one image is too few
+        (3, "00000.png", ["score", good, "--reference", broken]),
+        (3, "00000.png", ["diff", broken, good, "--reference", good]),
+        (3, "at least 2", ["score", broken, "--on-bad", "skip"]),
         (3, "00000", ["score", good, "--paired", other]),
         (3, "at least 6", ["score", good, "--reference", good, "--metrics", "prdc"]),
         (3, "at least 1000", ["score", good, "--reference", good, "--metrics", "kd_classic"]),
