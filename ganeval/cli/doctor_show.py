@@ -4,6 +4,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from ganeval.cli.tables import print_whole
 from ganeval.doctor.check import percent
 from ganeval.doctor.examine import Examination
 from ganeval.doctor.finding import Finding
@@ -48,7 +49,7 @@ def _print_table(findings: tuple[Finding, ...], console: Console) -> None:
         if measured:
             cells.append("" if effect is None else f"{effect.clean:.3g} → {effect.damaged:.3g}")
         table.add_row(*cells)
-    console.print(table)
+    print_whole(table, console)
 
 
 def _print_details(number: int, finding: Finding, console: Console) -> None:

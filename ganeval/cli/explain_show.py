@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from ganeval.cli.tables import format_value
+from ganeval.cli.tables import format_value, print_whole
 from ganeval.explain.explaining import Explanation
 from ganeval.explain.pipelines import TERM_WORDS, TERMS, Term
 from ganeval.explain.rows import note_of
@@ -31,7 +31,7 @@ def print_explanation(found: Explanation) -> None:
         difference = "" if row.tool == OWN else _signed(row.value - start)
         cells = [_signed(row.terms[term]) if term in row.terms else "" for term in terms]
         table.add_row(printable(row.tool), format_value(row.value), difference, *cells)
-    console.print(table)
+    print_whole(table, console)
     own = found.rows[0]
     real = "statistics" if own.n_real is None else str(own.n_real)
     lines = [f"{own.n_fake} images against {real}; weights {found.weights_sha256[:8]}, the same file in every row"]

@@ -10,6 +10,7 @@ from ganeval.text import printable
 
 ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}
 WORST_SHOWN = 3
+UNLIMITED = 10_000  # columns: wider than any table
 SMALL_N = 2048  # below, unbiased and little-biased metrics lead the table, and a bare fd is not the headline
 LEADING = {"kd": 0, "kid": 0, "mind": 1}
 
@@ -58,6 +59,12 @@ def _has_ratio(result: Result) -> bool:
     return result.key.partition("@")[0] in ("fd", "fid", "fd_dinov2", "mind") and (result.floor or 0.0) > 0.0
 
 
+def print_whole(table: Table, console: Console) -> None:
+    """A table at its own width: where a terminal, or a pipe's 80 columns, is narrower, lines run over; none is cut."""
+    table.width = table.__rich_measure__(console, console.options.update(max_width=UNLIMITED)).maximum
+    console.print(table, crop=False)
+
+
 def print_results(results: Sequence[Result], console: Console) -> None:
     """The table, the notes it refers to, then what was skipped and why."""
     valued = [(r, note) for r, note in collapse_classes(results) if r.value is not None]
@@ -88,7 +95,7 @@ def _print_table(valued: Sequence[tuple[Result, str]], console: Console) -> None
         table.add_column(name, no_wrap=True, justify="left" if name in ("metric", "") else "right")
     for row in zip(*cells.values(), strict=True):
         table.add_row(*row)
-    console.print(table)
+    print_whole(table, console)
     for line in (*_counts(valued), *(f"[{number}] {note}" for note, number in notes.items())):
         console.print(printable(line), style="dim", markup=False, soft_wrap=True)
 
