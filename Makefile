@@ -4,7 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check gate bench coverage clean
+.PHONY: help demo test check gate bench coverage audit clean
+
+# This list.
+help:
+	@awk '/^# /{text = substr($$0, 3)} /^$$/{text = ""} /^[a-z]+:/{sub(":.*", ""); printf "make %-10s%s\n", $$0, text}' Makefile
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -16,10 +20,11 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/python docs/demo.py
 
-# One process a core, one thread a process: the tests are many and small.
+# The test suite: one process a core, one thread a process, since the tests are many and small.
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
+# Lint, format, types and the contracts between modules.
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -30,6 +35,7 @@ check: $(READY)
 gate: $(READY)
 	.ci/gate
 
+# Timings by pytest-benchmark.
 bench: $(READY)
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -m ''
 
@@ -39,5 +45,11 @@ coverage: $(READY)
 	$(BIN)/coverage combine
 	$(BIN)/coverage report
 
+# Known vulnerabilities of the pinned packages, by pip-audit in an environment of its own. Asks PyPI; fails where it cannot.
+audit:
+	test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit && build/audit/bin/pip install --quiet pip-audit; }
+	build/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
+
+# Removes the environment.
 clean:
 	rm -rf $(VENV)

@@ -1,5 +1,7 @@
 """The pages agree with the program: docs/cli.md is generated, links lead somewhere, commands in pages exist."""
 
+import ast
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -69,6 +71,15 @@ def test_commands_in_pages_parse(page):
             assert command is not None, line
             known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
             assert {w for w in words if w.startswith("--")} <= known | {"--help"}, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_what_pages_import_from_this_project_is_there(page):
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and re.match(r"(ganeval|reference_models)\b", node.module or ""):
+                module = importlib.import_module(node.module)
+                assert not [alias.name for alias in node.names if not hasattr(module, alias.name)], node.module
 
 
 def test_help_works_for_every_command():

@@ -334,6 +334,16 @@ def test_first_margins_are_two_z_standard_errors_of_a_difference():
     assert rules.mode == "auto"
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [(0.02, "2 z standard errors of a difference at this n; 23% of the baseline"), (1.0, "2% of the baseline")],
+)
+def test_a_first_margin_says_once_where_it_comes_from(value, why):
+    rules, _ = propose({"kd@efflite0": [row(value, 0.001)]}, "auto", {})
+
+    assert rules.rules[0].why == why
+
+
 def test_what_cannot_be_gated_is_left_out_with_its_reason():
     rows = {
         "fd@efflite0": [row(9.0, key="fd@efflite0", note="rank-deficient: n = 100 <= d = 1280")],

@@ -1,5 +1,6 @@
 """What is published: metadata, one version, typed packages, completion; and a wheel that works by itself."""
 
+import importlib.metadata
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import ganeval
 from ganeval.cli import main as cli
@@ -61,12 +63,64 @@ def test_the_version_stands_in_one_place():
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+|rc\d+)?", ganeval.__version__)
 
 
-def test_every_dependency_is_pinned_for_the_tests_and_has_its_reason():
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    pinned = {normalised(line) for line in lines if "==" in line and not line.startswith("#")}
+def pins():
+    """(normalised name, version) of every line of constraints.txt; a line that is no exact pin fails here."""
+    lines = [line.partition("#")[0].strip() for line in (ROOT / "constraints.txt").read_text().splitlines()]
+    found = [re.fullmatch(r"([A-Za-z0-9._-]+)==([\w.!+]+)", line) for line in lines if line]
+    assert all(found), [line for line, pin in zip(filter(None, lines), found, strict=True) if pin is None]
+    return [(normalised(pin[1]), pin[2]) for pin in found if pin]
+
+
+def installed_closure(requirements):
+    """Normalised name -> installed version of what these requirements need here, and what that needs in turn.
+
+    A root that is not installed (an extra that was not asked for) is passed over; a missing dependency of one fails.
+    """
+    versions, seen = {}, set()
+    waiting = [(requirement, True) for requirement in map(Requirement, requirements)]
+    while waiting:
+        requirement, root = waiting.pop()
+        name = normalised(requirement.name)
+        wanted = {(name, extra) for extra in ("", *requirement.extras)} - seen
+        seen |= wanted
+        if not wanted:
+            continue
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            assert root, f"{name} is required by something and not installed"
+            continue
+        versions[name] = distribution.version
+        for text in distribution.requires or ():
+            needed = Requirement(text)
+            marker = needed.marker
+            if marker is None or any(marker.evaluate({"extra": extra}) for _, extra in wanted):
+                waiting.append((needed, False))
+    return versions
+
+
+def test_every_pin_is_exact_and_stands_once():
+    names = [name for name, _ in pins()]
+
+    assert len(names) > 50
+    assert len(set(names)) == len(names)
+
+
+def test_everything_that_the_tests_run_with_is_pinned_to_the_version_that_is_installed():
+    extras = [text for texts in PROJECT["optional-dependencies"].values() for text in texts]
+    installed = installed_closure([*PROJECT["dependencies"], *extras])
+    pinned = dict(pins())
+
+    assert set(installed) >= REQUIRED
+    assert sorted(set(installed) - set(pinned)) == [], "installed, and not pinned in constraints.txt"
+    # A local part, as in 2.14.1+cpu, names a build of the same release.
+    differing = {name: (v, pinned[name]) for name, v in installed.items() if v.partition("+")[0] != pinned[name]}
+    assert differing == {}, "not the pinned environment: pip install -c constraints.txt"
+
+
+def test_every_dependency_has_its_reason():
     reasons = (ROOT / "docs" / "adr" / "0001-dependencies.md").read_text().lower().replace("_", "-")
 
-    assert REQUIRED - {"torch", "torchvision"} <= pinned, "what the tests run with is not pinned"
     assert not {name for name in REQUIRED | EXTRAS if name not in reasons}
 
 

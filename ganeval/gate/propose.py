@@ -79,8 +79,8 @@ def _rule(key: str, rows: Sequence[Result], mode: Mode) -> GateRule | str:
     stderr, degrees = error
     spread = 2.0 * quantile(1.0 - LEVEL, 2.0 * degrees) * math.sqrt(2.0) * stderr
     margin = max(spread, SHARE * abs(value))
-    why = "2 z standard errors of a difference at this n" if margin == spread else "2% of the baseline"
-    return GateRule(key, rounded_up(margin), why=why + _share_of(margin, value))
+    wide = "2 z standard errors of a difference at this n" + _share_of(margin, value)
+    return GateRule(key, rounded_up(margin), why=wide if margin == spread else f"{100 * SHARE:g}% of the baseline")
 
 
 def _of_seeds(key: str, rows: Sequence[Result]) -> GateRule | str:
