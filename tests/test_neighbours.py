@@ -7,6 +7,7 @@ from ganeval.metrics.neighbours import (
     CHUNK,
     approximate,
     error_share,
+    exact,
     neighbour_radii,
     prepare,
     squared_distances,
@@ -32,8 +33,8 @@ def cases():
         "duplicates": (np.repeat(a[:60], 10, axis=0), np.repeat(b[:3], 200, axis=0)),
         "one set within the other": (a, a[50:450]),
         "all alike": (np.ones((600, 8), np.float32), np.ones((550, 8), np.float32)),
-        "huge": (a * 1e18, b * 1e18),
-        "tiny": (a * 1e-18, b * 1e-18),
+        "huge": (a * 1e25, b * 1e25),  # squares beyond float32
+        "tiny": (a * 1e-25, b * 1e-25),
         "few": (a[:9], b[:7]),
         "close": (a, (a[:600] * (1 + 1e-6)).astype(np.float32)),
     }
@@ -80,3 +81,39 @@ def test_approximations_keep_to_their_bound_and_need_it():
 
     assert (error <= bound).all()
     assert error.max() > 1e-9, "were float32 exact here, nothing would be tested"
+
+
+def test_float32_decides_of_nearly_all_pairs(monkeypatch):
+    """Were every pair in doubt, the answers would be as right and cost twice as much as without float32."""
+    rng = np.random.default_rng(2)
+    real, fake = relu(rng, 1100, 64), relu(rng, 900, 64)
+    decided = []
+    monkeypatch.setattr("ganeval.metrics.neighbours.exact", lambda *args: decided.append(len(args[2])) or exact(*args))
+    monkeypatch.setattr("ganeval.metrics.neighbours.squared_distances", lambda *sides: pytest.fail("all in float64"))
+    a, b = prepare(real, fake)
+
+    radii = neighbour_radii(a, (3, 5))
+    for_radii = sum(decided)
+    part = slice(0, 900)
+    within(b, part, a, approximate(b, part, a), radii[3])
+
+    assert for_radii <= 8 * len(a), "the five nearest of each row, and those about as near"
+    assert sum(decided) - for_radii <= 0.002 * len(a) * len(b)
+
+
+def test_scaled_rows_are_of_length_one_at_most():
+    """And of more than a half, so that no square overflows or vanishes; a power of two rounds nothing."""
+    for factor in (1e-25, 0.3, 1.0, 7.0, 1e25):
+        sets = prepare(*(relu(np.random.default_rng(3), n, 8) * np.float32(factor) for n in (30, 20)))
+        longest = max(float(points.near_norms.max()) for points in sets) ** 0.5
+        assert 0.5 < longest <= 1.0 + 1e-6
+        assert np.log2(sets[0].scale) % 1 == 0.0
+        assert sets[0].near.dtype == sets[0].near_norms.dtype == np.float32
+
+
+def test_the_bound_on_the_error_grows_with_the_terms():
+    u = 2.0**-24
+
+    assert error_share(1) == pytest.approx(17 * u, rel=1e-6)
+    assert error_share(2048) == pytest.approx(2048 * u / (1 - 2048 * u) + 16 * u, rel=1e-12)
+    assert len(prepare(np.ones((7, 2)))[0]) == 7
