@@ -68,20 +68,6 @@ class Protocol:
         """First 16 hex digits of the sha256 of the canonical JSON."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:16]
 
-    def describe(self) -> str:
-        """One line for people: metric, backbone and weights, resize, counts, reference."""
-        parts = [self.metric]
-        if self.backbone:
-            parts.append(f"{self.backbone}@{(self.weights_sha256 or '?')[:8]}")
-        if self.resize:
-            parts.append(self.resize)
-        if self.channel:
-            parts.append(f"{self.channel}, crop {self.crop_border}")
-        parts.append("/".join(str(n) for n in (self.n_real, self.n_fake) if n is not None))
-        if self.reference_sha256:
-            parts.append(f"ref {self.reference_sha256[:8]}")
-        return " | ".join(parts)
-
     def to_dict(self) -> dict[str, object]:
         """Plain JSON types."""
         return dataclasses.asdict(self)

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ganeval.stats.intervals import Interval, t_interval
 from ganeval.summaries.moments import Float64, Moments
 
 BLOCKS = 20
@@ -59,10 +58,6 @@ class Jackknife:
     def debiased(self) -> float:
         """The value less its bias."""
         return self.value - self.bias
-
-    def interval(self, centre: float | None = None) -> Interval:
-        """95% Student interval with G - 1 degrees of freedom, around the debiased value unless told otherwise."""
-        return t_interval(self.debiased if centre is None else centre, self.stderr, self.blocks - 1)
 
 
 def jackknife(value: float, deleted: Sequence[float] | Float64, shares: Float64 | None = None) -> Jackknife:
