@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from packaging.requirements import Requirement
 
 import ganeval
@@ -149,6 +150,27 @@ def test_the_shell_completes_commands_options_and_choices_without_torch(words, o
 
     assert offered <= found
     assert not torch
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ganeval", "score", "./sa"),
+        ("ganeval", "score", "x", "--reference", "./re"),
+        ("ganeval", "diff", "x", "./sa"),
+        ("ganeval", "doctor", "x", "--against", "./re"),
+        ("ganeval", "explain", "./sa"),
+        ("ganeval", "gate", "x", "y", "./sa"),
+        ("ganeval", "sample", "./sa"),
+        ("ganeval", "reference", "build", "./sa"),
+    ],
+)
+def test_the_shell_completes_the_names_of_files_where_images_are_asked_for(words):
+    environment = {**os.environ, "_GANEVAL_COMPLETE": "bash_complete", "COMP_CWORD": str(len(words) - 1)}
+    environment["COMP_WORDS"] = " ".join(words)
+    done = CliRunner().invoke(cli.root, [], prog_name="ganeval", env=environment, complete_var="_GANEVAL_COMPLETE")
+
+    assert done.stdout.splitlines() == [f"file,{words[-1]}"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganeval.cli.bench_table import show_table
-from ganeval.cli.options import check_writable
+from ganeval.cli.options import PLACE, check_writable
 from ganeval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def training(
 
 
 @click.command("sampling")
-@click.argument("subject")
+@click.argument("subject", type=PLACE)
 @click.option("--batch", "batches", default="1,64", show_default=True, metavar="N,N", help="Images a batch.")
 @_ROUNDS
 @_DEVICE

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ganeval.cli.options import COMPARED, GENERATED, RUN, check_writable, with_options
+from ganeval.cli.options import COMPARED, GENERATED, PLACE, RUN, check_writable, with_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.command("diff", short_help="Is B better than A?")
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", type=PLACE)
+@click.argument("b", type=PLACE)
 @with_options(*COMPARED, *GENERATED, *RUN)
 @click.option("--json", "json_target", metavar="-|FILE", help="Rows as JSON, to stdout (-) or a file.")
 @click.pass_context

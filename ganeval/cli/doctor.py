@@ -7,13 +7,13 @@ from typing import Literal
 import click
 
 from ganeval.cli.files import write_bytes
-from ganeval.cli.options import SUBSET, check_writable, with_options
+from ganeval.cli.options import PLACE, SUBSET, check_writable, with_options
 from ganeval.errors import UsageError
 
 
 @click.command("doctor", short_help="Say what is wrong with images before one trusts a score.")
-@click.argument("folder", metavar="FOLDER")
-@click.option("--against", metavar="REF", help="The images that FOLDER is to be scored against.")
+@click.argument("folder", metavar="FOLDER", type=PLACE)
+@click.option("--against", type=PLACE, metavar="REF", help="The images that FOLDER is to be scored against.")
 @click.option(
     "--effects/--no-effects",
     default=True,

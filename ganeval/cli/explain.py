@@ -6,7 +6,7 @@ from typing import Literal
 import click
 
 from ganeval.cli.files import write_bytes
-from ganeval.cli.options import READ, SUBSET, check_writable, with_options
+from ganeval.cli.options import PLACE, READ, SUBSET, check_writable, with_options
 from ganeval.errors import UsageError
 from ganeval.explain.pipelines import parse_tools
 
@@ -14,8 +14,8 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 @click.command("explain", short_help="Why other libraries print another FID for the same images.")
-@click.argument("subject")
-@click.option("--reference", metavar="REF", help="What to compare with: images, or a file of statistics.")
+@click.argument("subject", type=PLACE)
+@click.option("--reference", type=PLACE, metavar="REF", help="What to compare with: images, or a file of statistics.")
 @click.option(
     "--fid-statistics-file",
     "statistics",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ganeval.cli.gate_record import FILE, MODES, accept, init, write_whole
-from ganeval.cli.options import COMPARED, GENERATED, READ, check_writable, with_options
+from ganeval.cli.options import COMPARED, GENERATED, PLACE, READ, check_writable, with_options
 from ganeval.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ class Gate(click.Group):
 
 
 @click.group("gate", cls=Gate, invoke_without_command=True, subcommand_metavar="", short_help="CI quality gate.")
-@click.argument("subjects", metavar="SUBJECT...", nargs=-1, required=True)
+@click.argument("subjects", metavar="SUBJECT...", type=PLACE, nargs=-1, required=True)
 @click.option("--baseline", type=FILE, required=True, metavar="FILE.jsonl", help="Recorded rows.")
 @click.option("--rules", type=FILE, metavar="gates.toml", help="What must not get worse, and by how much.")
-@click.option("--against", metavar="OLDER", help="The older subject itself: paired and much sharper.")
+@click.option("--against", type=PLACE, metavar="OLDER", help="The older subject itself: paired and much sharper.")
 @click.option("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="How the sides are compared.")
 @click.option("--name", help="Subject or recipe in the baseline, where it has several.")
 @with_options(*COMPARED[:2], *GENERATED, *READ)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ganeval.cli.options import COMPARED, GENERATED, READ, RUN, check_writable, with_options
+from ganeval.cli.options import COMPARED, GENERATED, PLACE, READ, RUN, check_writable, with_options
 from ganeval.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 @click.command("init", short_help="Write a first gates.toml and baseline.")
-@click.argument("subjects", metavar="SUBJECT...", nargs=-1, required=True)
+@click.argument("subjects", metavar="SUBJECT...", type=PLACE, nargs=-1, required=True)
 @click.option("--baseline", type=FILE, default=Path("baseline.jsonl"), show_default=True, help="Rows, new file.")
 @click.option("--rules", type=FILE, default=Path("gates.toml"), show_default=True, help="Margins, new file.")
 @click.option("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="What the margins are for.")
@@ -149,7 +149,7 @@ def init(
 
 
 @click.command("accept", short_help="Append a reviewed new baseline.")
-@click.argument("subjects", metavar="SUBJECT...", nargs=-1, required=True)
+@click.argument("subjects", metavar="SUBJECT...", type=PLACE, nargs=-1, required=True)
 @click.option("--baseline", type=FILE, required=True, metavar="FILE.jsonl", help="Recorded rows; appended to.")
 @click.option("--rules", type=FILE, metavar="gates.toml", help="Where reference and originals stand.")
 @click.option("--name", help="Subject in the baseline, where it has several.")

@@ -5,11 +5,24 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
+from click.types import StringParamType
 
 from ganeval.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
+
+
+class Place(StringParamType):
+    """What is mostly a path (and may name a data set or a factory): any text, and the tab key completes file names."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Leaves it to the shell."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+PLACE = Place()
 
 
 def parse_weights(values: tuple[str, ...]) -> dict[str, Path]:
@@ -56,8 +69,12 @@ def parse_latent(value: str | None) -> tuple[int, ...] | None:
 
 
 COMPARED: tuple[Option, ...] = (
-    click.option("--reference", metavar="REF", help="What set metrics compare with; also a statistics file."),
-    click.option("--paired", metavar="REF", help="Originals that paired metrics compare with, by file stem."),
+    click.option(
+        "--reference", type=PLACE, metavar="REF", help="What set metrics compare with; also a statistics file."
+    ),
+    click.option(
+        "--paired", type=PLACE, metavar="REF", help="Originals that paired metrics compare with, by file stem."
+    ),
     click.option("--metrics", metavar="KEYS", help="Comma-separated, as in fid,kd@efflite0. Default: all it can."),
     click.option("--channel", type=click.Choice(["rgb", "y"]), default="rgb", show_default=True, help="Of psnr, ssim."),
     click.option("--crop-border", type=click.IntRange(min=0), default=0, show_default=True, help="Pixels off a side."),
@@ -65,7 +82,9 @@ COMPARED: tuple[Option, ...] = (
 """What a subject is compared with and how: `score` and `diff`."""
 
 GENERATED: tuple[Option, ...] = (
-    click.option("--inputs", metavar="REF", help="What a generator that translates images is to translate."),
+    click.option(
+        "--inputs", type=PLACE, metavar="REF", help="What a generator that translates images is to translate."
+    ),
     click.option("--generator", metavar="MODULE:CLASS", help="The network that a bare state dict belongs to."),
     click.option(
         "--latent-dim",

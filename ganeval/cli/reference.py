@@ -5,7 +5,7 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import PRECISION, RUN, check_writable, parse_weights, with_options
+from ganeval.cli.options import PLACE, PRECISION, RUN, check_writable, parse_weights, with_options
 from ganeval.errors import UsageError
 from ganeval.peer_files.origins import ORIGINS
 
@@ -41,7 +41,7 @@ def command() -> None:
 
 
 @command.command("build")
-@click.argument("ref")
+@click.argument("ref", type=PLACE)
 @click.option(
     "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="*.safetensors to write."
 )

@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import GENERATED, with_options
+from ganeval.cli.options import GENERATED, PLACE, with_options
 from ganeval.cli.progress import RichReporter
 from ganeval.errors import DataError, UsageError, WeightsError
 
@@ -15,14 +15,16 @@ LOOKED_AT = 1000  # the same with --views: enough to count one in a hundred
 
 
 @click.command("sample", short_help="Draw images from a checkpoint.")
-@click.argument("checkpoint")
+@click.argument("checkpoint", type=PLACE)
 @click.option("-n", "count", type=click.IntRange(min=1), help="How many images. Default: 64, or all inputs.")
 @click.option("-o", "out", type=click.Path(path_type=Path), help="A new folder; with --grid a PNG file.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
 @click.option("--class", "class_name", metavar="C", help="Conditional models: one class, by name or number.")
 @click.option("--grid", is_flag=True, help="One PNG with all images side by side.")
 @click.option("--views", type=click.Path(path_type=Path), help="Folder for pictures of copies, repetitions, classes.")
-@click.option("--reference", metavar="REF", help="Training images, for --views. Default: the checkpoint's own.")
+@click.option(
+    "--reference", type=PLACE, metavar="REF", help="Training images, for --views. Default: the checkpoint's own."
+)
 @with_options(*GENERATED)
 @click.option("--value-range", type=click.Choice(["0..1", "-1..1"]), help="What floats of a foreign generator mean.")
 @click.option("--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="For data sets as --inputs.")

@@ -6,12 +6,22 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import COMPARED, DEVICES, GENERATED, PRECISION, RUN, check_writable, parse_share, with_options
+from ganeval.cli.options import (
+    COMPARED,
+    DEVICES,
+    GENERATED,
+    PLACE,
+    PRECISION,
+    RUN,
+    check_writable,
+    parse_share,
+    with_options,
+)
 from ganeval.errors import UsageError
 
 
 @click.command("score", short_help="Score a folder, archive, npz or data set.")
-@click.argument("subject")
+@click.argument("subject", type=PLACE)
 @with_options(*COMPARED, *GENERATED, *RUN, PRECISION, DEVICES)
 @click.option(
     "--fid-statistics-file",
