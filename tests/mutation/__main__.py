@@ -1,9 +1,9 @@
 """`python -m tests.mutation --sample 900`: what share of small faults the tests notice, module by module.
 
-In the folder of the project, with the extra `mutation`: mutmut writes all mutants to `mutants/`, a seeded sample of them is tried there by
-`tests.mutation.forks`, and the outcomes go to mutmut's own records, so that `mutmut results` and `mutmut show NAME`
-know them. A sample is the beginning of one seeded order over all mutants, in which each module comes up in proportion
-to its mutants: more of them with the same seed goes on where a smaller sample ended.
+In the folder of the project, with the extra `mutation`: mutmut writes all mutants to `mutants/`, a seeded sample of
+them is tried there by `tests.mutation.forks`, and the outcomes go to mutmut's own records, so that `mutmut results` and
+`mutmut show NAME` know them. A sample is the beginning of one seeded order over all mutants, in which each module comes
+up in proportion to its mutants: a larger sample of the same seed goes on where a smaller one ended.
 """
 
 import argparse
