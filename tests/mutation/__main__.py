@@ -20,6 +20,7 @@ from mutmut.configuration import config
 from mutmut.mutation.data import SourceFileMutationData
 from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.utils.file_utils import copy_also_copy_files, copy_src_dir, walk_mutatable_files
+from mutmut.utils.format_utils import mangled_name_from_mutant_name
 from scipy.stats import binomtest
 
 ROOM = Path("mutants")
@@ -62,8 +63,13 @@ def generate() -> dict[str, SourceFileMutationData]:
     return records
 
 
-def attempt(names: list[str]) -> None:
-    """Tries mutants, one after the other, in one process that forks."""
+def digest(record: SourceFileMutationData, name: str) -> str:
+    """Hash of the function that a mutant is of."""
+    return record.hash_by_function_name[mangled_name_from_mutant_name(name).rpartition(".")[2]]
+
+
+def attempt(names: dict[str, str]) -> None:
+    """Tries mutants (name -> hash of the function), one after the other, in one process that forks."""
     (ROOM / "names.json").write_text(json.dumps(names))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutation.forks", "--rootdir=.", "--tb=native"]
     command += ["--mutants", "names.json", "--outcomes", OUTCOMES.name]
@@ -71,11 +77,10 @@ def attempt(names: list[str]) -> None:
     subprocess.run(command, cwd=ROOM, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True, stdout=subprocess.DEVNULL)
 
 
-def outcomes() -> dict[str, dict[str, str]]:
-    """The last row of every mutant that was tried."""
-    if not OUTCOMES.exists():
-        return {}
-    return {row["mutant"]: row for row in map(json.loads, OUTCOMES.read_text().splitlines())}
+def outcomes(digests: dict[str, str]) -> dict[str, dict[str, str]]:
+    """The last row of every mutant that was tried, where its function is still the same."""
+    rows = map(json.loads, OUTCOMES.read_text().splitlines() if OUTCOMES.exists() else ())
+    return {row["mutant"]: row for row in rows if digests.get(row["mutant"]) == row["function"]}
 
 
 def table(names: list[str], found: dict[str, dict[str, str]]) -> str:
@@ -103,12 +108,11 @@ def main() -> int:
     chosen = parser.parse_args()
     records = generate()
     names = [name for name in in_order(list(records), chosen.seed) if name.startswith(chosen.only)]
-    sample = names[: chosen.sample]
-    known = outcomes()
-    done = {name for name, row in known.items() if not (chosen.again and row["outcome"] != "killed")}
-    if todo := [name for name in sample if name not in done]:
+    sample = {name: digest(records[name], name) for name in names[: chosen.sample]}
+    done = {name for name, row in outcomes(sample).items() if row["outcome"] == "killed" or not chosen.again}
+    if todo := {name: function for name, function in sample.items() if name not in done}:
         attempt(todo)
-    found = {name: row for name, row in outcomes().items() if name in set(sample)}
+    found = outcomes(sample)
     for name, row in found.items():
         records[name].exit_code_by_key[name] = CODES[row["outcome"]]
     for record in set(records.values()):

@@ -27,23 +27,24 @@ KILLED, SURVIVED, UNREACHED = "killed", "survived", "unreached"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Where the names come from, and where the outcomes go."""
-    parser.addoption("--mutants", required=True, help="JSON list of mutmut's names")
+    parser.addoption("--mutants", required=True, help="JSON, mutmut's name -> hash of the function")
     parser.addoption("--outcomes", required=True, help="JSONL file that outcomes are appended to")
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool:
     """In place of pytest's own loop."""
-    names = json.loads(Path(session.config.getoption("--mutants")).read_text())
+    names: dict[str, str] = json.loads(Path(session.config.getoption("--mutants")).read_text())
     reached, seconds = _reached(session)
     if session.testsfailed:
         raise session.Failed("the tests fail without a mutant")
     with Path(session.config.getoption("--outcomes")).open("a") as file:
-        for number, name in enumerate(names, 1):
+        for number, (name, function) in enumerate(names.items(), 1):
             items = [item for item in reached.get(mangled_name_from_mutant_name(name), ()) if seconds[item] <= LONGEST]
             items.sort(key=seconds.__getitem__)
             started = time.monotonic()
             outcome, by = _try(session, name, items, sum(seconds[item] for item in items))
-            row = {"mutant": name, "outcome": outcome, "by": by, "seconds": round(time.monotonic() - started, 3)}
+            row = {"mutant": name, "function": function, "outcome": outcome, "by": by}
+            row["seconds"] = round(time.monotonic() - started, 3)
             file.write(json.dumps(row) + "\n")
             file.flush()
             sys.stderr.write(f"{number}/{len(names)} {outcome} {name} {by}\n")
