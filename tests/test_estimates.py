@@ -44,12 +44,21 @@ def near_classes(n, seed):
     return features
 
 
+def one_differs(n):
+    """All images alike but the first: an entropy within two standard errors of none."""
+    features = np.ones((n, 6), dtype=np.float32)
+    features[0, 0] = 3.0
+    return features
+
+
 CASES = {
     "fd": ("fd", sides(90, 70), {}),
     "fd, alike": ("fd", sides(90, 90, shift=-0.1), {}),
     "fd, reference of moments": ("fd", sides(90, 70, bank=False), {}),
     "fd, reference not counted": ("fd", sides(90, 70, counted=False), {}),
     "fd, generated set of moments": ("fd", sides(90, 70)[::-1], {"fake_bank": False}),
+    "fd, few rows and a reference not counted": ("fd", sides(40, 11, 12, counted=False), {}),
+    "fd, few rows, generated set of moments": ("fd", sides(11, 40, 12)[::-1], {"fake_bank": False}),
     "fd, few rows on both sides": ("fd", sides(9, 8, 12), {}),
     "fd, few reference rows": ("fd", sides(9, 70, 12), {}),
     "fd, few generated rows": ("fd", sides(90, 8, 12), {}),
@@ -75,8 +84,10 @@ CASES = {
     "prdc, far": ("prdc", sides(500, 500, 4, 9.0), {}),
     "cs": ("cs", sides(50, 61), {}),
     "cs, nineteen images": ("cs", sides(50, 19), {}),
+    "cs, one image differs": ("cs", (None, summary(one_differs(61))), {}),
     "cs_classic": ("cs_classic", sides(50, 61), {}),
     "vendi": ("vendi", sides(50, 61), {}),
+    "vendi, one image differs": ("vendi", (None, summary(one_differs(61))), {}),
     "vendi, twice as many images as dimensions": ("vendi", sides(50, 24, 12), {}),
     "vendi, nineteen images": ("vendi", sides(50, 19), {}),
     "agreement": ("agreement", (summary(near_classes(90, 1)), summary(near_classes(60, 2))), {}),

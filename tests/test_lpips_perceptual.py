@@ -126,6 +126,31 @@ def test_lpips_of_one_position_has_the_closed_form():
     assert found.item() == pytest.approx(5 * (0.2**2 * 1 + 0.2**2 * 2), rel=1e-6)  # (.6, .8) against (.8, .6)
 
 
+def test_a_length_of_1e_10_is_halved_and_longer_ones_are_all_but_one():
+    """The 1e-10 is added to the length, as the lpips package does, and not to its square."""
+    assert unit_normalise(torch.tensor([0.0, 1e-10]).view(1, 2, 1, 1)).flatten().tolist() == pytest.approx([0.0, 0.5])
+    assert unit_normalise(torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)).flatten().tolist() == pytest.approx([0.6, 0.8])
+
+
+def test_heads_are_brought_to_the_precision_of_the_maps():
+    generator = torch.Generator().manual_seed(0)
+    fake, real = (torch.rand(2, 3, 4, 4, generator=generator) for _ in range(2))
+    head = torch.rand(1, 3, 1, 1, generator=generator)
+    found = [LPIPS.compute((fake,), (real,), {"lin0.model.1.weight": h}, {}) for h in (head, head.double())]
+
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("metric", [LPIPS, PD])
+def test_sides_with_other_counts_of_maps_are_refused(metric):
+    maps = (torch.ones(1, 3, 4, 4),) * 2
+    heads = {f"lin{k}.model.1.weight": torch.ones(1, 3, 1, 1) for k in range(2)}
+    with pytest.raises(ValueError, match="zip"):
+        metric.compute(maps, maps[:1], heads, {})
+    with pytest.raises(ValueError, match="zip"):
+        metric.compute(maps[:1], maps, heads, {})
+
+
 def test_a_position_without_activation_stays_zero():
     assert unit_normalise(torch.zeros(1, 4, 2, 2)).abs().sum() == 0
 

@@ -83,16 +83,17 @@ def test_dead_dimensions_on_one_side_leave_the_influence_finite_and_right():
     assert found[4] == pytest.approx((values[1] - values[0]) / step, rel=1e-3)
 
 
+@pytest.mark.parametrize("twice", [[0], [0, 1]])
 @pytest.mark.parametrize("slip", [0.0, 2e-7])
-def test_a_dimension_that_stands_twice_counts_as_one_of_twice_the_square(slip):
+def test_a_dimension_that_stands_twice_counts_as_one_of_twice_the_square(slip, twice):
     """Covariances that are singular, or nearly: (x, y, x) is (x sqrt 2, y) turned, and so is what each image does."""
     rng = np.random.default_rng(0)
     sides = [relu_mixture(rng, n, 2, shift) for n, shift in ((60, 0.0), (50, 0.4))]
     doubled, scaled = [], []
     for x in sides:
-        again = x[:, :1] + slip * rng.normal(size=(len(x), 1))
+        again = x[:, twice] + slip * rng.normal(size=(len(x), len(twice)))
         doubled.append(summary(np.concatenate([x, again], axis=1)))
-        scaled.append(summary(x * [2**0.5, 1.0]))
+        scaled.append(summary(x * np.where(np.isin([0, 1], twice), 2**0.5, 1.0)))
 
     for there, expected in zip(frechet_influences(*doubled), frechet_influences(*scaled), strict=True):
         assert there == pytest.approx(expected, abs=1e-5 * np.abs(expected).max())

@@ -40,6 +40,7 @@ def test_blocks_are_pinned():
 def test_bootstrap_ends_are_pinned():
     assert bca_interval(SQUARES) == pytest.approx((22.275523558862197, 42.15484230414316), rel=1e-9)
     assert bca_interval(SQUARES, 0.9, 999) == pytest.approx((24.670929132689526, 40.04722578149726), rel=1e-9)
+    assert bca_interval(SQUARES + 900.0)[1] == pytest.approx(900 + 42.15484230414316, rel=1e-9), "far from zero too"
     assert bca_interval(SQUARES, 0.9, 999, seed=5) == pytest.approx((24.199503757949426, 40.17607503626855), rel=1e-9)
 
 
@@ -96,6 +97,7 @@ def test_splits_by_class_are_pinned():
 
     assert train.tolist() == [0, 4, 6, 11, 17, 19, 21, 25, 26, 27, 28, 29]
     assert held.tolist() == [1, 5, 9, 10, 12, 13, 16, 22, 23, 24]
+    assert len(split_by_class(np.array(list("aabab") * 6), 3, 1, 7)[0]) == 2, "one of each class, if no more may be"
 
 
 def test_directions_are_pinned():
