@@ -7,6 +7,7 @@ up in proportion to its mutants: a larger sample of the same seed goes on where 
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -52,9 +53,10 @@ def generate() -> dict[str, SourceFileMutationData]:
     set_mutant_under_test("mutant_generation")
     ROOM.mkdir(exist_ok=True)
     sys.stderr.write("mutmut writes the mutants ...\n")
-    copy_src_dir()
-    copy_also_copy_files()
-    create_mutants(1)
+    with contextlib.redirect_stdout(sys.stderr):
+        copy_src_dir()
+        copy_also_copy_files()
+        create_mutants(1)
     records = {}
     for path in walk_mutatable_files():
         record = SourceFileMutationData(path=path)
