@@ -178,6 +178,9 @@ def test_critical_values_of_any_plan_are_pinned():
     assert critical_values([0.3, 0.5, 1.0], 0.04, pocock, sides=1) == pytest.approx(
         [2.1289449196232826, 2.2030231268868126, 2.0181723506486486], abs=1e-8
     )
+    assert critical_values([0.3, 0.5, 1.0], 0.04, pocock) == pytest.approx(
+        [2.3948005382732513, 2.485193270811648, 2.318339259741986], abs=1e-8
+    )
     assert critical_values([1e-4, 1.0], 0.05) == pytest.approx([math.inf, 1.9599639845400545])
 
 

@@ -101,6 +101,8 @@ def test_looks_double_and_end_at_the_maximum():
     assert planned_looks(500, 50_000) == (500, 1000, 2000, 4000, 8000, 16000, 32000, 50_000)
     assert planned_looks(500, 1797) == (500, 1000, 1797)
     assert planned_looks(500, 700) == (500, 700)
+    assert planned_looks(100, 300) == (100, 200, 300), "a last step of just a half is one"
+    assert planned_looks(100, 299) == (100, 299)
 
 
 def test_nonsense_is_refused():
