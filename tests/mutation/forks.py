@@ -19,7 +19,7 @@ from mutmut.state import state
 from mutmut.utils.format_utils import mangled_name_from_mutant_name
 
 LONGEST = 2.0  # seconds of processor time above which a test is not run against mutants
-PATIENCE = 10.0  # times what all tests of a mutant take without it, before it counts as one that never ends
+PATIENCE = 3.0  # times what all tests of a mutant take without it, before it counts as one that never ends
 HEADROOM = 8 << 30  # bytes a mutant may ask for on top of what the process has
 
 KILLED, SURVIVED, UNREACHED = "killed", "survived", "unreached"
