@@ -44,6 +44,11 @@ def near_classes(n, seed):
     return features
 
 
+def dead(n, seed):
+    """Forty dimensions, of which five vary, like ReLUs that never fire."""
+    return np.concatenate([rows(n, 5, seed, 0.2 * seed), np.zeros((n, 35), dtype=np.float32)], axis=1)
+
+
 def one_differs(n):
     """All images alike but the first: an entropy within two standard errors of none."""
     features = np.ones((n, 6), dtype=np.float32)
@@ -65,6 +70,7 @@ CASES = {
     "fd, as many rows as dimensions": ("fd", sides(40, 40, 40), {}),
     "fd, one row too few": ("fd", sides(100, 44, 40), {}),
     "fd, just enough rows": ("fd", sides(100, 45, 40), {}),
+    "fd, fewer rows than dimensions, of which few vary": ("fd", (summary(dead(30, 1)), summary(dead(35, 2))), {}),
     "fd, nineteen images": ("fd", sides(90, 19), {}),
     "fd, twenty images": ("fd", sides(20, 90), {}),
     "fd_per_class": ("fd_per_class", sides(40, 30), {}),
@@ -81,6 +87,7 @@ CASES = {
     "prdc": ("prdc", sides(520, 500, 4, 0.05), {}),
     "prdc, too few for an interval": ("prdc", sides(500, 499, 4, 0.05), {}),
     "prdc, equal counts": ("prdc", sides(30, 30, 4, 0.05), {}),
+    "prdc, far, other counts": ("prdc", sides(510, 500, 4, 9.0), {}),
     "prdc, far": ("prdc", sides(500, 500, 4, 9.0), {}),
     "cs": ("cs", sides(50, 61), {}),
     "cs, nineteen images": ("cs", sides(50, 19), {}),
