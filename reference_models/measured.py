@@ -64,7 +64,7 @@ def read_run(folder: Path) -> RunResult:
         lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} holds no run that can be read: {error}. Train the recipe again.") from error
-    recipe = RECIPES.get(str(stored.get("name")))
+    recipe = RECIPES.get(str(stored.get("name")).partition("+")[0])  # "+" marks a plan that --set changed
     plan: Mapping[str, Any] = json.loads(json.dumps(plan_to_json(recipe)))
     changed = [part for part in plan if stored.get(part) != plan[part]]
     if changed:

@@ -5,6 +5,7 @@ so that `--set part.key=value` and a checkpoint's JSON need one check only, that
 """
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -277,6 +278,9 @@ def recipe_to_json(recipe: Recipe) -> RecipeJson:
 def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
     """The recipe with `key=value` assignments, as `--set` takes them; a changed recipe has no expected results.
 
+    Its name ends in six digits of the changed plan's sha256, so that its rows are never taken for those of the recipe:
+    a board pools training seeds by this name.
+
     Args:
         recipe: The plan.
         assignments: "steps=200" (of `training`), "model.width=32", or "<part>.<key>=<value>". Values are JSON, or text.
@@ -284,12 +288,19 @@ def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
     Raises:
         UsageError: no "=", an unknown key, or a value that the field does not take.
     """
+    changed = recipe
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key:
             raise UsageError(f"--set takes key=value, as in --set steps=200; got {assignment!r}.")
-        recipe = _with_setting(recipe, key.strip(), _parsed(text.strip()))
-    return dataclasses.replace(recipe, expected=(), wall_time="") if assignments else recipe
+        changed = _with_setting(changed, key.strip(), _parsed(text.strip()))
+    if not assignments:
+        return recipe
+    plan = plan_to_json(changed)
+    name = recipe.name
+    if plan != plan_to_json(recipe):
+        name += f"+{hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:6]}"
+    return dataclasses.replace(changed, name=name, expected=(), wall_time="")
 
 
 def _with_setting(recipe: Recipe, key: str, value: object) -> Recipe:

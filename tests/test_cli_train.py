@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_training_leaves_a_whole_run_and_says_where(run, tmp_path):
 
     assert code == 0, err
     row = json.loads(out)
-    assert row["recipe"] == "gan-1d.mixture-1d-cpu"
+    assert row["recipe"].startswith("gan-1d.mixture-1d-cpu+")  # --set changed it
     assert row["steps"] == 4
     assert {path.name for path in (tmp_path / "here").iterdir()} == {
         *("recipe.json", "metrics.jsonl", "grids", "state.safetensors"),
@@ -89,7 +90,9 @@ def test_training_leaves_a_whole_run_and_says_where(run, tmp_path):
 def test_the_default_folder_names_recipe_and_seed(run, tmp_path):
     run("train-reference", "gan-1d", *SHORT, "--seed", "3")
 
-    assert (tmp_path / "runs" / "gan-1d.mixture-1d-cpu-seed3" / "last.safetensors").is_file()
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert re.fullmatch(r"gan-1d\.mixture-1d-cpu\+[0-9a-f]{6}-seed3", folder.name)
+    assert (folder / "last.safetensors").is_file()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 
@@ -85,6 +86,16 @@ def test_a_changed_recipe_expects_nothing_and_an_unchanged_one_stays_the_same():
     assert with_settings(recipe, []) is recipe
     assert with_settings(recipe, ["steps=7"]).wall_time == ""
     assert with_settings(recipe, ["steps=7"]).expected == ()
+
+
+def test_a_changed_recipe_has_a_name_of_its_own_so_that_no_board_pools_it_with_the_recipe():
+    recipe = RECIPES.get("dcgan.digits-cpu")
+    few, other = with_settings(recipe, ["steps=7"]), with_settings(recipe, ["steps=8"])
+
+    assert re.fullmatch(r"dcgan\.digits-cpu\+[0-9a-f]{6}", few.name)
+    assert few.name != other.name
+    assert with_settings(recipe, ["init=he", "steps=7"]).name == with_settings(recipe, ["steps=7", "init=he"]).name
+    assert with_settings(recipe, [f"steps={recipe.training.steps}"]).name == recipe.name
 
 
 @pytest.mark.parametrize(
