@@ -64,6 +64,7 @@ CASES = {
     "fd, generated set of moments": ("fd", sides(90, 70)[::-1], {"fake_bank": False}),
     "fd, few rows and a reference not counted": ("fd", sides(40, 11, 12, counted=False), {}),
     "fd, few rows, generated set of moments": ("fd", sides(11, 40, 12)[::-1], {"fake_bank": False}),
+    "fd, few rows, reference of moments": ("fd", sides(5, 8, 12, bank=False), {}),
     "fd, few rows on both sides": ("fd", sides(9, 8, 12), {}),
     "fd, few reference rows": ("fd", sides(9, 70, 12), {}),
     "fd, few generated rows": ("fd", sides(90, 8, 12), {}),
@@ -163,10 +164,11 @@ def test_no_pinned_estimate_is_left_over_and_every_set_metric_has_one():
 
 @pytest.mark.parametrize("name", [n for n in METRICS if getattr(METRICS.get(n), "of_rows", None)])
 @pytest.mark.parametrize(("n", "m", "d"), [(40, 30, 6), (10, 9, 30), (30, 10, 30), (10, 30, 30)])
-def test_the_value_of_rows_is_the_value_of_their_summaries(name, n, m, d):
+@pytest.mark.parametrize("scale", [1.0, 0.01])
+def test_the_value_of_rows_is_the_value_of_their_summaries(name, n, m, d, scale):
     """What the noise floor is made of is the metric itself: also with fewer rows than dimensions."""
     metric = METRICS.get(name)
-    real, fake = rows(n, d, 1), rows(m, d, 2, 0.3)
+    real, fake = rows(n, d, 1, 0.0, scale), rows(m, d, 2, 0.3 * scale, scale)
     params = dict(metric.params) | ({"projections": 140} if name == "mind" else {})
     expected = {output: e.value for output, e in metric.compute(summary(real), summary(fake), params).items()}
 

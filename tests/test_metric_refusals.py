@@ -92,6 +92,10 @@ REFUSALS = {
         lambda: frechet_distance(WHOLE.moments, summary(d=7).moments),
         ValueError("cannot compare features of 4 and 7 dimensions"),
     ),
+    "few rows of other widths": (
+        lambda: evaluate("fd", summary(3), summary(3, d=7)),
+        ValueError("cannot compare features of 4 and 7 dimensions"),
+    ),
     "blame without rows": (
         lambda: frechet_influences(WHOLE, NO_ROWS),
         DataError("The influence of each image on fd needs feature rows; the generated set has moments only."),

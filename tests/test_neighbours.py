@@ -117,3 +117,25 @@ def test_the_bound_on_the_error_grows_with_the_terms():
     assert error_share(1) == pytest.approx(17 * u, rel=1e-6)
     assert error_share(2048) == pytest.approx(2048 * u / (1 - 2048 * u) + 16 * u, rel=1e-12)
     assert len(prepare(np.ones((7, 2)))[0]) == 7
+
+
+def test_differences_below_twelve_digits_of_the_lengths_are_none():
+    """1e-7 apart at length 1 squares to 1e-14; 1e-5 apart to 1e-10, which counts."""
+    a, b = prepare(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[1.0 + 1e-7, 0.0], [1.0 + 1e-5, 0.0]]))
+    first = np.array([0, 0])
+
+    assert exact(a, b, first, np.array([0, 1])) == pytest.approx([0.0, 1e-10], rel=1e-4)
+    assert squared_distances(a.rows[:1], b.rows)[0] == pytest.approx([0.0, 1e-10], rel=1e-4)
+
+
+def test_a_row_on_the_sphere_itself_is_inside():
+    """Limits that are the distances from one row: it lies on every sphere, by either kind of limit."""
+    rng = np.random.default_rng(4)
+    a, b = prepare(relu(rng, 200, 16), relu(rng, 300, 16))
+    part, every = slice(0, 200), np.arange(300)
+    limits = exact(a, b, np.full(300, 7), every)
+    near = approximate(a, part, b)
+
+    assert within(a, part, b, near, limits)[7].all()
+    own = exact(a, b, np.arange(200), np.full(200, 5))
+    assert within(a, part, b, near, own[:, None])[:, 5].all()

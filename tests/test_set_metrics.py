@@ -11,7 +11,7 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from ganeval.errors import DataError, TooFewSamplesError
-from ganeval.metrics.frechet import covariance_root, frechet_distance, frechet_of_rows
+from ganeval.metrics.frechet import alive_dimensions, covariance_root, frechet_distance, frechet_of_rows
 from ganeval.metrics.inception_score import classifier_score, log_softmax, split_scores
 from ganeval.metrics.kernel import classic_subsets, cubic_kernel, kernel_sums, rbf_kernel, unit_rows
 from ganeval.metrics.mind import mind, unit_directions, wasserstein2_squared
@@ -108,6 +108,16 @@ def test_the_covariance_root_squares_to_the_covariance():
     root = covariance_root(moments)
 
     assert np.allclose(root @ root, moments.covariance(), atol=1e-10)
+
+
+def test_a_dimension_varies_where_its_variance_shows_beyond_twelve_digits_of_its_mean():
+    """Variances ten times (1e-12 mean)^2, and a tenth of it; a mean of zero asks for nothing."""
+    means, n = np.array([1e6, 1e6, 1e-3, 0.0, 0.0]), 50
+    variances = np.array([1e-11, 1e-13, 1e-29, 1e-200, 0.0])
+    there, all_vary = (Moments(n, mean, np.diag(v) * n) for mean, v in ((means, variances), (means, np.ones(5))))
+
+    for sides in ((there, all_vary), (all_vary, there)):
+        assert alive_dimensions(*sides).tolist() == [True, False, True, True, False]
 
 
 def test_frechet_needs_two_images_a_side():
@@ -260,6 +270,12 @@ def test_classifier_score_agrees_with_the_oracle():
     logits = np.random.default_rng(0).normal(size=(40, 7)) * 3
 
     assert classifier_score(log_softmax(logits)) == pytest.approx(oracles.classifier_score(logits), rel=1e-12)
+
+
+def test_log_probabilities_of_images_with_logits_a_thousand_apart_stay_finite():
+    found = log_softmax(np.array([[1000.0, 999.0], [0.0, -1.0], [-1000.0, -1001.0]]))
+
+    assert found == pytest.approx(np.tile([[-np.log(1 + np.exp(-1)), -1 - np.log(1 + np.exp(-1))]], (3, 1)))
 
 
 def test_classifier_score_ends():

@@ -241,6 +241,7 @@ def test_memberships_are_whole_numbers_and_density_divides_by_its_own_k():
     found = neighbourhoods(rows[:25], rows[25:], 2, 4)
 
     assert found.balls.dtype == found.members.dtype == np.int64
+    assert found.fake_inside.dtype == found.real_inside.dtype == bool
     assert found.scores(4) == pytest.approx(
         [found.fake_inside.mean(), found.real_inside.mean(), found.balls.mean() / 4, (found.members > 0).mean()]
     )
