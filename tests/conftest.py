@@ -1,6 +1,7 @@
 """What all tests share: a private cache, a toy backbone, small image folders, and golden values."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,15 @@ def private_cache(tmp_path_factory, monkeypatch):
     """No test reads or writes the user's cache or settings, or sees how wide the terminal is."""
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setenv("GANEVAL_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(autouse=True)
+def coverage_goes_on():
+    """A stack that runs full takes the trace function with it: put back what `make coverage` listens with."""
+    before = sys.gettrace()
+    yield
+    if sys.gettrace() is None and before is not None:
+        sys.settrace(before)
 
 
 @pytest.fixture(autouse=True)
