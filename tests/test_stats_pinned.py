@@ -236,6 +236,17 @@ def test_moments_without_a_block_stay_float64_far_from_zero():
         assert np.allclose(rest.scatter, direct.scatter, rtol=1e-9)
 
 
+def test_memberships_do_not_depend_on_the_rows_at_a_time(monkeypatch):
+    rows = np.cos(np.outer(np.arange(60), [1.0, 2.0, 3.0])).astype(np.float32)
+    whole = neighbourhoods(rows[:25], rows[25:], 2, 4)
+    monkeypatch.setattr("ganeval.metrics.prdc.CHUNK", 8)
+    monkeypatch.setattr("ganeval.metrics.neighbours.CHUNK", 8)
+    parts = neighbourhoods(rows[:25], rows[25:], 2, 4)
+
+    for name in ("fake_inside", "real_inside", "balls", "members"):
+        assert np.array_equal(getattr(parts, name), getattr(whole, name)), name
+
+
 def test_memberships_are_whole_numbers_and_density_divides_by_its_own_k():
     rows = np.cos(np.outer(np.arange(40), [1.0, 2.0, 3.0])).astype(np.float32)
     found = neighbourhoods(rows[:25], rows[25:], 2, 4)
