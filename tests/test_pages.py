@@ -176,3 +176,31 @@ def test_the_commands_of_a_page_run_word_for_word(page, place, capsys):
 
         assert code in MAY_BE.get(line.split()[1], {0}), f"{line}\nexit {code}\n{said}"
         assert "Traceback" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/api.md", "docs/leaderboards.md"])
+def test_the_python_blocks_of_a_page_run_as_they_stand(page, place):
+    told = []
+    with torch.random.fork_rng():  # layers draw their weights from the global stream
+        generator = torch.nn.Sequential(torch.nn.Linear(100, 192), torch.nn.Tanh(), torch.nn.Unflatten(1, (3, 8, 8)))
+    scope = {
+        "steps": 1,
+        "generator": generator,
+        "discriminator": None,
+        "train_step": lambda *_: None,
+        "log": lambda *given: told.append(given),
+    }
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    for block in blocks:
+        exec(compile(block, page, "exec"), scope)
+
+    if page == "docs/api.md":
+        (step, values), found = told[0], scope["found"]
+        assert step == 0
+        assert {"kd@efflite0", "precision@efflite0", "recall@efflite0"} <= set(values)
+        assert found.rows[0].tool == "ganeval"
+        for row in found.rows[1:]:
+            assert row.value - found.rows[0].value == pytest.approx(sum(row.terms.values()), rel=1e-9)
+    else:
+        assert len(scope["board"].table) > 0
