@@ -25,6 +25,7 @@ from reference_models.losses import LOSSES
 from reference_models.models import MODELS
 from reference_models.models.build import build_discriminator, build_generator, parameter_count
 from reference_models.models.config import to_json
+from reference_models.transforms import bicubic_enlargement
 
 # Trainable parameters at the default settings: generator, discriminator.
 PARAMETERS = {
@@ -381,6 +382,15 @@ def test_srresnet_enlarges_any_size_by_its_scale(scale, side):
     config, generator, _ = networks("srresnet", scale=scale)
 
     assert generator(torch.rand(2, config.channels, side, 9, generator=rng())).shape == (2, 3, scale * side, scale * 9)
+
+
+def test_a_generator_on_top_of_bicubic_begins_there_and_learns_at_once():
+    images = torch.rand(2, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    _, generator, _ = networks("srgan", bicubic_skip=True)
+
+    assert torch.equal(generator(images), bicubic_enlargement(images, 4))
+    generator(images).square().sum().backward()
+    assert generator.enlarge[-1].weight.grad.abs().max() > 0
 
 
 def test_srgans_discriminator_has_the_papers_plan_and_takes_any_crop():

@@ -9,6 +9,7 @@ Parameters at the default settings (x4, 16 blocks, 3 channels): generator 1,547,
 
 import dataclasses
 from dataclasses import dataclass
+from typing import cast
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -34,6 +35,7 @@ class SRGANConfig:
         head: Units of the discriminator's dense layer.
         bicubic_skip: The generator adds to the bicubic enlargement of its input instead of making the image anew, so
             that minutes of training are spent on what bicubic lacks (Kim et al. 2016, arXiv:1511.04587, section 3.2).
+            Its last convolution begins at zero: untrained, it is the enlargement itself.
     """
 
     image_size: int = 96
@@ -91,7 +93,11 @@ class SRResNet(nn.Module):
         enlarge: list[nn.Module] = []
         for _ in range(config.scale.bit_length() - 1):
             enlarge += [nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2), nn.PReLU()]
-        self.enlarge = nn.Sequential(*enlarge, nn.Conv2d(width, config.channels, 9, padding=4))
+        last = nn.Conv2d(width, config.channels, 9, padding=4)
+        if config.bicubic_skip:
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(cast(Tensor, last.bias))
+        self.enlarge = nn.Sequential(*enlarge, last)
         self.bicubic_scale = config.scale if config.bicubic_skip else 0
 
     def forward(self, images: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C H W"]:
