@@ -28,9 +28,9 @@ CPU = dataclasses.replace(
     name="progan.digits-cpu",
     tier="cpu",
     data=DIGITS,
-    training=Training(steps=1700, batch_size=16, loss="non-saturating", grid_every=400, save_every=400),
+    training=Training(steps=1400, batch_size=16, loss="non-saturating", grid_every=400, save_every=400),
     evaluation=EvaluationPlan("fd@efflite0", n=256, every=500),
-    techniques=Techniques(r1=5.0, ema=0.99, fade_steps=200, stable_steps=200),
+    techniques=Techniques(r1=5.0, ema=0.99, fade_steps=150, stable_steps=150),
     settings={"latent_dim": 64, "channels": 1, "fmap_base": 256, "fmap_max": 32},
     sources={
         "lr, betas": _PAPER,
