@@ -1,9 +1,9 @@
 """Which images raise a distance: each image's influence, most harmful first."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from ganeval.engine import SourceSummary
 from ganeval.errors import DataError
@@ -12,8 +12,11 @@ from ganeval.metrics.kernel import cubic_kernel, kernel_sums
 from ganeval.sources.base import Item
 from ganeval.summaries.base import SetSummary
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def blame(fake: SourceSummary, real: Mapping[str, SetSummary]) -> pd.DataFrame:
+
+def blame(fake: SourceSummary, real: Mapping[str, SetSummary]) -> "pd.DataFrame":
     """Influence of each generated image on fd and kd, on every backbone that both sides have.
 
     Divided by n, an influence is to first order what the distance would lose without that image; they sum to zero.
@@ -39,5 +42,7 @@ def blame(fake: SourceSummary, real: Mapping[str, SetSummary]) -> pd.DataFrame:
             columns[f"kd@{name}"] = sums.fake_influence()
     if not columns:
         raise DataError("--blame needs a set metric with a reference, such as fd or kd; none of this run has one.")
+    import pandas as pd  # half a second that most scores need not pay
+
     table = pd.DataFrame({"image": [Item(image).stem for image in fake.names], **columns})
     return table.sort_values(next(iter(columns)), ascending=False, kind="stable", ignore_index=True)

@@ -4,8 +4,8 @@ import contextlib
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import torch
 
 from ganeval.backbones import BACKBONES
@@ -29,6 +29,9 @@ from ganeval.set_rows import score_sets
 from ganeval.sources.base import ImageSource, Subset
 from ganeval.sources.decode import DECODE_POLICY
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True)
 class ScoreOutcome:
@@ -47,7 +50,7 @@ class ScoreOutcome:
     pairs: PairScores | None = None
     summary: SourceSummary | None = None
     checks: tuple[str, ...] = ()
-    blame: pd.DataFrame | None = None
+    blame: "pd.DataFrame | None" = None
     real: RealSide | None = None
 
 

@@ -1,9 +1,9 @@
 """What `score` leaves behind: the table or JSON on stdout, the files that were asked for, findings on stderr."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import pandas as pd
 from rich.console import Console
 
 from ganeval.cache import write_atomically
@@ -16,15 +16,20 @@ from ganeval.results import append_jsonl, to_json
 from ganeval.scoring import ScoreOutcome
 from ganeval.text import spreadsheet
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SHOWN = 8  # stems of the worst and of the best images
 
 
-def per_image_table(pairs: PairScores) -> pd.DataFrame:
+def per_image_table(pairs: PairScores) -> "pd.DataFrame":
     """Columns `image` (the stem) and one per metric."""
+    import pandas as pd
+
     return pd.DataFrame({"image": pairs.stems, **pairs.values})
 
 
-def csv(table: pd.DataFrame) -> str:
+def csv(table: "pd.DataFrame") -> str:
     """A table of images as CSV; a stem that a spreadsheet would run as a formula gets an apostrophe."""
     return table.assign(image=[spreadsheet(str(stem)) for stem in table["image"]]).to_csv(index=False)
 

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import optimize, special  # not scipy.stats, whose import takes a second
+from scipy import special  # not scipy.stats, whose import takes a second
 
 from ganeval.summaries.moments import Float64
 
@@ -78,6 +78,8 @@ def shown_distance_interval(
 
     if excess(0.0) >= 0.0:
         return 0.0, high
+    from scipy import optimize  # half a second that only small distances need
+
     return min(low, float(optimize.brentq(excess, 0.0, away)) * stderr), high
 
 

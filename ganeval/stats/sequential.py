@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from ganeval.stats.intervals import Interval
 from ganeval.summaries.moments import Float64
@@ -86,6 +86,8 @@ def critical_values(
         raise ValueError(f"information fractions ascend within (0, 1]; got {list(fractions)}")
     if not 0.0 < alpha < 1.0 or sides not in (1, 2):
         raise ValueError(f"alpha lies in (0, 1) and sides is 1 or 2; got {alpha} and {sides}")
+    from scipy import optimize  # half a second that only --until needs
+
     # Both sides are symmetric: each spends a half.
     spent = np.asarray([spending(min(float(part), 1.0), alpha / sides) for part in t])
     values = np.empty(len(t))
