@@ -78,6 +78,11 @@ class Evaluator:
         if output.better == "neither":
             raise UsageError(f"{recipe.evaluation.metric} has no better direction, so it cannot choose a checkpoint.")
         self.better = output.better
+        if heads := getattr(metric, "heads", None):
+            raise UsageError(
+                f"{recipe.evaluation.metric} needs learned heads ({', '.join(heads.values())}); choose psnr, ssim or "
+                "pd for periodic scores."
+            )
         name = self._request.backbone
         self._backbone = None if name is None else load_backbone(name, device=device)
         if self._backbone is not None and not self._request.paired:
@@ -141,10 +146,6 @@ class Evaluator:
         metric, key = self._request.metric, self._recipe.evaluation.metric
         if isinstance(metric, SetMetric):
             raise TypeError(f"{key} is a set metric")
-        if metric_heads := getattr(metric, "heads", None):
-            raise UsageError(
-                f"{key} needs learned heads ({metric_heads}); choose psnr, ssim or pd for periodic scores."
-            )
         request = PairRequest(metric, self._request.backbone, metric.params)
         backbones = {} if self._backbone is None else {self._backbone.info.name: self._backbone}
         scores = score_pairs(
