@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from ganeval.errors import UsageError
 from reference_models.data import Batch, TrainingData, load_training_data
+from reference_models.layers import draws_from
 from reference_models.losses import LOSSES, content_loss
 from reference_models.models import MODELS
 from reference_models.players import Players, make_players
@@ -23,7 +24,7 @@ from reference_models.steps import STEPS
 
 CPU = torch.device("cpu")
 POOL = 16  # batches of photo crops that the tutorial's DataLoader goes round in
-_STEP, _POOL = 3, 9  # streams of random numbers
+_STEP, _DROPOUT, _POOL = 3, 4, 9  # streams of random numbers; the first two as in `reference_models.train`
 _FIELDS = ("images", "labels", "condition", "other")
 _WRITTEN_OUT = ("unconditional", "conditional", "super-resolution", "unpaired")
 
@@ -63,15 +64,15 @@ class OurLoop:
     def __init__(self, recipe: Recipe, device: torch.device = CPU, *, double: bool = False, bf16: bool = False) -> None:
         self.players = make_players(recipe, 0, device, torch.Tensor.backward)
         self._data = data_of(recipe, device)
-        self._device, self._double, self._bf16 = device.type, double, bf16
+        self._device, self._double, self._bf16 = device, double, bf16
         if double:
             to_double(self.players)
 
     def step(self, number: int) -> Losses:
         """One generator update with its discriminator updates."""
-        rng = stream(0, _STEP, number, 0)
+        rng, dropout = stream(0, _STEP, number, 0), stream(0, _DROPOUT, number, 0, device=self._device)
         kind = self.players.spec.kind
-        with torch.autocast(self._device, torch.bfloat16, enabled=self._bf16):
+        with draws_from(dropout), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             return STEPS[kind](self.players, lambda k: cast(self._data.batch(number, rng), self._double), number, rng)
 
 

@@ -3,11 +3,15 @@
 import json
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from ganeval.cli.main import root
 from ganeval.leaderboard.timings import SAMPLING, read_timings
-from reference_models.timing import Timed, in_turn
+from reference_models.models import MODELS
+from reference_models.models.build import build_generator
+from reference_models.recipes import RECIPES
+from reference_models.timing import Timed, _drawer, in_turn, time_sampling
 
 
 def bench(*arguments):
@@ -84,3 +88,22 @@ def test_what_cannot_be_timed_is_told_first(arguments, said):
     found = bench(*arguments)
     assert found.exit_code != 0
     assert said in str(found.exception) + found.output
+
+
+def test_a_recipe_with_dropout_is_timed_alone_and_moves_no_random_state():
+    """That dropout draws from a stream of its own is what the fixture of all tests looks at."""
+    assert RECIPES.get("gan-mlp.digits-cpu").settings["dropout"] > 0
+    found = bench("training", "gan-mlp", "--steps", "1", "--repeats", "1", "--device", "cpu", "--json", "-")
+
+    assert found.exit_code == 0, found.output
+    assert [one["name"] for one in json.loads(found.stdout)["measured"]] == ["ganeval"]
+
+
+def test_a_translator_that_does_not_enlarge_is_timed_on_inputs_as_large_as_its_outputs():
+    spec, settings = MODELS.get("pix2pix"), {"width": 4, "image_size": 32}
+    network = build_generator("pix2pix", settings, torch.Generator().manual_seed(0)).eval()
+    (timed,) = time_sampling(network, spec, spec.configure(settings), "edges", [2], 1)
+    made = _drawer(network, spec, spec.configure(settings), "edges", 2)(0)
+
+    assert (timed.name, timed.images, len(timed.seconds)) == ("batch 2", 2, 1)
+    assert [image.shape for image in made] == [(3, 32, 32)] * 2
