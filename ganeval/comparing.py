@@ -81,6 +81,12 @@ def compare(
     if (options.reference is None) == (options.paired is None):
         raise UsageError("diff compares against one thing: give --reference REF (sets) or --paired REF (pairs).")
     plan = make_plan(options, PLAIN_SET, PLAIN_PAIRED)
+    for request in plan.set_requests:
+        if isinstance(request.metric, SetMetric) and not request.metric.reference:
+            raise UsageError(
+                f"{request.asked} does not compare with a reference; diff takes metrics that do. Drop it, or score "
+                "both sides with `ganeval score`."
+            )
     with contextlib.ExitStack() as stack:
         sources = [
             open_subject_source(dataclasses.replace(options, subject=name), stack, open_subject)
@@ -173,8 +179,8 @@ def _set_comparisons(
     device: torch.device,
 ) -> list[Comparison]:
     metric = request.metric
-    if not isinstance(metric, SetMetric) or not metric.reference:
-        raise UsageError(f"{request.asked} does not compare with a reference; diff takes metrics that do.")
+    if not isinstance(metric, SetMetric):
+        raise TypeError(f"{request.name} is no set metric")
     backbone = passes.backbones[request.backbone or ""]
     name = backbone.info.name
     found = [estimates_of(request, metric, real.sets[name], side.sets[name], plan.explicit) for side in sides]
@@ -207,7 +213,9 @@ def _better(result: Result) -> Better:
 def _check_protocols(a: Result, b: Result) -> None:
     """Nothing is compared across fingerprints."""
     if a.protocol is not None and b.protocol is not None and a.fingerprint != b.fingerprint:
+        differing = differing_fields(a.protocol, b.protocol)
+        said = "; ".join(f"{name} {ours!r}, {theirs!r}" for name, (ours, theirs) in differing.items())
         raise ProtocolMismatchError(
-            f"{a.key} of {a.subject} and of {b.subject} have different protocols: "
-            f"{differing_fields(a.protocol, b.protocol)} (A's, B's). Nothing is compared across protocols."
+            f"{a.key} of {a.subject} and of {b.subject} have different protocols: {said} (A's, B's). Nothing is "
+            "compared across protocols: mend or remove what differs, and score both sides the same way."
         )

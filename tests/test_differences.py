@@ -1,5 +1,6 @@
 """Differences: verdicts where they are due, silence where nothing can be known, and the words for it."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -8,12 +9,13 @@ from PIL import Image
 
 from ganeval.blame import blame
 from ganeval.comparing import compare, pairing
-from ganeval.differences import from_stderr, images_needed, paired_difference, set_difference
+from ganeval.differences import from_stderr, images_needed, paired_difference, set_difference, verdict_of
 from ganeval.engine import SourceSummary
-from ganeval.errors import UsageError
+from ganeval.errors import DataError, UsageError
 from ganeval.floors import cached_floor, noise_floor
 from ganeval.metrics.frechet import FD
 from ganeval.metrics.kernel import KD
+from ganeval.metrics.mind import MIND
 from ganeval.metrics.prdc import PRDC
 from ganeval.plan import ScoreOptions
 from ganeval.summaries.bank import FeatureBank
@@ -101,6 +103,35 @@ def test_the_detectable_effect_is_2_8_standard_errors():
     assert found.mde == pytest.approx(2.8016, abs=1e-3)
     assert found.n_needed == math.ceil(100 * 2.80159**2)
     assert images_needed(0.0, 1.0, 100) is None
+
+
+def test_a_metric_without_a_better_direction_has_no_verdict():
+    assert verdict_of((0.5, 1.0), "neither") == "cannot tell"
+    assert verdict_of(None, "lower") == "cannot tell"
+    assert from_stderr(1.0, 0.1, 100, "neither", paired=False, method="").verdict == "cannot tell"
+
+
+def test_other_metrics_add_both_standard_errors_and_without_one_of_them_cannot_tell():
+    real = rows(300, 1)
+    a, b = (
+        MIND.evaluate(summary(real), summary(rows(300, seed, shift)))["mind"] for seed, shift in ((2, 0.1), (3, 1.0))
+    )
+    sides = summary(real), summary(rows(300, 2, 0.1)), summary(rows(300, 3, 1.0))
+    found = set_difference(MIND, "mind", *sides, (a, b), np.arange(300))
+
+    assert found.stderr == pytest.approx(math.hypot(a.stderr, b.stderr))
+    assert (found.verdict, found.paired) == ("worse", False)
+    lacking = dataclasses.replace(b, stderr=None, ci95=None, note="too few")
+    found = set_difference(MIND, "mind", *sides, (a, lacking), None)
+    assert (found.verdict, found.stderr, found.note) == ("cannot tell", None, "too few")
+
+
+def test_kd_without_the_feature_rows_of_a_side_is_refused():
+    real, a, b = (summary(rows(50, seed)) for seed in (1, 2, 3))
+    estimates = tuple(KD.evaluate(real, side)["kd"] for side in (a, b))
+
+    with pytest.raises(DataError, match="feature rows of all three sets"):
+        set_difference(KD, "kd", real, a, SetSummary(b.moments), estimates, None)
 
 
 # ---- pairs
