@@ -38,10 +38,8 @@ def collapse_classes(results: Sequence[Result]) -> list[tuple[Result, str]]:
             if other.key.startswith(f"{output}:") and other.key.endswith(f"{at}{backbone}") and other.value is not None
         ]
         worst = sorted(parts, reverse=result.better == "lower")[:WORST_SHOWN]
-        note = result.note
-        if worst:
-            note += "; worst: " + ", ".join(f"{name} {format_value(value)}" for value, name in worst)
-        shown.append((result, note))
+        told = "worst: " + ", ".join(f"{name} {format_value(value)}" for value, name in worst) if worst else ""
+        shown.append((result, "; ".join(filter(None, [result.note, told]))))
     if any(r.n_fake is not None and r.n_fake < SMALL_N for r, _ in shown):
         shown.sort(key=lambda pair: LEADING.get(pair[0].key.partition("@")[0], len(LEADING)))
     return shown
