@@ -18,6 +18,7 @@ from ganeval.cli import main as cli
 from ganeval.cli.checkpoint import open_checkpoint
 from ganeval.errors import DataError, UsageError, WeightsError
 from ganeval.plan import ScoreOptions
+from ganeval.sources.foreign import Declared, wrap
 from ganeval.sources.foreign_output import to_bytes
 from ganeval.sources.latents import draws_from, latents
 from reference_models.checkpoint import Checkpoint, save_checkpoint
@@ -410,3 +411,44 @@ def test_torchscript_is_not_run_where_a_state_dict_was_named(tmp_path):
 
     with pytest.raises(WeightsError, match="TorchScript archive, which holds code"):
         opened(tmp_path / "script.pth", generator="torch.nn:Identity")
+
+
+class Stating:
+    """A function that draws grey images and states whatever it is given."""
+
+    def __init__(self, **stated):
+        vars(self).update(stated)
+
+    def __call__(self, indices, seed):
+        return np.full((len(indices), 1, 2, 3), 7, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (Stating(value_range="0..255"), r"states the value range '0\.\.255'; expected one of 0\.\.1"),
+        (Stating(latent_dim="100"), "states latent_dim '100'; expected a width such as 100, or a shape"),
+        (Stating(latent_dim=()), r"states latent_dim \(\)"),
+        (7, "gave a int; expected a torch.nn.Module, or a function"),
+    ],
+)
+def test_statements_that_cannot_be_are_refused_with_what_was_stated(made, said):
+    with pytest.raises(UsageError, match=said):
+        wrap(made, "mine", Declared(), torch.device("cpu"), translates=False)
+
+
+def test_a_number_of_classes_names_them_by_number_and_a_function_draws_them_in_turn_only():
+    made = wrap(Stating(classes=3), "mine", Declared(), torch.device("cpu"), translates=False)
+
+    assert made.classes == ("0", "1", "2")
+    assert made.draw(None)([0, 1], 0).shape == (2, 1, 2, 3)
+    with pytest.raises(UsageError, match="draws its classes in turn and cannot be asked for one; drop --class"):
+        made.draw(1)
+
+
+def test_a_network_that_translates_floats_must_say_what_black_and_white_are():
+    with pytest.raises(UsageError, match=r"nothing says what black and white are. Give --value-range 0\.\.1 \| "):
+        wrap(nn.Identity(), "mine", Declared(), torch.device("cpu"), translates=True)
+    made = wrap(nn.Identity(), "mine", Declared(value_range="-1..1"), torch.device("cpu"), translates=True)
+    image = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
+    assert np.array_equal(made.translate(image), image)

@@ -1,0 +1,215 @@
+"""The parts of a score: options that cannot be meant, statistics of another network, shares of a process, blame."""
+
+import contextlib
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from ganeval.blame import blame
+from ganeval.devices import Processes, open_processes
+from ganeval.engine import SourceSummary
+from ganeval.errors import DataError, ProtocolMismatchError, ReferenceStatisticsError, UsageError, WeightsError
+from ganeval.passes import Passes, open_passes
+from ganeval.plan import ScoreOptions, make_plan
+from ganeval.reference import BackboneFacts, ReferenceStatistics
+from ganeval.reporting import Silent
+from ganeval.scoring import build_reference, resolve_device, score
+from ganeval.sources.decode import DECODE_POLICY
+from ganeval.summaries.bank import FeatureBank
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Moments
+from tests.conftest import TOY, ToyBackbone
+from tests.test_devices_score import Alone
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """The toy network under the default backbone's name, so that a score costs nothing."""
+    backbone = ToyBackbone()
+    backbone.info = dataclasses.replace(TOY, name="efflite0")
+    monkeypatch.setattr("ganeval.passes.load_backbone", lambda name, device, weights_file: backbone)
+    return backbone
+
+
+@pytest.fixture
+def sets(tmp_path):
+    """Two files of 40 images, the second a little brighter."""
+    paths = []
+    for name, shift in (("real", 0), ("fake", 30)):
+        pixels = np.random.default_rng(shift).integers(0, 200, (40, 8, 8, 3)) + shift
+        paths.append(str(tmp_path / f"{name}.npy"))
+        np.save(paths[-1], pixels.astype(np.uint8))
+    return paths
+
+
+# ---- options that cannot be meant
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"batch_size": 0}, UsageError, "--batch-size must be at least 1; got 0"),
+        ({"num_samples": 1}, UsageError, "--num-samples must be at least 2; got 1"),
+        ({"paired": "hr", "crop_border": -4}, UsageError, "--crop-border must not be negative; got -4"),
+        ({"blame": True}, UsageError, "--blame .* Add --reference REF"),
+        ({"weights": {"inception": "gone.pth"}}, WeightsError, "--weights inception=.*gone.pth: there is no such file"),
+        ({"reference": "real", "metrics": "cs"}, UsageError, "none of cs compares with one"),
+        ({"paired": "hr", "metrics": "psnr", "weights": {"inception": ""}}, UsageError, "no requested metric uses"),
+    ],
+    ids=["batch", "one image", "border", "blame", "no file", "no reference needed", "unused weights"],
+)
+def test_options_that_cannot_be_meant_are_refused_by_name(options, error, said, tmp_path):
+    (tmp_path / "there.pth").write_bytes(b"weights")
+    if "weights" in options:
+        files = {name: tmp_path / (file or "there.pth") for name, file in options["weights"].items()}
+        options = {**options, "weights": files}
+
+    with pytest.raises(error, match=said):
+        make_plan(ScoreOptions("fake", **options))
+
+
+@pytest.mark.parametrize(("device", "said"), [("meta", "is not supported"), ("gpu", "is not a device")])
+def test_a_device_that_runs_nothing_is_refused(device, said):
+    with pytest.raises(UsageError, match=said):
+        resolve_device(device)
+
+
+def test_a_device_that_is_not_here_is_refused_with_what_is():
+    there = torch.cuda.device_count()
+    with pytest.raises(UsageError, match=f"{there} CUDA devices are here"):
+        resolve_device(f"cuda:{there}")
+    assert resolve_device("cpu") == CPU
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "said"),
+    [
+        ("mps", 2, "goes with --device auto, cpu or cuda; got 'mps'"),
+        ("cuda", 99, "99: . CUDA devices are here"),
+    ],
+)
+def test_processes_that_no_device_can_serve_are_not_started(device, count, said):
+    with pytest.raises(UsageError, match=said):
+        open_processes(device, count)
+    assert open_processes(device, 1) is None
+
+
+# ---- statistics files
+
+
+@pytest.mark.parametrize(
+    ("options", "names", "part", "said"),
+    [
+        ({"weights": {"vgg16": "x"}}, ["efflite0"], None, "--weights names vgg16; the file is built for efflite0"),
+        ({}, ["efflite0"], (1, 41), "--part 1/41: .* has only 40 images"),
+    ],
+    ids=["weights", "parts"],
+)
+def test_a_statistics_file_that_cannot_be_built_is_refused_before_a_network_runs(options, names, part, said, sets, toy):
+    with pytest.raises(UsageError, match=said):
+        build_reference(ScoreOptions(sets[0], **options), names, Silent(), part)
+    assert toy.seen == 0
+
+
+def statistics(name="efflite0", **changed):
+    facts = {name: BackboneFacts("0" * 64, "area-8", "exact")}
+    return dataclasses.replace(ReferenceStatistics("real", "", 40, DECODE_POLICY, {}, facts), **changed)
+
+
+def passes(toy):
+    return Passes({"efflite0": toy}, {}, {}, ScoreOptions("fake"), Silent())
+
+
+def test_statistics_of_the_same_network_are_taken_and_those_of_a_peer_cannot_be_checked(toy):
+    passes(toy).check_statistics(statistics(), "real.safetensors")
+    other = {"efflite0": BackboneFacts("1" * 64, "", "exact")}
+    passes(toy).check_statistics(statistics(peer=True, facts=other, decode=""), "real.npz")
+
+    with pytest.raises(ProtocolMismatchError, match=r"built by another protocol of efflite0.*Build it again"):
+        passes(toy).check_statistics(statistics(facts=other), "real.safetensors")
+
+
+def test_statistics_of_another_network_say_which_metrics_they_serve(toy):
+    with pytest.raises(ReferenceStatisticsError, match=r"for inception, not for efflite0\. .*--metrics fd@inception"):
+        passes(toy).check_statistics(statistics("inception"), "real.safetensors")
+    with pytest.raises(ProtocolMismatchError, match="made by clean-fid, whose features are those of inception-clean"):
+        passes(toy).check_statistics(statistics("inception-clean", tool="clean-fid"), "real.npz")
+
+
+# ---- several processes
+
+
+def test_each_process_fills_its_share_and_the_first_finds_the_rest(toy, sets, monkeypatch):
+    real, fake = sets
+    options = ScoreOptions(fake, reference=real, metrics="fd", engine="torch", device="cpu")
+    alone = score(dataclasses.replace(options, cache=False)).results
+    toy.seen = 0
+
+    monkeypatch.setattr("ganeval.scoring.open_processes", lambda device, devices: Processes(Other(1, 2)))
+    with pytest.raises(SystemExit) as stop:
+        score(options)
+    assert stop.value.code == 0
+    assert toy.seen == 40  # the second half of both sets
+
+    monkeypatch.setattr("ganeval.scoring.open_processes", lambda device, devices: Processes(Other(0, 2)))
+    both = score(options).results
+    assert toy.seen == 80
+    assert [row.value for row in both] == [pytest.approx(row.value, rel=1e-9) for row in alone]
+    assert both[0].fingerprint == alone[0].fingerprint
+
+
+class Other(Alone):
+    device = CPU
+
+
+def test_without_a_cache_all_processes_share_the_first_ones_store(toy, tmp_path):
+    class First(Other):
+        def broadcast(self, text, src):
+            return str(tmp_path / "agreed")
+
+    with contextlib.ExitStack() as stack:
+        options = ScoreOptions("fake", cache=False, engine="torch")
+        opened = open_passes(["efflite0"], options, CPU, Silent(), stack, processes=Processes(First(1, 2)))
+
+    assert opened.stores["efflite0"].folder.parent == tmp_path / "agreed"
+
+
+def test_a_statistics_file_has_no_images_to_share(toy):
+    passes(toy).fill(statistics(), Processes(Other(0, 2)))
+
+    assert toy.seen == 0
+
+
+# ---- blame
+
+
+def test_blame_names_every_image_once_and_the_planted_one_first(toy, sets, tmp_path):
+    planted = np.load(sets[1])
+    planted[7] = 255
+    np.save(tmp_path / "planted.npy", planted)
+    options = ScoreOptions(
+        str(tmp_path / "planted.npy"), reference=sets[0], metrics="fd,kd", engine="torch", blame=True, device="cpu"
+    )
+    table = score(options).blame
+
+    assert list(table.columns) == ["image", "fd@efflite0", "kd@efflite0"]
+    assert len(set(table["image"])) == 40
+    assert int(table["image"][0]) == 7
+    assert table["kd@efflite0"].sum() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_blame_leaves_out_what_only_one_side_has_and_refuses_what_none_has():
+    rng = np.random.default_rng(0)
+    rows = {side: rng.normal(size=(30, 4)).astype(np.float32) for side in ("fake", "real")}
+    whole = {side: SetSummary(Moments.of(made), FeatureBank.of(made)) for side, made in rows.items()}
+    names = tuple(f"{i}.png" for i in range(30))
+    fake = SourceSummary("s", {"toy": whole["fake"]}, "", names, (), (), (), {}, {})
+
+    moments_only = SetSummary(whole["real"].moments)  # a statistics file without feature rows
+    assert list(blame(fake, {"toy": moments_only}).columns) == ["image", "fd@toy"]
+    with pytest.raises(DataError, match="none of this run has one"):
+        blame(fake, {"inception": whole["real"]})
