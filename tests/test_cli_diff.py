@@ -82,6 +82,7 @@ def test_people_get_a_verdict_an_interval_and_how_it_was_found_and_a_file_the_ro
     assert f"B - A = {row['delta']:.5g}, 95% [" in below
     assert "smallest detectable" in below
     assert how.startswith("per-image differences, n=24: BCa interval")
+    assert run("a", "b", "--paired", "hr", "--metrics", "psnr")[1] == out  # the file was beside it
 
 
 def test_a_metric_that_the_images_are_too_small_for_is_told_beside_the_others(run, restored, monkeypatch):
