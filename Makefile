@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+COVERED := $(CURDIR)/build/coverage/data
 
 .PHONY: help demo test check gate bench coverage audit clean
 
@@ -41,9 +42,10 @@ bench: $(READY)
 
 # Lines and branches that the test suite runs, some twelve minutes.
 coverage: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n auto
-	$(BIN)/coverage combine
-	$(BIN)/coverage report
+	rm -rf build/coverage
+	COVERAGE_FILE=$(COVERED) OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n auto
+	COVERAGE_FILE=$(COVERED) $(BIN)/coverage combine --quiet
+	COVERAGE_FILE=$(COVERED) $(BIN)/coverage report
 
 # Known vulnerabilities of the pinned packages, by pip-audit in an environment of its own. Asks PyPI; fails where it cannot.
 audit:

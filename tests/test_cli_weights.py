@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from ganeval.backbones import weights_fetch
 from ganeval.backbones.weights_store import cache_dir
 from ganeval.backbones.weights_table import WEIGHTS, Url, WeightsFile
-from ganeval.cli.main import main
+from ganeval.cli.main import main, root
 from ganeval.cli.weights import command
 from ganeval.errors import UsageError, WeightsError
 
@@ -32,7 +32,7 @@ def tiny(tmp_path, monkeypatch):
 
 
 def _run(*arguments):
-    return CliRunner().invoke(command, arguments)
+    return CliRunner().invoke(root, ["weights", *arguments])
 
 
 def test_list_prints_a_table_with_every_file():

@@ -375,6 +375,7 @@ def test_numbers_are_short_and_honest():
     assert [count(x) for x in (None, 900, 1_200_000, 3_000_000_000)] == ["", "900", "1.2M", "3G"]
 
 
+@pytest.mark.skipif(sys.gettrace() is not None, reason="the tracer of `make coverage` has a start of its own")
 def test_show_starts_fast_and_without_torch_pandas_or_numpy(project):
     code = (
         "import sys; from ganeval.cli.main import root\n"

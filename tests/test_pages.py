@@ -34,6 +34,7 @@ PAGES = [
 ELSEWHERE = {
     "docs/moving-in.md": "needs files of other tools: tests/test_foreign.py and tests/test_moving_in.py",
     "docs/security.md": "tests/test_fuzz.py",
+    "docs/mutation.md": "tests/test_mutation.py",
     "docs/cli.md": "tests/test_docs.py",
     "ganeval bench": "minutes, by whole processes: tests/test_bench.py",
     "ganeval leaderboard add benchmark.json": "after a benchmark of minutes: tests/test_leaderboard_timings.py",
