@@ -69,6 +69,7 @@ def test_pairing_sharpens_the_difference_of_near_identical_sets(metric):
     assert paired.mde < unpaired.mde
 
 
+@pytest.mark.slow
 def test_the_paired_standard_error_is_the_spread_over_draws():
     real = rows(3000, 1)
     deltas, errors = [], []
