@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from ganeval.results import Result
@@ -59,7 +60,7 @@ def _has_ratio(result: Result) -> bool:
 
 def print_whole(table: Table, console: Console) -> None:
     """A table at its own width: where a terminal, or a pipe's 80 columns, is narrower, lines run over; none is cut."""
-    table.width = table.__rich_measure__(console, console.options.update(max_width=UNLIMITED)).maximum
+    table.width = Measurement.get(console, console.options.update(max_width=UNLIMITED), table).maximum
     console.print(table, crop=False)
 
 
