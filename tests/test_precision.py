@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from ganeval.scoring import score
 from tests.conftest import ToyBackbone
 
 CPU = torch.device("cpu")
+ROOT = Path(__file__).parent.parent
 ENGINES = ["torch", *(["openvino"] if importlib.util.find_spec("openvino") else [])]
 
 
@@ -30,6 +34,23 @@ def opened(engine, folder, precision="exact"):
     backbone = load_backbone("efflite0", device=CPU)
     use_engine(backbone, engine, precision, folder)
     return backbone
+
+
+@pytest.mark.skipif("openvino" not in ENGINES, reason="needs OpenVINO")
+def test_openvino_never_finds_what_it_would_phone_home_with():
+    code = (
+        "import sys, numpy as np, torch\n"
+        "from ganeval.backbones.engines import use_engine\n"
+        "from ganeval.backbones.loading import load_backbone\n"
+        "from ganeval.engine import run_network\n"
+        "backbone = load_backbone('efflite0', device=torch.device('cpu'))\n"
+        "print(use_engine(backbone, 'openvino').partition(' ')[0])\n"
+        "run_network(backbone, [np.zeros((3, 40, 40), np.uint8)])\n"
+        "print('openvino_telemetry' in sys.modules, 'openvino' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert done.stdout.split() == ["openvino", "False", "True"]
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ import torch
 
 from ganeval.backbones.base import Backbone
 from ganeval.backbones.calls import Measured, Precision, TorchNetwork, folded
-from ganeval.backbones.openvino_network import Converted, OpenVinoNetwork, openvino_version, without_telemetry
+from ganeval.backbones.openvino_network import Converted, OpenVinoNetwork, import_openvino, openvino_version
 from ganeval.errors import UsageError
 
-__all__ = ["Engine", "Precision", "measured_error", "openvino_version", "use_engine", "without_telemetry"]
+__all__ = ["Engine", "Precision", "import_openvino", "measured_error", "openvino_version", "use_engine"]
 
 Engine = Literal["auto", "torch", "openvino"]
 

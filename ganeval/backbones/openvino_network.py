@@ -34,8 +34,15 @@ def openvino_version() -> str | None:
         return None
 
 
+def import_openvino() -> Any:
+    """OpenVINO, imported nowhere else: at the first import its converter takes hold of what it phones home with."""
+    with _without_telemetry():
+        import openvino
+    return openvino
+
+
 @contextlib.contextmanager
-def without_telemetry() -> Iterator[None]:
+def _without_telemetry() -> Iterator[None]:
     """OpenVINO's converter phones home when it can import `openvino_telemetry`; in here it cannot."""
     before = sys.modules.get("openvino_telemetry")
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
@@ -74,10 +81,9 @@ class Converted:
 
     def _convert(self) -> Any:
         # Tensors made in inference mode cannot be traced.
-        with without_telemetry(), warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
+        openvino = import_openvino()
+        with _without_telemetry(), warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
             warnings.simplefilter("ignore")  # the tracer warns of sizes that become constants; they are constant
-            import openvino
-
             try:
                 model = self._traced(openvino, 0)  # no image at all: a forward in torch costs as much as the rest
             except RuntimeError:  # an operation that refuses an empty batch
@@ -105,10 +111,8 @@ class Converted:
         data = None if self._folder is None else read_checked(self._folder, self._key)
         if data is None:
             return None
-        import openvino
-
         parts = load(data)
-        return openvino.Core().read_model(parts["xml"].tobytes(), parts["weights"].tobytes())
+        return import_openvino().Core().read_model(parts["xml"].tobytes(), parts["weights"].tobytes())
 
 
 class OpenVinoNetwork(nn.Module):
@@ -130,8 +134,7 @@ class OpenVinoNetwork(nn.Module):
         """Compiles; does nothing the second time."""
         if self._converted is None:
             return
-        import openvino
-
+        openvino = import_openvino()
         settings = {
             "INFERENCE_PRECISION_HINT": _HINTS[self._precision],
             "PERFORMANCE_HINT": "THROUGHPUT",

@@ -21,7 +21,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from ganeval.backbones.engines import openvino_version, without_telemetry
+from ganeval.backbones.engines import import_openvino, openvino_version
 from ganeval.backbones.weights import is_torchscript, load_into, read_state_dict
 from ganeval.errors import DataError, UsageError, WeightsError
 from ganeval.registry import unknown_name
@@ -134,11 +134,8 @@ class OnnxNetwork(nn.Module):
             raise UsageError(f"{path} is an ONNX model, which OpenVINO runs: pip install 'ganeval[cpu]'.")
         settings = {"INFERENCE_PRECISION_HINT": "f32"}
         try:
-            with without_telemetry():
-                import openvino
-
-                core = openvino.Core()
-                self._compiled: Any = core.compile_model(core.read_model(path), "CPU", settings)
+            core = import_openvino().Core()
+            self._compiled: Any = core.compile_model(core.read_model(path), "CPU", settings)
         except RuntimeError as error:
             raise WeightsError(f"{path} cannot be run as ONNX: {_first_line(error)}. Export it again.") from error
         counts = (len(self._compiled.inputs), len(self._compiled.outputs))
