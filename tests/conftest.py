@@ -12,6 +12,7 @@ from PIL import Image
 from ganeval.backbones.base import Backbone, BackboneInfo, Output
 from ganeval.backbones.inception import InceptionNetwork
 from ganeval.backbones.weights import load_into
+from ganeval.cli.main import main
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -43,6 +44,23 @@ def global_random_state_is_left_alone():
     yield
     assert torch.equal(before[0], torch.random.get_rng_state()), "torch's global RNG was moved"
     assert np.array_equal(before[1], np.random.get_state()[1]), "numpy's global RNG was moved"
+
+
+@pytest.fixture
+def command_line(capsys):
+    """Calls `ganeval` in this process: (exit code, stdout, stderr); a traceback is never an answer."""
+
+    def call(*arguments):
+        try:
+            main([str(argument) for argument in arguments])
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return code, captured.out, captured.err
+
+    return call
 
 
 @pytest.fixture

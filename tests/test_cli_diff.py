@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from ganeval.cli import main as cli
 from ganeval.cli.diff import print_comparisons
 from ganeval.comparing import Comparison
 from ganeval.differences import Difference
@@ -18,20 +17,10 @@ from tests.rows import result
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
+def run(command_line, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments):
-        try:
-            cli.main(["diff", *map(str, arguments)])
-            code = 0
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return call
+    return lambda *arguments: command_line("diff", *arguments)
 
 
 @pytest.fixture

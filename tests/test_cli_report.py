@@ -6,28 +6,17 @@ import sys
 
 import pytest
 
-from ganeval.cli import main as cli
 from tests.report_inputs import checkpoint_row, write_pairs, write_rows, write_run
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
+def run(command_line, monkeypatch, tmp_path):
     """Runs a command in an empty folder: (exit code, stdout, stderr)."""
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
 
-    def call(*arguments):
-        try:
-            cli.main(["report", *[str(a) for a in arguments]])
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return code, captured.out, captured.err
-
-    return call
+    return lambda *arguments: command_line("report", *arguments)
 
 
 def test_it_writes_the_page_and_prints_its_name(run, tmp_path):

@@ -9,7 +9,6 @@ import pytest
 import torch
 from PIL import Image
 
-from ganeval.cli import main as cli
 from ganeval.cli.train_reference import inside_expected
 from ganeval.sources.dataset import open_dataset
 from reference_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -21,19 +20,10 @@ from reference_models.train import TrainOutcome
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
+def run(command_line, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments):
-        try:
-            cli.main([str(a) for a in arguments])
-            code = 0
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
+    return command_line
 
 
 def checkpoint(path, model, recipe, **settings):

@@ -9,26 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganeval.cli import main as cli
-
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
+def run(command_line, monkeypatch, tmp_path):
     monkeypatch.delenv("GANEVAL_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments):
-        try:
-            cli.main(["doctor", *map(str, arguments)])
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return code, captured.out, captured.err
-
-    return call
+    return lambda *arguments: command_line("doctor", *arguments)
 
 
 def test_a_table_names_each_finding_and_the_details_stand_below(run, make_folder):

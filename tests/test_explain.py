@@ -10,7 +10,6 @@ from PIL import Image
 
 from ganeval.backbones.inception import INCEPTION
 from ganeval.backbones.inception_variants import PREPARATIONS
-from ganeval.cli import main as cli
 from ganeval.explain import features
 from ganeval.explain.explaining import ExplainOptions, explain
 from ganeval.explain.features import mean_in_float32, part_of
@@ -257,21 +256,11 @@ def test_the_first_preparation_is_inceptions_own():
 
 
 @pytest.fixture
-def command(cheap, capsys, monkeypatch, tmp_path):
+def command(cheap, command_line, monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments):
-        try:
-            cli.main(["explain", *map(str, arguments)])
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return code, captured.out, captured.err
-
-    return call
+    return lambda *arguments: command_line("explain", *arguments)
 
 
 def test_the_command_prints_a_row_a_tool_and_what_the_columns_mean(command, make_folder, inception_file, tmp_path):

@@ -14,7 +14,6 @@ from torch import nn
 
 import ganeval
 from ganeval.backbones.engines import openvino_version
-from ganeval.cli import main as cli
 from ganeval.cli.checkpoint import open_checkpoint
 from ganeval.errors import DataError, UsageError, WeightsError
 from ganeval.plan import ScoreOptions
@@ -114,17 +113,8 @@ def code(module):
 
 
 @pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        try:
-            cli.main([str(a) for a in arguments])
-            status = 0
-        except SystemExit as stop:
-            status = stop.code
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
+def run(command_line):
+    return command_line
 
 
 def seeded(make):

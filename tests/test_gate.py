@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganeval.cli import main as cli
 from ganeval.errors import ProtocolMismatchError, UsageError
 from ganeval.gate.baseline import choose_baseline
 from ganeval.gate.rules import GateRule, GateRules, read_rules, write_toml
@@ -35,21 +34,11 @@ def row(value, stderr=0.01, *, subject="main", key="kd@efflite0", better="lower"
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
+def run(command_line, monkeypatch, tmp_path):
     """Runs a command in an empty folder: (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments):
-        try:
-            cli.main([str(a) for a in arguments])
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return code, captured.out, captured.err
-
-    return call
+    return command_line
 
 
 def write(rows, path="new.json"):

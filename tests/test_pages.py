@@ -117,14 +117,14 @@ def write_pictures(folder):
 
 def write_models(folder, capsys):
     """A checkpoint of a few steps under each name, foreign generators, and rows and a baseline of the checkpoint."""
-    trained = folder / "runs" / "dcgan.digits-cpu-seed0"
     short = "--set steps=4 --set evaluation.every=4"
-    assert run(f"ganeval train-reference gan-mlp {short} --out {trained}", capsys)[0] == 0
-    weights = trained / "last.safetensors"
-    named = [f"runs/{side}-seed{seed}/last.safetensors" for side in ("main", "new") for seed in range(3)]
-    for name in ("main.safetensors", "new.safetensors", *named):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(weights, folder / name)
+    for seed in range(3):  # copies of one checkpoint are one seed to the gate
+        trained = folder / "runs" / f"main-seed{seed}"
+        assert run(f"ganeval train-reference gan-mlp {short} --seed {seed} --out {trained}", capsys)[0] == 0
+        shutil.copytree(trained, folder / "runs" / f"new-seed{seed}")
+    trained = shutil.copytree(folder / "runs" / "main-seed0", folder / "runs" / "dcgan.digits-cpu-seed0")
+    for name in ("main.safetensors", "new.safetensors"):
+        shutil.copy(trained / "last.safetensors", folder / name)
     for name, text in MODULES.items():
         (folder / name).write_text(text)
     generator = torch.Generator().manual_seed(0)

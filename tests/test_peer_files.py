@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from ganeval import passes
 from ganeval.backbones import BACKBONES
-from ganeval.cli import main as cli
 from ganeval.compat.pytorch_fid import calculate_fid_given_paths
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError, UsageError
 from ganeval.explain.explaining import ExplainOptions, explain
@@ -425,22 +424,12 @@ def test_without_a_count_there_is_no_interval():
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
+def command(monkeypatch, command_line, tmp_path):
     instead_of_inception(monkeypatch, dim=2048)
     monkeypatch.setattr(passes, "use_engine", lambda backbone, *_: setattr(backbone, "network", Cheap()) or "cheap")
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments):
-        try:
-            cli.main([*map(str, arguments)])
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return code, captured.out, captured.err
-
-    return call
+    return command_line
 
 
 def test_a_subject_is_compared_on_the_tools_own_path_and_on_no_other(

@@ -8,7 +8,6 @@ import pytest
 import torch
 from PIL import Image
 
-from ganeval.cli import main as cli
 from ganeval.neighbours import nearest, nearest_others, rare_distance
 from ganeval.summaries.bank import FeatureBank
 from reference_models.checkpoint import Checkpoint, save_checkpoint
@@ -122,19 +121,10 @@ def test_the_density_is_the_mixtures():
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
+def run(command_line, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments):
-        try:
-            cli.main([str(a) for a in arguments])
-            status = 0
-        except SystemExit as stop:
-            status = stop.code
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
+    return command_line
 
 
 def checkpoint(path, model, recipe, **settings):
