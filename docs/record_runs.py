@@ -3,10 +3,13 @@
     python docs/record_runs.py runs/*            # at least three training seeds of each recipe
     python docs/record_runs.py --rows-only runs/dcgan.digits-cpu-seed0
 
+A recipe's former rows go: they may be of a plan it no longer has. `--rows-only` takes away those of the same seed.
+
 Every row is what `ganeval score CHECKPOINT ... --append` would write; doing it in one process loads the networks once.
 Super-resolution is scored on Set5 as well where GANEVAL_DATA names a folder that holds its five images in set5/.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -15,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+from ganeval.cache import write_atomically
 from ganeval.cli.checkpoint import open_checkpoint
 from ganeval.plan import ScoreOptions
 from ganeval.protocol import Protocol
@@ -97,6 +101,20 @@ def number_row(recipe: Recipe, path: Path) -> Result:
     )
 
 
+def forget(recipe: str, seeds: set[int] | None) -> None:
+    """Takes a recipe's former rows off every board: those of these training seeds, or (None) of all."""
+    for board in sorted(RESULTS.glob("*.jsonl")):
+        lines = board.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = []
+        for line in lines:
+            subject = json.loads(line)["provenance"].get("subject")
+            former = isinstance(subject, dict) and subject.get("recipe") == recipe
+            if not (former and (seeds is None or subject["training_seed"] in seeds)):
+                kept.append(line)
+        if len(kept) < len(lines):
+            write_atomically(board, "".join(kept).encode())
+
+
 def add_rows(recipe: Recipe, run: Path) -> None:
     """Scores the three checkpoints of a run and appends their rows."""
     for checkpoint in ("untrained", "last", "best"):
@@ -121,6 +139,7 @@ def main(arguments: list[str]) -> None:
         )
         runs.setdefault(result.recipe, []).append((result, folder))
     for name, found in runs.items():
+        forget(name, {result.seed for result, _ in found} if rows_only else None)
         for _, folder in found:
             add_rows(RECIPES.get(name), folder)
         if rows_only or len(found) < ENOUGH_SEEDS:

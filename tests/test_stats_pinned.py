@@ -21,7 +21,7 @@ from ganeval.stats.intervals import (
 )
 from ganeval.stats.jackknife import block_numbers, block_shares, deleted_moments
 from ganeval.stats.paired_tests import holm, sign_flip_p, smallest_p
-from ganeval.stats.sequential import critical_values, obrien_fleming, pocock, repeated_interval
+from ganeval.stats.sequential import critical_values, obrien_fleming, pocock
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.moments import Moments
 
@@ -187,7 +187,6 @@ def test_critical_values_of_any_plan_are_pinned():
 def test_spent_errors_are_those_of_lan_and_demets():
     assert obrien_fleming(0.25, 0.04) == pytest.approx(2 * scipy_stats.norm.sf(scipy_stats.norm.isf(0.02) / 0.5))
     assert pocock(0.25, 0.04) == pytest.approx(0.04 * math.log(1 + (math.e - 1) * 0.25))
-    assert repeated_interval(3.0, 0.5, 2.4) == pytest.approx((1.8, 4.2))
 
 
 # ---- kernel distances

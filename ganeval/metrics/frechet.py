@@ -225,7 +225,7 @@ def uncertain_fd(value: float, real: SetSummary, fake: SetSummary) -> Estimate:
     """
     a, b = real.moments, fake.moments
     alive = alive_dimensions(a, b)
-    note = rank_note(a.n, b.n, b.dim)
+    note = rank_note(a.n, b.n, int(alive.sum()))
     real_rows, fake_rows = _random_rows(real), _random_rows(fake)
     if fake_rows is None:
         return Estimate(value, note=join(note, "no interval: the generated set is known by its moments only"))

@@ -14,7 +14,6 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from ganeval.stats.intervals import Interval
 from ganeval.summaries.moments import Float64
 
 Spending = Callable[[float, float], float]
@@ -110,17 +109,3 @@ def critical_values(
         density = _normal_density((grid[:, None] - at[None, :]) / step) @ weight / step
         at, weight, before = grid, density * widths * 0.5 * (top - bottom), float(now)
     return values
-
-
-def repeated_interval(centre: float, stderr: float, critical: float) -> Interval:
-    """Centre ± critical * stderr: with `critical_values` these hold together at all looks, whatever the rule to stop.
-
-    Jennison & Turnbull 1989, "Interim analyses: the repeated confidence interval approach".
-
-    Args:
-        centre: The estimate at this look.
-        stderr: Its standard error.
-        critical: Critical value of this look; inf gives the whole line.
-    """
-    half = critical * stderr
-    return centre - half, centre + half
