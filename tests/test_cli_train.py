@@ -143,7 +143,15 @@ def test_a_run_is_checked_against_a_prediction_interval(capsys):
 
     assert inside_expected(recipe, outcome)
     assert not inside_expected(recipe, dataclasses.replace(outcome, last_score=81.5))
-    assert "OUTSIDE [58.54, 81.46]" in capsys.readouterr().err
+    assert "OUTSIDE [58.54, 81.46], expected of 3 seeds\n" in capsys.readouterr().err
+
+
+def test_an_interval_that_reaches_the_untrained_score_says_so(capsys):
+    expected = (Expected("fd", "untrained", 81.4, 1.0, 3), Expected("fd", "last", 70.0, 1.0, 3))
+    recipe = dataclasses.replace(RECIPES.get("dcgan.digits-cpu"), expected=expected)
+
+    assert inside_expected(recipe, TrainOutcome(None, 1, 71.0, 0.0, 1, 0.0))
+    assert "3 seeds, so few that the untrained generator's 81.4 is too\n" in capsys.readouterr().err
 
 
 def test_samples_are_the_same_however_many_are_drawn(run, drawer, tmp_path):
