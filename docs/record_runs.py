@@ -1,7 +1,8 @@
 """Takes finished runs into the repository: expected results, sample grids, rows of the boards, recipe cards.
 
-    python docs/record_runs.py runs/*            # at least three training seeds of each recipe
+    python docs/record_runs.py runs/*            # at least three training seeds of each small recipe
     python docs/record_runs.py --rows-only runs/dcgan.digits-cpu-seed0
+    python docs/record_runs.py --expected-only runs/dcgan.digits-cpu-seed*    # more seeds than the boards show
 
 A recipe's former rows go: they may be of a plan it no longer has. `--rows-only` takes away those of the same seed.
 
@@ -129,8 +130,8 @@ def add_rows(recipe: Recipe, run: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     """Records the runs that are named."""
-    rows_only = "--rows-only" in arguments
-    folders = [Path(argument) for argument in arguments if argument != "--rows-only"]
+    rows_only, expected_only = "--rows-only" in arguments, "--expected-only" in arguments
+    folders = [Path(argument) for argument in arguments if not argument.startswith("--")]
     runs: dict[str, list[tuple[RunResult, Path]]] = {}
     for folder in folders:
         result = read_run(folder)
@@ -139,10 +140,11 @@ def main(arguments: list[str]) -> None:
         )
         runs.setdefault(result.recipe, []).append((result, folder))
     for name, found in runs.items():
-        forget(name, {result.seed for result, _ in found} if rows_only else None)
-        for _, folder in found:
-            add_rows(RECIPES.get(name), folder)
-        if rows_only or len(found) < ENOUGH_SEEDS:
+        if not expected_only:
+            forget(name, {result.seed for result, _ in found} if rows_only else None)
+            for _, folder in found:
+                add_rows(RECIPES.get(name), folder)
+        if rows_only or (len(found) < ENOUGH_SEEDS and RECIPES.get(name).tier == "cpu"):
             continue
         write_expected([result for result, _ in found], DEVICE)
         first = min(found, key=lambda one: one[0].seed)[1]

@@ -13,7 +13,8 @@ CHECKPOINTS = ("untrained", "last", "best")
 INTRODUCTION = (
     "Generated from the recipes and what their runs reached (`reference_models/recipes/expected.json`): mean ± "
     "standard deviation over training seeds. Distance: how many of the larger of the two deviations the last "
-    "checkpoint lies from the untrained generator. Minutes: of training steps, on the machine each page names. "
+    "checkpoint lies from the untrained generator; a number without a deviation is of one seed. Minutes: of training "
+    "steps, on the machine each page names. "
     "Recipes without numbers are full plans for a GPU, which were not run here."
 )
 
@@ -48,20 +49,23 @@ def index() -> str:
         recipe = RECIPES.get(name)
         found = {expected.checkpoint: expected for expected in recipe.expected}
         cells = [_mean(found[checkpoint]) if checkpoint in found else "" for checkpoint in CHECKPOINTS]
-        distance = f"{separation(found['untrained'], found['last']):.0f}" if found else ""
+        away = separation(found["untrained"], found["last"]) if found else None
+        distance = "" if away is None else f"{away:.0f}"
         minutes = f"{read_expected()[name]['seconds'] / 60:.1f}" if found else ""
         rows.append((f"[{name}]({name}.md)", recipe.evaluation.metric, *cells, distance, minutes))
     header = ("recipe", "judged by", "untrained", "last", "best", "distance", "minutes")
     return "\n".join(["# Recipes", "", INTRODUCTION, "", *_table(header, rows)]) + "\n"
 
 
-def separation(untrained: Expected, trained: Expected) -> float:
-    """Distance of the means in units of the larger standard deviation over seeds."""
+def separation(untrained: Expected, trained: Expected) -> float | None:
+    """Distance of the means in units of the larger standard deviation over seeds; None for too few seeds."""
+    if untrained.sd is None or trained.sd is None:
+        return None
     return abs(trained.mean - untrained.mean) / max(untrained.sd, trained.sd, 1e-12)
 
 
 def _mean(expected: Expected) -> str:
-    return f"{expected.mean:.4g} ± {expected.sd:.2g}"
+    return f"{expected.mean:.4g}" + ("" if expected.sd is None else f" ± {expected.sd:.2g}")
 
 
 def _results(recipe: Recipe) -> list[str]:
@@ -69,15 +73,21 @@ def _results(recipe: Recipe) -> list[str]:
         return ["No run of this plan has been measured yet, so `--check` refuses."]
     rows = [(expected.checkpoint, _mean(expected), str(expected.seeds)) for expected in recipe.expected]
     found = {expected.checkpoint: expected for expected in recipe.expected}
-    away = separation(found["untrained"], found["last"])
     return [
         f"![Samples of the last checkpoint]({recipe.name}.png)",
         "",
         *_table(("checkpoint", recipe.evaluation.metric, "training seeds"), rows),
         "",
-        f"The last checkpoint lies {away:.0f} standard deviations from the untrained generator. {recipe.wall_time}. "
-        f"Scores are the run's own, of {recipe.evaluation.n:,} images at most; the boards have more metrics.",
+        f"{_distance(found['untrained'], found['last'])} {recipe.wall_time}. Scores are the run's own, of "
+        f"{recipe.evaluation.n:,} images at most; the boards have more metrics.",
     ]
+
+
+def _distance(untrained: Expected, last: Expected) -> str:
+    away = separation(untrained, last)
+    if away is None:
+        return "Too few seeds for a deviation, so `--check` refuses."
+    return f"The last checkpoint lies {away:.0f} standard deviations from the untrained generator."
 
 
 def _plan(recipe: Recipe) -> list[str]:

@@ -203,12 +203,15 @@ class EvaluationPlan:
 
 @dataclass(frozen=True)
 class Expected:
-    """What runs of a recipe reached: one number a metric and checkpoint, over training seeds."""
+    """What runs of a recipe reached: one number a metric and checkpoint, over training seeds.
+
+    Its `sd` is None for fewer than three seeds, which show what is reached but no interval to check against.
+    """
 
     metric: str
     checkpoint: Literal["untrained", "last", "best"]
     mean: float
-    sd: float
+    sd: float | None
     seeds: int
 
 

@@ -107,6 +107,11 @@ def test_the_expected_result_is_a_band_of_one_sd(tmp_path):
     assert group.scores[0].band == (77.0, 83.0)
     assert group.expected == ["last: fd@efflite0 80 ± 3 over 5 seeds"]
 
+    recipe["expected"][0] |= {"sd": None, "seeds": 1}
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+    (group,) = by_recipe([read_run(folder, Album(), [])])
+    assert (group.scores[0].band, group.expected) == (None, ["last: fd@efflite0 80 of 1 seed"])
+
 
 def test_numbers_of_other_protocols_stand_in_other_tables(tmp_path):
     rows = [checkpoint_row(50.0, seed=0), checkpoint_row(40.0, seed=1), checkpoint_row(3.0, "kd@efflite0")]

@@ -86,8 +86,8 @@ def command(
     if model is None:
         raise UsageError("Name a model, as in `ganeval train-reference gan-mlp`, or list the recipes with --list.")
     recipe = chosen_recipe(model, recipe_name, assignments)
-    if check and not recipe.expected:
-        why = "--set changed it" if assignments else "it has not been measured yet"
+    if check and all(expected.sd is None for expected in recipe.expected):
+        why = "--set changed it" if assignments else "too few training seeds were measured"
         raise UsageError(f"{recipe.name} has no expected result to check against: {why}. Run without --check.")
     bring_weights(recipe, offline)
 
@@ -179,7 +179,7 @@ def inside_expected(recipe: "Recipe", outcome: "TrainOutcome") -> bool:
     inside = True
     untrained = next((expected.mean for expected in recipe.expected if expected.checkpoint == "untrained"), math.nan)
     for expected in recipe.expected:
-        if expected.checkpoint == "untrained":
+        if expected.checkpoint == "untrained" or expected.sd is None:
             continue
         value = outcome.last_score if expected.checkpoint == "last" else outcome.best_score
         half = float(stats.t.ppf(0.995, expected.seeds - 1)) * expected.sd * (1 + 1 / expected.seeds) ** 0.5

@@ -175,7 +175,10 @@ def _chart(name: str, curve: str, runs: Sequence[Run], expected: Sequence[Mappin
 
 def _expected_words(entry: Mapping[str, object]) -> str:
     mean, sd = (f"{entry[k]:.4g}" if _finite(entry.get(k)) else "?" for k in ("mean", "sd"))
-    return f"{entry.get('checkpoint')}: {entry.get('metric')} {mean} ± {sd} over {entry.get('seeds')} seeds"
+    told, seeds = f"{entry.get('checkpoint')}: {entry.get('metric')} {mean}", entry.get("seeds")
+    if "sd" in entry and entry["sd"] is None:
+        return f"{told} of {seeds} seed" + ("" if seeds == 1 else "s")
+    return f"{told} ± {sd} over {seeds} seeds"
 
 
 def _read_curves(path: Path, problems: list[str]) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
