@@ -49,7 +49,7 @@ def adversarial_step(players: Players, draw: DrawBatch, step: int, rng: torch.Ge
     for number in range(d_steps):
         batch = draw(number)
         real, arguments = _grown(players, batch, step)
-        noise = torch.randn((len(real), players.config.latent_dim), generator=rng, device=rng.device).to(real.device)
+        noise = torch.randn((len(real), players.config.latent_dim), generator=rng, device=rng.device).to(real)
         with torch.set_grad_enabled(number == d_steps - 1):
             fake = generator(noise, *arguments)
         losses |= _update_discriminator(players, 0, judge, real, fake, arguments, step, rng)

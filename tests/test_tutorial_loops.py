@@ -32,19 +32,20 @@ def drawn_content_weights(monkeypatch):
 @pytest.mark.parametrize("name", MODELS_COMPARED)
 def test_losses_agree_with_the_plain_loop(name):
     """The first five steps, of a smaller network where that takes long; fifty of the recipe's in the slow part."""
-    agree(name, 5, *SMALLER.get(name, []))
+    # Adam's first steps are ±lr by the sign of each gradient: in float32 the order of a sum decides some of them.
+    agree(name, 5, name in ("cgan-conv", "srgan", "cyclegan"), *SMALLER.get(name, []))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS_COMPARED)
 def test_losses_agree_with_the_plain_loop_over_fifty_steps(name):
-    agree(name, 50)
+    # The game doubles a rounding every step or two: in float32 two orders of one sum are 1.4e-3 of gan-mlp's loss apart
+    # by step 36, and at dcgan's 1e-3, which is meant for spectral norm, 1e-16 has become 5% by step 39.
+    agree(name, 50, True, *(["schedule.lr=2e-4"] if name == "dcgan" else []))
 
 
-def agree(name, steps, *settings):
+def agree(name, steps, double, *settings):
     recipe = with_settings(plain(RECIPES.get(default_recipe(name))), settings)
-    # Adam's first steps are ±lr by the sign of each gradient: in float32 the order of a sum decides some of them.
-    double = name in ("cgan-conv", "srgan", "cyclegan")
     ours, tutorial = (
         OurLoop(recipe, double=double),
         TutorialLoop(recipe, same_batches(recipe, double=double), double=double),
