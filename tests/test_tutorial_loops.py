@@ -40,8 +40,9 @@ def test_losses_agree_with_the_plain_loop(name):
 @pytest.mark.parametrize("name", MODELS_COMPARED)
 def test_losses_agree_with_the_plain_loop_over_fifty_steps(name):
     # The game doubles a rounding every step or two: in float32 two orders of one sum are 1.4e-3 of gan-mlp's loss apart
-    # by step 36, and at dcgan's 1e-3, which is meant for spectral norm, 1e-16 has become 5% by step 39.
-    agree(name, 50, True, *(["schedule.lr=2e-4"] if name == "dcgan" else []))
+    # by step 36; in float64 1e-16 is 5% of dcgan's by step 39, 2% of cyclegan's by step 43. Slower ones keep it small.
+    slower = {"dcgan": ["schedule.lr=2e-4"], "cyclegan": ["schedule.lr=5e-5"]}
+    agree(name, 50, True, *slower.get(name, []))
 
 
 def agree(name, steps, double, *settings):
