@@ -42,10 +42,15 @@ SAMPLES = {"digits": 599, "fashion-mnist": 2000}
 DEVICE = "2 cores of an Intel Xeon (Sapphire Rapids), one thread a run, other work beside it"
 
 
+def data_root() -> Path | None:
+    """The folder of data sets that are not embedded."""
+    return Path(os.environ["GANEVAL_DATA"]) if "GANEVAL_DATA" in os.environ else None
+
+
 def plans(recipe: Recipe, checkpoint: Path) -> Iterator[tuple[str, ScoreOptions]]:
     """(board file, how the checkpoint is scored for it)."""
     kind, subject = MODELS.get(recipe.model).kind, str(checkpoint)
-    root = Path(os.environ["GANEVAL_DATA"]) if "GANEVAL_DATA" in os.environ else None
+    root = data_root()
     if kind in ("unconditional", "conditional", "progressive"):
         data = recipe.data.id
         count = SAMPLES[data]
@@ -134,7 +139,7 @@ def main(arguments: list[str]) -> None:
     folders = [Path(argument) for argument in arguments if not argument.startswith("--")]
     runs: dict[str, list[tuple[RunResult, Path]]] = {}
     for folder in folders:
-        result = read_run(folder)
+        result = read_run(folder, data_root())
         print(
             f"{result.recipe} seed {result.seed}: {result.untrained:.5g} -> {result.last:.5g} (best {result.best:.5g})"
         )

@@ -45,8 +45,12 @@ class RunResult:
     seconds: float
 
 
-def read_run(folder: Path) -> RunResult:
+def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
     """Reads a finished run, and scores its untrained generator as the run scored the others.
+
+    Args:
+        folder: Where it ran.
+        data_root: Folder of data sets that are not embedded.
 
     Raises:
         DataError: the folder holds no finished run of an unchanged recipe.
@@ -75,7 +79,7 @@ def read_run(folder: Path) -> RunResult:
         raise DataError(f"{folder} is not finished: expected {recipe.training.steps:,} steps. Go on with --resume.")
     seed = load_checkpoint(folder / "last.safetensors", torch.device("cpu")).seed
     players = make_players(recipe, seed, torch.device("cpu"), torch.Tensor.backward)
-    evaluator = Evaluator(recipe, torch.device("cpu"), None)
+    evaluator = Evaluator(recipe, torch.device("cpu"), data_root)
     steps = [line["step"] for line in lines]
     seconds = sum(
         (step - before) * recipe.training.batch_size / line["images/s"]
