@@ -31,18 +31,19 @@ def drawn_content_weights(monkeypatch):
 
 @pytest.mark.parametrize("name", MODELS_COMPARED)
 def test_losses_agree_with_the_plain_loop(name):
-    """The first five steps, of a smaller network where that takes long; fifty of the recipe's in the slow part."""
+    """The first five steps, of a smaller network where that takes long; up to fifty of the recipe's in the slow part."""
     # Adam's first steps are ±lr by the sign of each gradient: in float32 the order of a sum decides some of them.
     agree(name, 5, name in ("cgan-conv", "srgan", "cyclegan"), *SMALLER.get(name, []))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS_COMPARED)
-def test_losses_agree_with_the_plain_loop_over_fifty_steps(name):
+def test_losses_agree_with_the_plain_loop_for_long(name):
     # The game doubles a rounding every step or two: in float32 two orders of one sum are 1.4e-3 of gan-mlp's loss apart
-    # by step 36; in float64 1e-16 is 5% of dcgan's by step 39, 2% of cyclegan's by step 43. Slower ones keep it small.
-    slower = {"dcgan": ["schedule.lr=2e-4"], "cyclegan": ["schedule.lr=5e-5"]}
-    agree(name, 50, True, *slower.get(name, []))
+    # by step 36, in float64 5% of dcgan's by step 39 at 1e-3, the rate for spectral norm. Of cyclegan's two games step 30
+    # still agrees to 1e-7 and step 43 no longer to 2%, so that one is followed for thirty.
+    steps = 30 if name == "cyclegan" else 50
+    agree(name, steps, True, *(["schedule.lr=2e-4"] if name == "dcgan" else []))
 
 
 def agree(name, steps, double, *settings):
