@@ -31,7 +31,7 @@ def drawn_content_weights(monkeypatch):
 
 @pytest.mark.parametrize("name", MODELS_COMPARED)
 def test_losses_agree_with_the_plain_loop(name):
-    """The first five steps, of a smaller network where that takes long; up to fifty of the recipe's in the slow part."""
+    """The first five steps, of a smaller network where that takes long; up to fifty in the slow part."""
     # Adam's first steps are ±lr by the sign of each gradient: in float32 the order of a sum decides some of them.
     agree(name, 5, name in ("cgan-conv", "srgan", "cyclegan"), *SMALLER.get(name, []))
 
@@ -40,8 +40,8 @@ def test_losses_agree_with_the_plain_loop(name):
 @pytest.mark.parametrize("name", MODELS_COMPARED)
 def test_losses_agree_with_the_plain_loop_for_long(name):
     # The game doubles a rounding every step or two: in float32 two orders of one sum are 1.4e-3 of gan-mlp's loss apart
-    # by step 36, in float64 5% of dcgan's by step 39 at 1e-3, the rate for spectral norm. Of cyclegan's two games step 30
-    # still agrees to 1e-7 and step 43 no longer to 2%, so that one is followed for thirty.
+    # by step 36, in float64 5% of dcgan's by step 39 at 1e-3, the rate for spectral norm. Of cyclegan's two games
+    # step 30 still agrees to 1e-7 and step 43 no longer to 2%, so that one is followed for thirty.
     steps = 30 if name == "cyclegan" else 50
     agree(name, steps, True, *(["schedule.lr=2e-4"] if name == "dcgan" else []))
 
