@@ -4,7 +4,8 @@
     python docs/record_runs.py --rows-only runs/dcgan.digits-cpu-seed0
     python docs/record_runs.py --expected-only runs/dcgan.digits-cpu-seed*    # more seeds than the boards show
 
-A recipe's former rows go: they may be of a plan it no longer has. `--rows-only` takes away those of the same seed.
+A recipe's former rows go: they may be of a plan it no longer has. `--rows-only`, and too few seeds, take away those of
+the same seeds alone.
 
 Every row is what `ganeval score CHECKPOINT ... --append` would write; doing it in one process loads the networks once.
 Super-resolution is scored on Set5 as well where GANEVAL_DATA names a folder that holds its five images in set5/.
@@ -135,8 +136,11 @@ def add_rows(recipe: Recipe, run: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     """Records the runs that are named."""
-    rows_only, expected_only = "--rows-only" in arguments, "--expected-only" in arguments
-    folders = [Path(argument) for argument in arguments if not argument.startswith("--")]
+    options = {argument for argument in arguments if argument.startswith("--")}
+    if unknown := options - {"--rows-only", "--expected-only"}:
+        sys.exit(f"Unknown: {', '.join(sorted(unknown))}. Take --rows-only or --expected-only.")
+    rows_only, expected_only = "--rows-only" in options, "--expected-only" in options
+    folders = [Path(argument) for argument in arguments if argument not in options]
     runs: dict[str, list[tuple[RunResult, Path]]] = {}
     for folder in folders:
         result = read_run(folder, data_root())
@@ -145,11 +149,13 @@ def main(arguments: list[str]) -> None:
         )
         runs.setdefault(result.recipe, []).append((result, folder))
     for name, found in runs.items():
+        enough = len(found) >= ENOUGH_SEEDS or RECIPES.get(name).tier != "cpu"
+        whole = enough and not rows_only
         if not expected_only:
-            forget(name, {result.seed for result, _ in found} if rows_only else None)
+            forget(name, None if whole else {result.seed for result, _ in found})
             for _, folder in found:
                 add_rows(RECIPES.get(name), folder)
-        if rows_only or (len(found) < ENOUGH_SEEDS and RECIPES.get(name).tier == "cpu"):
+        if not whole:
             continue
         write_expected([result for result, _ in found], DEVICE)
         first = min(found, key=lambda one: one[0].seed)[1]
