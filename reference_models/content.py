@@ -36,6 +36,8 @@ class ContentNetwork(nn.Module):
             raise UsageError(f"{name} has no layer {layer!r}; it has {', '.join(backbone.pyramid_layers)}.")
         self.layers, self._normalise = _first_layers(backbone, layer)
         self.layers.requires_grad_(False).eval()
+        # As the networks that it judges: a twentieth to a tenth less time for a step of srgan on a CPU.
+        self.layers.to(memory_format=torch.channels_last)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
         """The map of images on [0, 1], of any size; a value outside is taken as it is, so that it has a gradient."""

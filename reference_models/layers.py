@@ -120,6 +120,30 @@ class EqualisedConv2d(nn.Module):
         return F.conv2d(maps, self.weight * self.scale, self.bias, padding=self.padding)
 
 
+class Projection(nn.ConvTranspose2d):
+    """A transposed convolution of a single pixel, stride 1, no padding or bias, as the matrix product that it is.
+
+    Same weight, name and initialisation. The convolution's kernel costs a step of `dcgan` on a CPU a tenth (float32) to
+    a fifth (bfloat16) of its time; the product a hundredth.
+
+    Args:
+        channels: Z, of the pixel.
+        width: W, channels of the maps.
+        side: S, height and width of the maps.
+    """
+
+    def __init__(self, channels: int, width: int, side: int) -> None:
+        super().__init__(channels, width, side, bias=False)
+
+    def forward(self, pixels: Float[Tensor, "B Z 1 1"], output_size: object = None) -> Float[Tensor, "B W S S"]:
+        """Each pixel's maps. `output_size` is the parent's and unused: there is one size."""
+        del output_size
+        # Weights with channels last give maps with channels last, without a copy of either.
+        rows = self.weight.permute(0, 2, 3, 1)
+        maps: Tensor = pixels.flatten(1) @ rows.flatten(1)
+        return maps.view(-1, *rows.shape[1:]).permute(0, 3, 1, 2)
+
+
 class PixelNorm(nn.Module):
     """Scales each pixel's feature vector to unit mean square: a / sqrt(mean_c(a²) + 1e-8), ProGAN section 4.2."""
 

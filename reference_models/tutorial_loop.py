@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from ganeval.errors import UsageError
 from reference_models.data import Batch, TrainingData, load_training_data
-from reference_models.layers import draws_from
+from reference_models.layers import Projection, draws_from
 from reference_models.losses import LOSSES, content_loss
 from reference_models.models import MODELS
 from reference_models.players import Players, make_players
@@ -91,9 +91,11 @@ class TutorialLoop:
             to_double(players)
         self._players, self._weights, self._kind = players, recipe.weights, players.spec.kind
         self._g, self._d = (
-            [network.to(memory_format=torch.contiguous_format) for network in side]
+            [as_written(network).to(memory_format=torch.contiguous_format) for network in side]
             for side in (players.generators, players.discriminators)
         )
+        if players.content is not None:
+            players.content.layers.to(memory_format=torch.contiguous_format)
         betas = (recipe.optimiser.beta1, recipe.optimiser.beta2)
         lr = recipe.schedule(0)
         self._g_optimiser = torch.optim.Adam([p for n in self._g for p in n.parameters()], lr=lr, betas=betas)
@@ -173,6 +175,19 @@ def data_of(recipe: Recipe, device: torch.device = CPU) -> TrainingData:
         seed=0,
         device=device,
     )
+
+
+def as_written(network: nn.Module) -> nn.Module:
+    """The network with the layers of PyTorch that its tutorial names, on the same weights, in place."""
+    for name, layer in list(network.named_modules()):
+        if isinstance(layer, Projection):
+            with torch.device("meta"):  # draws no weights
+                plain_layer = nn.ConvTranspose2d(
+                    layer.in_channels, layer.out_channels, layer.weight.shape[-1], bias=False
+                )
+            plain_layer.weight = layer.weight
+            network.set_submodule(name, plain_layer)
+    return network
 
 
 def to_double(players: Players) -> None:

@@ -16,6 +16,7 @@ from reference_models.layers import (
     EqualisedConv2d,
     EqualisedLinear,
     PixelNorm,
+    Projection,
     draws_from,
     initialise,
     with_minibatch_stddev,
@@ -533,6 +534,21 @@ def test_equalised_layers_keep_n01_weights_and_unit_gain(layer, shape):
 
     assert made.weight.std().item() == pytest.approx(1.0, rel=0.02)
     assert inside.std().item() == pytest.approx(1.0, rel=0.1)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_projection_is_the_transposed_convolution_of_its_weights(layout):
+    with draws_from(rng()):
+        layer = Projection(5, 6, 4).double().to(memory_format=layout)
+    pixels = torch.randn(3, 5, 1, 1, generator=rng(1), dtype=torch.float64, requires_grad=True)
+    maps = layer(pixels)
+    wanted = nn.functional.conv_transpose2d(pixels, layer.weight)
+    slopes = [torch.autograd.grad(found.square().sum(), (pixels, layer.weight)) for found in (maps, wanted)]
+
+    assert maps.is_contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(maps, wanted, rtol=1e-13)
+    for found, expected in zip(*slopes, strict=True):
+        assert torch.allclose(found, expected, rtol=1e-12)
 
 
 def test_pixel_norm_gives_unit_mean_square():

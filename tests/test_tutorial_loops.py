@@ -5,9 +5,11 @@ import torch
 
 from ganeval.backbones.hedvgg import HEDVGG16, HedVgg16, VggConvolutions
 from ganeval.backbones.weights import LoadedWeights
+from reference_models.layers import Projection
+from reference_models.models.build import build_generator
 from reference_models.recipe import with_settings
 from reference_models.recipes import RECIPES, default_recipe
-from reference_models.tutorial_loop import OurLoop, TutorialLoop, plain, same_batches
+from reference_models.tutorial_loop import OurLoop, TutorialLoop, as_written, plain, same_batches
 from tests.benchmarks.tutorial_loops import MODELS_COMPARED
 
 SMALLER = {
@@ -44,6 +46,18 @@ def test_losses_agree_with_the_plain_loop_for_long(name):
     # step 30 still agrees to 1e-7 and step 43 no longer to 2%, so that one is followed for thirty.
     steps = 30 if name == "cyclegan" else 50
     agree(name, steps, True, *(["schedule.lr=2e-4"] if name == "dcgan" else []))
+
+
+def test_the_plain_loop_has_the_layers_that_its_tutorial_names():
+    recipe = RECIPES.get("dcgan.digits-cpu")
+    network = build_generator(recipe.model, recipe.settings, torch.Generator().manual_seed(0)).double()
+    latents = torch.randn(4, 100, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    ours, types = network(latents), {type(layer) for layer in network.modules()}
+    plainly = as_written(network)
+
+    assert Projection in types
+    assert Projection not in {type(layer) for layer in plainly.modules()}
+    assert torch.allclose(plainly(latents), ours, atol=1e-12)
 
 
 def agree(name, steps, double, *settings):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from ganeval.errors import UsageError
+from reference_models.layers import Projection
 from reference_models.models.base import SIGNED, ModelSpec
 from reference_models.models.config import require_positive
 
@@ -71,7 +72,7 @@ class DCGANGenerator(nn.Module):
         width = config.width * 2 ** (doublings - 1)
         layers: list[nn.Module] = [
             nn.Unflatten(1, (config.latent_dim, 1, 1)),
-            nn.ConvTranspose2d(config.latent_dim, width, base, bias=False),
+            Projection(config.latent_dim, width, base),
             nn.BatchNorm2d(width),
             nn.ReLU(),
         ]
