@@ -30,6 +30,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy docs/demo.py docs/record_runs.py
 	$(BIN)/lint-imports
 
 # A small reference model, trained for some seconds, against its recorded baseline.

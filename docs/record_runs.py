@@ -71,8 +71,10 @@ def plans(recipe: Recipe, checkpoint: Path) -> Iterator[tuple[str, ScoreOptions]
     elif kind == "super-resolution":
         yield "photos-sr", ScoreOptions(subject, paired="photos:test", name=recipe.name)
         if root is not None and (root / "set5").is_dir():
-            options = {"channel": "y", "crop_border": 4}
-            yield "set5-sr", ScoreOptions(subject, paired=str(root / "set5"), name=recipe.name, **options)
+            yield (
+                "set5-sr",
+                ScoreOptions(subject, paired=str(root / "set5"), name=recipe.name, channel="y", crop_border=4),
+            )
     elif kind == "paired":
         yield "photos-edges", ScoreOptions(subject, paired="photos:test", name=recipe.name)
     elif kind == "unpaired":

@@ -117,7 +117,10 @@ def score(
         results = [_with_origin(result, subject) for result in results]
     name = options.name or options.subject
     results += [_skipped(name, request, why) for request, why in plan.missing]
-    checks = () if summary is None else cheap_checks(summary, real.passed if real is not None else None)
+    checks: tuple[str, ...] = ()
+    if summary is not None:
+        keys = [result.key for result in results]
+        checks = cheap_checks(summary, real.passed if real is not None else None, keys)
     return ScoreOutcome(tuple(results), pairs, summary, checks, blamed, real)
 
 

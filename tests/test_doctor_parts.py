@@ -419,6 +419,14 @@ def test_a_score_says_in_one_line_what_decoding_knows(make_folder):
     assert line.endswith("`ganeval doctor` looks closer")
 
 
+def test_that_fd_is_biased_is_said_beside_a_frechet_distance_alone(make_folder):
+    summary = summary_of(FolderSource(make_folder("few", 3)))
+
+    assert "biased" in cheap_checks(summary, keys=["kd@efflite0", "fd@efflite0"])[0]
+    assert "biased" in cheap_checks(summary, keys=["fid"])[0]
+    assert "biased" not in "".join(cheap_checks(summary, keys=["kd@efflite0", "precision@efflite0"]))
+
+
 def test_a_score_sees_leakage_and_compression_without_decoding_more(make_folder):
     real = make_folder("real", 60)
     lossy = real.parent / "lossy"
