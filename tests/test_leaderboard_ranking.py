@@ -146,12 +146,31 @@ def test_equal_models_share_the_first_rank_nineteen_times_in_twenty():
 
 
 def test_a_recipes_seeds_are_one_line_and_its_checkpoints_are_apart():
-    standings = stood([*seeds([7.0, 7.4, 7.2]), *seeds([6.9, 7.3, 7.1], stem="best")])
+    best = [dataclasses.replace(row, provenance=at_step(row, 3)) for row in seeds([6.9, 7.3, 7.1], stem="best")]
+    standings = stood([*seeds([7.0, 7.4, 7.2]), *best])
 
     assert sorted(places(standings)) == [("1=", "dcgan.digits-cpu", "best"), ("1=", "dcgan.digits-cpu", "last")]
     assert {entry.seeds for entry in standings.entries} == {(0, 1, 2)}
     assert standings.entries[0].cells["fd@efflite0"].mean == pytest.approx(7.1)
     assert standings.entries[0].parameters == 1_200_000
+
+
+def test_a_best_checkpoint_that_is_the_last_has_no_second_line():
+    last, best = seeds([7.0, 7.4, 7.2]), seeds([7.0, 7.4, 7.2], stem="best")
+    other = seeds([9.0, 9.1, 8.9], "wgan.digits-cpu")
+    one_differs = [dataclasses.replace(best[0], provenance=at_step(best[0], 3)), *best[1:]]
+
+    # The wgan is second: one network counts once.
+    assert places(stood([*last, *best, *other])) == [
+        ("1", "dcgan.digits-cpu", "last"),
+        ("2", "wgan.digits-cpu", "last"),
+    ]
+    for others in (one_differs, best[:2], [*best, checkpoint(0.5, key="kd@efflite0", stem="best")]):
+        assert [place[2] for place in places(stood([*last, *others]))] == ["best", "last"]
+
+
+def at_step(row, step):
+    return {**row.provenance, "subject": {**row.provenance["subject"], "step": step}}
 
 
 def test_clear_differences_are_ranked_and_the_table_is_sorted_by_them():

@@ -10,7 +10,7 @@ from ganeval.leaderboard.cells import Cell, pooled, ranks, single
 from ganeval.leaderboard.pareto import front
 from ganeval.leaderboard.reading import Row
 
-UNTRAINED = "untrained"
+UNTRAINED, LAST, BEST = "untrained", "last", "best"
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def stand(board: Board, rows: Sequence[Row], costs: Mapping[str, Cost] | None = 
     """
     fed = feed(board, rows)
     chosen = {key: _fingerprint(board, key, fed) for key in board.metrics}
-    shown = _newest([row for row in fed if row.fingerprint == chosen[row.key]])
+    shown = _without_repeats(_newest([row for row in fed if row.fingerprint == chosen[row.key]]))
     columns = tuple(_column(board, key, [row for row in shown if row.key == key]) for key in board.metrics)
     columns = tuple(column for column in columns if column.fingerprint)
     entries = _entries(board, shown, columns, costs or {})
@@ -151,6 +151,16 @@ def _newest(rows: Sequence[Row]) -> list[Row]:
     for row in sorted(rows, key=lambda row: row.time or ""):
         kept[(identity(row), row.training_seed, row.key)] = row
     return list(kept.values())
+
+
+def _without_repeats(rows: Sequence[Row]) -> list[Row]:
+    """One line for one network: without the best checkpoint of a recipe of which, for every seed, it is the last."""
+    made: dict[tuple[str, str], set[object]] = {}
+    for row in rows:
+        if row.recipe is not None and row.step is not None:
+            made.setdefault((row.recipe, row.checkpoint or ""), set()).add((row.key, row.training_seed, row.step))
+    repeats = {name for name, stem in made if stem == BEST and made[name, BEST] == made.get((name, LAST))}
+    return [row for row in rows if row.checkpoint != BEST or row.recipe not in repeats]
 
 
 def _column(board: Board, key: str, rows: Sequence[Row]) -> Column:
