@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from reference_models.measured import read_expected
+from reference_models.expected import read_expected
 from reference_models.models import MODELS
 from reference_models.recipe import Expected, Recipe, plan_to_json
 from reference_models.recipes import RECIPES

@@ -1,22 +1,23 @@
-"""What finished runs reached: reads run folders, pools training seeds, keeps the results that recipes expect.
-
-The results stand in `recipes/expected.json`, apart from the plans, because they are measured and not chosen.
-"""
+"""What finished runs reached: reads run folders, pools training seeds, writes what recipes are expected to reach."""
 
 import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from ganeval.cache import write_atomically
 from ganeval.errors import DataError
+from reference_models.checkpoint import load_checkpoint
+from reference_models.evaluation import Evaluator
+from reference_models.expected import FILE, read_expected
+from reference_models.players import make_players
+from reference_models.recipe import plan_to_json
+from reference_models.recipes import RECIPES
 
-if TYPE_CHECKING:
-    from reference_models.recipe import Expected
-
-FILE = Path(__file__).parent / "recipes" / "expected.json"
 ENOUGH_SEEDS = 3
 
 
@@ -55,14 +56,6 @@ def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
     Raises:
         DataError: the folder holds no finished run of an unchanged recipe.
     """
-    import torch
-
-    from reference_models.checkpoint import load_checkpoint
-    from reference_models.evaluation import Evaluator
-    from reference_models.players import make_players
-    from reference_models.recipe import plan_to_json
-    from reference_models.recipes import RECIPES
-
     try:
         stored = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
         lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -105,8 +98,6 @@ def pooled(runs: Sequence[RunResult]) -> dict[str, object]:
     Raises:
         DataError: runs of different recipes, a seed twice, or for a small recipe fewer than three seeds.
     """
-    from reference_models.recipes import RECIPES
-
     if len({(run.recipe, run.metric) for run in runs}) != 1:
         raise DataError(f"Results of one recipe are pooled; got {sorted({run.recipe for run in runs})}.")
     seeds = sorted(run.seed for run in runs)
@@ -142,22 +133,3 @@ def write_expected(runs: Sequence[RunResult], device: str, path: Path = FILE) ->
         entry = pooled([run for run in runs if run.recipe == recipe])
         table[recipe] = {**entry, "device": device}
     write_atomically(path, (json.dumps(dict(sorted(table.items())), indent=1) + "\n").encode())
-
-
-def read_expected(path: Path = FILE) -> dict[str, Any]:
-    """Recipe -> what was measured; empty where nothing was."""
-    table = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if not isinstance(table, dict):
-        raise DataError(f"{path} is not a JSON object. Restore it from the repository.")
-    return table
-
-
-def expected_of(recipe: str) -> tuple[tuple["Expected", ...], str]:
-    """(results of a recipe, its cost in words); ((), "") where it was not measured."""
-    from reference_models.recipe import Expected
-
-    entry = read_expected().get(recipe)
-    if entry is None:
-        return (), ""
-    rows = tuple(Expected(**row) for row in entry["expected"])
-    return rows, f"{entry['seconds'] / 60:.1f} minutes of training on {entry['device']}"

@@ -8,7 +8,8 @@ import pytest
 
 from ganeval.errors import DataError
 from reference_models.cards import card, index, separation
-from reference_models.measured import RunResult, pooled, read_expected, write_expected
+from reference_models.expected import read_expected
+from reference_models.measured import RunResult, pooled, write_expected
 from reference_models.recipe import Expected
 from reference_models.recipes import RECIPES
 

@@ -20,8 +20,9 @@ from reference_models import content, evaluation
 from reference_models.checkpoint import Checkpoint, save_checkpoint
 from reference_models.devices import from_all, open_fabric
 from reference_models.evaluation import Evaluator
+from reference_models.expected import read_expected
 from reference_models.journal import DivergedError
-from reference_models.measured import read_expected, read_run
+from reference_models.measured import read_run
 from reference_models.models import MODELS
 from reference_models.models.build import build_generator
 from reference_models.players import make_players

@@ -23,7 +23,7 @@ class RecipeTable(Registry["Recipe"]):
         Raises:
             UsageError: no such recipe; the message offers the nearest ones.
         """
-        from reference_models.measured import expected_of
+        from reference_models.expected import expected_of
 
         plan = super().get(name)
         expected, wall_time = expected_of(name)
