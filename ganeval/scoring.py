@@ -119,7 +119,7 @@ def score(
     results += [_skipped(name, request, why) for request, why in plan.missing]
     checks: tuple[str, ...] = ()
     if summary is not None:
-        keys = [result.key for result in results]
+        keys = [result.key for result in results if result.status == "ok"]
         checks = cheap_checks(summary, real.passed if real is not None else None, keys)
     return ScoreOutcome(tuple(results), pairs, summary, checks, blamed, real)
 
