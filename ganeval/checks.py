@@ -23,14 +23,12 @@ def facts_of(summary: SourceSummary) -> SetFacts:
     )
 
 
-def cheap_checks(
-    summary: SourceSummary, real: SourceSummary | None = None, keys: Sequence[str] = ("fd",)
-) -> tuple[str, ...]:
+def cheap_checks(summary: SourceSummary, real: SourceSummary | None, keys: Sequence[str]) -> tuple[str, ...]:
     """One line with the worst warnings, or nothing.
 
     Args:
         summary: What one pass over the images saw.
-        real: The same of the reference, where it was images.
+        real: The same of the reference; None where it was no images.
         keys: Of the rows. That a Frechet distance is biased at few images is said beside one alone.
     """
     findings = worst_first(check_facts(facts_of(summary), None if real is None else facts_of(real)))

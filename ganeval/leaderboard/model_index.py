@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from ganeval.errors import UsageError
 from ganeval.leaderboard.cells import Cell
 from ganeval.leaderboard.showing import number
-from ganeval.leaderboard.standings import Column, Entry, Standings
+from ganeval.leaderboard.standings import LAST, Column, Entry, Standings
 from ganeval.registry import unknown_name
 from ganeval.text import printable
 
-PREFERRED = "last"  # "best" was chosen by its score, which flatters it
+PREFERRED = LAST  # "best" was chosen by its score, which flatters it
 
 
 def model_index(boards: Iterable[Standings], name: str, checkpoint: str | None = None) -> str:
