@@ -11,7 +11,7 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from ganeval.errors import DataError, TooFewSamplesError
-from ganeval.metrics.frechet import alive_dimensions, covariance_root, frechet_distance, frechet_of_rows
+from ganeval.metrics.frechet import alive_dimensions, covariance_root, frechet_distance, frechet_of_rows, rank_note
 from ganeval.metrics.inception_score import classifier_score, log_softmax, split_scores
 from ganeval.metrics.kernel import classic_subsets, cubic_kernel, kernel_sums, rbf_kernel, unit_rows
 from ganeval.metrics.mind import mind, unit_directions, wasserstein2_squared
@@ -95,6 +95,14 @@ def test_frechet_agrees_with_torch_fidelity_and_pytorch_fid_below_the_width():
 
     assert ours == pytest.approx(theirs["frechet_inception_distance"], rel=1e-5)
     assert ours == pytest.approx(also, rel=1e-5)
+
+
+def test_the_rank_note_counts_the_dimensions_that_vary():
+    assert rank_note(1300, 1300, 1079, 1280) == ""
+    assert rank_note(1300, 400, 1079, 1280).startswith(
+        "rank-deficient: n = 400 <= d = 1079 (1079 of 1280 dimensions vary); "
+    )
+    assert rank_note(400, 1300, 1280, 1280).startswith("rank-deficient: n = 400 <= d = 1280; ")
 
 
 def test_frechet_of_a_set_with_itself_is_zero():

@@ -215,7 +215,7 @@ def _notes(
         made = f" by {reference.tool}" if reference.tool else ""
         notes.append(f"the reference is a file of statistics: its own resize and files stay as they were made{made}")
     own = rows[0]
-    if own.n_fake is not None and own.n_real is not None and (rank := rank_note(own.n_real, own.n_fake, 2048)):
+    if own.n_fake is not None and own.n_real is not None and (rank := rank_note(own.n_real, own.n_fake, 2048, 2048)):
         notes.append(f"{rank}; below 2049 images the tools' own matrix roots add rounding to that")
     failing = [row.tool for row in rows if row.tool in TOOLS and TOOLS[row.tool].root]
     if failing:
