@@ -15,14 +15,14 @@ BETA_HALF = Optimiser("adam", beta1=0.5, beta2=0.999)
 DIGITS_SCORE = EvaluationPlan("fd@efflite0", n=256, every=1000)
 FULL_SCORE = EvaluationPlan("fd@inception", n=10_000, every=10_000)
 
-OWN = "this project: tuned to two minutes of two CPU cores"
+OWN = "this project: chosen to train in minutes on two CPU cores"
 TUTORIAL = "the tutorial"
 ADAM_SOURCE = "Radford et al. 2016 (arXiv:1511.06434), section 4: betas .5, .999"
 EMA_SOURCE = "Yazici et al. 2019 (arXiv:1806.04498)"
 
 
 def on_fashion(recipe: Recipe) -> Recipe:
-    """A model's small recipe on Fashion-MNIST: the same plan and steps, some five minutes of one core, on real data.
+    """A model's small recipe on Fashion-MNIST: the same plan and steps on real data, minutes of one core.
 
     It is judged by 2,000 images, more than the 1,280 features, so that the distance is of full rank.
     """

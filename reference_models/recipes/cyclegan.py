@@ -66,6 +66,6 @@ CPU = dataclasses.replace(
         "betas, buffer 50, cycle 10, initialisation": _PAPER,
         "identity 1": "this project: at 5 a generator of this few steps stays at the identity",
         "ema": EMA_SOURCE,
-        "lr, steps, batch, 64 px, width, blocks": "this project: tuned to five minutes of two CPU cores",
+        "lr, steps, batch, 64 px, width, blocks": "this project: chosen to train in minutes on two CPU cores",
     },
 )

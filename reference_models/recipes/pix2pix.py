@@ -38,6 +38,6 @@ CPU = dataclasses.replace(
         "betas, L1 100": _PAPER,
         "decay over the second half": "the authors' PyTorch code",
         "ema": EMA_SOURCE,
-        "lr, initialisation, steps, width, batch, 64 px": "this project: tuned to five minutes of two CPU cores",
+        "lr, initialisation, steps, width, batch, 64 px": "this project: chosen to train in minutes on two CPU cores",
     },
 )
