@@ -10,6 +10,7 @@ from reference_models.recipes.common import (
     DIGITS_SCORE,
     EMA_SOURCE,
     FASHION,
+    FASHION_SCORE,
     FULL_SCORE,
     MNIST,
     OWN,
@@ -54,6 +55,7 @@ CGAN_DENSE = dataclasses.replace(
     name="cgan-dense.fashion-mnist",
     model="cgan-dense",
     data=FASHION,
+    evaluation=dataclasses.replace(FASHION_SCORE, every=15_600),
 )
 CGAN_DENSE_CPU = dataclasses.replace(
     CGAN_CONV_CPU,

@@ -14,6 +14,8 @@ BETA_HALF = Optimiser("adam", beta1=0.5, beta2=0.999)
 # 256 images against the whole test split: ten seconds of one core, enough to rank checkpoints of one run.
 DIGITS_SCORE = EvaluationPlan("fd@efflite0", n=256, every=1000)
 FULL_SCORE = EvaluationPlan("fd@inception", n=10_000, every=10_000)
+# As many as the test split, by the embedded network: a run needs no weights that have to be fetched.
+FASHION_SCORE = EvaluationPlan("fd@efflite0", n=10_000, every=10_000)
 
 OWN = "this project: chosen to train in minutes on two CPU cores"
 TUTORIAL = "the tutorial"

@@ -10,6 +10,7 @@ from reference_models.recipes.common import (
     DIGITS_SCORE,
     EMA_SOURCE,
     FASHION,
+    FASHION_SCORE,
     FULL_SCORE,
     MNIST,
     OWN,
@@ -98,7 +99,7 @@ GAN_FASHION = dataclasses.replace(
     model="gan-fashion",
     data=FASHION,
     training=Training(steps=10_001, batch_size=128, log_every=100, grid_every=1000, save_every=1000),
-    evaluation=dataclasses.replace(FULL_SCORE, every=2000),
+    evaluation=dataclasses.replace(FASHION_SCORE, every=3334),
     sources={"lr, beta1, batch, steps, grids": TUTORIAL},
 )
 GAN_FASHION_CPU = dataclasses.replace(
