@@ -15,7 +15,7 @@ INTRODUCTION = (
     "standard deviation over training seeds. Distance: how many of the larger of the two deviations the last "
     "checkpoint lies from the untrained generator; a number without a deviation is of one seed. Minutes: of training "
     "steps, on the machine each page names. "
-    "Recipes without numbers are full plans for a GPU, which were not run here."
+    "Recipes without numbers have not been run here: most are full plans for a GPU."
 )
 
 

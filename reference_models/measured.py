@@ -101,7 +101,7 @@ def pooled(runs: Sequence[RunResult]) -> dict[str, object]:
     if len({(run.recipe, run.metric) for run in runs}) != 1:
         raise DataError(f"Results of one recipe are pooled; got {sorted({run.recipe for run in runs})}.")
     seeds = sorted(run.seed for run in runs)
-    least = 1 if RECIPES.get(runs[0].recipe).tier == "data" else ENOUGH_SEEDS
+    least = ENOUGH_SEEDS if RECIPES.get(runs[0].recipe).tier == "cpu" else 1
     if len(set(seeds)) != len(seeds) or len(seeds) < least:
         raise DataError(f"{runs[0].recipe}: expected {least} different seeds or more; got {seeds}.")
     expected = []

@@ -220,10 +220,11 @@ class Recipe:
     """One training plan.
 
     Attributes:
-        name: "<model>.<data>" for the paper's or tutorial's full plan, "<model>.<data>-cpu" for the small one.
+        name: "<model>.<data>" for the full plan, "<model>.<data>-cpu" for the small one; "-tuned" is a plan beside the
+            tutorial's.
         model: A name of `MODELS`.
         tier: "cpu" runs in minutes on two cores from embedded data; "data" too, on a data set that must be given;
-            "full" is for a GPU.
+            "full" is for a GPU, or for up to an hour of two cores.
         data: See the parts' own docstrings, here and below.
         training: Steps, batch, loss.
         evaluation: Periodic scores.

@@ -122,6 +122,7 @@ def test_the_list_shows_both_tiers_of_every_model(run):
     assert [row["name"] for row in json.loads(out)] == [
         "dcgan.digits-cpu",
         "dcgan.fashion-mnist-cpu",
+        "dcgan.fashion-mnist",
         "dcgan.cifar10",
     ]
     assert run("train-reference", "dcgna", "--list")[0] == 2

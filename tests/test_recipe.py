@@ -17,6 +17,8 @@ from reference_models.recipe import Training, plan_to_json, recipe_to_json, with
 from reference_models.recipes import RECIPES, default_recipe, recipes_of
 
 EMBEDDED = {"digits", "photos", "mixture-1d"}
+# Full plans on the same data as the tutorial's: with named changes, or under another schedule.
+VARIANTS = {name: f"-{name}" for name in ("tuned", "exponential", "cyclic")}
 
 
 def test_every_model_has_a_small_and_a_full_recipe():
@@ -31,11 +33,30 @@ def test_every_model_has_a_small_and_a_full_recipe():
 @pytest.mark.parametrize("name", RECIPES.names())
 def test_a_recipe_is_named_after_its_model_data_and_tier(name):
     recipe = RECIPES.get(name)
-    suffix = "" if recipe.tier == "full" else "-cpu"
+    suffix = VARIANTS.get(name.rpartition("-")[2], "") if recipe.tier == "full" else "-cpu"
 
     assert recipe.name == name == f"{recipe.model}.{recipe.data.id}{suffix}"
     assert (recipe.data.id in EMBEDDED) == (recipe.tier == "cpu" or recipe.data.id == "mixture-1d")
     assert recipe.data.id in EMBEDDED | set(FOLDERS) | set(DATASETS)
+
+
+def test_every_grey_model_has_a_plan_on_fashion_mnist_that_ends_within_an_hour_and_needs_no_fetched_weights():
+    grey = [name for name in MODELS if f"{name}.fashion-mnist-cpu" in RECIPES]
+    plans = [RECIPES.get(f"{name}.fashion-mnist") for name in grey]
+
+    assert len(plans) == 14
+    assert {(plan.tier, plan.data.id, plan.data.test) for plan in plans} == {("full", "fashion-mnist", "test")}
+    assert {(plan.evaluation.metric, plan.evaluation.n) for plan in plans} == {("fd@efflite0", 10_000)}
+    assert all(plan.training.steps <= 93_700 for plan in plans)
+    tutorial = RECIPES.get("gan-fashion.fashion-mnist")
+    assert (tutorial.training.steps, tutorial.training.batch_size, tutorial.schedule.lr) == (10_001, 128, 2e-4)
+
+
+def test_recipes_use_the_exponential_and_the_cyclic_rate_and_differ_in_nothing_else():
+    plans = [plan_to_json(RECIPES.get(f"gan-mlp-small.fashion-mnist{end}")) for end in ("", "-exponential", "-cyclic")]
+
+    assert [plan.pop("schedule")["kind"] for plan in plans] == ["linear", "exponential", "cyclic"]
+    assert len({json.dumps({**plan, "name": ""}) for plan in plans}) == 1
 
 
 @pytest.mark.parametrize("name", RECIPES.names())
