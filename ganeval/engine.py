@@ -23,6 +23,7 @@ from safetensors.numpy import load, save
 from ganeval.backbones.base import Backbone
 from ganeval.backbones.calls import call_size
 from ganeval.cache import FeatureStore, ImageFacts, Row, read_checked, write_checked
+from ganeval.decoding import facts_of
 from ganeval.errors import BadImageError, DataError
 from ganeval.sources.base import Decoded, ImageSource, Pixels, content_hash
 from ganeval.sources.budget import PixelBudget
@@ -160,8 +161,7 @@ def _load(source: ImageSource, index: int, stores: Sequence[FeatureStore]) -> _L
         decoded = raw.decode()
     except BadImageError as error:
         return error
-    _, height, width = decoded.pixels.shape
-    return _Loaded(raw.digest, ImageFacts(height, width, raw.format, tuple(sorted(decoded.notes))), decoded)
+    return _Loaded(raw.digest, facts_of(raw, decoded), decoded)
 
 
 def _read_ahead(

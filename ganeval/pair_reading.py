@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from ganeval.decoding import Both, Seen
 from ganeval.errors import BadImageError, DataError
 from ganeval.sources.base import ImageSource, Pixels
 from ganeval.sources.budget import PixelBudget
@@ -72,7 +73,7 @@ class Pair:
         fake: uint8 (3, H, W).
         real: The same shape.
         digests: sha256 of the stored bytes, fake and real.
-        notes: Notes of the decode policy, those of the fake and those of the real image.
+        seen: What decoding did to the fake and to the real image.
     """
 
     position: int
@@ -80,7 +81,7 @@ class Pair:
     fake: Pixels
     real: Pixels
     digests: tuple[bytes, bytes]
-    notes: tuple[str, ...]
+    seen: Both
 
     @property
     def size(self) -> Size:
@@ -115,7 +116,7 @@ def _load(position: int, fake: ImageSource, real: ImageSource, indices: tuple[in
         images[0].pixels,
         images[1].pixels,
         (raws[0].digest, raws[1].digest),
-        tuple(note for image in images for note in image.notes),
+        (Seen.of(raws[0], images[0]), Seen.of(raws[1], images[1])),
     )
     if pair.fake.shape != pair.real.shape:
         raise DataError(_unequal(pair.stem, pair.size, (pair.real.shape[1], pair.real.shape[2])))

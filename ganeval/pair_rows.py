@@ -6,8 +6,10 @@ from torch import Tensor
 from ganeval.backbones.base import Backbone
 from ganeval.backbones.loading import load_backbone
 from ganeval.backbones.weights import LoadedWeights, load_state_dict
+from ganeval.decoding import luma_words
 from ganeval.keys import Request, printed_key
 from ganeval.metrics.base import PixelMetric, PyramidMetric
+from ganeval.metrics.luma import LUMA_RULE, LUMA_VERSION
 from ganeval.pair_means import NoEstimate, mean_estimate
 from ganeval.pairs import PairRequest, PairScores, score_pairs
 from ganeval.plan import Plan, ScoreOptions
@@ -105,10 +107,12 @@ def _row(
     if isinstance(estimate, NoEstimate):
         return Result(name, key, None, better, n, n, status="failed", note=estimate.reason)
     pixel = isinstance(metric, PixelMetric)
+    luma = pixel and options.channel == "y"
+    own_luma = luma and any(real.one_channel for _, real in pairs.seen)
     protocol = Protocol(
         metric=metric.output.name,
-        version=metric.version,
-        params=dict(pairs.params[request.key]),
+        version=max(metric.version, LUMA_VERSION) if own_luma else metric.version,
+        params={**pairs.params[request.key], **({"luma": LUMA_RULE} if own_luma else {})},
         backbone=None if backbone is None else backbone.info.name,
         weights_sha256=None if backbone is None else backbone.weights_sha256,
         heads_sha256=None if head is None else head.sha256,
@@ -129,7 +133,7 @@ def _row(
         better=better,
         n_real=n,
         n_fake=n,
-        note=estimate.note,
+        note="; ".join(filter(None, [estimate.note, luma_words(pairs.seen) if luma else ""])),
         protocol=protocol,
         stderr=estimate.stderr,
         ci95=estimate.ci95,

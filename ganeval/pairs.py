@@ -7,7 +7,7 @@ few batches, never the set.
 import contextlib
 import math
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,10 +18,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ganeval.backbones.base import Backbone
+from ganeval.decoding import Both
 from ganeval.errors import BadImageError, DataError, UsageError, WeightsError
 from ganeval.metrics.base import Params, PixelMetric, PyramidMetric
 from ganeval.metrics.luma import crop_border as cut
-from ganeval.metrics.luma import to_luma
+from ganeval.metrics.luma import pair_luma
 from ganeval.pair_means import Float64, MeanUncertainty, NoEstimate, mean_estimate, uncertainty_of_mean
 from ganeval.pair_reading import WAITING_PIXELS, Pair, Size, match_by_stem, read_ahead, wide
 from ganeval.sources.base import ImageSource, content_hash
@@ -77,7 +78,7 @@ class PairScores:
         params: Key -> parameters that were used, with "layers" written out: what a row must state.
         too_small: Key -> why it has no values; only requests with required=False.
         skipped: "stem: reason" of pairs left out under on_bad="skip".
-        note_counts: Note of the decode policy -> images (of both sides) that it applied to.
+        seen: What decoding did to the fake and to the real image of each scored pair.
         fake_sha256: Content hash of the fakes that were scored.
         real_sha256: Content hash of their originals.
         seconds: Time by stage.
@@ -89,7 +90,7 @@ class PairScores:
     params: dict[str, Params]
     too_small: dict[str, str]
     skipped: list[str]
-    note_counts: dict[str, int]
+    seen: list[Both]
     fake_sha256: str
     real_sha256: str
     seconds: dict[str, float]
@@ -116,7 +117,7 @@ def score_pairs(
         fake: The images to score.
         real: Their originals.
         requests: Metrics; no two with one key.
-        channel: What metrics of pixels look at: all three colours, or the luma of `to_luma`. Networks see RGB.
+        channel: What metrics of pixels look at: all three colours, or the luma of `pair_luma`. Networks see RGB.
         crop_border: Pixels cut off each side, for all metrics, before anything else.
         batch_size: Pairs a batch at most, >= 1; images of 512x512 and more go in smaller batches (`BATCH_PIXELS`).
         device: Where metrics of pixels run; the CPU if it has no float64. Networks run where they are.
@@ -148,7 +149,7 @@ def score_pairs(
     stems: list[str] = []
     digests: list[tuple[bytes, bytes]] = []
     skipped: list[str] = []
-    notes: Counter[str] = Counter()
+    seen: list[Both] = []
     started = time.perf_counter()
     with contextlib.closing(read_ahead(fake, real, indices, 2 * batch_size)) as ahead:
         for position, loaded in enumerate(ahead):
@@ -161,7 +162,7 @@ def score_pairs(
                 kept.append(position)
                 stems.append(loaded.stem)
                 digests.append(loaded.digests)
-                notes.update(loaded.notes)
+                seen.append(loaded.seen)
                 run.add(loaded)
             if progress is not None:
                 progress(1)
@@ -177,7 +178,7 @@ def score_pairs(
         params=run.params,
         too_small=run.too_small,
         skipped=skipped,
-        note_counts=dict(sorted(notes.items())),
+        seen=seen,
         fake_sha256=content_hash([pair[0] for pair in digests]),
         real_sha256=content_hash([pair[1] for pair in digests]),
         seconds=dict(run.seconds),
@@ -307,7 +308,8 @@ class _Run:
     ) -> None:
         fake, real = fake.to(self.device), real.to(self.device)
         if self.channel == "y":
-            pixels = to_luma(fake), to_luma(real)
+            own = torch.tensor([pair.seen[1].one_channel for pair in batch], device=self.device)
+            pixels = pair_luma(fake, real, own)
         else:
             pixels = fake.to(torch.float64), real.to(torch.float64)
         for request in requests:

@@ -472,11 +472,11 @@ def test_nothing_left_is_an_error():
         score(Memory("fakes", bad), Memory("reals", {"a.png": image(8, 8, 0)}), [request(PSNR)], on_bad="skip")
 
 
-def test_notes_of_decoding_are_counted_over_both_sides():
+def test_notes_of_decoding_are_kept_for_each_image_of_a_pair():
     images = {f"{i}.png": image(8, 8, i) for i in range(3)}
     scores = score(Memory("fakes", images, ["alpha", "grey"]), Memory("reals", images, ["grey"]), [request(PSNR)])
 
-    assert scores.note_counts == {"alpha": 3, "grey": 6}
+    assert [(fake.facts.notes, real.facts.notes) for fake, real in scores.seen] == [(("alpha", "grey"), ("grey",))] * 3
 
 
 def test_a_network_that_gives_nan_is_an_error_that_names_the_pair():

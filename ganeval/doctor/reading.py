@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from ganeval.cache import ImageFacts
+from ganeval.decoding import facts_of
 from ganeval.doctor.grid import find_grid
 from ganeval.doctor.jpeg_quality import jpeg_quality
 from ganeval.doctor.looks import Look, Looks, SetFacts, Traces, Values
@@ -82,12 +82,11 @@ def _look(source: ImageSource, index: int, closely: bool) -> Look | BadImageErro
     except BadImageError as error:
         return error
     pixels = decoded.pixels
-    _, height, width = pixels.shape
     luma = np.tensordot(LUMA, pixels.astype(np.float32), axes=1)
     spread = pixels.max(axis=0).astype(np.int16) - pixels.min(axis=0)
     return Look(
         digest=pixels_digest(pixels),
-        facts=ImageFacts(height, width, raw.format, tuple(sorted(decoded.notes))),
+        facts=facts_of(raw, decoded),
         quality=None if raw.stored is None else jpeg_quality(raw.stored),
         grey=bool(spread.max() <= GREY_SPREAD),
         histogram=np.stack([np.bincount(channel.reshape(-1), minlength=256) for channel in pixels]).astype(np.int32),

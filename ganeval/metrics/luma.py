@@ -1,8 +1,46 @@
 """What happens to a pair of images before a metric of pixels sees them: the luma channel, and the cut border."""
 
+from typing import Final
+
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
+
+LUMA_RULE: Final = "BT.601, 16..235; an original of one channel is its own luma, 0..255"
+"""How a protocol states the luma of pairs some of whose originals are stored in one channel."""
+
+LUMA_VERSION: Final = 2
+"""Least version of a number that rests on `LUMA_RULE`. Version 1 took every original for colour, so that of colour
+originals is unchanged; a grey original went through 16..235 and its PSNR came out 20 log10(255/219) = 1.32 dB higher.
+"""
+
+
+def pair_luma(
+    fake: UInt8[Tensor, "B 3 H W"], real: UInt8[Tensor, "B 3 H W"], own: Bool[Tensor, " B"]
+) -> tuple[Float[Tensor, "B 1 H W"], Float[Tensor, "B 1 H W"]]:
+    """The luma of pairs of images, by one rule for both images of a pair; the original decides which.
+
+    An original that is stored in one channel is its own luma. So do the published tables: MATLAB's code calls
+    `rgb2ycbcr` only where `size(image, 3) == 3`, and BasicSR's `to_y_channel` only where there are three channels.
+    The fake of such an original is its own luma as well where its channels are equal, and one in colour is weighted
+    over the same range, so that a pixel of colour more or less does not change the scale of the number.
+
+    Args:
+        fake: RGB, 0..255.
+        real: The same shape.
+        own: True for each pair whose original is stored in one channel.
+    """
+    if not bool(own.any()):
+        return to_luma(fake), to_luma(real)
+    chosen = own.reshape(-1, 1, 1, 1)
+    fakes, reals = (torch.where(chosen, _full_range_luma(images), to_luma(images)) for images in (fake, real))
+    return fakes, reals
+
+
+def _full_range_luma(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 1 H W"]:
+    """round(0.299 R + 0.587 G + 0.114 B), 0..255, in integers: of equal channels their value, exactly."""
+    red, green, blue = images.to(torch.int32).unbind(1)
+    return ((299 * red + 587 * green + 114 * blue + 500) // 1000).to(torch.float64).unsqueeze(1)
 
 
 def to_luma(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 1 H W"]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ganeval.metrics.base import Output, Params, PixelMetric
 
-PEAK = 255.0  # the largest value of an 8-bit channel; also the scale of luma, whose own largest value is 235
+PEAK = 255.0  # the largest value of an 8-bit channel; also the scale of BT.601 luma, whose own largest value is 235
 
 
 def compute_psnr(fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"], params: Params) -> Float[Tensor, " B"]:
