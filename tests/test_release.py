@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 from packaging.requirements import Requirement
 
@@ -244,3 +245,20 @@ def test_the_wheel_scores_from_outside_the_repository(built, tmp_path):
     assert rows[0]["value"] > 0
     assert ganeval.__version__ in call(scripts / "ganeval", "--version")
     assert "digits" in call(scripts / "ganeval", "leaderboard", "show", "--board", "digits")
+
+
+def test_the_citation_names_this_version():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+
+    assert cited["version"] == ganeval.__version__
+    assert cited["license"] == "Apache-2.0"
+
+
+@pytest.mark.parametrize("workflow", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.stem)
+def test_workflows_call_what_make_has(workflow):
+    """A step that calls `make X` names a target, and no checkout leaves credentials behind."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = workflow.read_text()
+
+    assert set(re.findall(r"\bmake ([a-z]+)", text)) <= targets
+    assert "persist-credentials: false" in text or "checkout" not in text
