@@ -20,8 +20,8 @@ from pathlib import Path
 
 import torch
 
-from ganeval.cache import write_atomically
 from ganeval.cli.checkpoint import open_checkpoint
+from ganeval.files import write_atomically
 from ganeval.plan import ScoreOptions
 from ganeval.protocol import Protocol
 from ganeval.provenance import provenance

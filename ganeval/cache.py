@@ -7,7 +7,6 @@ one, and a name or a folder can never fetch a wrong one. Without a cache the sam
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import threading
@@ -19,7 +18,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+
+from ganeval.files import write_atomically
+from ganeval.tensor_bytes import tensor_bytes
 
 FORMAT = "ganeval-features-1"
 
@@ -138,7 +139,7 @@ class FeatureStore:
         if logits is not None:
             tensors["logits"] = np.ascontiguousarray(logits, dtype=np.float32)
         table = json.dumps([{"format": kind[0], "notes": list(kind[1])} for kind in kinds])
-        data = save(tensors, metadata={"format": FORMAT, "protocol": self.protocol, "facts": table})
+        data = tensor_bytes(tensors, {"format": FORMAT, "protocol": self.protocol, "facts": table})
         path = self.folder / f"{hashlib.sha256(data).hexdigest()[:32]}.safetensors"
         write_atomically(path, data)
         self._read.add(path)
@@ -206,18 +207,3 @@ def read_json(path: Path) -> object:
         return json.loads(body) if hashlib.sha256(body.encode()).hexdigest() == stored["sha256"] else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a temporary file in the same folder, flushes, renames: readers see the old file or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

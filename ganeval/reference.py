@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
-from ganeval.cache import write_atomically
 from ganeval.errors import DataError, ReferenceStatisticsError
+from ganeval.files import write_atomically
 from ganeval.sources.npy import npz_members, open_member
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import UNKNOWN_N, Float64, Moments
+from ganeval.tensor_bytes import tensor_bytes
 
 FORMAT = "ganeval-reference-1"
 
@@ -106,7 +106,7 @@ def save_reference(path: Path, statistics: ReferenceStatistics, *, features: boo
         "labels": labels,
         "tensors_sha256": _tensors_sha256(tensors),
     }
-    data = save(tensors, metadata={"format": FORMAT, "reference": json.dumps(meta, sort_keys=True)})
+    data = tensor_bytes(tensors, {"format": FORMAT, "reference": json.dumps(meta, sort_keys=True)})
     try:
         write_atomically(path, data)
     except OSError as error:

@@ -205,7 +205,7 @@ def append_lines(path: Path, lines: Sequence[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         # O_APPEND makes the position of each write atomic; one write a call keeps lines of two writers apart.
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(path, flags, 0o644)
+        descriptor = os.open(path, flags, 0o666)
         try:
             torn = os.lseek(descriptor, 0, os.SEEK_END) > 0
             if torn:

@@ -15,8 +15,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from ganeval.cache import write_atomically
 from ganeval.errors import UsageError, WeightsError
+from ganeval.files import write_atomically
+from ganeval.tensor_bytes import with_sorted_metadata
 from reference_models.models import MODELS
 from reference_models.models.base import ModelSpec
 from reference_models.models.build import build_generator
@@ -86,7 +87,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "classes": json.dumps(list(checkpoint.classes)),
     }
     tensors = {k: v.detach().cpu().contiguous() for k, v in checkpoint.network.state_dict().items()}
-    write_atomically(path, safetensors.torch.save(tensors, metadata=metadata))
+    write_atomically(path, with_sorted_metadata(safetensors.torch.save(tensors, metadata=metadata)))
 
 
 def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:

@@ -1,6 +1,5 @@
 """What a run leaves in its folder for people: metrics.jsonl, sample grids, and the recipe as JSON."""
 
-import io
 import json
 import math
 from pathlib import Path
@@ -10,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ganeval.cache import write_atomically
 from ganeval.errors import GanevalError
+from ganeval.figures import figure_bytes
+from ganeval.files import write_atomically
 from reference_models.data import Batch, mixture
 from reference_models.players import Players
 from reference_models.sampling import draw_tensor, grid_of, save_png
@@ -154,6 +154,4 @@ def histogram(numbers: Float[Tensor, "N 1"]) -> bytes:
     axes.set_xlabel("value")
     axes.set_ylabel("density")
     axes.legend()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
-    return buffer.getvalue()
+    return figure_bytes(figure, "png", dpi=100, tight=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from ganeval.cache import write_atomically
 from ganeval.errors import DataError
+from ganeval.files import write_atomically
 from reference_models.checkpoint import load_checkpoint
 from reference_models.evaluation import Evaluator
 from reference_models.expected import FILE, read_expected

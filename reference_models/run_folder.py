@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ganeval.cache import write_atomically
 from ganeval.errors import DataError, UsageError
+from ganeval.files import write_atomically
 from ganeval.reporting import Reporter
 from reference_models.journal import METRICS, truncate_metrics
 from reference_models.players import Players

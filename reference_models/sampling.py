@@ -15,7 +15,7 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from torch import Tensor, nn
 
-from ganeval.cache import write_atomically
+from ganeval.files import write_atomically
 from ganeval.sources.generator import Draw
 from ganeval.sources.latents import latents as latents
 from reference_models.models.base import ModelSpec, OutputRange

@@ -14,8 +14,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ganeval.cache import write_atomically
 from ganeval.errors import DataError, UsageError
+from ganeval.files import write_atomically
+from ganeval.tensor_bytes import with_sorted_metadata
 from reference_models.players import Players
 
 FORMAT = "ganeval-training-state-2"
@@ -60,7 +61,7 @@ def save_state(
     for rank, kept in enumerate(replays):
         tensors |= {f"device{rank}/{name}": tensor for name, tensor in kept.items()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, safetensors.torch.save(tensors, metadata=metadata))
+    write_atomically(path, with_sorted_metadata(safetensors.torch.save(tensors, metadata=metadata)))
 
 
 def load_state(path: Path, players: Players, identity: dict[str, Any], rank: int) -> Progress:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from ganeval.figures import figure_bytes
 from ganeval.sources.base import Pixels
 from reference_models.data import MIXTURE
 
@@ -106,6 +107,4 @@ def density_picture(numbers: Float[Tensor, "N 1"], title: str) -> bytes:
     axes.set_xlabel("value")
     axes.set_ylabel("density")
     axes.legend()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
-    return buffer.getvalue()
+    return figure_bytes(figure, "png", dpi=110, tight=True)

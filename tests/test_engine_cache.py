@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganeval.cache import FeatureStore, ImageFacts, write_atomically
+from ganeval.cache import FeatureStore, ImageFacts
 from ganeval.engine import run_network, summarise
 from ganeval.errors import BadImageError, DataError
+from ganeval.files import write_atomically
 from ganeval.metrics.frechet import frechet_distance
 from ganeval.sources.base import Subset, content_hash, seeded_subset
 from ganeval.sources.folder import FolderSource

@@ -1,12 +1,12 @@
 """Time and memory of the entrants against the number of images, as one picture."""
 
-import io
 import statistics
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
 from ganeval.bench.scoring import Comparison
+from ganeval.figures import figure_bytes
 
 # Observable's ten colours, told apart by most eyes; markers tell them apart in grey.
 _COLOURS: Sequence[str] = ("#4269d0", "#ff725c", "#6cc5b0", "#efb118", "#9c6b4e", "#a463f2")
@@ -44,6 +44,4 @@ def draw(comparison: Comparison, format_: str) -> bytes:
             axes.set_xticks(comparison.counts)
     left.legend(frameon=False, fontsize="small")
     figure.suptitle(comparison.what, fontsize="medium")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=format_, dpi=150)
-    return buffer.getvalue()
+    return figure_bytes(figure, format_, dpi=150)

@@ -80,8 +80,8 @@ def scoring(
         raise UsageError(f"--plot takes {', '.join('.' + kind for kind in PICTURES)}; got {plot.name}.")
     from ganeval.bench.peers import entrants
     from ganeval.bench.scoring import compare, timing_rows, to_dict
-    from ganeval.cli.files import write_bytes
     from ganeval.cli.progress import RichReporter
+    from ganeval.files import write_output
     from ganeval.leaderboard.timings import append_timings
 
     counts, chosen, reporter = parse_counts(images), entrants(vs), RichReporter()
@@ -94,14 +94,14 @@ def scoring(
     if append is not None:
         append_timings(append, timing_rows(compared))
     if markdown is not None:
-        write_bytes(markdown, scoring_markdown(compared).encode())
+        write_output(markdown, scoring_markdown(compared).encode())
     if plot is not None:
         from ganeval.bench.plots import draw
 
-        write_bytes(plot, draw(compared, plot.suffix.removeprefix(".")))
+        write_output(plot, draw(compared, plot.suffix.removeprefix(".")))
     text = json.dumps(to_dict(compared), indent=2)
     if json_file is not None:
-        write_bytes(json_file, f"{text}\n".encode())
+        write_output(json_file, f"{text}\n".encode())
     if json_target == "-":
         click.echo(text)
         return
@@ -212,7 +212,7 @@ def stages(
     import dataclasses
 
     from ganeval.bench.run_stages import run_stages
-    from ganeval.cli.files import write_bytes
+    from ganeval.files import write_output
 
     found, limits = run_stages(name, images, size, repeats, engine, precision)
     record = {
@@ -222,7 +222,7 @@ def stages(
     }
     text = json.dumps(record, indent=2)
     if json_file is not None:
-        write_bytes(json_file, f"{text}\n".encode())
+        write_output(json_file, f"{text}\n".encode())
     if json_target == "-":
         click.echo(text)
         return

@@ -206,7 +206,7 @@ def _finish(
     """Rows of one run share its identifier; then files, then the table or JSON."""
     import dataclasses
 
-    from ganeval.cli.files import write_bytes
+    from ganeval.files import write_output
     from ganeval.leaderboard.timings import append_timings
 
     rows = [dataclasses.replace(row, run=rows[0].run, time=rows[0].time) for row in rows]
@@ -215,7 +215,7 @@ def _finish(
     measured = [dataclasses.asdict(one) for one in timed]
     text = json.dumps({"schema": 1, "measured": measured, "rows": [row.to_dict() for row in rows]}, indent=2)
     if json_file is not None:
-        write_bytes(json_file, f"{text}\n".encode())
+        write_output(json_file, f"{text}\n".encode())
     if json_target == "-":
         click.echo(text)
         return

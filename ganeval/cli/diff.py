@@ -60,8 +60,8 @@ def command(
 
     from ganeval.cli.checkpoint import open_checkpoint
     from ganeval.cli.progress import RichReporter
-    from ganeval.cli.show import write_text
     from ganeval.comparing import compare
+    from ganeval.files import write_output
     from ganeval.plan import ScoreOptions
     from ganeval.results import SCHEMA
 
@@ -93,7 +93,7 @@ def command(
         click.echo(text)
         return
     if json_target is not None:
-        write_text(Path(json_target), text + "\n")
+        write_output(Path(json_target), text + "\n")
     print_comparisons(comparisons, Console(highlight=False))
 
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.files import write_bytes
 from ganeval.cli.options import PLACE, SUBSET, check_writable, with_options
 from ganeval.errors import UsageError
+from ganeval.files import write_output
 
 
 @click.command("doctor", short_help="Say what is wrong with images before one trusts a score.")
@@ -111,7 +111,7 @@ def command(
         click.echo(to_json_text(found))
     else:
         if json_target is not None:
-            write_bytes(Path(json_target), (to_json_text(found) + "\n").encode())
+            write_output(Path(json_target), (to_json_text(found) + "\n").encode())
         print_examination(found)
     if found.fails(fail_on):
         raise SystemExit(4)

@@ -5,10 +5,10 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.files import write_bytes
 from ganeval.cli.options import PLACE, READ, SUBSET, check_writable, with_options
 from ganeval.errors import UsageError
 from ganeval.explain.pipelines import parse_tools
+from ganeval.files import write_output
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -114,11 +114,11 @@ def command(
     if plot is not None:
         from ganeval.explain.plot import draw
 
-        write_bytes(plot, draw(found, plot.suffix.lower()[1:]))
+        write_output(plot, draw(found, plot.suffix.lower()[1:]))
     if json_target is not None:
         text = orjson.dumps(to_json(found, options), option=orjson.OPT_INDENT_2).decode()
         if json_target == "-":
             click.echo(text)
             return
-        write_bytes(Path(json_target), (text + "\n").encode())
+        write_output(Path(json_target), (text + "\n").encode())
     print_explanation(found)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ganeval.cli.gate_record import FILE, MODES, accept, init, write_whole
+from ganeval.cli.gate_record import FILE, MODES, accept, init
 from ganeval.cli.options import COMPARED, GENERATED, PLACE, READ, check_writable, with_options
 from ganeval.errors import DataError
+from ganeval.files import write_output
 
 if TYPE_CHECKING:
     from ganeval.gate.sides import Scores
@@ -122,12 +123,12 @@ def command(
         scorer = Scorer(options, reporter, open_checkpoint)
     report = run_gate(GateOptions(subjects, baseline, read, mode, name, against), scorer, reporter)
     if junit is not None:
-        write_whole(junit, to_junit(report))
+        write_output(junit, to_junit(report))
     if markdown is not None:
         _append(markdown, to_markdown(report))
     text = json.dumps(to_dict(report), indent=2, allow_nan=False)
     if json_target is not None and json_target != "-":
-        write_whole(Path(json_target), text + "\n")
+        write_output(Path(json_target), text + "\n")
     for line in to_annotations(report) if annotations == "github" else []:
         click.echo(line, err=json_target == "-")
     click.echo(text if json_target == "-" else to_text(report))

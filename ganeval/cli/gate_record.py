@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from ganeval.cli.options import COMPARED, GENERATED, PLACE, READ, RUN, check_writable, with_options
-from ganeval.errors import DataError, UsageError
+from ganeval.errors import UsageError
+from ganeval.files import write_output
 
 if TYPE_CHECKING:
     from ganeval.gate.rules import Mode
@@ -17,20 +18,6 @@ if TYPE_CHECKING:
 MODES: tuple["Mode", ...] = ("auto", "samples", "same-weights", "retrained")
 FILE = click.Path(dir_okay=False, path_type=Path)
 WHY = click.option("--why", default="", help="A reason, kept in the rows.")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file whole or not at all.
-
-    Raises:
-        DataError: it cannot be written.
-    """
-    from ganeval.cache import write_atomically
-
-    try:
-        write_atomically(path, text.encode())
-    except OSError as error:
-        raise DataError(f"Cannot write {path}: {error.strerror}. Choose another file.") from error
 
 
 @click.command("init", short_help="Write a first gates.toml and baseline.")
@@ -137,7 +124,7 @@ def init(
         reasons = "; ".join(f"{key}: {reason}" for key, reason in left_out.items())
         raise UsageError(f"None of these metrics can be gated ({reasons}). Score more images, or other metrics.")
     append_jsonl(baseline, recorded)
-    write_whole(rules, write_toml(proposed, left_out))
+    write_output(rules, write_toml(proposed, left_out))
     lines = [
         f"{baseline}: {len(recorded)} rows of {recorded[0].subject!r}",
         f"{rules}: {len(proposed.rules)} rules, mode {proposed.mode}; review the margins",

@@ -136,9 +136,9 @@ def _write(
     if out is None:
         click.echo(data, nl=False)
         return
-    from ganeval.cli.files import write_bytes
+    from ganeval.files import write_output
 
-    write_bytes(out, data)
+    write_output(out, data)
 
 
 def _boards(

@@ -135,41 +135,32 @@ def _check_target(out: Path | None, grid: bool, views: Path | None) -> None:
 
 def write_files(source: "object", count: int, out: Path) -> None:
     """One PNG an image, in a folder a class; into a hidden folder beside `out` first, renamed when all are there."""
-    import shutil
-    import tempfile
-
     from PIL import Image
 
+    from ganeval.files import new_folder
     from ganeval.sources.base import ImageSource
 
     if not isinstance(source, ImageSource):
         raise TypeError("write_files takes an ImageSource")
     reporter = RichReporter()
     try:
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=out.absolute().parent, prefix=f".{out.name}-"))
-        try:
-            with reporter.stage(source.name, count) as advance:
-                for index in range(count):
-                    item = source.items[index]
-                    folder = part / folder_name(item.label) if item.label is not None else part
-                    path = folder / f"{item.stem}.png"
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    Image.fromarray(source.read(index).decode().pixels.transpose(1, 2, 0)).save(path)
-                    advance(1)
-            part.chmod(0o755)
-            if out.is_dir():
-                out.rmdir()  # it is empty, or `_check_target` had refused it
-            part.rename(out)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+        # `_check_target` has found it absent or empty.
+        with new_folder(out) as part, reporter.stage(source.name, count) as advance:
+            for index in range(count):
+                item = source.items[index]
+                folder = part / folder_name(item.label) if item.label is not None else part
+                path = folder / f"{item.stem}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(source.read(index).decode().pixels.transpose(1, 2, 0)).save(path)
+                advance(1)
     except OSError as error:
         raise DataError(f"Cannot write images to {out}: {error.strerror or error}. Free space there.") from error
 
 
 def folder_name(label: str) -> str:
-    """A class name as a folder: "T-shirt/top" is one folder, not two."""
-    return "".join(c if c.isalnum() or c in "-_ ." else "-" for c in label)
+    """A class name as a folder: "T-shirt/top" is one folder, not two, and ".." is no way out."""
+    name = "".join(c if c.isalnum() or c in "-_ ." else "-" for c in label)
+    return name if name.strip(". ") else "-" * max(1, len(name))
 
 
 def write_grid(source: "object", count: int, out: Path) -> None:

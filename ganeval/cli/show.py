@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from ganeval.cache import write_atomically
 from ganeval.cli.progress import RichReporter
 from ganeval.cli.tables import print_results
-from ganeval.errors import DataError
+from ganeval.files import write_output
 from ganeval.pairs import PairScores
 from ganeval.plan import ScoreOptions
 from ganeval.results import append_jsonl, to_json
@@ -34,18 +33,6 @@ def csv(table: "pd.DataFrame") -> str:
     return table.assign(image=[spreadsheet(str(stem)) for stem in table["image"]]).to_csv(index=False)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all.
-
-    Raises:
-        DataError: it cannot be written.
-    """
-    try:
-        write_atomically(path, text.encode())
-    except OSError as error:
-        raise DataError(f"Cannot write {path}: {error.strerror}. Choose another file.") from error
-
-
 def show_outcome(
     outcome: ScoreOutcome,
     options: ScoreOptions,
@@ -58,9 +45,9 @@ def show_outcome(
 ) -> None:
     """Writes files first, then stdout: a reader of stdout may take its end as the end of the work."""
     if per_image is not None and outcome.pairs is not None:
-        write_text(per_image, csv(per_image_table(outcome.pairs)))
+        write_output(per_image, csv(per_image_table(outcome.pairs)))
     if blame is not None and outcome.blame is not None:
-        write_text(blame, csv(outcome.blame))
+        write_output(blame, csv(outcome.blame))
         images = [str(image) for image in outcome.blame["image"]]
         reporter.message(f"raise {outcome.blame.columns[1]} most: {', '.join(images[:SHOWN])}")
         reporter.message(f"lower it most: {', '.join(images[: -SHOWN - 1 : -1])}")
@@ -74,5 +61,5 @@ def show_outcome(
         click.echo(to_json(outcome.results))
         return
     if json_target is not None:
-        write_text(Path(json_target), to_json(outcome.results) + "\n")
+        write_output(Path(json_target), to_json(outcome.results) + "\n")
     print_results(outcome.results, Console(highlight=False))

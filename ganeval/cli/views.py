@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ganeval.cache import write_atomically
 from ganeval.cli.progress import RichReporter
 from ganeval.errors import DataError, UsageError
+from ganeval.files import write_atomically
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import SetMetric
 from ganeval.neighbours import RARE

@@ -1,6 +1,5 @@
 """The waterfall as a picture: one panel a tool, from ganeval's number to the tool's, a bar a step."""
 
-import io
 import itertools
 from collections.abc import Sequence
 from typing import Final
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ganeval.explain.explaining import Explanation
 from ganeval.explain.waterfall import Row
+from ganeval.figures import figure_bytes
 from ganeval.text import printable
 
 _TOTAL, _UP, _DOWN = "#8a8f98", "#ff725c", "#4269d0"
@@ -37,9 +37,7 @@ def draw(found: Explanation, format_: str) -> bytes:
     figure.suptitle(
         f"FID of {printable(found.subject)} against {printable(found.reference)}, by tool", fontsize="medium"
     )
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=format_, dpi=150)
-    return buffer.getvalue()
+    return figure_bytes(figure, format_, dpi=150)
 
 
 def _panel(axes: Axes, start: float, row: Row) -> None:

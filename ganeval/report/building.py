@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganeval.cache import write_atomically
 from ganeval.doctor.section import doctor_section
 from ganeval.doctor.stored import read_examination
 from ganeval.errors import DataError
+from ganeval.files import write_atomically
 from ganeval.leaderboard.gathering import Gathered, gather
 from ganeval.leaderboard.places import leaderboards_folder, project_folder
 from ganeval.leaderboard.timing_board import latest

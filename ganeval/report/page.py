@@ -3,6 +3,7 @@
 import base64
 import datetime
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ def render(page: Page, title: str) -> bytes:
         script=Markup(script),
         summary=_summary(page),
         sections=page.sections,
-        written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        written=_moment().strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
         first_grids=FIRST_GRIDS,
         in_sight=IN_SIGHT,
@@ -165,6 +166,14 @@ def line_values(chart: LineChart) -> list[tuple[str, list[str]]]:
     known = [dict(zip(series.x, series.y, strict=True)) for series in chart.series]
     words = [chart.names[int(place)] if chart.names else f"{place:,.6g}" for place in places]
     return [(word, [number(values.get(place)) for values in known]) for word, place in zip(words, places, strict=True)]
+
+
+def _moment() -> datetime.datetime:
+    """When the page was written; $SOURCE_DATE_EPOCH where it is set, so that a page can be made again byte for byte."""
+    stated = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if stated.isdecimal() and len(stated) < 12:
+        return datetime.datetime.fromtimestamp(int(stated), datetime.UTC)
+    return datetime.datetime.now(datetime.UTC)
 
 
 def _summary(page: Page) -> str:

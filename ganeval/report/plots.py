@@ -1,13 +1,13 @@
 """The report's charts as files, PNG and SVG each, drawn by matplotlib."""
 
-import io
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganeval.cache import write_atomically
 from ganeval.errors import DataError
+from ganeval.figures import figure_bytes
+from ganeval.files import write_atomically
 from ganeval.report.charts import Chart, DotChart, Histogram, LineChart, Scatter
 from ganeval.reporting import Reporter
 
@@ -20,8 +20,7 @@ QUIET = "#6d7177"
 DPI = 150
 ROW = 0.24  # inches a row of a dot chart
 MAX_ROWS = 60
-# The same bytes for the same chart: no date, and identifiers that do not change from run to run.
-SVG_SETTINGS: dict[Any, object] = {"svg.hashsalt": "ganeval", "svg.fonttype": "none", "text.parse_math": False}
+SVG_SETTINGS: dict[Any, object] = {"svg.fonttype": "none", "text.parse_math": False}
 
 
 def write_plots(charts: Sequence[Chart], folder: Path, reporter: Reporter) -> list[Path]:
@@ -70,12 +69,7 @@ def draw(chart: Chart) -> dict[str, bytes]:
         axes.set_xlabel(chart.x_label)
         axes.spines[["top", "right"]].set_visible(False)
         _DRAWN[type(chart)](axes, chart)
-        files = {}
-        for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
-            files[kind] = buffer.getvalue()
-    return files
+        return {kind: figure_bytes(figure, kind, dpi=DPI) for kind in ("png", "svg")}
 
 
 def _lines(axes: "Axes", chart: LineChart) -> None:

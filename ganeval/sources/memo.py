@@ -15,7 +15,7 @@ from typing import Final
 import filelock
 import orjson
 
-from ganeval.cache import write_atomically
+from ganeval.files import write_atomically
 
 FORMAT: Final = "ganeval-digests-1"
 SETTLED_NS: Final = 2_000_000_000

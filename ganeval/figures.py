@@ -1,0 +1,31 @@
+"""A matplotlib figure as a file: the same bytes for the same figure, without a date or random identifiers."""
+
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_UNDATED: Final[Mapping[str, dict[str, Any]]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+}
+
+
+def figure_bytes(figure: "Figure", kind: str, *, dpi: int, tight: bool = False) -> bytes:
+    """The figure as a file.
+
+    Args:
+        figure: What to draw.
+        kind: "png", "svg" or "pdf".
+        dpi: Pixels an inch.
+        tight: Cut margins off.
+    """
+    import matplotlib as mpl
+
+    buffer = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "ganeval"}):
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=_UNDATED[kind], bbox_inches="tight" if tight else None)
+    return buffer.getvalue()
