@@ -49,7 +49,10 @@ def _read(path: Path) -> Estimates | None:
     rows: Any = read_json(path)
     try:
         return {
-            name: Estimate(**{**row, "ci95": None if row["ci95"] is None else tuple(row["ci95"])})
+            # "degrees" is asked for by name: estimates that were kept before it was there are computed again.
+            name: Estimate(
+                **{**row, "ci95": None if row["ci95"] is None else tuple(row["ci95"]), "degrees": row["degrees"]}
+            )
             for name, row in rows.items()
         }
     except (KeyError, TypeError, AttributeError):

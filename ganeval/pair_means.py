@@ -26,6 +26,7 @@ class MeanUncertainty(NamedTuple):
 
     stderr: float | None
     ci95: tuple[float, float] | None
+    degrees: float | None
     method: str | None
     note: str
 
@@ -42,14 +43,14 @@ def uncertainty_of_mean(values: Float64) -> MeanUncertainty:
     """
     n = len(values)
     if n < 2:
-        return MeanUncertainty(None, None, None, "one pair: its uncertainty is unknown")
+        return MeanUncertainty(None, None, None, None, "one pair: its uncertainty is unknown")
     stderr = float(values.std(ddof=1)) / math.sqrt(n)
     if stderr <= 1e-12 * abs(float(values.mean())):
-        return MeanUncertainty(None, None, None, f"no interval: all {n} values are equal")
+        return MeanUncertainty(None, None, None, None, f"no interval: all {n} values are equal")
     if n < FEWEST:
         note = f"no interval: n = {n} < {FEWEST}, where it would rely on normality"
-        return MeanUncertainty(stderr, None, f"mean of per-image values, n={n}", note)
-    return MeanUncertainty(stderr, mean_interval(values), f"mean of per-image values, Student t, n={n}", "")
+        return MeanUncertainty(stderr, None, n - 1, f"mean of per-image values, n={n}", note)
+    return MeanUncertainty(stderr, mean_interval(values), n - 1, f"mean of per-image values, Student t, n={n}", "")
 
 
 def mean_estimate(values: Float64) -> Estimate | NoEstimate:
@@ -76,5 +77,6 @@ def mean_estimate(values: Float64) -> Estimate | NoEstimate:
         if identical
         else ""
     )
-    stderr, ci95, method, note = uncertainty_of_mean(finite)
-    return Estimate(float(finite.mean()), stderr, ci95, None, method, "; ".join(filter(None, [left_out, note])))
+    stderr, ci95, degrees, method, note = uncertainty_of_mean(finite)
+    told = "; ".join(filter(None, [left_out, note]))
+    return Estimate(float(finite.mean()), stderr, ci95, None, method, told, degrees)

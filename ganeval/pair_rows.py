@@ -1,5 +1,6 @@
 """Rows of paired metrics: the pass over image pairs, the mean over images, the protocol of each number."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +17,7 @@ from ganeval.plan import Plan, ScoreOptions
 from ganeval.protocol import Protocol
 from ganeval.provenance import provenance
 from ganeval.reporting import Reporter
-from ganeval.results import Result
+from ganeval.results import MOST_IMAGES, PER_IMAGE, Result
 from ganeval.sources.base import ImageSource
 from ganeval.sources.decode import DECODE_POLICY
 from ganeval.sources.listing import left_out_words
@@ -137,6 +138,7 @@ def _row(
         protocol=protocol,
         stderr=estimate.stderr,
         ci95=estimate.ci95,
+        degrees=estimate.degrees,
         method=estimate.method,
         comparable_to_published=pinned and (pixel or (backbone is not None and backbone.info.canonical)),
         provenance={
@@ -145,6 +147,15 @@ def _row(
             "subject_sha256": pairs.fake_sha256,
             "skipped": len(pairs.skipped),
             "left_out": pairs.left_out,
+            **_by_image(pairs, request.key),
         },
         timing={stage: round(seconds, 4) for stage, seconds in pairs.seconds.items()},
     )
+
+
+def _by_image(pairs: PairScores, key: str) -> dict[str, object]:
+    """The values by image, which boards and gates compare rows by; left out of the row where they would fill it."""
+    if len(pairs.stems) > MOST_IMAGES:
+        return {}
+    values = [float(value) if np.isfinite(value) else None for value in pairs.values[key]]
+    return {PER_IMAGE: dict(zip(pairs.stems, values, strict=True))}

@@ -17,6 +17,10 @@ from ganeval.errors import DataError
 from ganeval.protocol import Protocol
 
 SCHEMA = 1
+PER_IMAGE = "per_image"
+"""In the provenance of a row of a paired metric: image stem -> value, None where it is infinite. Boards and gates
+compare rows image by image with it."""
+MOST_IMAGES = 5_000  # values by image that a row keeps: 5,000 are 150 kB
 LINES = 64  # read at a time; what is parsed of them stays in the processor's cache
 Status = Literal["ok", "skipped", "failed"]
 
@@ -37,6 +41,8 @@ class Result:
         protocol: Everything that may change the number; None for a row that was skipped before it was known.
         stderr: Standard error, or None where none is valid.
         ci95: 95% interval, or None.
+        degrees: Degrees of freedom behind `stderr`, for Student's t; None for a normal distribution, and in rows that
+            were written before this field was.
         debiased: Bias-corrected value, or None.
         method: How the uncertainty was computed.
         floor: The metric between two random halves of the reference, or None.
@@ -65,9 +71,10 @@ class Result:
     comparable_to_published: bool = False
     provenance: Mapping[str, object] = field(default_factory=dict)
     timing: Mapping[str, float] = field(default_factory=dict)
+    degrees: float | None = None
 
     def __post_init__(self) -> None:
-        numbers = [self.value, self.stderr, self.debiased, self.floor, *(self.ci95 or ())]
+        numbers = [self.value, self.stderr, self.degrees, self.debiased, self.floor, *(self.ci95 or ())]
         if any(number is not None and not math.isfinite(number) for number in numbers):
             raise ValueError(f"row {self.key} of {self.subject} holds a NaN or an infinity: {numbers}")
         if (self.value is None) != (self.status != "ok"):
@@ -122,6 +129,7 @@ FIELD_TYPES: Mapping[str, tuple[type, ...]] = {
     "comparable_to_published": (bool,),
     "provenance": (dict, Mapping),
     "timing": (dict, Mapping),
+    "degrees": _NUMBER,
 }
 REQUIRED = frozenset({"subject", "key", "value", "better", "n_real", "n_fake", "status"})
 _BETTER, _STATUS = ("lower", "higher", "neither"), get_args(Status)

@@ -264,6 +264,7 @@ def set_row(
         protocol=protocol,
         stderr=estimate.stderr,
         ci95=estimate.ci95,
+        degrees=estimate.degrees,
         debiased=estimate.debiased,
         method=estimate.method,
         floor=None if floor is None else floor.values.get(output),

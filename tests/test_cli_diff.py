@@ -70,7 +70,7 @@ def test_people_get_a_verdict_an_interval_and_how_it_was_found_and_a_file_the_ro
     assert head == f"psnr  A {row['value_a']:.5g}  B {row['value']:.5g} ↑  better (24 pairs better, 0 worse)"
     assert f"B - A = {row['delta']:.5g}, 95% [" in below
     assert "smallest detectable" in below
-    assert how.startswith("per-image differences, n=24: BCa interval")
+    assert how.startswith("per-image differences, n=24: Student t interval")
     assert run("a", "b", "--paired", "hr", "--metrics", "psnr")[1] == out  # the file was beside it
 
 

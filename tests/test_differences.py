@@ -106,6 +106,16 @@ def test_the_detectable_effect_is_2_8_standard_errors():
     assert images_needed(0.0, 1.0, 100) is None
 
 
+def test_a_standard_error_of_few_degrees_is_held_to_students_t():
+    found = from_stderr(2.0, 1.0, 100, "lower", paired=False, method="", degrees=19)
+
+    assert found.degrees == 19
+    assert found.ci95 == pytest.approx((2.0 - 2.0930, 2.0 + 2.0930), abs=1e-4)
+    assert found.verdict == "no difference detected"  # where the normal interval would say "worse"
+    assert found.p == pytest.approx(0.0600, abs=1e-4)
+    assert found.mde == pytest.approx(2.0930 + 0.8610, abs=1e-3)
+
+
 def test_a_metric_without_a_better_direction_has_no_verdict():
     assert verdict_of((0.5, 1.0), "neither") == "cannot tell"
     assert verdict_of(None, "lower") == "cannot tell"

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from ganeval.cli import main as cli
 from ganeval.errors import DataError, UsageError
@@ -402,3 +404,43 @@ def test_the_wall_clock_of_show_is_under_half_a_second_on_an_idle_machine(projec
         return time.perf_counter() - before
 
     assert min(seconds() for _ in range(20)) < 0.5
+
+
+@pytest.fixture
+def enlarged(tmp_path, make_folder, command_line, monkeypatch):
+    """Scores two copies of some originals, both with noise, one a little more, and returns their board as Markdown."""
+
+    def board(count):
+        monkeypatch.chdir(tmp_path)
+        originals = make_folder("hr", count, sizes=[(40, 40)])
+        rng = np.random.default_rng(0)
+        for name, noisy in (("bicubic", 6.5), ("lanczos", 6.0)):
+            folder = tmp_path / name
+            folder.mkdir()
+            for i, path in enumerate(sorted(originals.iterdir())):
+                pixels = np.asarray(Image.open(path), dtype=np.float64)
+                noise = rng.normal(0, noisy * (1 + i % 9), pixels.shape)
+                Image.fromarray(np.clip(pixels + noise, 0, 255).round().astype(np.uint8)).save(folder / path.name)
+            options = ["--paired", originals, "--metrics", "psnr", "--append", "urban.jsonl"]
+            assert command_line("score", folder, "--name", name, *options)[0] == 0
+        return command_line("leaderboard", "show", "--results", "urban.jsonl", "--format", "md")[1]
+
+    return board
+
+
+def test_enlargements_are_ranked_image_by_image(enlarged):
+    """Where images differ by 10 dB among themselves, .7 dB in every one of 20 is a difference."""
+    text = enlarged(20)
+
+    assert "| 1 | lanczos |" in text
+    assert "| 2 | bicubic |" in text
+    assert "not told" not in text
+
+
+def test_five_pairs_are_untested_and_the_board_says_how_many_would_do(enlarged):
+    text = enlarged(5)
+
+    assert "| 1? | lanczos |" in text
+    assert "| 1? | bicubic |" in text
+    assert "untested against another entry" in text
+    assert "fewer than 6 pairs" in text

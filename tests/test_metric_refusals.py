@@ -13,8 +13,10 @@ from ganeval.metrics.luma import crop_border
 from ganeval.protocol import Protocol
 from ganeval.stats.intervals import bca_interval, mean_interval
 from ganeval.stats.jackknife import delete_block_jackknife, jackknife
-from ganeval.stats.paired_tests import holm, out_of_reach, sign_flip_p
+from ganeval.stats.multiple_tests import holm
+from ganeval.stats.paired_tests import sign_flip_p
 from ganeval.stats.sequential import critical_values, planned_looks
+from ganeval.stats.sign_flips import out_of_reach
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments

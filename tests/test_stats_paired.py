@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from ganeval.stats.paired_tests import holm, out_of_reach, sign_flip_p, smallest_p
+from ganeval.stats.multiple_tests import holm
+from ganeval.stats.paired_tests import sign_flip_p
+from ganeval.stats.sign_flips import out_of_reach, smallest_p
 
 
 def enumerated(d):

@@ -20,8 +20,10 @@ from ganeval.stats.intervals import (
     t_interval,
 )
 from ganeval.stats.jackknife import block_numbers, block_shares, deleted_moments
-from ganeval.stats.paired_tests import holm, sign_flip_p, smallest_p
+from ganeval.stats.multiple_tests import holm
+from ganeval.stats.paired_tests import sign_flip_p
 from ganeval.stats.sequential import critical_values, obrien_fleming, pocock
+from ganeval.stats.sign_flips import smallest_p
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.moments import Moments
 

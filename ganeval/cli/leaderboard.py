@@ -38,8 +38,9 @@ OPTIONS = (
 def command() -> None:
     """Boards of scores and timings, rebuilt from leaderboards/results/*.jsonl.
 
-    Training seeds are pooled as mean ± sd; entries that cannot be told apart tie ("2="); rows of another protocol are
-    listed apart; anchors (real images, the untrained generator, bicubic enlargement) are shown and not ranked.
+    Training seeds are pooled as mean ± sd; entries that don't differ significantly tie ("2="), and "?" marks what could
+    not be tested; rows of another protocol are listed apart; anchors (real images, the untrained generator, bicubic
+    enlargement) are shown and not ranked.
     """
 
 

@@ -5,16 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize, special
 
 from ganeval.gate.ruling import Evidence
-from ganeval.results import Result
+from ganeval.results import PER_IMAGE, Result
+from ganeval.stats.student_t import sum_degrees
 from ganeval.summaries.moments import Float64
 
 if TYPE_CHECKING:
     from ganeval.comparing import Comparison
 
-PER_IMAGE = "per_image"  # in a row's provenance: stem -> value of a paired metric, None where it is infinite
 GIVEN = "stderr_given_reference"  # in a row's provenance: standard error over the generated images alone
 SEED_SHARE = 0.02  # retrained: no margin below 2% of the baseline (gaps under 1.3% are noise: arXiv 2606.20536)
 FEWEST_SEEDS = 3
@@ -52,9 +51,7 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
         return Evidence(candidate.key, candidate.better, b, c, None, note=why, n=candidate.n_fake)
     method = f"{ADDED}, given the reference" if given else f"{ADDED}, each with the reference they share: cautious"
     stderr = math.hypot(*(error for error, _ in errors))
-    return Evidence(
-        candidate.key, candidate.better, b, c, stderr, _welch_satterthwaite(*errors), method, n=candidate.n_fake
-    )
+    return Evidence(candidate.key, candidate.better, b, c, stderr, sum_degrees(*errors), method, n=candidate.n_fake)
 
 
 def from_seeds(baseline: Sequence[Result], candidate: Sequence[Result]) -> Evidence:
@@ -81,7 +78,7 @@ def from_seeds(baseline: Sequence[Result], candidate: Sequence[Result]) -> Evide
         baseline=means[0],
         candidate=means[1],
         stderr=math.hypot(errors[0][0], errors[1][0]),
-        degrees=_welch_satterthwaite(*errors),
+        degrees=sum_degrees(*errors),
         method=f"Welch t, {len(baseline)} and {len(candidate)} training seeds, sd {spreads[0]:.3g}, {spreads[1]:.3g}",
         least_margin=max(SEED_SHARE * abs(means[0]), spreads[0]),
     )
@@ -99,14 +96,13 @@ def from_comparison(comparison: "Comparison") -> Evidence:
     then = comparison.value_a if found.stderr is None and not same else now - found.delta if now is not None else None
     if now is None or then is None:
         raise ValueError(f"row {row.key} of {row.subject} or of {comparison.against} has no value")
-    by_image = found.wins is not None and row.n_fake is not None
     return Evidence(
         key=row.key,
         better=row.better,
         baseline=then,
         candidate=now,
         stderr=found.stderr,
-        degrees=row.n_fake - 1.0 if by_image and row.n_fake is not None else math.inf,
+        degrees=math.inf if found.degrees is None else found.degrees,
         method=found.method,
         note=found.note,
         n=row.n_fake,
@@ -124,31 +120,7 @@ def stderr_and_degrees(row: Result, *, given: bool) -> tuple[float, float] | Non
     fixed = row.provenance.get(GIVEN)
     if given and isinstance(fixed, float):
         return fixed, math.inf
-    return None if row.stderr is None else (row.stderr, degrees_of(row))
-
-
-def degrees_of(row: Result) -> float:
-    """Degrees of freedom behind a row's standard error, read off how wide its 95% interval is; inf where it has none.
-
-    Half the interval over the standard error is the quantile that was used: 1.96 for a normal law, 2.26 for nine
-    degrees.
-    """
-    if row.ci95 is None or not row.stderr:
-        return math.inf
-    used = (row.ci95[1] - row.ci95[0]) / (2.0 * row.stderr)
-    normal = float(special.ndtri(0.975))
-    if used <= 1.005 * normal:
-        return math.inf
-    if used >= float(special.stdtrit(1.0, 0.975)):
-        return 1.0
-    return float(optimize.brentq(lambda d: float(special.stdtrit(d, 0.975)) - used, 1.0, 1000.0))
-
-
-def _welch_satterthwaite(*sides: tuple[float, float]) -> float:
-    """Degrees of freedom of a sum of independent errors, each (standard error, degrees): Welch 1947, Biometrika 34."""
-    total = sum(stderr**2 for stderr, _ in sides)
-    spread = sum(stderr**4 / degrees for stderr, degrees in sides)
-    return math.inf if spread == 0.0 else total**2 / spread
+    return None if row.stderr is None else (row.stderr, math.inf if row.degrees is None else row.degrees)
 
 
 def _same_images(baseline: Result, candidate: Result) -> Evidence:

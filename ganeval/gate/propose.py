@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ganeval.gate.evidence import FEWEST_SEEDS, PER_IMAGE, SEED_SHARE, stderr_and_degrees
+from ganeval.gate.evidence import FEWEST_SEEDS, SEED_SHARE, stderr_and_degrees
 from ganeval.gate.rules import LEVEL, GateRule, GateRules, Mode
-from ganeval.gate.ruling import quantile
-from ganeval.results import Result
+from ganeval.results import PER_IMAGE, Result
+from ganeval.stats.student_t import quantile
 
 # What a gate may stand on. cs and IS are blind to what they were not trained for and vendi knows no reference.
 GATED = ("fd", "kd", "cmmd", "mind", "precision", "recall", "density", "coverage")

@@ -15,12 +15,9 @@ from ganeval.gate.baseline import (
     origin_of,
     read_row_file,
 )
-from ganeval.gate.evidence import PER_IMAGE
 from ganeval.gate.sides import Scores
 from ganeval.reporting import Reporter
 from ganeval.results import Result, append_jsonl, read_jsonl
-
-MOST_IMAGES = 5_000  # values by image that a row keeps: 5,000 are 150 kB
 
 
 def accepted_rows(replicates: Sequence[Sequence[Result]], *, name: str | None, why: str) -> list[Result]:
@@ -49,9 +46,6 @@ def accepted_rows(replicates: Sequence[Sequence[Result]], *, name: str | None, w
 
 def _accepted(row: Result, name: str | None, together: Mapping[str, str], number: int | None) -> Result:
     provenance = {**row.provenance, ACCEPTED: dict(together)}
-    by_image = provenance.get(PER_IMAGE)
-    if isinstance(by_image, Mapping) and len(by_image) > MOST_IMAGES:
-        del provenance[PER_IMAGE]
     origin = provenance.get("subject")
     if number is not None and not (isinstance(origin, Mapping) and "training_seed" in origin):
         # Images do not say which training seed they are from; several subjects are told apart by their order.

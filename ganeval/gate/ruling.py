@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy import special
-
 from ganeval.gate.rules import GateRule
-from ganeval.stats.paired_tests import holm
+from ganeval.stats.multiple_tests import holm
+from ganeval.stats.student_t import quantile, upper_tail
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 POWER = 0.8
@@ -88,16 +87,6 @@ class Ruling:
     mde: float | None = None
     fails_from: float | None = None
     note: str = ""
-
-
-def quantile(share: float, degrees: float) -> float:
-    """Student's t below which `share` lies; normal for infinite degrees. scipy.stats would take seconds to load."""
-    return float(special.ndtri(share) if math.isinf(degrees) else special.stdtrit(degrees, share))
-
-
-def upper_tail(t: float, degrees: float) -> float:
-    """P(T > t)."""
-    return float(special.ndtr(-t) if math.isinf(degrees) else special.stdtr(degrees, -t))
 
 
 def judge(cases: Sequence[tuple[GateRule, Evidence]], level: float) -> tuple[Ruling, ...]:

@@ -5,11 +5,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from ganeval.comparing import Comparison, compare
 from ganeval.errors import ProtocolMismatchError, UsageError
-from ganeval.gate.evidence import PER_IMAGE
 from ganeval.gate.given import with_given_reference
 from ganeval.gate.outputs import Outputs, compare_outputs
 from ganeval.keys import parse_keys
@@ -18,7 +15,7 @@ from ganeval.plan import ScoreOptions, missing_weights
 from ganeval.protocol import Protocol
 from ganeval.reporting import Reporter
 from ganeval.results import Result
-from ganeval.scoring import ScoreOutcome, score
+from ganeval.scoring import score
 from ganeval.sources.base import ImageSource
 from ganeval.sources.generator import GeneratorSource
 
@@ -83,7 +80,7 @@ class Scorer:
         for setting, rows in self._groups(wanted).items():
             options = self._options(subject, setting, rows)
             self._check_counts(options, rows[0])
-            found |= {row.key: row for row in rows_for_a_gate(score(options, self.reporter, self.opener))}
+            found |= {row.key: row for row in with_given_reference(score(options, self.reporter, self.opener))}
         return found
 
     def comparisons(self, against: str, subject: str, wanted: Sequence[Result]) -> dict[str, Comparison]:
@@ -174,26 +171,6 @@ class Scorer:
             )
 
 
-def rows_for_a_gate(outcome: ScoreOutcome) -> list[Result]:
-    """The rows of a score with what a later comparison needs: standard errors given the reference, values by image."""
-    rows = with_given_reference(outcome)
-    if outcome.pairs is None:
-        return rows
-    kept = outcome.pairs
-    found = []
-    for row in rows:
-        key = row.key.partition("#")[0]
-        if row.protocol is not None and row.protocol.crop_border is not None:
-            key = row.protocol.metric + (f"@{row.protocol.backbone}" if row.protocol.backbone else "")
-        if key in kept.values:
-            values = kept.values[key]
-            numbers = [float(value) if np.isfinite(value) else None for value in values]
-            by_image = dict(zip(kept.stems, numbers, strict=True))
-            row = dataclasses.replace(row, provenance={**row.provenance, PER_IMAGE: by_image})
-        found.append(row)
-    return found
-
-
 def _asked(protocol: Protocol) -> str:
     """The key that asks for a row's metric again; a class ("fd_per_class:Shirt") is asked for with all others."""
     output = protocol.metric.partition(":")[0]
@@ -221,4 +198,4 @@ def first_rows(options: ScoreOptions, reporter: Reporter, opener: SubjectOpener 
         runnable = [r.asked for r in parse_keys(asked) if missing_weights(r, options.weights) is None]
         options = dataclasses.replace(options, metrics=",".join(runnable))
     options = dataclasses.replace(options, num_samples=first_count(options, opener))
-    return rows_for_a_gate(score(options, reporter, opener))
+    return with_given_reference(score(options, reporter, opener))

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ganeval.errors import UsageError
 from ganeval.leaderboard.ranking import tables
+from ganeval.leaderboard.significance import LEVEL
 from ganeval.leaderboard.standings import Standings
 from ganeval.leaderboard.timing_board import TimingTable
 from ganeval.text import spreadsheet
@@ -73,6 +74,8 @@ def _board(standings: Standings) -> dict[str, object]:
         "data": standings.board.data,
         "sort": standings.board.sort,
         "note": standings.board.note,
+        "ranks": {"correction": "Benjamini-Hochberg", "level": LEVEL, "tested": standings.tested}
+        | {"untested": dict(standings.untested)},
         "columns": [dataclasses.asdict(column) for column in standings.columns],
         "entries": [dataclasses.asdict(entry) for entry in standings.entries],
         "apart": [

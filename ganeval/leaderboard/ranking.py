@@ -18,8 +18,8 @@ class RankedBoard:
 
     Attributes:
         board: What is shown.
-        table: One line an entry, best first, then what has no rank, then the anchors. Columns: `rank` ("1", "2=", ""
-            for anchors), `entry` (recipe of a checkpoint, else the subject), `checkpoint` ("" for what is none),
+        table: One line an entry, best first, then what has no rank, then the anchors. Columns: `rank` ("1", "2=", "2?",
+            "" for anchors), `entry` (recipe of a checkpoint, else the subject), `checkpoint` ("" for what is none),
             `seeds` (count of training seeds), `anchor` (bool), `label` (what an anchor is), `parameters`,
             `training_seconds`, `images_per_second`, `pareto` (bool: nobody is better in quality and in one of the three
             costs at once), `fronts` (in which), and for each key `<key> mean`, `<key> sd`, `<key> low`, `<key> high`.
@@ -38,8 +38,9 @@ class RankedBoard:
 def ranked(board: Board, rows: pd.DataFrame, costs: Mapping[str, Cost] | None = None) -> RankedBoard:
     """Pools training seeds, ranks with ties, and sets other protocols apart.
 
-    An entry's rank is 1 + the number of entries that beat it: whose difference to it has a 95% interval without zero
-    (`ganeval.leaderboard.cells.difference`). "=" marks a rank that is shared or not told from another's.
+    An entry's rank is 1 + the number of entries that are significantly better, at a false discovery rate of 5% over all
+    pairs (`ganeval.leaderboard.significance`). "=" marks an entry that is not significantly different from another, "?"
+    one that could not be tested against another.
 
     Args:
         board: Of `load_boards`.

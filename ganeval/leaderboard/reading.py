@@ -11,7 +11,7 @@ import orjson
 
 from ganeval.errors import DataError
 from ganeval.leaderboard.batch import KINDS, Columns, Protocols, checked, parsed, small
-from ganeval.results import LARGEST, Result, check_fields, iter_lines, object_of
+from ganeval.results import LARGEST, PER_IMAGE, Result, check_fields, iter_lines, object_of
 
 TEXTS, COUNTS = frozenset((str, NoneType)), frozenset((int, NoneType))
 
@@ -50,6 +50,8 @@ class Row(NamedTuple):
         versions: JSON object, package -> version.
         protocol: JSON object, "" without.
         timing: JSON object, stage -> seconds.
+        degrees: Degrees of freedom behind `stderr`; None for a normal distribution.
+        per_image: JSON object, image -> value of a paired metric, null where infinite; "" where they were not kept.
         file: Name of the file that held the row.
         line: Its number there, from 1.
     """
@@ -84,6 +86,8 @@ class Row(NamedTuple):
     versions: str
     protocol: str
     timing: str
+    degrees: float | None
+    per_image: str
     file: str
     line: int
 
@@ -198,6 +202,7 @@ def _flat(
         "versions": _json([fact.get("versions", {}) for fact in facts]),
         "protocol": [text for _, text in known],
         "timing": _json(given["timing"]),
+        "per_image": [_json([fact[PER_IMAGE]])[0] if PER_IMAGE in fact else "" for fact in facts],
         "file": [file] * count,
         "line": numbers,
     }

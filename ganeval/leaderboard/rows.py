@@ -18,7 +18,7 @@ from ganeval.leaderboard.reading import Row, read_files
 from ganeval.leaderboard.timings import TimingRow, read_timings
 
 COUNTS = ("n_real", "n_fake", "floor_n", "training_seed", "step", "parameters", "threads", "cores")
-NUMBERS = ("value", "stderr", "ci_low", "ci_high", "debiased", "floor")
+NUMBERS = ("value", "stderr", "degrees", "ci_low", "ci_high", "debiased", "floor")
 
 
 def load(results: Path | str | Sequence[Path | str] | None = None) -> pd.DataFrame:

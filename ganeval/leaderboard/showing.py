@@ -160,10 +160,14 @@ def _notes(standings: Standings, common: str, costs: bool) -> list[str]:
     told = ["mean ± sd over training seeds" if any(len(e.seeds) > 1 for e in standings.entries) else ""]
     told += [
         f"on {common}" if common else "",
-        "= not told apart at 95%" if any(e.rank for e in standings.entries) else "",
+        f"= no significant difference from another, {standings.tested} pairs tested at a false discovery rate of 5%"
+        if any("=" in e.rank for e in standings.entries)
+        else "",
     ]
     told += ["* nobody is better in both score and cost" if costs and any(e.fronts for e in standings.entries) else ""]
     notes.append("; ".join(filter(None, told)))
+    why = ", ".join(f"{reason} ({pairs})" for reason, pairs in standings.untested.items())
+    notes += [f"? untested against another entry, {sum(standings.untested.values())} pairs: {why}"] if why else []
     for words, pinned in (
         ("protocols, pinned", True),
         ("protocols, those of most rows (boards.toml pins none)", False),

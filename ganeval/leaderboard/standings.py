@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ganeval.leaderboard.boards import Board
-from ganeval.leaderboard.cells import Cell, pooled, ranks, single
+from ganeval.leaderboard.cells import Cell, pooled, single
 from ganeval.leaderboard.pareto import front
 from ganeval.leaderboard.reading import Row
+from ganeval.leaderboard.significance import ByImage, Contender, Ranking, place, rank, values_by_image
 
 UNTRAINED, LAST, BEST = "untrained", "last", "best"
 
@@ -38,7 +39,7 @@ class Entry:
         cells: Key -> number.
         parameters: Of the generator, None where unknown.
         cost: Time, where known.
-        rank: "1", "2=", or "" for anchors and where the sort key is missing.
+        rank: "1", "2=", "2?", or "" for anchors and where the sort key is missing: see `significance.Ranking`.
         fronts: Costs in which nobody beats it at its quality or better: "parameters", "training", "sampling".
     """
 
@@ -63,6 +64,7 @@ class Column:
         fingerprint: Of the protocol that all its numbers share.
         debiased: True where all rows have a bias-corrected value, which is then shown and ranked in place of the plain.
         pinned: Whether the board names the fingerprint; otherwise most rows have it.
+        paired: Whether it is of image pairs, whose values by image are compared.
     """
 
     key: str
@@ -70,6 +72,7 @@ class Column:
     fingerprint: str
     debiased: bool
     pinned: bool
+    paired: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,23 @@ class Apart:
 
 @dataclass(frozen=True)
 class Standings:
-    """A board with its lines, best first, then what could not be ranked, then the anchors."""
+    """A board with its lines, best first, then what could not be ranked, then the anchors.
+
+    Attributes:
+        board: What is shown.
+        columns: One a key.
+        entries: Its lines.
+        apart: Rows of other protocols.
+        tested: Pairs of entries whose difference in the sort key was tested, together, for the ranks.
+        untested: Why -> pairs that could not be.
+    """
 
     board: Board
     columns: tuple[Column, ...]
     entries: tuple[Entry, ...]
     apart: tuple[Apart, ...]
+    tested: int
+    untested: Mapping[str, int]
 
 
 def feed(board: Board, rows: Sequence[Row]) -> list[Row]:
@@ -128,7 +142,9 @@ def stand(board: Board, rows: Sequence[Row], costs: Mapping[str, Cost] | None = 
         for row in fed
         if row.fingerprint != chosen[row.key]
     )
-    return Standings(board, columns, _ranked(entries, board.sort, columns), apart)
+    by_image = _by_image([row for row in shown if row.key == board.sort])
+    lines, ranking = _ranked(entries, board.sort, columns, by_image)
+    return Standings(board, columns, lines, apart, ranking.tested, ranking.untested)
 
 
 def identity(row: Row) -> tuple[str, str]:
@@ -166,7 +182,9 @@ def _without_repeats(rows: Sequence[Row]) -> list[Row]:
 def _column(board: Board, key: str, rows: Sequence[Row]) -> Column:
     debiased = bool(rows) and all(row.debiased is not None for row in rows)
     fingerprint = rows[0].fingerprint or "" if rows else ""
-    return Column(key, rows[0].better if rows else "neither", fingerprint, debiased, key in board.fingerprints)
+    better = rows[0].better if rows else "neither"
+    paired = bool(rows) and _fields(rows[0].protocol).get("crop_border") is not None
+    return Column(key, better, fingerprint, debiased, key in board.fingerprints, paired)
 
 
 def _entries(board: Board, rows: Sequence[Row], columns: Sequence[Column], costs: Mapping[str, Cost]) -> list[Entry]:
@@ -196,11 +214,21 @@ def _cell(column: Column, rows: Sequence[Row]) -> Cell:
         return pooled(numbers)
     row = rows[0]
     interval = (row.ci_low, row.ci_high) if row.ci_low is not None and row.ci_high is not None else None
-    return single(numbers[0], row.stderr, interval)
+    return single(numbers[0], row.stderr, interval, row.degrees)
 
 
-def _ranked(entries: Sequence[Entry], sort: str, columns: Sequence[Column]) -> tuple[Entry, ...]:
-    better = next((column.better for column in columns if column.key == sort), "neither")
+def _by_image(rows: Sequence[Row]) -> dict[tuple[str, str], ByImage]:
+    """Line -> values by image of the metric that ranks, where a line has one row with them."""
+    lines = Counter(map(identity, rows))
+    kept = ((identity(row), values_by_image(row.per_image)) for row in rows if lines[identity(row)] == 1)
+    return {line: values for line, values in kept if values is not None}
+
+
+def _ranked(
+    entries: Sequence[Entry], sort: str, columns: Sequence[Column], by_image: Mapping[tuple[str, str], ByImage]
+) -> tuple[tuple[Entry, ...], Ranking]:
+    column = next((column for column in columns if column.key == sort), None)
+    better = "neither" if column is None else column.better
     sign = {"lower": 1.0, "higher": -1.0}.get(better)
     anchors = [entry for entry in entries if entry.anchor]
     unranked = [entry for entry in entries if not entry.anchor and (sign is None or sort not in entry.cells)]
@@ -211,17 +239,19 @@ def _ranked(entries: Sequence[Entry], sort: str, columns: Sequence[Column]) -> t
         "training": front(quality, [entry.cost.training_seconds for entry in ranked]),
         "sampling": front(quality, [_negative(entry.cost.images_per_second) for entry in ranked]),
     }
+    contenders = [Contender(e.cells[sort], by_image.get((e.name, e.checkpoint))) for e in ranked]
+    ranking = rank(contenders, better, paired=column is not None and column.paired)
     placed = [
-        replace(entry, rank=rank, fronts=tuple(name for name, on in fronts.items() if on[place]))
-        for place, (entry, rank) in enumerate(zip(ranked, ranks([e.cells[sort] for e in ranked], better), strict=True))
+        replace(entry, rank=text, fronts=tuple(name for name, on in fronts.items() if on[number]))
+        for number, (entry, text) in enumerate(zip(ranked, ranking.ranks, strict=True))
     ]
 
     def order(entry: Entry) -> tuple[float, str, str]:
         mean = (sign or 0.0) * entry.cells[sort].mean if sort in entry.cells else float("inf")
         return mean, entry.name, entry.checkpoint
 
-    placed.sort(key=lambda entry: (int(entry.rank.rstrip("=")), *order(entry)))
-    return (*placed, *sorted(unranked, key=order), *sorted(anchors, key=order))
+    placed.sort(key=lambda entry: (place(entry.rank), *order(entry)))
+    return (*placed, *sorted(unranked, key=order), *sorted(anchors, key=order)), ranking
 
 
 def _negative(number: float | None) -> float | None:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ganeval.leaderboard.cells import Cell, ranks
+from ganeval.leaderboard.cells import Cell
+from ganeval.leaderboard.significance import Contender, place, rank
 from ganeval.leaderboard.standings import Cost
 from ganeval.leaderboard.timings import EXACT, SAMPLING, TRAINING, TimingRow
 
@@ -84,10 +85,12 @@ def _lines(rows: Sequence[TimingRow]) -> tuple[TimingLine, ...]:
         counts = [sum(sign * other < sign * value for other in values) for value in values]
         places = [f"{1 + n}{'=' if values.count(v) > 1 else ''}" for n, v in zip(counts, values, strict=True)]
     else:
-        places = ranks([Cell(r.value, r.sd if r.n > 1 else None, r.n, None, None, None) for r in rows], better)
+        # A stage of milliseconds and one of minutes have no spread in common.
+        cells = [Cell(r.value, r.sd if r.n > 1 else None, r.n, None, None, None) for r in rows]
+        places = list(rank([Contender(cell) for cell in cells], better, share=False).ranks)
     best = min(values) if better == "lower" else max(values)
-    lines = [TimingLine(place, row, _ratio(row, best)) for place, row in zip(places, rows, strict=True)]
-    return tuple(sorted(lines, key=lambda line: (int(line.rank.rstrip("=")), sign * line.row.value, line.row.name)))
+    lines = [TimingLine(text, row, _ratio(row, best)) for text, row in zip(places, rows, strict=True)]
+    return tuple(sorted(lines, key=lambda line: (place(line.rank), sign * line.row.value, line.row.name)))
 
 
 def _ratio(row: TimingRow, best: float) -> float | None:

@@ -47,6 +47,7 @@ class Estimate:
         debiased: Bias-corrected value, None for an unbiased metric or where no correction is valid.
         method: How the uncertainty was computed ("influence", "block jackknife, G=20", ...).
         note: What the reader must know ("2 identical pairs left out of the mean").
+        degrees: Degrees of freedom behind `stderr`, for Student's t; None for a normal distribution.
     """
 
     value: float
@@ -55,6 +56,7 @@ class Estimate:
     debiased: float | None = None
     method: str | None = None
     note: str = ""
+    degrees: float | None = None
 
 
 @dataclass(frozen=True)

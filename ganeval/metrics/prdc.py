@@ -94,7 +94,7 @@ def _share_estimate(value: float, groups: Float64, n: int, note: str) -> Estimat
     if stderr is None:
         return Estimate(value, note=join(note, "no interval: too near 0 or 1 for these n"))
     method = f"{GROUPS} random groups, both sets random, Student t on the logit; of the expectation at this n"
-    return Estimate(value, stderr, share_interval(value, stderr, GROUPS - 1), None, method, note)
+    return Estimate(value, stderr, share_interval(value, stderr, GROUPS - 1), None, method, note, GROUPS - 1)
 
 
 def _density_estimate(found: Neighbourhoods, k_density: int, value: float, groups: Float64, note: str) -> Estimate:
@@ -113,7 +113,7 @@ def _density_estimate(found: Neighbourhoods, k_density: int, value: float, group
     method = (
         f"larger of influence and {GROUPS} random groups, both sets random, Student t; of the expectation at this n"
     )
-    return Estimate(value, stderr, (max(low, 0.0), high), None, method, note)
+    return Estimate(value, stderr, (max(low, 0.0), high), None, method, note, GROUPS - 1)
 
 
 def prdc_of_rows(real: np.ndarray, fake: np.ndarray, params: Params) -> dict[str, float]:

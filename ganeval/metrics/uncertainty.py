@@ -29,6 +29,11 @@ class Spread:
     method: str
     biased: bool
 
+    @property
+    def stored_degrees(self) -> float | None:
+        """As rows hold them: None for a normal distribution."""
+        return None if math.isinf(self.degrees) else self.degrees
+
 
 def too_few(*counts: int) -> str:
     """Why no uncertainty can be had at these counts; "" where it can."""
@@ -49,7 +54,7 @@ def _without_interval(value: float, spread: Spread, resolution: float, lowest: s
         return None
     debiased = spread.centre if spread.biased else None
     words = f"no interval: within {FROM_ZERO:g} standard errors of {lowest}, too close for one"
-    return Estimate(value, spread.stderr, None, debiased, spread.method, words)
+    return Estimate(value, spread.stderr, None, debiased, spread.method, words, spread.stored_degrees)
 
 
 def distance_estimate(value: float, spread: Spread, note: str = "", *, resolution: float) -> Estimate:
@@ -70,7 +75,8 @@ def distance_estimate(value: float, spread: Spread, note: str = "", *, resolutio
     if bare is not None:
         return replace(bare, note=join(note, bare.note))
     ends = shown_distance_interval(spread.centre, spread.stderr, spread.degrees, FROM_ZERO)
-    return Estimate(value, spread.stderr, ends, spread.centre if spread.biased else None, spread.method, note)
+    debiased = spread.centre if spread.biased else None
+    return Estimate(value, spread.stderr, ends, debiased, spread.method, note, spread.stored_degrees)
 
 
 def entropy_estimate(value: float, log: Jackknife, stderr: float | None = None) -> Estimate:
@@ -99,4 +105,5 @@ def entropy_estimate(value: float, log: Jackknife, stderr: float | None = None) 
             debiased=debiased if known else None,
         )
     low, high = t_interval(spread.centre, spread.stderr, spread.degrees)
-    return Estimate(value, debiased * spread.stderr, (math.exp(low), math.exp(high)), debiased, spread.method)
+    ends = math.exp(low), math.exp(high)
+    return Estimate(value, debiased * spread.stderr, ends, debiased, spread.method, degrees=spread.stored_degrees)

@@ -5,19 +5,15 @@ import math
 import numpy as np
 from scipy import special  # not scipy.stats, whose import takes a second
 
+from ganeval.stats.student_t import NORMAL_FROM, quantile, upper_tail
 from ganeval.summaries.moments import Float64
 
 Interval = tuple[float, float]
 
 
-def _t_quantile(p: float, degrees: float) -> float:
-    """Student's t below which a share p lies; of the normal law at infinite degrees."""
-    return float(special.ndtri(p) if math.isinf(degrees) else special.stdtrit(degrees, p))
-
-
 def _t_log_beyond(t: float, degrees: float) -> float:
     """Logarithm of P(T > t)."""
-    return float(special.log_ndtr(-t) if math.isinf(degrees) else np.log(special.stdtr(degrees, -t)))
+    return float(special.log_ndtr(-t)) if degrees >= NORMAL_FROM else math.log(upper_tail(t, degrees))
 
 
 def t_interval(centre: float, stderr: float, degrees: float, level: float = 0.95) -> Interval:
@@ -29,7 +25,7 @@ def t_interval(centre: float, stderr: float, degrees: float, level: float = 0.95
         degrees: Degrees of freedom, > 0; inf gives the normal interval.
         level: Coverage aimed at, in (0, 1).
     """
-    half = _t_quantile(0.5 + level / 2, degrees) * stderr
+    half = quantile(0.5 + level / 2, degrees) * stderr
     return centre - half, centre + half
 
 

@@ -1,0 +1,167 @@
+"""Which entries of a board differ: a p-value for each pair, corrected over all pairs of the board, and ranks.
+
+Ten equal entries of three seeds make 45 pairs; each judged by itself at 5%, some pair differed in half of such boards.
+So the p-values are corrected by Benjamini and Hochberg over all pairs: where nothing differs, a board shows a
+difference with a chance of at most 5%. What that costs in power comes back by sharing the spread of seeds over entries
+(`ganeval.stats.moderated`). `python -m tests.benchmarks.boards` measures both.
+"""
+
+import itertools
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ganeval.leaderboard.cells import Cell
+from ganeval.stats.moderated import CommonVariance, common_variance
+from ganeval.stats.multiple_tests import benjamini_hochberg
+from ganeval.stats.sign_flips import EXACT_UP_TO, exact_sign_flip_p, fewest_pairs
+from ganeval.stats.student_t import sum_degrees, two_sided_p
+
+LEVEL = 0.05
+NO_IMAGES = "values by image are missing: score again"
+OTHER_IMAGES = "scored on other images"
+NO_SPREAD = "no spread to judge by"
+NO_STDERR = "no standard error, and one seed"
+
+ByImage = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One entry as far as its place is concerned.
+
+    Attributes:
+        cell: Its number.
+        by_image: Image -> value of a paired metric, None where infinite; None where they were not kept.
+    """
+
+    cell: Cell
+    by_image: ByImage | None = None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The places of a board.
+
+    Attributes:
+        ranks: In the order of the contenders: "1", "2=", "3?", "3=?". 1 + the number of entries that are significantly
+            better; "=" where a tested entry is not significantly different, "?" where one could not be tested.
+        tested: Pairs with a p-value: the family of the correction.
+        untested: Why -> pairs without.
+        different: (better, worse) of each pair that differs significantly, as places among the contenders.
+    """
+
+    ranks: tuple[str, ...]
+    tested: int
+    untested: Mapping[str, int]
+    different: frozenset[tuple[int, int]]
+
+
+def place(rank: str) -> int:
+    """The number of a rank."""
+    return int(rank.rstrip("=?"))
+
+
+def rank(contenders: Sequence[Contender], better: str, *, paired: bool = False, share: bool = True) -> Ranking:
+    """Ranks with the false discovery rate held at 5% over all pairs.
+
+    "Not significantly different" is not transitive: a and b may tie, b and c too, and a still be better than c.
+    Counting those that are better than an entry gives a 1, b 1 and c 2, each with "=", and needs no order among ties.
+
+    Args:
+        contenders: Entries of one column.
+        better: "lower" or "higher"; otherwise no entry is better than another.
+        paired: The column is a metric of image pairs, which only differences image by image compare.
+        share: Share the spread of seeds over the entries.
+    """
+    cells = [contender.cell for contender in contenders]
+    common = common_variance([(c.sd**2, c.n - 1) for c in cells if c.sd is not None]) if share else None
+    pairs = list(itertools.combinations(range(len(contenders)), 2))
+    found = [_p_value(contenders[i], contenders[j], common, paired) for i, j in pairs]
+    tested = [k for k, p in enumerate(found) if isinstance(p, float)]
+    adjusted = dict(zip(tested, benjamini_hochberg([p for p in found if isinstance(p, float)]), strict=True))
+    tied, unknown = [False] * len(cells), [False] * len(cells)
+    different = set()
+    sign = {"lower": 1.0, "higher": -1.0}.get(better, 0.0)
+    for k, (i, j) in enumerate(pairs):
+        ahead = sign * (cells[j].mean - cells[i].mean)
+        if k not in adjusted:
+            unknown[i] = unknown[j] = True
+        elif adjusted[k] > LEVEL or ahead == 0.0:
+            tied[i] = tied[j] = True
+        else:
+            different.add((i, j) if ahead > 0.0 else (j, i))
+    wins = Counter(worse for _, worse in different)
+    ranks = tuple(f"{1 + wins[i]}{'=' * tied[i]}{'?' * unknown[i]}" for i in range(len(cells)))
+    untested = Counter(reason for reason in found if isinstance(reason, str))
+    return Ranking(ranks, len(tested), untested, frozenset(different))
+
+
+def _p_value(a: Contender, b: Contender, common: CommonVariance | None, paired: bool) -> float | str:
+    """Two-sided p of no difference, or why there is none."""
+    if a.cell.sd is None and b.cell.sd is None and paired:
+        if a.by_image is None or b.by_image is None:
+            return NO_IMAGES
+        if a.by_image.keys() != b.by_image.keys():
+            return OTHER_IMAGES
+        values = ((a.by_image[image], b.by_image[image]) for image in a.by_image)
+        return paired_p([y - x for x, y in values if x is not None and y is not None])
+    parts = [_variance_of_mean(cell, common, paired) for cell in (a.cell, b.cell)]
+    errors = [part for part in parts if not isinstance(part, str)]
+    if len(errors) < 2:
+        return next(part for part in parts if isinstance(part, str))
+    variance = math.fsum(part for part, _ in errors)
+    if variance == 0.0:
+        return NO_SPREAD
+    if common is not None:
+        degrees = min(degrees for _, degrees in errors)
+    else:
+        degrees = sum_degrees(*((math.sqrt(part), degrees) for part, degrees in errors))
+    return two_sided_p((b.cell.mean - a.cell.mean) / math.sqrt(variance), degrees)
+
+
+def paired_p(differences: Sequence[float]) -> float | str:
+    """Two-sided p of a zero mean difference, or why there is none.
+
+    Student's t; up to 15 pairs also the exact sign-flip test, of which the larger p counts: of so few, t relies on
+    normality.
+
+    Args:
+        differences: One an image, finite.
+    """
+    n = len(differences)
+    if n and not any(differences):
+        return 1.0
+    if sum(difference != 0.0 for difference in differences) < fewest_pairs(LEVEL):
+        return f"fewer than {fewest_pairs(LEVEL)} pairs that differ, which cannot be significant"
+    mean = math.fsum(differences) / n
+    variance = math.fsum((difference - mean) ** 2 for difference in differences) / (n - 1)
+    if variance <= 1e-24 * mean**2:
+        return NO_SPREAD
+    p = two_sided_p(mean / math.sqrt(variance / n), n - 1)
+    return max(p, exact_sign_flip_p(differences)) if n <= EXACT_UP_TO else p
+
+
+def _variance_of_mean(cell: Cell, common: CommonVariance | None, paired: bool) -> tuple[float, float] | str:
+    """(variance of the cell's mean, degrees of freedom), or why it is not known.
+
+    One result has the spread of seeds that all entries share, or its own standard error where that is larger; of a
+    paired metric the latter is a spread between images, which both entries share.
+    """
+    if cell.sd is not None:
+        if common is None:
+            return cell.sd**2 / cell.n, cell.n - 1.0
+        variance, degrees = common.moderated(cell.sd**2, cell.n - 1)
+        return variance / cell.n, degrees
+    own = 0.0 if cell.stderr is None or paired else cell.stderr**2
+    if common is not None and common.variance >= own:
+        return common.alone()
+    return (own, math.inf if cell.degrees is None else cell.degrees) if own else NO_STDERR
+
+
+def values_by_image(text: str) -> ByImage | None:
+    """What a row kept, from its JSON; None where it kept nothing."""
+    values = json.loads(text) if text else None
+    return values if isinstance(values, dict) and values else None
