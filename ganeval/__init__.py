@@ -7,12 +7,17 @@ from ganeval._version import __version__
 
 if TYPE_CHECKING:
     from ganeval import leaderboard
-    from ganeval.api import compare, score
+    from ganeval.api import check, compare, score
 
-__all__ = ["__version__", "compare", "leaderboard", "score"]
+__all__ = ["__version__", "check", "compare", "leaderboard", "score"]
 
 # Imported when first asked for: `import ganeval` loads no torch.
-_LAZY = {"score": "ganeval.api:score", "compare": "ganeval.api:compare", "leaderboard": "ganeval.leaderboard"}
+_LAZY = {
+    "check": "ganeval.api:check",
+    "compare": "ganeval.api:compare",
+    "leaderboard": "ganeval.leaderboard",
+    "score": "ganeval.api:score",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -104,7 +104,10 @@ class Converted:
         # traced module would be taken to pieces part by part.
         network = self._network
         traced = torch.jit.trace(lambda x: network(x), example, check_trace=False)  # type: ignore[no-untyped-call]
-        return openvino.convert_model(traced, example_input=example)
+        try:
+            return openvino.convert_model(traced, example_input=example)
+        finally:
+            _empty(traced.graph)
 
     def _load(self) -> Any:
         """The model from its file; None where there is none, or none whose content has the hash in its name."""
@@ -143,20 +146,35 @@ class OpenVinoNetwork(nn.Module):
         compiled = openvino.Core().compile_model(self._converted.model(), "CPU", settings)
         self._single = len(compiled.outputs) == 1
         self._queue = openvino.AsyncInferQueue(compiled)  # as many requests as OpenVINO has streams: one a core
+        self._queue.set_callback(_keep)
         self._converted = None
 
     def forward(self, prepared: Tensor) -> Outputs:
         """Runs a batch of any size, its calls side by side on the cores."""
         self.start()
         calls = in_calls(prepared, CALL)
-        parts: list[Outputs] = [torch.empty(0)] * len(calls)
-
-        def keep(request: Any, place: int) -> None:
-            outputs = tuple(torch.from_numpy(tensor.data.copy()) for tensor in request.output_tensors)
-            parts[place] = outputs[0] if self._single else outputs
-
-        self._queue.set_callback(keep)
+        results: dict[int, tuple[Tensor, ...]] = {}
         for place, call in enumerate(calls):
-            self._queue.start_async([call.contiguous().numpy()], place)
+            self._queue.start_async([call.contiguous().numpy()], (results, place))
         self._queue.wait_all()
+        parts: list[Outputs] = [results[place][0] if self._single else results[place] for place in range(len(calls))]
+        results.clear()  # the queue keeps what it was given last
         return joined(parts, len(prepared))
+
+
+def _empty(graph: Any) -> None:
+    """Frees a trace's weights: torch keeps every traced function until the process ends, and its graph holds them."""
+    for _ in list(graph.outputs()):
+        graph.eraseOutput(0)
+    for node in reversed(list(graph.nodes())):
+        node.destroy()
+
+
+def _keep(request: Any, told: tuple[dict[int, tuple[Tensor, ...]], int]) -> None:
+    """Puts the outputs of a finished call where `forward` looks for them.
+
+    A function of the module, and not a closure: the queue would hold the network that holds the queue, in C++, where
+    Python's garbage collector sees no cycle, and no compiled network would ever be freed.
+    """
+    results, place = told
+    results[place] = tuple(torch.from_numpy(tensor.data.copy()) for tensor in request.output_tensors)
