@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 COVERED := $(CURDIR)/build/coverage/data
 
-.PHONY: help demo test check gate bench coverage audit clean
+.PHONY: help demo test check gate bench gpu coverage audit clean
 
 # This list.
 help:
@@ -44,6 +44,10 @@ gate: $(READY)
 # Timings by pytest-benchmark.
 bench: $(READY)
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -m ''
+
+# What a machine with CUDA must show: parity with the CPU, speeds, training; results in build/gpu/results.
+gpu: $(READY)
+	$(BIN)/python -m tests.gpu --minutes 8 --out build/gpu/results
 
 # Lines and branches that the test suite runs, some twelve minutes.
 coverage: $(READY)
