@@ -161,7 +161,7 @@ def path_of(images: Images | None, name: str, value_range: ValueRange | None) ->
         value_range: Of floats; checked here.
     """
     if images is None or isinstance(images, str | Path):
-        yield None if images is None else str(images)
+        yield str(images) if isinstance(images, Path) else images
         return
     array = array_of(images)
     ArraySource(array, name, value_range=value_range)  # refuses here what a temporary file's name would obscure

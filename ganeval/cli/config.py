@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ganeval.errors import UsageError
+from ganeval.recorded import RecordedPlace
 from ganeval.registry import unknown_name
 
 # Key -> type. The keys are the long options of `score` with underscores.
@@ -63,7 +64,8 @@ def read_file(path: Path) -> dict[str, Any]:
             value = ",".join(value)
         if not isinstance(value, KEYS[name]) or isinstance(value, bool):
             raise UsageError(f"{path}: {key} must be {KEYS[name].__name__}, got {value!r}.")
-        settings[name] = value
+        option = f"--{name.replace('_', '-')}"
+        settings[name] = RecordedPlace(value, str(path), key, option) if isinstance(value, str) else value
     return settings
 
 

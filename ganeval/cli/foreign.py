@@ -9,6 +9,7 @@ import torch
 
 from ganeval.errors import UsageError
 from ganeval.plan import ScoreOptions
+from ganeval.recorded import refuse_recorded
 from ganeval.scoring import resolve_device
 from ganeval.sources.dataset import DATASETS
 from ganeval.sources.foreign import Declared, Generator, wrap
@@ -44,10 +45,13 @@ def open_foreign(options: ScoreOptions, kind: str) -> Generator:
         kind: As `foreign_kind` gives it.
 
     Raises:
+        UntrustedPlaceError: a file named it, and not a person.
         UsageError: it cannot be called, a statement is missing, or it cannot be scored this way.
         WeightsError: a file that is damaged, holds code or does not fit.
         DataError: its own code failed.
     """
+    for place in (options.subject, options.generator):
+        refuse_recorded(place, "a generator of another project, whose code or pickle would be loaded")
     device = resolve_device(options.device)
     declared = Declared(options.latent_dim, options.value_range)
     translates = options.inputs is not None or options.paired is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ganeval.errors import UsageError
+from ganeval.recorded import RecordedPlace
 from ganeval.registry import unknown_name
 
 Mode = Literal["auto", "samples", "same-weights", "retrained"]
@@ -101,7 +102,8 @@ def read_rules(path: Path) -> GateRules:
     names = [rule.metric for rule in read]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"{path} has two rules for {', '.join(twice)}. Keep one of each.")
-    return GateRules(read, mode, level, run)
+    places = {key: RecordedPlace(value, str(path), f"[run] {key}", f"--{key}") for key, value in run.items()}
+    return GateRules(read, mode, level, places)
 
 
 def _read_rule(path: Path, number: int, rule: object) -> GateRule:

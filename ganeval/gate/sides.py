@@ -11,6 +11,7 @@ from ganeval.gate.baseline import Baseline, check_protocols, training_seed
 from ganeval.gate.evidence import from_comparison, from_samples, from_seeds
 from ganeval.gate.rules import GateRules, Mode
 from ganeval.gate.ruling import Evidence
+from ganeval.recorded import RecordedPlace, UntrustedPlaceError
 from ganeval.reporting import Reporter
 from ganeval.results import Result
 
@@ -112,10 +113,18 @@ class Found:
 
 
 def recorded_path(case: Case) -> str | None:
-    """The older subject itself, where the rules or the baseline say where it is and it is there."""
+    """The older subject itself, where the rules or the baseline say where it is and it is there.
+
+    What is not a path (an address, `package.module:factory`) is taken from the rules as it is: whoever opens it refuses
+    it in words.
+    """
     subject = case.options.subjects[0]
-    for known in (case.rules.run.get("against"), case.baseline.newest(case.keys[0])[-1].subject):
+    newest = case.baseline.newest(case.keys[0])[-1].subject
+    recorded = RecordedPlace(newest, case.baseline.file, "subject of a row", "--against")
+    for known in (case.rules.run.get("against"), recorded):
         if known and Path(known).exists() and Path(known).resolve() != Path(subject).resolve():
+            return known
+        if known and ":" in known and known is not recorded:
             return known
     return None
 
@@ -166,7 +175,13 @@ def of_same_weights(case: Case) -> Found:
             "SUBJECT, and no file of rows."
         )
     subject, wanted = options.subjects[0], case.wanted
-    outputs = scorer.outputs(against, subject, wanted)
+    try:
+        outputs = scorer.outputs(against, subject, wanted)
+    except UntrustedPlaceError as error:
+        if against == case.rules.run.get("against") or "same-weights" in (options.mode, case.rules.mode):
+            raise
+        case.reporter.message(f"{error} (its recorded rows are used instead)")
+        return of_samples(case)
     scored_then = {row.provenance.get("subject_sha256") for row in wanted}
     if scored_then != {outputs.baseline_sha256}:
         message = f"{against} no longer gives the images that the baseline was scored on"

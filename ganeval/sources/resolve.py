@@ -4,6 +4,7 @@ import difflib
 from pathlib import Path
 
 from ganeval.errors import DataError, UsageError
+from ganeval.recorded import refuse_recorded
 from ganeval.registry import unknown_name
 from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
 from ganeval.sources.arrays import ValueRange, open_array_file
@@ -15,6 +16,7 @@ from ganeval.sources.shards import ShardedSource, expand, is_pattern, open_shard
 from ganeval.sources.steady import require_file
 
 ARRAY_EXTENSIONS = (".npz", ".npy")
+_SHARES = ("//", "\\\\")  # how the address of another Windows machine's folder begins
 
 
 def open_source(subject: str, *, data_root: Path | None, value_range: ValueRange | None = None) -> ImageSource:
@@ -29,9 +31,12 @@ def open_source(subject: str, *, data_root: Path | None, value_range: ValueRange
         value_range: What the floats of an array file mean; other sources have none and do not look at it.
 
     Raises:
+        UntrustedPlaceError: an address that a file named, and not a person.
         UsageError: neither a path nor a known data set or split; the message offers near names.
         DataError: it exists, or is known, but cannot be used.
     """
+    if is_remote(subject) or subject.startswith(_SHARES):
+        refuse_recorded(subject, "an address, which would be opened")
     if is_remote(subject):
         return _open_remote(subject)
     path = Path(subject)
