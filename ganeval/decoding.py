@@ -1,7 +1,9 @@
 """What decoding did to the images of two sets, and where it did something else to one of them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ganeval.cache import ImageFacts
 from ganeval.sources.base import Decoded, Pixels, Raw
@@ -35,6 +37,9 @@ class Seen:
         return Seen(facts_of(raw, decoded), _colourless(pixels), int(pixels.min()), int(pixels.max()))
 
 
+ALIKE: Final = 0.1  # fractions of two sets that differ by less count as the same
+NEAR: Final = 2  # grey levels that rounding and one conversion of colours leave at the ends of a range
+
 Both = tuple[Seen, Seen]  # the fake and the real image of a pair
 
 
@@ -42,6 +47,98 @@ def facts_of(raw: Raw, decoded: Decoded) -> ImageFacts:
     """What is worth knowing of one image once it is decoded."""
     _, height, width = decoded.pixels.shape
     return ImageFacts(height, width, raw.format, tuple(sorted(decoded.notes)))
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """One thing that decoding may do to one image of a pair and not to the other.
+
+    Attributes:
+        name: The decoder's note, or "jpeg" for the format.
+        words: What was done, as in "... in 5 of 5 originals".
+        advice: What to do where the two differ.
+        in_sets: False for what real photos usually have and generated images have not: not told of sets.
+    """
+
+    name: str
+    words: str
+    advice: str
+    in_sets: bool = True
+
+
+TREATMENTS: Final = (
+    Treatment("alpha", "alpha composited on white", "composite both on one background and save them without alpha"),
+    Treatment("exif", "EXIF rotation applied", "write the originals upright, and run the model on those"),
+    Treatment("16-bit", "16 bits reduced to 8", "save both with the same depth"),
+    Treatment("palette", "palette looked up", "save both in true colour"),
+    Treatment("grey", "one channel", "save both in one channel, or both as RGB"),
+    Treatment("cmyk", "CMYK converted without a profile", "convert to RGB with the right profile"),
+    Treatment("ycbcr", "YCbCr converted by JFIF's matrix", "save both as RGB"),
+    Treatment("icc", "colour profile ignored", "convert both to sRGB", in_sets=False),
+    Treatment("gamma", "PNG gamma ignored", "save both as sRGB without a gAMA chunk", in_sets=False),
+    Treatment("animated", "first frame taken", "save the frame that is meant"),
+    Treatment("jpeg", "stored as JPEG", "compare lossless files, or say it beside the number", in_sets=False),
+)
+"""In the order in which they are told: what moves a number most comes first."""
+
+
+def treatments_of(seen: Seen) -> frozenset[str]:
+    """Names of the rows of `TREATMENTS` that apply to an image."""
+    notes = frozenset(seen.facts.notes)
+    return notes | {"jpeg"} if seen.facts.format == "jpeg" else notes
+
+
+def decoded_counts(images: Iterable[Seen]) -> dict[str, int]:
+    """Format and decode note -> images of one set: what a row's provenance holds."""
+    counts: Counter[str] = Counter()
+    for image in images:
+        counts.update({image.facts.format, *image.facts.notes})
+    return dict(sorted(counts.items()))
+
+
+def difference_words(pairs: Sequence[Both]) -> tuple[str, str]:
+    """Where the two images of pairs were decoded differently, with counts, and what to do; ("", "") where nowhere.
+
+    What a network made has no file, so that it isn't held against its original that it is a JPEG.
+    """
+    told, advice = [], []
+    for row in TREATMENTS:
+        if row.name == "jpeg" and any("generated" in (fake.facts.format, real.facts.format) for fake, real in pairs):
+            continue
+        flags = [(row.name in treatments_of(fake), row.name in treatments_of(real)) for fake, real in pairs]
+        if any(fake != real for fake, real in flags):
+            fakes, reals = sum(fake for fake, _ in flags), sum(real for _, real in flags)
+            told.append(f"{row.words} in {fakes} of {len(pairs)} fakes and {reals} of {len(pairs)} originals")
+            advice.append(row.advice)
+    if limited := _limited_range(pairs):
+        told.append(limited)
+        advice.append("write both in full range")
+    return "; ".join(told), "; ".join(advice)
+
+
+def set_difference_words(fake: Sequence[ImageFacts], real: Sequence[ImageFacts]) -> str:
+    """Where a generated set was decoded otherwise than its reference, with counts; "" where the fractions are alike."""
+    counts = [Counter(note for fact in facts for note in fact.notes) for facts in (fake, real)]
+    return "; ".join(
+        f"{row.words} in {counts[0][row.name]} of {len(fake)} generated and {counts[1][row.name]} of {len(real)} "
+        "reference images"
+        for row in TREATMENTS
+        if row.in_sets and abs(counts[0][row.name] / len(fake) - counts[1][row.name] / len(real)) >= ALIKE
+    )
+
+
+def _limited_range(pairs: Sequence[Both]) -> str:
+    """Video levels (16..235) in one of two sets of which the other fills 0..255; "" where there are none."""
+    spans = [
+        (min(image.low for image in images), max(image.high for image in images)) for images in zip(*pairs, strict=True)
+    ]
+    for (low, high), (least, most), one, other in (
+        (spans[0], spans[1], "fakes", "originals"),
+        (spans[1], spans[0], "originals", "fakes"),
+    ):
+        if abs(low - 16) <= NEAR and abs(high - 235) <= NEAR and least <= NEAR and most >= 255 - NEAR:
+            return f"the {one} span {low}..{high} and the {other} {least}..{most}, as limited-range video would"
+    return ""
 
 
 def luma_words(pairs: Sequence[Both]) -> str:

@@ -119,7 +119,7 @@ def _load(position: int, fake: ImageSource, real: ImageSource, indices: tuple[in
         (Seen.of(raws[0], images[0]), Seen.of(raws[1], images[1])),
     )
     if pair.fake.shape != pair.real.shape:
-        raise DataError(_unequal(pair.stem, pair.size, (pair.real.shape[1], pair.real.shape[2])))
+        raise DataError(_unequal(pair.stem, pair.seen))
     return pair
 
 
@@ -163,9 +163,12 @@ def wide(size: Size) -> str:
     return f"{size[1]}x{size[0]}"
 
 
-def _unequal(stem: str, fake: Size, real: Size) -> str:
-    """What is wrong with two sizes, and the likely cause where the numbers give it away."""
+def _unequal(stem: str, seen: Both) -> str:
+    """What is wrong with two sizes, and the likely cause where the images give it away."""
+    fake, real = ((image.facts.height, image.facts.width) for image in seen)
     text = f"Pair {stem!r}: the fake is {wide(fake)}, the real {wide(real)} (width x height); expected equal sizes."
+    if fake == (real[1], real[0]):
+        return f"{text} {_turned(seen)}"
     for one, other, word in ((fake, real, "smaller"), (real, fake, "larger")):
         factor = other[0] // one[0]
         if factor > 1 and other == (one[0] * factor, one[1] * factor):
@@ -174,3 +177,17 @@ def _unequal(stem: str, fake: Size, real: Size) -> str:
                 "Give the images that the model wrote, and originals of their size."
             )
     return f"{text} Crop or resize one side, the whole set in the same way."
+
+
+def _turned(seen: Both) -> str:
+    """Why width and height are exchanged."""
+    rotated = ["exif" in image.facts.notes for image in seen]
+    if rotated[0] == rotated[1]:
+        return "Width and height are exchanged: one of the two was turned by 90 degrees. Turn the whole set back."
+    one, other = ("fake", "real image") if rotated[0] else ("real image", "fake")
+    return (
+        f"The {one} has an EXIF rotation and was turned upright; the {other} has none, so it was probably made from "
+        f"the pixels as they are stored. Write the {'fakes' if rotated[0] else 'originals'} upright without the tag "
+        "(PIL.ImageOps.exif_transpose, or `mogrify -auto-orient`)"
+        + (" and compare again." if rotated[0] else " and run the model on those, or turn the fakes the same way.")
+    )

@@ -7,7 +7,7 @@ from torch import Tensor
 from ganeval.backbones.base import Backbone
 from ganeval.backbones.loading import load_backbone
 from ganeval.backbones.weights import LoadedWeights, load_state_dict
-from ganeval.decoding import luma_words
+from ganeval.decoding import decoded_counts, difference_words, luma_words
 from ganeval.keys import Request, printed_key
 from ganeval.metrics.base import PixelMetric, PyramidMetric
 from ganeval.metrics.luma import LUMA_RULE, LUMA_VERSION
@@ -70,6 +70,12 @@ def score_paired(
         reporter.message(f"{len(pairs.skipped)} pairs were skipped; first: {pairs.skipped[0]}")
     if told := left_out_words(pairs.left_out):
         reporter.message(f"{subject.name}: left out {told}")
+    differences, advice = difference_words(pairs.seen)
+    if differences:
+        reporter.message(
+            f"warning: fakes and originals were decoded differently: {differences}. The values measure that as well: "
+            f"{advice}."
+        )
     rows = [_row(asked, request, options, pairs, backbones, heads, device) for asked, request in requests.items()]
     return rows, pairs
 
@@ -134,7 +140,7 @@ def _row(
         better=better,
         n_real=n,
         n_fake=n,
-        note="; ".join(filter(None, [estimate.note, luma_words(pairs.seen) if luma else ""])),
+        note="; ".join(filter(None, [estimate.note, luma_words(pairs.seen) if luma else "", _differences(pairs)])),
         protocol=protocol,
         stderr=estimate.stderr,
         ci95=estimate.ci95,
@@ -147,6 +153,10 @@ def _row(
             "subject_sha256": pairs.fake_sha256,
             "skipped": len(pairs.skipped),
             "left_out": pairs.left_out,
+            "decoded": {
+                "fake": decoded_counts(fake for fake, _ in pairs.seen),
+                "real": decoded_counts(real for _, real in pairs.seen),
+            },
             **_by_image(pairs, request.key),
         },
         timing={stage: round(seconds, 4) for stage, seconds in pairs.seconds.items()},
@@ -159,3 +169,9 @@ def _by_image(pairs: PairScores, key: str) -> dict[str, object]:
         return {}
     values = [float(value) if np.isfinite(value) else None for value in pairs.values[key]]
     return {PER_IMAGE: dict(zip(pairs.stems, values, strict=True))}
+
+
+def _differences(pairs: PairScores) -> str:
+    """What a reader of the row must know of how the two sets were decoded."""
+    words, _ = difference_words(pairs.seen)
+    return f"decoded differently: {words}" if words else ""

@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 
 from ganeval.backbones.base import Backbone
+from ganeval.decoding import set_difference_words
 from ganeval.devices import Processes
 from ganeval.engine import SourceSummary
 from ganeval.errors import DataError, TooFewSamplesError
@@ -216,6 +217,9 @@ def _said_of_images(fake: SourceSummary, real: RealSide | None) -> list[str]:
     ):
         if copies:
             said.append(f"{copies} of {n} {side} images are exact copies of others, and count as if they were not")
+    passed = None if real is None else real.passed
+    if passed is not None and (words := set_difference_words(fake.facts, passed.facts)):
+        said.append(f"decoded differently: {words}")
     return said
 
 

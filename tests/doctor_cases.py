@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFilter
+from PIL import Image, ImageCms, ImageFilter, PngImagePlugin
 
 from ganeval.sources.dataset import open_dataset
 
@@ -102,6 +102,12 @@ def animated(folder, ours, theirs):
 def profiled(folder, ours, theirs):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     each(lambda image, _: image, icc_profile=profile)(folder, ours, theirs)
+
+
+def with_gamma(folder, ours, theirs):
+    linear = PngImagePlugin.PngInfo()
+    linear.add(b"gAMA", (100_000).to_bytes(4, "big"))
+    each(lambda image, _: image, pnginfo=linear)(folder, ours, theirs)
 
 
 def mislabelled(folder, ours, theirs):
@@ -231,6 +237,7 @@ CASES = (
     Case("a palette of 256 colours", "palette", "warning", each(lambda i, _: i.quantize(256)), "png"),
     Case("two frames", "animated", "warning", animated),
     Case("a colour profile", "icc", "info", profiled),
+    Case("a linear PNG gamma", "gamma", "info", with_gamma),
     Case("BMP called PNG", "mislabelled", "warning", mislabelled),
     Case("grey against colours", "grey", "serious", each(lambda i, _: i.convert("L").convert("RGB")), "png"),
     Case("a third of the images grey", "grey", "warning", some(lambda i, _: i.convert("L").convert("RGB"), 20)),

@@ -15,7 +15,7 @@ from ganeval.sources.base import Subset
 from ganeval.sources.dataset import open_dataset
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.resolve import open_source
-from tests.doctor_cases import CASES, LOSSLESS, clean, high_quality, tiles
+from tests.doctor_cases import CASES, LOSSLESS, clean, high_quality, tiles, with_alpha
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +108,19 @@ def test_a_fault_that_the_reference_shares_is_no_fault(photos, tmp_path):
 
     assert {name for name, severity in findings.items() if severity != "info"} == {"count"}
     assert findings["enlarged"] == "info"
+
+
+def test_a_reference_that_alone_was_converted_is_a_finding(photos, tmp_path):
+    for name, images in zip(("ours", "theirs"), photos, strict=True):
+        (tmp_path / name).mkdir()
+        for i, image in enumerate(images):
+            (image if name == "ours" else with_alpha(image, i)).save(tmp_path / name / f"{i}.png", compress_level=1)
+    looks = [look_at(FolderSource(tmp_path / name), Silent()) for name in ("ours", "theirs")]
+
+    (finding,) = [finding for finding in check_looks(*looks) if finding.name == "alpha"]
+
+    assert finding.severity == "warning"
+    assert finding.says.startswith("100% of the reference's images, and none of these, are partly transparent")
 
 
 def test_counts_and_examples_are_those_of_the_planted_images(photos, references, tmp_path):

@@ -79,15 +79,31 @@ CONVERSIONS: Final = (
         "are of another format than their names say: read by content",
         "Rename them; check what wrote them.",
     ),
+    Conversion(
+        "gamma",
+        "info",
+        "carry a PNG gamma other than that of sRGB: ignored, the numbers are taken as sRGB",
+        "Convert to sRGB and drop the gAMA chunk.",
+    ),
     Conversion("ycbcr", "info", "are stored as YCbCr: converted by JFIF's matrix", "Nothing."),
 )
 
 
 def converted(rule: Conversion, seen: SetFacts, reference: SetFacts | None) -> Finding | None:
-    """Images that a rule applied to; good to know only, where the reference is the same."""
+    """Images that a rule applied to, here or in the reference; good to know only, where both are the same."""
     flags = np.array([rule.note in fact.notes for fact in seen.facts])
     share = share_of(flags)
     theirs = None if reference is None else share_of([rule.note in fact.notes for fact in reference.facts])
+    if share == 0.0 and theirs is not None and theirs >= LIKE:
+        return Finding(
+            rule.note,
+            rule.severity,
+            seen.n,
+            seen.n,
+            f"{percent(theirs)} of the reference's images, and none of these, {rule.says}",
+            "Write both sets the same way, or check that what this did to the reference is what the images were made "
+            "after.",
+        )
     if share == 0.0:
         return None
     like = theirs is not None and theirs > 0.0 and abs(share - theirs) < LIKE
@@ -108,7 +124,8 @@ DECODING_CHECKS: Final[tuple[Check[SetFacts], ...]] = tuple(
     Check(
         rule.note,
         f"Did the decoding rule {rule.note!r} apply?",
-        f"{rule.severity} from one image on; info where the reference's share is within {LIKE:.0%}",
+        f"{rule.severity} from one image on, or {LIKE:.0%} of the reference and none here; info where the shares are "
+        f"within {LIKE:.0%}",
         f"such images {rule.says}",
         partial(converted, rule),
     )

@@ -71,6 +71,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("ycbcr", "YCbCr that the reader does not convert itself (TIFF)", "JFIF: BT.601, full range"),
     Rule("exif", "EXIF orientation 2 to 8", "turned and mirrored upright"),
     Rule("icc", "an embedded ICC profile", "ignored: the numbers are taken as sRGB, as FID libraries do"),
+    Rule("gamma", "a PNG whose gAMA chunk is not that of sRGB (1/2.2)", "ignored: the numbers are taken as sRGB"),
     Rule("animated", "more than one frame or page", "the first one"),
     Rule("mislabelled", "the extension of another format than the content's", "read by content"),
     Rule("", "truncated or damaged data, or a PNG chunk whose checksum fails", "never padded"),
@@ -142,7 +143,14 @@ def _decode(data: bytes, row: Format, name: str) -> Decoded:
             notes.add("exif")
         if image.info.get("icc_profile"):
             notes.add("icc")
+        elif row.name == "png" and "srgb" not in image.info and _other_gamma(image.info.get("gamma")):
+            notes.add("gamma")
     return Decoded(np.ascontiguousarray(upright(_to_rgb(samples, notes), orientation)), frozenset(notes))
+
+
+def _other_gamma(gamma: object) -> bool:
+    """True for a gamma that isn't sRGB's; an sRGB chunk or a colour profile wins over it (PNG, third edition, 4.3)."""
+    return isinstance(gamma, float) and abs(gamma - 1 / 2.2) > 0.005
 
 
 def _read_samples(image: ImageFile.ImageFile, row: Format, notes: set[str]) -> Samples:
