@@ -14,6 +14,7 @@ from reference_models.losses import LOSSES, AdversarialLoss
 from reference_models.models import MODELS
 from reference_models.models.base import ModelSpec
 from reference_models.models.build import build_discriminator, build_generator
+from reference_models.models.srgan import SRDiscriminator
 from reference_models.recipe import Recipe
 from reference_models.sampling import stream
 from reference_models.stabilise import EMA, DiffAugment, FadeIn, InstanceNoise, ReplayBuffer, add_spectral_norm
@@ -97,8 +98,17 @@ def make_players(
     device: torch.device,
     backward: Callable[[Tensor], None],
     share_gradients: Callable[[torch.optim.Optimizer], None] = no_sharing,
+    devices: int = 1,
 ) -> Players:
     """Builds everything on the CPU, so that a seed gives the same weights on every device, then moves it.
+
+    Args:
+        recipe: The plan.
+        seed: Of the weights.
+        device: Where they go.
+        backward: Computes gradients of a loss.
+        share_gradients: Averages gradients over devices.
+        devices: How many share a batch.
 
     Raises:
         UsageError: settings that do not fit the model or each other.
@@ -118,6 +128,11 @@ def make_players(
                 add_spectral_norm(discriminator, rng)
             discriminators.append(discriminator)
     _check(recipe, spec.kind, discriminators)
+    if training.batch_size < 2 * devices and _needs_two_images(config, [*generators, *discriminators]):
+        raise UsageError(
+            f"BatchNorm in {recipe.model} needs at least two images a batch on each device, or it has one value a "
+            f"channel; got {training.batch_size} on {devices}. Set batch_size={2 * devices} or more."
+        )
     for network in (*generators, *discriminators):
         network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     strengths = (techniques.augment_color, techniques.augment_translation, techniques.augment_cutout)
@@ -158,6 +173,17 @@ def _mixes_batch(network: nn.Module) -> bool:
     return any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in network.modules())
 
 
+def _needs_two_images(config: Any, networks: list[nn.Module]) -> bool:
+    """True where BatchNorm has one value a channel and image, of which there is no variance.
+
+    That is BatchNorm of vectors, and of maps of one pixel: SRGAN's discriminator halves its image four times. Maps of
+    more pixels are normalised over their pixels: pix2pix is trained so, one image a batch.
+    """
+    if any(isinstance(layer, nn.BatchNorm1d) for network in networks for layer in network.modules()):
+        return True
+    return any(isinstance(network, SRDiscriminator) for network in networks) and config.image_size <= 16
+
+
 def _check(recipe: Recipe, kind: str, discriminators: list[nn.Module]) -> None:
     """Refuses combinations that would train something else than what they say.
 
@@ -183,9 +209,6 @@ def _check(recipe: Recipe, kind: str, discriminators: list[nn.Module]) -> None:
             "A gradient penalty is of each image alone, which BatchNorm in the discriminator mixes. Set "
             "techniques.gradient_penalty=0 and techniques.r1=0, or choose a model without it."
         )
-    wants_batch = any(_mixes_batch(network) for network in discriminators)
-    if wants_batch and recipe.training.batch_size < 2:
-        raise UsageError("BatchNorm needs at least two images a batch; set batch_size=2 or more.")
 
 
 def _check_growth(recipe: Recipe) -> None:

@@ -124,7 +124,9 @@ def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
                 f"A batch of {training.batch_size} cannot be split over {fabric.world_size} devices evenly. Set "
                 "batch_size to a multiple."
             )
-        players = make_players(recipe, options.seed, fabric.device, fabric.backward, gradient_sharing(fabric))
+        players = make_players(
+            recipe, options.seed, fabric.device, fabric.backward, gradient_sharing(fabric), fabric.world_size
+        )
         data = load_training_data(
             recipe.data,
             players.config,

@@ -326,6 +326,22 @@ def test_a_meter_means_between_two_lines_and_finds_a_single_nan():
 
 
 @pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("dcgan.digits-cpu", ["model.spectral_norm=false"]),
+        ("pix2pix.photos-cpu", []),
+        ("srgan.photos-cpu", ["model.image_size=20"]),
+        ("cyclegan.photos-cpu", []),
+        ("gan-mlp.digits-cpu", []),
+    ],
+)
+def test_one_image_a_batch_is_enough_where_batchnorm_has_many_values_a_channel(name, settings, tmp_path, cheap):
+    outcome = train(TrainOptions(tiny(name, "batch_size=1", *settings), tmp_path / "run", device="cpu"), Quiet())
+
+    assert outcome.steps == 2
+
+
+@pytest.mark.parametrize(
     ("name", "settings", "said"),
     [
         ("hinge-gan.digits-cpu", ["techniques.real_label=.9"], "no labels to smooth"),
@@ -334,7 +350,9 @@ def test_a_meter_means_between_two_lines_and_finds_a_single_nan():
             ["model.spectral_norm=false", "techniques.gradient_penalty=10"],
             "which BatchNorm in the discriminator mixes",
         ),
-        ("dcgan.digits-cpu", ["model.spectral_norm=false", "batch_size=1"], "at least two images a batch"),
+        ("gan-bn.digits-cpu", ["batch_size=1"], "at least two images a batch"),
+        ("cgan-dense.digits-cpu", ["batch_size=1"], "at least two images a batch"),
+        ("srgan.photos-cpu", ["batch_size=1"], "at least two images a batch"),
         ("gan-mlp.digits-cpu", ["techniques.fade_steps=3"], "belong to progressive models"),
         ("progan.digits-cpu", ["steps=3"], "Set steps above 6"),
         ("progan.digits-cpu", ["init=he"], "Use 'default'"),
