@@ -100,7 +100,7 @@ def _plan(recipe: Recipe) -> list[str]:
         if settings is None:
             continue
         own = getattr(recipe, part)
-        shown = _changed(own, settings) if part in ("techniques", "weights") else settings
+        shown = _changed(own, settings) if part in ("techniques", "weights", "evaluation") else settings
         if shown:
             rows.append((part, ", ".join(f"{k} {v}" for k, v in shown.items())))
     return _table(("part", "settings"), rows)

@@ -22,10 +22,11 @@ from reference_models.models import MODELS
 from reference_models.models.base import ModelSpec
 from reference_models.models.build import build_generator
 from reference_models.models.config import to_json
-from reference_models.recipe import RecipeJson
+from reference_models.recipe import Direction, RecipeJson
 
 PREFIX = "ganeval-generator-"
 VERSION = 1
+BACK = "b2a/"  # before the names of the second generator's tensors, where there are two
 # A hostile file may ask for any size; no model of the table comes near these.
 MAX_SETTING = 65_536
 MAX_WIDTHS = 64
@@ -36,7 +37,7 @@ class Checkpoint:
     """A generator and what its file says of it.
 
     Attributes:
-        network: In eval mode, without gradients.
+        network: In eval mode, without gradients; of an unpaired model the generator of `direction`.
         spec: The model.
         config: Its settings.
         recipe: The recipe as JSON; {} for a generator from elsewhere.
@@ -44,6 +45,8 @@ class Checkpoint:
         step: Steps done.
         score: Periodic score at that step as {"metric", "value"}, or {}.
         classes: Names of the classes, () for none.
+        back: An unpaired model's other generator; None for other models, and in files of before it was kept.
+        direction: What `network` translates: from the first set to the second, or back.
     """
 
     network: nn.Module
@@ -54,6 +57,8 @@ class Checkpoint:
     step: int
     score: Mapping[str, object] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    back: nn.Module | None = None
+    direction: Direction = "a2b"
 
     @property
     def transform(self) -> str:
@@ -71,7 +76,13 @@ class Checkpoint:
             "step": self.step,
             "checkpoint": path.stem,
             "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
+            **({"direction": self.direction} if self.spec.kind == "unpaired" else {}),
         }
+
+    def generators(self) -> dict[str, nn.Module]:
+        """What precedes the names of a generator's tensors in the file -> the generator; the first set's is plain."""
+        back, network = (self.network, self.back) if self.direction == "b2a" else (self.back, self.network)
+        return {name: module for name, module in (("", network), (BACK, back)) if module is not None}
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -86,14 +97,24 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "score": json.dumps(dict(checkpoint.score)),
         "classes": json.dumps(list(checkpoint.classes)),
     }
-    tensors = {k: v.detach().cpu().contiguous() for k, v in checkpoint.network.state_dict().items()}
+    tensors = {
+        f"{prefix}{name}": tensor.detach().cpu().contiguous()
+        for prefix, network in checkpoint.generators().items()
+        for name, tensor in network.state_dict().items()
+    }
     write_atomically(path, with_sorted_metadata(safetensors.torch.save(tensors, metadata=metadata)))
 
 
-def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
+def load_checkpoint(path: Path, device: torch.device, direction: Direction | None = None) -> Checkpoint:
     """Reads a generator.
 
+    Args:
+        path: The file.
+        device: Where the generator shall be.
+        direction: Which of an unpaired model's two; None for its recipe's own.
+
     Raises:
+        UsageError: a direction of a model that has one generator, or that an older file doesn't hold.
         WeightsError: no such file, not a checkpoint, of another version, truncated, or tensors that are not the
             model's.
     """
@@ -106,11 +127,14 @@ def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
             names = set(file.keys())
             spec = MODELS.get(metadata["model"])
             config = spec.configure(_checked_settings(path, json.loads(metadata["config"]), len(names)))
+            two = spec.kind == "unpaired" and any(name.startswith(BACK) for name in names)
             with torch.device("meta"):
-                network = build_generator(spec.name, to_json(config))
+                networks = {
+                    prefix: build_generator(spec.name, to_json(config)) for prefix in (("", BACK) if two else ("",))
+                }
             slices = {name: file.get_slice(name) for name in names}
             shapes = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
-            _check_layout(path, network, shapes)
+            _check_layout(path, networks, shapes)
             tensors = {name: file.get_tensor(name) for name in names}
             recipe, classes = json.loads(metadata["recipe"]), json.loads(metadata["classes"])
             score, seed, step = json.loads(metadata["score"]), int(metadata["seed"]), int(metadata["step"])
@@ -121,11 +145,31 @@ def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
         ) from error
     except UsageError as error:
         raise WeightsError(f"{path}: {error} The file is damaged or from a later version.") from error
-    network.load_state_dict(tensors, assign=True)
-    network.to(device).eval().requires_grad_(False)
+    for prefix, network in networks.items():
+        own = {name: tensors[f"{prefix}{name}"] for name in network.state_dict()}
+        network.load_state_dict(own, assign=True)
+        network.to(device).eval().requires_grad_(False)
     if not isinstance(recipe, dict) or not isinstance(score, dict) or not isinstance(classes, list):
         raise WeightsError(f"{path}: its recipe, score or classes are not what this version writes. Train again.")
-    return Checkpoint(network, spec, config, recipe, seed, step, score, tuple(map(str, classes)))
+    chosen = _direction(path, spec, recipe, direction, two=two)
+    network, back = networks[""], networks.get(BACK)
+    if chosen == "b2a" and back is not None:
+        network, back = back, network
+    return Checkpoint(network, spec, config, recipe, seed, step, score, tuple(map(str, classes)), back, chosen)
+
+
+def _direction(path: Path, spec: ModelSpec, recipe: RecipeJson, asked: Direction | None, *, two: bool) -> Direction:
+    """The direction that is asked for, or the recipe's own; a file of one generator has the first set's alone."""
+    if asked is not None and spec.kind != "unpaired":
+        raise UsageError(f"{path} holds {spec.name}, which has one generator; drop --direction.")
+    if asked == "b2a" and not two:
+        raise UsageError(
+            f"{path} holds the generator of the direction a2b alone: it was written before both were kept. Train the "
+            "recipe again for b2a."
+        )
+    plan = recipe.get("evaluation")
+    own: Direction = "b2a" if isinstance(plan, Mapping) and plan.get("direction") == "b2a" else "a2b"
+    return asked or (own if two else "a2b")
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -172,9 +216,15 @@ def _checked_settings(path: Path, settings: object, tensors: int) -> Mapping[str
     return settings
 
 
-def _check_layout(path: Path, network: nn.Module, found: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
+def _check_layout(
+    path: Path, networks: Mapping[str, nn.Module], found: Mapping[str, tuple[str, tuple[int, ...]]]
+) -> None:
     kinds = {torch.float32: "F32", torch.int64: "I64"}
-    own = {name: (kinds[tensor.dtype], tuple(tensor.shape)) for name, tensor in network.state_dict().items()}
+    own = {
+        f"{prefix}{name}": (kinds[tensor.dtype], tuple(tensor.shape))
+        for prefix, network in networks.items()
+        for name, tensor in network.state_dict().items()
+    }
     wrong = [name for name in own if name in found and found[name] != own[name]]
     missing, unexpected = sorted(own.keys() - found.keys()), sorted(found.keys() - own.keys())
     if wrong or missing or unexpected:

@@ -208,6 +208,7 @@ class CropData:
         if self._plan.flip:
             pair = flipped((images,) if condition is None else (images, condition), rng)
             images, condition = pair[0], None if condition is None else pair[1]
+            other = None if other is None else flipped((other,), rng)[0]  # a set without pairs has coins of its own
         if self._scale:
             condition = low_resolution(images, self._scale)
         return Batch(images, None, condition, other)

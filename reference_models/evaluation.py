@@ -27,7 +27,7 @@ from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from reference_models.data import folder_of, mixture
 from reference_models.models import MODELS
-from reference_models.recipe import Recipe
+from reference_models.recipe import Direction, Recipe
 from reference_models.sampling import draw_tensor, image_drawer
 from reference_models.translation import TranslatedSource, needs_inputs, translator
 
@@ -89,7 +89,7 @@ class Evaluator:
             use_engine(self._backbone, "auto")
         if self._request.paired and not needs_inputs(self._spec):
             raise UsageError(f"{recipe.evaluation.metric} compares image with image; {recipe.model} draws new ones.")
-        self._inputs, self._truth, self._from_truth = _test_sources(recipe, data_root)
+        self._inputs, self._truth, self._from_truth = held_out(recipe, data_root)
         self._real: SetSummary | None = None
         if not self._request.paired:
             # Cached by content between runs, as `ganeval score` does; generated images never are.
@@ -168,11 +168,21 @@ def _in_memory(bank: FeatureBank | None) -> FeatureBank | None:
     return None if bank is None else FeatureBank.of(bank.rows(), bank.indices().tolist())
 
 
-def _test_sources(recipe: Recipe, data_root: Path | None) -> tuple[ImageSource, ImageSource, bool]:
-    """(inputs, true outputs, whether the inputs are made from the true outputs)."""
+def held_out(
+    recipe: Recipe, data_root: Path | None, direction: Direction | None = None
+) -> tuple[ImageSource, ImageSource, bool]:
+    """The test images: (inputs, true outputs, whether the inputs are made from the true outputs).
+
+    Args:
+        recipe: Which images.
+        data_root: Folder of data sets that are not embedded.
+        direction: Of an unpaired model; None for the recipe's own.
+    """
     plan = recipe.data
+    back = (direction or recipe.evaluation.direction) == "b2a"
     if plan.transform == "two-sets":
-        return folder_of(plan, f"{plan.test}A", data_root), folder_of(plan, f"{plan.test}B", data_root), False
+        given, wanted = (folder_of(plan, f"{plan.test}{letter}", data_root) for letter in ("BA" if back else "AB"))
+        return given, wanted, False
     if plan.transform == "pairs":
         files = folder_of(plan, plan.test, data_root)
         left, right = (TranslatedSource(files, half, plan.id) for half in (_left, _right))
@@ -182,7 +192,8 @@ def _test_sources(recipe: Recipe, data_root: Path | None) -> tuple[ImageSource, 
     else:
         source = open_dataset(f"{plan.id}:{plan.test}", data_root)
     if plan.transform == "restyled":
-        return source, TranslatedSource(source, restyle, "restyled"), False
+        restyled = TranslatedSource(source, restyle, "restyled")
+        return (restyled, source, False) if back else (source, restyled, False)
     return source, source, True
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from torch import Tensor
 from ganeval.errors import GanevalError
 from ganeval.figures import figure_bytes
 from ganeval.files import write_atomically
-from reference_models.data import Batch, mixture
+from reference_models.data import mixture
+from reference_models.held_out_grid import HeldOut, translated_grid
 from reference_models.players import Players
 from reference_models.sampling import draw_tensor, grid_of, save_png
 from reference_models.steps import Losses
@@ -82,14 +84,14 @@ def append_metrics(folder: Path, row: dict[str, Any]) -> None:
         file.write(json.dumps(row, allow_nan=False) + "\n")
 
 
-def save_grid(folder: Path, players: Players, step: int, shown: Batch | None) -> None:
-    """Writes grids/<steps done>.png from fixed latents, or fixed inputs; a histogram for numbers.
+def save_grid(folder: Path, players: Players, step: int, shown: Sequence[HeldOut]) -> None:
+    """Writes grids/<steps done>.png from fixed latents, or test pictures; a histogram for numbers.
 
     Args:
         folder: The run's.
         players: What is trained.
         step: Steps done.
-        shown: Inputs that stay the same, for models that translate; their true outputs stand below them.
+        shown: The test pictures of a model that translates; empty for others.
 
     Raises:
         DivergedError: every latent gives one and the same image.
@@ -99,8 +101,8 @@ def save_grid(folder: Path, players: Players, step: int, shown: Batch | None) ->
         numbers = draw_tensor(players.best_generator, players.spec, players.config, range(HISTOGRAM_NUMBERS), GRID_SEED)
         write_atomically(path, histogram(numbers))
         return
-    if shown is not None:
-        save_png(path, _translated_grid(players, shown))
+    if shown:
+        save_png(path, translated_grid(players, shown))
         return
     stage = () if players.fade is None else tuple(players.fade.at(step))
     images = draw_tensor(
@@ -121,23 +123,6 @@ def _refuse_collapse(images: Float[Tensor, "B C H W"], players: Players, step: i
             f"{spread:.2f} grey levels, at least {COLLAPSED_BELOW} expected). Take another seed, or add a technique "
             "(--set techniques.augment_translation=.125, techniques.real_label=.9)."
         )
-
-
-@torch.no_grad()
-def _translated_grid(players: Players, shown: Batch) -> Tensor:
-    """Rows of input, output and, where it is known, the true output."""
-    spec, network = players.spec, players.best_generator
-    inputs = shown.images if shown.condition is None else shown.condition
-    was_training = network.training
-    network.eval()
-    outputs = network(inputs)
-    network.train(was_training)
-    if inputs.shape[-1] != outputs.shape[-1]:
-        inputs = torch.nn.functional.interpolate(inputs, size=outputs.shape[-2:], mode="nearest")
-    rows = [inputs.expand(-1, outputs.shape[1], -1, -1), outputs]
-    if shown.condition is not None:
-        rows.append(shown.images)
-    return grid_of(torch.cat(rows), spec.output_range, len(inputs))
 
 
 def histogram(numbers: Float[Tensor, "N 1"]) -> bytes:

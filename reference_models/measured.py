@@ -1,5 +1,6 @@
 """What finished runs reached: reads run folders, pools training seeds, writes what recipes are expected to reach."""
 
+import dataclasses
 import json
 import statistics
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from reference_models.checkpoint import load_checkpoint
 from reference_models.evaluation import Evaluator
 from reference_models.expected import FILE, read_expected
 from reference_models.players import make_players
-from reference_models.recipe import plan_to_json
+from reference_models.recipe import SETTINGS, Recipe, plan_to_json
 from reference_models.recipes import RECIPES
 
 ENOUGH_SEEDS = 3
@@ -63,7 +64,7 @@ def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
         raise DataError(f"{folder} holds no run that can be read: {error}. Train the recipe again.") from error
     recipe = RECIPES.get(str(stored.get("name")).partition("+")[0])  # "+" marks a plan that --set changed
     plan: Mapping[str, Any] = json.loads(json.dumps(plan_to_json(recipe)))
-    changed = [part for part in plan if stored.get(part) != plan[part]]
+    changed = [part for part in plan if _completed(recipe, part, stored.get(part)) != plan[part]]
     if changed:
         raise DataError(f"{folder} is of another plan than {recipe.name}: {', '.join(changed)} differ. Train it again.")
     key = f"score {recipe.evaluation.metric}"
@@ -88,6 +89,15 @@ def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
         best=min(scores) if evaluator.better == "lower" else max(scores),
         seconds=seconds,
     )
+
+
+def _completed(recipe: Recipe, part: str, stored: object) -> object:
+    """A part of a stored plan, with the defaults of settings that came after it: a default is what was done before."""
+    own = getattr(recipe, part)
+    if part not in SETTINGS or not isinstance(stored, dict):
+        return stored
+    later = {f.name: f.default for f in dataclasses.fields(own) if f.default is not dataclasses.MISSING}
+    return {**later, **stored}
 
 
 def pooled(runs: Sequence[RunResult]) -> dict[str, object]:

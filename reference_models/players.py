@@ -15,7 +15,7 @@ from reference_models.models import MODELS
 from reference_models.models.base import ModelSpec
 from reference_models.models.build import build_discriminator, build_generator
 from reference_models.models.srgan import SRDiscriminator
-from reference_models.recipe import Recipe
+from reference_models.recipe import DIRECTIONS, Recipe
 from reference_models.sampling import stream
 from reference_models.stabilise import EMA, DiffAugment, FadeIn, InstanceNoise, ReplayBuffer, add_spectral_norm
 
@@ -35,7 +35,7 @@ class Players:
         g_optimiser: Of all generators.
         d_optimiser: Of all discriminators, or None.
         game: The adversarial loss.
-        average: EMA of the first generator, or None.
+        averages: EMA, one a generator, or empty.
         replays: One a discriminator, or empty.
         augment: DiffAugment, or None.
         noise: Instance noise, or None.
@@ -54,7 +54,7 @@ class Players:
     g_optimiser: torch.optim.Optimizer
     d_optimiser: torch.optim.Optimizer | None
     game: AdversarialLoss
-    average: EMA | None
+    averages: list[EMA]
     replays: list[ReplayBuffer]
     augment: DiffAugment | None
     noise: InstanceNoise | None
@@ -65,9 +65,14 @@ class Players:
     share_gradients: Callable[[torch.optim.Optimizer], None]
 
     @property
+    def sampled(self) -> list[nn.Module]:
+        """What is sampled and saved of each generator: its average where there is one."""
+        return [average.average for average in self.averages] or self.generators
+
+    @property
     def best_generator(self) -> nn.Module:
-        """What is sampled, scored and saved: the average where there is one."""
-        return self.generators[0] if self.average is None else self.average.average
+        """What is scored: of an unpaired model's two generators, that of the recipe's direction."""
+        return self.sampled[DIRECTIONS.index(self.recipe.evaluation.direction)]
 
     def networks(self) -> dict[str, nn.Module]:
         """Every trained network by a name that stays."""
@@ -147,7 +152,7 @@ def make_players(
         g_optimiser=_optimiser(recipe, generators),
         d_optimiser=_optimiser(recipe, discriminators) if discriminators else None,
         game=LOSSES[training.loss],
-        average=EMA(generators[0], techniques.ema) if techniques.ema else None,
+        averages=[EMA(generator, techniques.ema) for generator in generators] if techniques.ema else [],
         replays=[ReplayBuffer(techniques.replay, techniques.replay_share) for _ in discriminators if techniques.replay],
         augment=DiffAugment(*strengths) if any(strengths) else None,
         noise=noise if techniques.instance_noise else None,
@@ -199,6 +204,8 @@ def _check(recipe: Recipe, kind: str, discriminators: list[nn.Module]) -> None:
             f"techniques.fade_steps and stable_steps belong to progressive models, which need both; {recipe.name} has "
             f"{techniques.fade_steps} and {techniques.stable_steps}."
         )
+    if recipe.evaluation.direction != "a2b" and kind != "unpaired":
+        raise UsageError(f"{recipe.model} has one generator; set evaluation.direction=a2b.")
     if kind == "progressive":
         _check_growth(recipe)
     if kind == "progressive" and techniques.replay:

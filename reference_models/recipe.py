@@ -28,6 +28,8 @@ LossName = Literal["minimax", "non-saturating", "wasserstein", "least-squares", 
 Transform = Literal["images", "mixture", "crops", "edges", "restyled", "pairs", "two-sets"]
 InitName = Literal["default", "xavier", "he", "normal"]
 Precision = Literal["32-true", "bf16-mixed"]
+Direction = Literal["a2b", "b2a"]
+DIRECTIONS: tuple[Direction, Direction] = ("a2b", "b2a")
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class Techniques:
         real_label: The discriminator's target of real images; .9 is one-sided label smoothing.
         gradient_penalty: Weight of the penalty on the critic's slope.
         r1: γ of R1.
+        drift: Weight of the penalty that keeps the critic's scores of real images near zero.
         clip: Bound of the critic's weights, 0 for none.
         weight_penalty: λ of the L2 penalty on the discriminator's weights.
         ema: Decay of the generator's average, which is then what is sampled and saved; 0 for none.
@@ -128,6 +131,7 @@ class Techniques:
     real_label: float = 1.0
     gradient_penalty: float = 0.0
     r1: float = 0.0
+    drift: float = 0.0
     clip: float = 0.0
     weight_penalty: float = 0.0
     ema: float = 0.0
@@ -191,11 +195,14 @@ class EvaluationPlan:
         metric: A key of ganeval ("fd@efflite0", "psnr"), or "w1" for numbers.
         n: Images drawn for it; image-to-image models take all test images up to n.
         every: Steps between scores; the last step is always scored.
+        direction: Which generator of an unpaired model is scored, and used where no direction is named: "a2b" from the
+            first set to the second, "b2a" back.
     """
 
     metric: str
     n: int
     every: int
+    direction: Direction = "a2b"
 
     def __post_init__(self) -> None:
         require_positive(self)
@@ -256,14 +263,15 @@ class Recipe:
     wall_time: str = ""
 
 
-PARTS = ("data", "training", "optimiser", "techniques", "weights", "evaluation", "schedule", "d_schedule")
+SETTINGS = ("data", "training", "optimiser", "techniques", "weights", "evaluation")
+PARTS = (*SETTINGS, "schedule", "d_schedule")
 RecipeJson = dict[str, Any]
 
 
 def plan_to_json(recipe: Recipe) -> RecipeJson:
     """What decides the weights of a run, as JSON: two runs of one seed with equal plans are the same run."""
-    parts: RecipeJson = {part: to_json(getattr(recipe, part)) for part in PARTS[:6]}
-    for part in PARTS[6:]:
+    parts: RecipeJson = {part: to_json(getattr(recipe, part)) for part in SETTINGS}
+    for part in ("schedule", "d_schedule"):
         schedule = getattr(recipe, part)
         parts[part] = None if schedule is None else schedule_to_json(schedule)
     return {"name": recipe.name, "model": recipe.model, "tier": recipe.tier, "settings": dict(recipe.settings), **parts}
@@ -325,7 +333,7 @@ def _with_setting(recipe: Recipe, key: str, value: object) -> Recipe:
     try:
         changed = updated(settings, {name: value}, f"{part} of {recipe.name}")
     except UsageError as error:
-        homes = [p for p in PARTS[:6] if name in to_json(getattr(recipe, p))]
+        homes = [p for p in SETTINGS if name in to_json(getattr(recipe, p))]
         if not dot and homes and part not in homes:
             raise UsageError(f"--set {key}: that belongs to another part; write {homes[0]}.{name}=...") from error
         raise UsageError(f"--set {key}: {error}") from error

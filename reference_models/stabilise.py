@@ -52,6 +52,14 @@ def r1_penalty(discriminator: Critic, real: Float[Tensor, "B ..."]) -> Float[Ten
     return 0.5 * gradient.flatten(1).square().sum(dim=1).mean()
 
 
+def drift_penalty(real_scores: Float[Tensor, "B ..."]) -> Float[Tensor, ""]:
+    """E f(x)² of real images: holds a critic near zero, whose loss sees only differences of its scores.
+
+    Source: Karras et al. 2018 (arXiv:1710.10196), appendix A.1, where its weight is .001.
+    """
+    return real_scores.square().mean()
+
+
 def _input_gradient(critic: Critic, points: Tensor) -> Tensor:
     """d(sum of scores)/d(images), itself differentiable."""
     gradients: tuple[Tensor, ...] = torch.autograd.grad(critic(points).sum(), points, create_graph=True)

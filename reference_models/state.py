@@ -21,6 +21,7 @@ from reference_models.players import Players
 
 FORMAT = "ganeval-training-state-2"
 FILE = "state.safetensors"
+_AVERAGES = ("average", "average1")  # of the generators, in their order
 
 
 @dataclass
@@ -120,8 +121,8 @@ def _tensors(players: Players) -> dict[str, Tensor]:
     for name, optimiser in _optimisers(players).items():
         for index, values in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}/{index}/{key}": value for key, value in values.items() if isinstance(value, Tensor)}
-    if players.average is not None:
-        tensors |= {f"average/{key}": value for key, value in players.average.state_dict().items()}
+    for name, average in zip(_AVERAGES, players.averages, strict=False):
+        tensors |= {f"{name}/{key}": value for key, value in average.state_dict().items()}
     return tensors
 
 
@@ -156,7 +157,7 @@ def _restore(players: Players, tensors: dict[str, Tensor], rank: int) -> None:
                 # The fused optimisers walk memory in order, so a moment must lie as its parameter does.
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
                     values[field] = torch.empty_like(parameter, requires_grad=False).copy_(value)
-    if players.average is not None:
-        players.average.load_state_dict(part("average"))
+    for name, average in zip(_AVERAGES, players.averages, strict=False):
+        average.load_state_dict(part(name))
     for number, replay in enumerate(players.replays):
         replay.load_state_dict(part(f"device{rank}/replay{number}"))

@@ -16,7 +16,14 @@ from reference_models.data import Batch
 from reference_models.losses import content_loss, cycle_loss, identity_loss, l1_loss, pixel_loss
 from reference_models.models.base import Kind
 from reference_models.players import Players
-from reference_models.stabilise import ReplayBuffer, clip_weights, gradient_penalty, r1_penalty, weight_penalty
+from reference_models.stabilise import (
+    ReplayBuffer,
+    clip_weights,
+    drift_penalty,
+    gradient_penalty,
+    r1_penalty,
+    weight_penalty,
+)
 
 Losses = dict[str, Tensor]
 DrawBatch = Callable[[int], Batch]  # number of the discriminator update within the step -> its batch
@@ -199,6 +206,10 @@ def _update_discriminator(
         penalty = gradient_penalty(lambda images: judge(images, arguments), seen_real, seen_fake, rng)
         losses["penalty"] = penalty.detach()
         loss = loss + techniques.gradient_penalty * penalty
+    if techniques.drift:
+        drift = drift_penalty(real_scores)
+        losses["drift"] = drift.detach()
+        loss = loss + techniques.drift * drift
     if techniques.r1:
         slope = r1_penalty(lambda images: judge(images, arguments), seen_real)
         losses["r1"] = slope.detach()

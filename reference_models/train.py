@@ -22,6 +22,7 @@ from reference_models.checkpoint import Checkpoint, save_checkpoint
 from reference_models.data import Batch, TrainingData, load_training_data
 from reference_models.devices import from_all, gradient_sharing, open_fabric, share_buffers, together
 from reference_models.evaluation import Evaluator
+from reference_models.held_out_grid import HeldOut, held_out_pictures
 from reference_models.journal import (
     DivergedError,
     LossMeter,
@@ -37,11 +38,9 @@ from reference_models.sampling import stream
 from reference_models.state import FILE as STATE
 from reference_models.state import Progress, replay_tensors, save_state
 from reference_models.steps import STEPS
-from reference_models.translation import needs_inputs
 
 UNTRAINED, LAST, BEST = "untrained.safetensors", "last.safetensors", "best.safetensors"
-_STEP, _DROPOUT, _SHOWN = 3, 4, 5  # streams of random numbers; those of weights and data order are 0 to 2
-SHOWN_INPUTS = 8
+_STEP, _DROPOUT = 3, 4  # streams of random numbers; those of weights and data order are 0 to 2
 
 
 class TrainingReporter(Reporter, Protocol):
@@ -180,7 +179,7 @@ class _Run:
         recipe, training, folder = self.options.recipe, self.options.recipe.training, self.options.out
         meter, clock = LossMeter(), time.perf_counter()
         done_at_clock = self.progress.step
-        shown = self._shown_inputs()
+        shown = held_out_pictures(self.players, self.options.data_root) if self.fabric.is_global_zero else []
         if self.progress.step == 0 and self.fabric.is_global_zero:
             save_grid(folder, self.players, 0, shown)
             self._save(UNTRAINED, None)  # what every later score is set against
@@ -213,7 +212,7 @@ class _Run:
         done: int,
         rates: Mapping[str, float],
         values: dict[str, float],
-        shown: Batch | None,
+        shown: Sequence[HeldOut],
         *,
         scored: bool,
         replays: Sequence[Mapping[str, Tensor]],
@@ -233,8 +232,7 @@ class _Run:
 
     def _saved_networks(self) -> list[nn.Module]:
         """Every network whose buffers are written or scored."""
-        average = [] if self.players.average is None else [self.players.average.average]
-        return [*self.players.networks().values(), *average]
+        return [*self.players.networks().values(), *(average.average for average in self.players.averages)]
 
     def _step(self, step: int) -> dict[str, Tensor]:
         """One step; every random number in it is a function of (seed, step, device number)."""
@@ -247,8 +245,8 @@ class _Run:
 
         with draws_from(stream(seed, _DROPOUT, step, rank, device=device)), self.fabric.autocast():
             losses = STEPS[self.players.spec.kind](self.players, draw, step, rng)
-        if self.players.average is not None:
-            self.players.average.update(self.players.generators[0])
+        for average, generator in zip(self.players.averages, self.players.generators, strict=False):
+            average.update(generator)
         return losses
 
     def _grown(self, done: int) -> bool:
@@ -289,7 +287,7 @@ class _Run:
         save_checkpoint(
             self.options.out / name,
             Checkpoint(
-                players.best_generator,
+                players.sampled[0],
                 players.spec,
                 players.config,
                 recipe_to_json(recipe),
@@ -297,13 +295,6 @@ class _Run:
                 self.progress.step,
                 said,
                 self.data.classes,
+                back=players.sampled[1] if len(players.sampled) > 1 else None,
             ),
         )
-
-    def _shown_inputs(self) -> Batch | None:
-        """Inputs of the grids, for models that translate: a batch that no step sees."""
-        if not needs_inputs(self.players.spec):
-            return None
-        batch = self.data.batch(0, stream(0, _SHOWN))
-        condition = None if batch.condition is None else batch.condition[:SHOWN_INPUTS]
-        return Batch(batch.images[:SHOWN_INPUTS], None, condition)

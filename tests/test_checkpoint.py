@@ -7,7 +7,7 @@ import safetensors.torch
 import torch
 from safetensors import safe_open
 
-from ganeval.errors import WeightsError
+from ganeval.errors import UsageError, WeightsError
 from reference_models.checkpoint import Checkpoint, is_checkpoint, load_checkpoint, save_checkpoint
 from reference_models.models import MODELS
 from reference_models.models.build import build_generator
@@ -73,6 +73,59 @@ def test_a_generator_comes_back_as_it_was(model, tmp_path):
     assert not any(parameter.requires_grad for parameter in loaded.network.parameters())
     for field in ("spec", "config", "recipe", "seed", "step", "score", "classes"):
         assert getattr(loaded, field) == getattr(checkpoint, field)
+
+
+@pytest.fixture
+def unpaired(tmp_path):
+    """A file of both of cyclegan's generators, and the generators."""
+    there, back = (build_generator("cyclegan", SETTINGS["cyclegan"], torch.Generator().manual_seed(k)) for k in (3, 4))
+    recipe = recipe_to_json(RECIPES.get("cyclegan.photos-cpu"))
+    save_checkpoint(tmp_path / "both.safetensors", make("cyclegan", network=there, back=back, recipe=recipe))
+    return tmp_path / "both.safetensors", there, back
+
+
+def same(network, other):
+    state = other.state_dict()
+    return all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
+
+
+def test_an_unpaired_model_keeps_both_generators_and_gives_the_one_asked_for(unpaired, tmp_path):
+    path, there, back = unpaired
+    plain, a2b, b2a = (load_checkpoint(path, CPU, direction) for direction in (None, "a2b", "b2a"))
+
+    assert same(plain.network, there)
+    assert same(a2b.network, there)
+    assert same(a2b.back, back)
+    assert same(b2a.network, back)
+    assert same(b2a.back, there)
+    assert b2a.origin(path)["direction"] == "b2a"
+    assert not any(p.requires_grad for network in (b2a.network, b2a.back) for p in network.parameters())
+    save_checkpoint(tmp_path / "again.safetensors", b2a)  # written again, a file means what it meant
+    assert same(load_checkpoint(tmp_path / "again.safetensors", CPU, "b2a").network, back)
+
+
+def test_a_recipes_own_direction_is_that_of_its_checkpoint(unpaired):
+    path, there, back = unpaired
+    recipe = recipe_to_json(RECIPES.get("cyclegan.vangogh2photo"))
+
+    assert same(load_checkpoint(rewritten(path, recipe=json.dumps(recipe)), CPU).network, back)
+    assert same(load_checkpoint(path, CPU, "a2b").network, there)
+
+
+def test_a_direction_that_a_file_does_not_hold_is_refused(saved, unpaired):
+    with pytest.raises(UsageError, match="one generator; drop --direction"):
+        load_checkpoint(saved, CPU, "a2b")
+    first = rewritten(unpaired[0], lambda old: {k: v for k, v in old.items() if not k.startswith("b2a/")})
+    assert same(load_checkpoint(first, CPU).network, unpaired[1])
+    with pytest.raises(UsageError, match="a2b alone"):
+        load_checkpoint(first, CPU, "b2a")
+
+
+def test_half_of_a_second_generator_is_refused(unpaired):
+    half = rewritten(unpaired[0], lambda old: dict(sorted(old.items())[3:]))
+
+    with pytest.raises(WeightsError, match="3 missing"):
+        load_checkpoint(half, CPU)
 
 
 def test_loading_moves_no_random_state(saved):

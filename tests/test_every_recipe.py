@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from reference_models.checkpoint import load_checkpoint
-from reference_models.evaluation import _test_sources
+from reference_models.evaluation import held_out
 from reference_models.recipe import with_settings
 from reference_models.recipes import RECIPES
 from reference_models.sampling import draw_tensor
@@ -69,7 +69,7 @@ def data_root(tmp_path_factory):
 
 
 def one_step(name):
-    """The recipe, unchanged but for the size of its networks and its length: one step of the game, scored at its end."""
+    """The recipe, unchanged but for the size of its networks and its length: one step of the game."""
     recipe = RECIPES.get(name)
     settings = ["steps=1", *SMALL.get(recipe.model, [])]
     every = [f"{key}=1000" for key in ("grid_every", "save_every", "log_every", "evaluation.every")]
@@ -107,7 +107,7 @@ def generated(loaded):
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if RECIPES.get(name).data.transform != "mixture"])
 def test_the_test_images_of_a_recipe_are_found_and_readable(name, data_root):
-    inputs, truths, _ = _test_sources(RECIPES.get(name), data_root)
+    inputs, truths, _ = held_out(RECIPES.get(name), data_root)
 
     assert len(inputs) > 1
     assert len(truths) > 1

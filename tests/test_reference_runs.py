@@ -91,6 +91,18 @@ def test_a_run_of_a_changed_recipe_is_no_result_of_the_recipe(finished):
         read_run(finished)
 
 
+def test_a_run_of_before_a_setting_existed_is_a_result_where_the_recipe_leaves_it_at_its_default(finished, monkeypatch):
+    stored = json.loads((finished / "recipe.json").read_text())
+    del stored["techniques"]["drift"], stored["evaluation"]["direction"]
+    (finished / "recipe.json").write_text(json.dumps(stored))
+
+    assert read_run(finished).last == 0.5
+    drifting = dataclasses.replace(NUMBERS, techniques=dataclasses.replace(NUMBERS.techniques, drift=0.1))
+    monkeypatch.setattr("reference_models.measured.RECIPES.get", lambda name: drifting)
+    with pytest.raises(DataError, match="techniques differ"):
+        read_run(finished)
+
+
 @pytest.mark.parametrize("kept", [0, 1], ids=["nothing yet", "half of the steps"])
 def test_a_run_that_stopped_on_its_way_is_no_result(kept, finished):
     file = finished / "metrics.jsonl"
@@ -257,7 +269,7 @@ def photos(folder, count, width=64):
 def test_pairs_side_by_side_are_scored_from_labels_on_the_right_to_photos_on_the_left(tmp_path):
     recipe = RECIPES.get("pix2pix.facades")
     photos(tmp_path / "facades" / recipe.data.test, 2, width=128)
-    inputs, truth, made = evaluation._test_sources(recipe, tmp_path)
+    inputs, truth, made = evaluation.held_out(recipe, tmp_path)
 
     with Image.open(tmp_path / "facades" / recipe.data.test / "0.png") as image:
         whole = np.asarray(image).transpose(2, 0, 1)
@@ -272,18 +284,34 @@ def test_two_sets_are_scored_from_the_first_to_the_second_and_crops_from_themsel
         photos(tmp_path / "horse2zebra" / f"{unpaired.data.test}{side}", count)
     photos(tmp_path / "div2k" / crops.data.test, 4)
 
-    inputs, truth, made = evaluation._test_sources(unpaired, tmp_path)
+    inputs, truth, made = evaluation.held_out(unpaired, tmp_path)
     assert (len(inputs), len(truth), made) == (2, 3, False)
-    inputs, truth, made = evaluation._test_sources(crops, tmp_path)
+    inputs, truth, made = evaluation.held_out(unpaired, tmp_path, "b2a")
+    assert (len(inputs), len(truth), made) == (3, 2, False)
+    inputs, truth, made = evaluation.held_out(crops, tmp_path)
     assert (len(inputs), made) == (4, True)
     assert inputs is truth
 
 
 def test_restyled_photos_are_scored_against_the_same_photos_restyled():
-    inputs, truth, made = evaluation._test_sources(RECIPES.get("cyclegan.photos-cpu"), None)
+    inputs, truth, made = evaluation.held_out(RECIPES.get("cyclegan.photos-cpu"), None)
 
     assert not made
     assert np.array_equal(truth.read(0).decode().pixels, restyle(inputs.read(0).decode().pixels))
+    back, photo, made = evaluation.held_out(RECIPES.get("cyclegan.photos-cpu"), None, "b2a")
+    assert not made
+    assert np.array_equal(back.read(0).decode().pixels, restyle(photo.read(0).decode().pixels))
+
+
+def test_vangogh2photo_makes_paintings_of_photographs(tmp_path):
+    # The data set's first set is the paintings; what the tutorial wants is photo to painting.
+    recipe = RECIPES.get("cyclegan.vangogh2photo")
+    for side, count in (("A", 2), ("B", 3)):
+        photos(tmp_path / "vangogh2photo" / f"test{side}", count)
+    inputs, truth, _ = evaluation.held_out(recipe, tmp_path)
+
+    assert recipe.evaluation.direction == "b2a"
+    assert (len(inputs), len(truth)) == (3, 2)
 
 
 # ---- content losses

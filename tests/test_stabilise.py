@@ -18,6 +18,7 @@ from reference_models.stabilise import (
     add_spectral_norm,
     class_balanced_indices,
     clip_weights,
+    drift_penalty,
     gradient_penalty,
     r1_penalty,
     weight_penalty,
@@ -88,6 +89,15 @@ def test_r1_of_a_quadratic_is_the_mean_square_distance():
 
     assert value.item() == pytest.approx(0.5 * 9 * real.flatten(1).square().sum(1).mean().item(), rel=1e-12)
     assert not real.requires_grad
+
+
+def test_drift_is_the_mean_square_of_real_scores_and_only_the_critic_feels_it():
+    scores = torch.tensor([1.0, -3.0], requires_grad=True)
+    drift = drift_penalty(scores)
+    drift.backward()
+
+    assert drift == 5.0
+    assert scores.grad.tolist() == [1.0, -3.0]
 
 
 def test_penalties_take_patch_maps():

@@ -165,6 +165,20 @@ def test_memory_does_not_grow_over_5000_steps(name, tmp_path, cheap):
     assert late - early < 16
 
 
+def test_the_drift_term_of_a_recipe_is_logged_and_trains_the_critic(tmp_path, cheap):
+    for weight in (0.0, 1.0):
+        recipe = tiny("wgan-gp.digits-cpu", "steps=1", "d_steps=1", f"techniques.drift={weight}")
+        train(TrainOptions(recipe, tmp_path / str(weight), device="cpu"), Quiet())
+    lines = [json.loads((tmp_path / f"{w}" / "metrics.jsonl").read_text().splitlines()[-1]) for w in (0.0, 1.0)]
+    critics = [load_file(tmp_path / f"{w}" / "state.safetensors") for w in (0.0, 1.0)]
+
+    assert "drift" not in lines[0]
+    assert lines[1]["drift"] > 0
+    assert lines[0]["loss_d"] == lines[1]["loss_d"]  # the game alone, as the penalties have lines of their own
+    assert any(not torch.equal(critics[0][key], critics[1][key]) for key in critics[0] if "discriminator" in key)
+    assert RECIPES.get("progan.cifar10").techniques.drift == 0.001
+
+
 @pytest.mark.parametrize("name", ["gan-mlp.digits-cpu", "cyclegan.photos-cpu"])
 def test_training_moves_every_network_and_another_seed_ends_elsewhere(name, tmp_path, cheap):
     recipe = tiny(name, "techniques.ema=0")

@@ -129,6 +129,19 @@ def test_crops_are_pieces_of_the_photo_and_follow_their_generator():
     assert not torch.equal(first, other)
 
 
+def test_both_sets_of_an_unpaired_model_are_mirrored_each_by_its_own_coins():
+    # a ramp to the right: mirrored, it falls
+    rises = np.broadcast_to(np.arange(0, 240, 8, dtype=np.uint8), (3, 20, 30))
+    options = {"side": 4, "scale": 0, "batch_size": 400, "device": CPU}
+    data = CropData([rises], [], [rises], DataPlan("ramp", flip=True), (0.0, 255.0), **options)
+    batch = data.batch(0, stream(1))
+    mirrored = [(images[:, 0, 0, 0] > images[:, 0, 0, -1]) for images in (batch.images, batch.other)]
+
+    # 400 fair coins: 200 +- 10 each; of independent ones 200 +- 10 agree
+    assert all(150 < int(half.sum()) < 250 for half in mirrored)
+    assert 150 < int((mirrored[0] == mirrored[1]).sum()) < 250
+
+
 def test_flips_mirror_about_half_of_the_crops():
     _, plain = crops()
     _, flipping = crops(flip=True)

@@ -40,7 +40,8 @@ VANGOGH2PHOTO = dataclasses.replace(
     data=DataPlan("vangogh2photo", transform="two-sets", flip=True),
     # 200 epochs of the larger set's 6,287 images.
     training=dataclasses.replace(HORSE2ZEBRA.training, steps=1_257_400, grid_every=62_870, save_every=62_870),
-    evaluation=EvaluationPlan("fd@inception", n=400, every=62_870),
+    # The first set is the paintings, so that photo to painting, what the set is for, is the way back.
+    evaluation=EvaluationPlan("fd@inception", n=751, every=62_870, direction="b2a"),
     schedule=LinearDecay(2e-4, start=628_700, end=1_257_400),
 )
 CPU = dataclasses.replace(

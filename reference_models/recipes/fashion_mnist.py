@@ -252,7 +252,7 @@ PROGAN_FASHION = dataclasses.replace(
     techniques=Techniques(r1=0.5, ema=0.999, fade_steps=1000, stable_steps=1000),
     settings={"latent_dim": 64, "channels": 1, "fmap_base": 256, "fmap_max": 64},
     sources={
-        "lr, betas": PROGAN.sources["lr, betas, penalty, ema, images a phase"],
+        "lr, betas": PROGAN.sources["lr, betas, penalty, drift, ema, images a phase"],
         "r1": _R1,
         "ema": EMA_SOURCE,
         "steps, steps a phase, widths": _OWN,

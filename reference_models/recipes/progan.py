@@ -20,8 +20,12 @@ FULL = Recipe(
     evaluation=dataclasses.replace(FULL_SCORE, every=37_500),
     schedule=Constant(1e-3),
     optimiser=Optimiser("adam", beta1=0.0, beta2=0.99),
-    techniques=Techniques(gradient_penalty=10.0, ema=0.999, fade_steps=37_500, stable_steps=37_500),
-    sources={"lr, betas, penalty, ema, images a phase": _PAPER, "batch": "the authors' code for 32x32"},
+    techniques=Techniques(gradient_penalty=10.0, drift=0.001, ema=0.999, fade_steps=37_500, stable_steps=37_500),
+    sources={
+        "lr, betas, penalty, drift, ema, images a phase": _PAPER,
+        "batch": "the authors' code for 32x32",
+        "one optimiser throughout": "this project: the authors' code forgets Adam's moments at every new level",
+    },
 )
 CPU = dataclasses.replace(
     FULL,
