@@ -9,16 +9,18 @@ from scipy import stats
 
 from ganeval.errors import UsageError
 from ganeval.gate.evidence import from_samples, from_seeds
+from ganeval.gate.expectation import passes_seeds, seeds_factor, seeds_needed
 from ganeval.gate.given import stderr_given_reference
 from ganeval.gate.propose import propose, rounded_up
 from ganeval.gate.rules import GateRule
 from ganeval.gate.ruling import Evidence, judge, overall
-from ganeval.gate.scorer import DRAWN, first_count
+from ganeval.gate.scorer import DRAWN, first_count, first_rows
 from ganeval.metrics.frechet import FD
 from ganeval.metrics.kernel import KD
 from ganeval.metrics.prdc import PRDC
 from ganeval.plan import ScoreOptions
 from ganeval.protocol import Protocol
+from ganeval.reporting import Silent
 from ganeval.results import Result
 from ganeval.sources.generator import GeneratorSource
 from ganeval.summaries.bank import FeatureBank
@@ -355,13 +357,65 @@ def test_what_cannot_be_gated_is_left_out_with_its_reason():
     assert "by image" in left_out["psnr"]
 
 
+@pytest.mark.parametrize(("seeds", "factor", "before"), [(3, 9.57, 0.802), (5, 4.98, 0.877), (10, 3.85, 0.919)])
+def test_a_margin_of_seeds_allows_for_the_chance_in_its_own_spread(seeds, factor, before):
+    """`before`: 200,000 draws of an unchanged model under 2 t standard errors, with a plain Monte Carlo."""
+    error = math.sqrt(2 / seeds)
+    plain = 2 * stats.t.ppf(0.95, 2 * (seeds - 1)) * error
+
+    assert seeds_factor(seeds, 0.05) / error == pytest.approx(factor, abs=0.01)
+    assert passes_seeds(seeds_factor(seeds, 0.05), seeds, seeds, 0.05) == pytest.approx(0.95, abs=1e-6)
+    assert passes_seeds(plain, seeds, seeds, 0.05) == pytest.approx(before, abs=0.003)
+
+
+def test_an_unchanged_retrained_model_passes_as_often_as_the_gate_prints():
+    rng, passed, printed = np.random.default_rng(3), 0, []
+    for _ in range(300):
+        theirs, mine = ([row(v, seed=i) for i, v in enumerate(rng.normal(10, 1, n))] for n in (4, 3))
+        margin = 4.0 * float(np.std([one.value for one in theirs], ddof=1))
+        (ruling,) = judge([(GateRule("fd@x", margin), from_seeds(theirs, mine))], 0.05)
+        passed += ruling.verdict == "pass"
+        printed.append(ruling.unchanged_passes)
+
+    assert stats.binomtest(passed, 300).proportion_ci(0.999).low < np.mean(printed)
+    assert stats.binomtest(passed, 300).proportion_ci(0.999).high > np.mean(printed)
+
+
+def test_too_few_training_seeds_are_told_with_the_number_that_would_do():
+    theirs, mine = ([row(v, seed=i) for i, v in enumerate(values)] for values in ((9.0, 10.0, 11.0), (9.5, 10.5, 11.5)))
+    (ruling,) = judge([(GateRule("fd@x", 1.5), from_seeds(theirs, mine))], 0.05)
+
+    assert ruling.verdict == "inconclusive"
+    assert "too few training seeds for this margin" in ruling.note
+    needed = seeds_needed(1.5, 0.05, 0.8)
+    assert f"about {needed} training seeds on each side would do" in ruling.note
+    assert passes_seeds(1.5, needed, needed, 0.05) >= 0.8 > passes_seeds(1.5, needed - 1, needed - 1, 0.05)
+    assert seeds_needed(0.01, 0.05, 0.8) is None
+
+
+def test_a_larger_draw_beside_the_baseline_takes_its_place_and_narrows_the_margin():
+    kept = {"n": 10_000, "value": 1.02, "stderr": 0.06, "degrees": None, "stderr_given_reference": 0.05}
+    plain = row(1.0, 0.12, key="kd@x", sha="a", provenance={"stderr_given_reference": 0.1})
+    larger = dataclasses.replace(plain, provenance={**plain.provenance, "larger_draw": kept})
+    candidate = row(1.3, 0.12, key="kd@x", sha="b", provenance={"stderr_given_reference": 0.1})
+
+    found = from_samples(larger, candidate)
+    assert (found.baseline, found.stderr) == (1.02, pytest.approx(math.hypot(0.05, 0.1)))
+    assert "the baseline of 10,000 images" in found.method
+    margins = [propose({"kd@x": [one]}, "samples", {})[0].rules[0].margin for one in (plain, larger)]
+    assert margins[1] == pytest.approx(margins[0] * math.hypot(0.05, 0.1) / math.hypot(0.1, 0.1), rel=0.05)
+    broken = dataclasses.replace(plain, provenance={**plain.provenance, "larger_draw": {"n": "many"}})
+    assert from_samples(broken, candidate).baseline == 1.0
+
+
 def test_three_training_seeds_make_a_gate_for_retrained_models():
     rows = {"fd@x": [row(v, 0.1, key="fd@x", seed=i) for i, v in enumerate((50.0, 51.0, 49.0))]}
 
     rules, _ = propose(rows, "auto", {})
 
     assert rules.mode == "retrained"
-    assert rules.rules[0].margin == rounded_up(2 * stats.t.ppf(0.95, 4) * math.sqrt(2 / 3))
+    assert rules.rules[0].margin == rounded_up(9.567 * math.sqrt(2 / 3))
+    assert "95 of 100 unchanged models of 3 seeds pass" in rules.rules[0].why
 
 
 def test_same_weights_get_narrow_margins():
@@ -392,3 +446,26 @@ def test_a_generator_draws_enough_images_for_a_first_baseline(drawn, asked, refe
 
     assert first_count(options, lambda _: source) == count
     assert first_count(options, lambda _: None) == asked  # a folder is taken as it is
+
+
+def test_a_first_baseline_of_a_generator_is_drawn_once_more_with_four_times_as_many_images(make_folder):
+    def opener(options):
+        if options.subject != "g":
+            return None
+
+        def draw(indices, seed):
+            return np.stack([np.random.default_rng((seed, i)).integers(0, 256, (3, 8, 8), np.uint8) for i in indices])
+
+        return GeneratorSource(draw, options.num_samples or 24, options.seed, "g")
+
+    options = ScoreOptions("g", reference=str(make_folder("real", 24)), metrics="kd,fd", num_samples=24, device="cpu")
+    kd, fd = first_rows(options, Silent(), opener)
+    folder = first_rows(dataclasses.replace(options, subject=str(make_folder("fake", 24, seed=1))), Silent(), opener)
+
+    assert kd.n_fake == kd.protocol.n_fake == 24
+    kept = kd.provenance["larger_draw"]
+    assert kept["n"] == 96
+    assert kept["stderr_given_reference"] < kd.provenance["stderr_given_reference"]
+    assert "larger_draw" not in fd.provenance  # its expectation depends on the count
+    assert "larger_draw" not in folder[0].provenance
+    assert "larger_draw" not in first_rows(options, Silent(), opener, larger=False)[0].provenance

@@ -113,7 +113,7 @@ def init(
             cache=not no_cache,
             config_file=ctx.obj["config"],
         )
-        replicates.append(first_rows(options, reporter, open_checkpoint))
+        replicates.append(first_rows(options, reporter, open_checkpoint, larger=len(subjects) == 1))
     recorded = accepted_rows(replicates, name=name, why=why)
     by_key: dict[str, list[Result]] = {}
     for row in recorded:

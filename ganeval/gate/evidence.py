@@ -1,12 +1,13 @@
 """What two sides' rows say of a difference: independent samples, the same images, image by image, or training seeds."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganeval.gate.ruling import Evidence
+from ganeval.gate.ruling import Evidence, SeedSpread
 from ganeval.results import PER_IMAGE, Result
 from ganeval.stats.student_t import sum_degrees
 from ganeval.summaries.moments import Float64
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ganeval.comparing import Comparison
 
 GIVEN = "stderr_given_reference"  # in a row's provenance: standard error over the generated images alone
+LARGER = "larger_draw"  # in a baseline row's provenance: n, value, standard errors of a larger draw of its generator
 SEED_SHARE = 0.02  # retrained: no margin below 2% of the baseline (gaps under 1.3% are noise: arXiv 2606.20536)
 FEWEST_SEEDS = 3
 FEWEST_PAIRS = 2
@@ -29,7 +31,8 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
     those are taken. Elsewhere the part of the reference, which both sides share, is counted twice; and two checkpoints
     may share their latents. Both are too cautious for models that are alike: the gate then says "inconclusive" where it
     could have known, and does not fail more often than it claims. Metrics of image pairs whose baseline kept its values
-    by image are compared image by image.
+    by image are compared image by image. Where a larger draw stands beside the baseline's row, its number and standard
+    error take the place of the row's.
 
     Args:
         baseline: A row of status "ok".
@@ -41,6 +44,7 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
     pairs = _pairs(baseline, candidate)
     if len(pairs) >= FEWEST_PAIRS:
         return _image_by_image(baseline, candidate, pairs)
+    baseline, drawn = larger_draw(baseline)
     b, c = _centre(baseline, candidate), _centre(candidate, baseline)
     sides = (baseline, candidate)
     given = all(isinstance(row.provenance.get(GIVEN), float) for row in sides)
@@ -50,6 +54,7 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
         why = without.note or "no valid standard error"
         return Evidence(candidate.key, candidate.better, b, c, None, note=why, n=candidate.n_fake)
     method = f"{ADDED}, given the reference" if given else f"{ADDED}, each with the reference they share: cautious"
+    method += f"; the baseline of {drawn:,} images" if drawn else ""
     stderr = math.hypot(*(error for error, _ in errors))
     return Evidence(candidate.key, candidate.better, b, c, stderr, sum_degrees(*errors), method, n=candidate.n_fake)
 
@@ -81,6 +86,7 @@ def from_seeds(baseline: Sequence[Result], candidate: Sequence[Result]) -> Evide
         degrees=sum_degrees(*errors),
         method=f"Welch t, {len(baseline)} and {len(candidate)} training seeds, sd {spreads[0]:.3g}, {spreads[1]:.3g}",
         least_margin=max(SEED_SHARE * abs(means[0]), spreads[0]),
+        seeds=SeedSpread(spreads[0], len(baseline), len(candidate)),
     )
 
 
@@ -108,6 +114,20 @@ def from_comparison(comparison: "Comparison") -> Evidence:
         n=row.n_fake,
         same=same,
     )
+
+
+def larger_draw(row: Result) -> tuple[Result, int | None]:
+    """The row with the number and standard errors of the larger draw beside it, and its count; as it is without one."""
+    match row.provenance.get(LARGER):
+        case {"n": int(n), "value": float(value), "stderr": float(stderr), "degrees": degrees, **more} if n > 0:
+            debiased = None if row.debiased is None else value
+            given = more.get(GIVEN)
+            provenance = {**row.provenance, GIVEN: given} if isinstance(given, float) else row.provenance
+            known = degrees if isinstance(degrees, int | float) else None
+            return dataclasses.replace(
+                row, value=value, debiased=debiased, stderr=stderr, degrees=known, provenance=provenance
+            ), n
+    return row, None
 
 
 def stderr_and_degrees(row: Result, *, given: bool) -> tuple[float, float] | None:

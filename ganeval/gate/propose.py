@@ -1,7 +1,8 @@
 """First rules from scored rows: which metrics can be gated at this count, and margins that an unchanged model passes.
 
 A margin of 2 z SE (z of the one-sided level, SE of the difference) is symmetric: an unchanged model passes 95 times in
-100, and one that is worse by twice the margin fails 95 times in 100.
+100, and one that is worse by twice the margin fails 95 times in 100. Of training seeds SE itself is hardly known, and
+the factor is that of the predictive distribution (`ganeval.gate.expectation`).
 """
 
 import math
@@ -9,10 +10,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ganeval.gate.evidence import FEWEST_SEEDS, SEED_SHARE, stderr_and_degrees
+from ganeval.gate.evidence import FEWEST_SEEDS, SEED_SHARE, larger_draw, stderr_and_degrees
+from ganeval.gate.expectation import passes_seeds, seeds_factor
 from ganeval.gate.rules import LEVEL, GateRule, GateRules, Mode
 from ganeval.results import PER_IMAGE, Result
-from ganeval.stats.student_t import quantile
+from ganeval.stats.student_t import quantile, sum_degrees
 
 # What a gate may stand on. cs and IS are blind to what they were not trained for and vendi knows no reference.
 GATED = ("fd", "kd", "cmmd", "mind", "precision", "recall", "density", "coverage")
@@ -76,8 +78,9 @@ def _rule(key: str, rows: Sequence[Result], mode: Mode) -> GateRule | str:
     error = stderr_and_degrees(row, given=True)
     if error is None:
         return row.note or "it has no standard error"
-    stderr, degrees = error
-    spread = 2.0 * quantile(1.0 - LEVEL, 2.0 * degrees) * math.sqrt(2.0) * stderr
+    recorded = stderr_and_degrees(larger_draw(row)[0], given=True) or error
+    degrees = sum_degrees(error, recorded)
+    spread = 2.0 * quantile(1.0 - LEVEL, degrees) * math.hypot(error[0], recorded[0])
     margin = max(spread, SHARE * abs(value))
     wide = "2 z standard errors of a difference at this n" + _share_of(margin, value)
     return GateRule(key, rounded_up(margin), why=wide if margin == spread else f"{100 * SHARE:g}% of the baseline")
@@ -89,11 +92,12 @@ def _of_seeds(key: str, rows: Sequence[Result]) -> GateRule | str:
     debiased = all(row.debiased is not None for row in rows)
     values = np.asarray([row.debiased if debiased else row.value for row in rows], dtype=np.float64)
     sd, k = float(values.std(ddof=1)), len(values)
-    spread = 2.0 * quantile(1.0 - LEVEL, 2.0 * (k - 1)) * sd * math.sqrt(2.0 / k)
+    spread = seeds_factor(k, LEVEL) * sd
     margin = max(spread, sd, SEED_SHARE * abs(float(values.mean())))
     if margin == 0.0:
         return "its seeds all gave 0"
-    why = f"sd {sd:.3g} over {k} training seeds; 2 t standard errors of a difference, at least 2%"
+    passes = passes_seeds(margin / sd, k, k, LEVEL) if sd > 0.0 else 1.0
+    why = f"sd {sd:.3g} over {k} training seeds; {100 * passes:.0f} of 100 unchanged models of {k} seeds pass"
     return GateRule(key, rounded_up(margin), why=why + _share_of(margin, float(values.mean())))
 
 

@@ -87,7 +87,7 @@ def accept(
     first = rows_in_file(subjects[0], reporter) if is_row_file(subjects[0]) else []
     origin = origin_of(first[0]) if first else scorer.origin(subjects[0]) if scorer is not None else {}
     baseline = choose_baseline(recorded, str(path), name=name, subjects=subjects, origin=origin)
-    replicates = [_rows_of(subject, baseline, scorer, reporter) for subject in subjects]
+    replicates = [_rows_of(subject, baseline, scorer, reporter, alone=len(subjects) == 1) for subject in subjects]
     pairs = []
     for rows in replicates:
         for row in rows:
@@ -102,13 +102,17 @@ def accept(
     return pairs
 
 
-def _rows_of(subject: str, baseline: Baseline, scorer: Scores | None, reporter: Reporter) -> list[Result]:
+def _rows_of(
+    subject: str, baseline: Baseline, scorer: Scores | None, reporter: Reporter, *, alone: bool
+) -> list[Result]:
     """Rows of a subject that have a value, under the baseline's keys."""
     if is_row_file(subject):
         rows = rows_in_file(subject, reporter)
     elif scorer is not None:
         keys = dict.fromkeys(row.key for row in baseline.rows)
-        rows = list(scorer.rows(subject, [baseline.newest(key)[-1] for key in keys]).values())
+        wanted = [baseline.newest(key)[-1] for key in keys]
+        scored = scorer.recorded_rows(subject, wanted) if alone else scorer.rows(subject, wanted)
+        rows = list(scored.values())
     else:
         raise TypeError("a subject that is not scored yet needs a scorer")
     return [row for row in rows if row.status == "ok"]

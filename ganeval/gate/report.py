@@ -3,7 +3,7 @@
 import dataclasses
 import xml.etree.ElementTree as ET
 
-from ganeval.gate.ruling import Ruling
+from ganeval.gate.ruling import Ruling, unchanged_passes
 from ganeval.gate.run import GateReport
 from ganeval.gate.text import command_data, command_property, number, signed, xml
 from ganeval.results import SCHEMA
@@ -48,6 +48,10 @@ def remarks(report: GateReport) -> list[str]:
     """Lines below the table: mode, notes of the rules, notes of the run."""
     lines = [f"mode: {printable(report.how)}"]
     lines += [f"{r.evidence.key}: {printable(r.note)}" for r in report.rulings if r.note]
+    chance = unchanged_passes(report.rulings)
+    if chance is not None:
+        rules = f"all {len(report.rulings)} rules" if len(report.rulings) > 1 else "the rule"
+        lines.append(f"an unchanged model passes {rules} about {100 * chance:.0f} times in 100")
     return [*lines, *map(printable, report.notes)]
 
 
@@ -90,6 +94,7 @@ def to_dict(report: GateReport) -> dict[str, object]:
         "mode": report.mode,
         "how": report.how,
         "level": report.level,
+        "unchanged_passes": unchanged_passes(report.rulings),
         "notes": list(report.notes),
         "rules": [_rule(ruling) for ruling in report.rulings],
         "rows": [row.to_dict() for row in report.rows],

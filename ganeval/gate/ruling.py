@@ -11,14 +11,29 @@ Equivalence and Noninferiority.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from ganeval.gate.expectation import passes_samples, passes_seeds, seeds_needed
 from ganeval.gate.rules import GateRule
 from ganeval.stats.multiple_tests import holm
 from ganeval.stats.student_t import quantile, upper_tail
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 POWER = 0.8
+
+
+class SeedSpread(NamedTuple):
+    """How many training seeds a difference is of, and how far those of the baseline are apart.
+
+    Attributes:
+        sd: Standard deviation over the baseline's seeds.
+        baseline: Its seeds.
+        candidate: Those of the candidate.
+    """
+
+    sd: float
+    baseline: int
+    candidate: int
 
 
 @dataclass(frozen=True)
@@ -37,6 +52,7 @@ class Evidence:
         n: Images a side, or None.
         least_margin: A margin below this is raised to it (spread of training seeds); 0 for none.
         same: True where both sides are known to be the same images: then there is nothing to test.
+        seeds: Of a retrained model, None for one set of images on each side.
     """
 
     key: str
@@ -50,6 +66,7 @@ class Evidence:
     n: int | None = None
     least_margin: float = 0.0
     same: bool = False
+    seeds: SeedSpread | None = None
 
     @property
     def worse(self) -> float:
@@ -74,6 +91,7 @@ class Ruling:
             exceeds the margin, an unchanged model is inconclusive more than one time in five.
         fails_from: Smallest true worsening that fails four times in five: margin plus mde at Holm's strictest level.
         note: What the reader must know.
+        unchanged_passes: Chance that an unchanged model passes the rule, None where nothing was tested.
     """
 
     rule: GateRule
@@ -87,6 +105,7 @@ class Ruling:
     mde: float | None = None
     fails_from: float | None = None
     note: str = ""
+    unchanged_passes: float | None = None
 
 
 def judge(cases: Sequence[tuple[GateRule, Evidence]], level: float) -> tuple[Ruling, ...]:
@@ -110,6 +129,12 @@ def overall(rulings: Sequence[Ruling]) -> Verdict:
     """Fail where any rule fails, pass where all pass, else inconclusive."""
     verdicts = {ruling.verdict for ruling in rulings}
     return "fail" if "fail" in verdicts else "pass" if verdicts == {"pass"} else "inconclusive"
+
+
+def unchanged_passes(rulings: Sequence[Ruling]) -> float | None:
+    """Chance that an unchanged model passes all rules, as if they were independent; None where none was tested."""
+    chances = [ruling.unchanged_passes for ruling in rulings if ruling.unchanged_passes is not None]
+    return math.prod(chances) if chances else None
 
 
 def _p(found: Evidence, margin: float) -> float | None:
@@ -138,17 +163,29 @@ def _ruling(
     fails_from = margin + quantile(1.0 - level / tested, found.degrees) * found.stderr + seen
     verdict = "fail" if p_holm < level else "pass" if high < margin else "inconclusive"
     if verdict == "inconclusive":
-        notes.append(_why_inconclusive(found, low, margin, mde, tested))
+        notes.append(_why_inconclusive(found, low, margin, mde, tested, level))
     elif mde > margin:
-        notes.append(f"too few images for this margin: mde {mde:.3g} > {margin:.3g}")
-    return Ruling(rule, found, margin, verdict, low, high, p, p_holm, mde, fails_from, _joined(notes))
+        few = "training seeds" if found.seeds else "images"
+        notes.append(f"too few {few} for this margin: mde {mde:.3g} > {margin:.3g}")
+    unchanged = _unchanged_passes(found, found.stderr, margin, level)
+    return Ruling(rule, found, margin, verdict, low, high, p, p_holm, mde, fails_from, _joined(notes), unchanged)
 
 
-def _why_inconclusive(found: Evidence, low: float, margin: float, mde: float, tested: int) -> str:
+def _unchanged_passes(found: Evidence, stderr: float, margin: float, level: float) -> float:
+    if found.seeds is not None and found.seeds.sd > 0.0:
+        return passes_seeds(margin / found.seeds.sd, found.seeds.baseline, found.seeds.candidate, level)
+    return passes_samples(margin / stderr, found.degrees, level)
+
+
+def _why_inconclusive(found: Evidence, low: float, margin: float, mde: float, tested: int, level: float) -> str:
     if low > margin:
         return f"alone it would fail; among {tested} rules Holm asks for more"
     if mde <= margin:
-        return "worse or not, by about the margin: more images would tell"
+        return f"worse or not, by about the margin: more {'seeds' if found.seeds else 'images'} would tell"
+    if found.seeds is not None:
+        seeds = seeds_needed(margin / found.seeds.sd, level, POWER) if found.seeds.sd > 0.0 else None
+        enough = "" if seeds is None else f"; about {seeds} training seeds on each side would do"
+        return f"too few training seeds for this margin: mde {mde:.3g} > {margin:.3g}{enough}"
     needed = "" if found.n is None else f"; about {math.ceil(found.n * (mde / margin) ** 2):,} images a side would do"
     return f"too few images for this margin: mde {mde:.3g} > {margin:.3g}{needed}"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ganeval.comparing import Comparison, compare
 from ganeval.errors import ProtocolMismatchError, UsageError
 from ganeval.gate.given import with_given_reference
+from ganeval.gate.larger import with_larger_draw
 from ganeval.gate.outputs import Outputs, compare_outputs
 from ganeval.keys import parse_keys
 from ganeval.opening import SubjectOpener, open_reference, open_subject_source
@@ -81,6 +82,15 @@ class Scorer:
             options = self._options(subject, setting, rows)
             self._check_counts(options, rows[0])
             found |= {row.key: row for row in with_given_reference(score(options, self.reporter, self.opener))}
+        return found
+
+    def recorded_rows(self, subject: str, wanted: Sequence[Result]) -> dict[str, Result]:
+        """The same of a new baseline: with a larger draw beside each row that allows one."""
+        found = self.rows(subject, wanted)
+        for setting, rows in self._groups(wanted).items():
+            own = [found[row.key] for row in rows if row.key in found]
+            larger = with_larger_draw(own, self._options(subject, setting, rows), self.reporter, self.opener)
+            found |= {row.key: row for row in larger}
         return found
 
     def comparisons(self, against: str, subject: str, wanted: Sequence[Result]) -> dict[str, Comparison]:
@@ -188,8 +198,17 @@ def first_count(options: ScoreOptions, opener: SubjectOpener | None) -> int | No
         return DRAWN if isinstance(source, GeneratorSource) and len(source) < DRAWN else None
 
 
-def first_rows(options: ScoreOptions, reporter: Reporter, opener: SubjectOpener | None) -> list[Result]:
-    """Rows for a first baseline: where no metrics are named, those that a gate can stand on and that run here."""
+def first_rows(
+    options: ScoreOptions, reporter: Reporter, opener: SubjectOpener | None, *, larger: bool = True
+) -> list[Result]:
+    """Rows for a first baseline: where no metrics are named, those that a gate can stand on and that run here.
+
+    Args:
+        options: What to score, and how.
+        reporter: Where progress goes.
+        opener: As for `ganeval.scoring.score`.
+        larger: Put a larger draw beside each row that allows one; of several training seeds it would say nothing.
+    """
     if options.metrics is None:
         asked = FIRST_SET if options.reference is not None else ""
         asked += FIRST_PAIRED if options.paired is not None else ""
@@ -198,4 +217,5 @@ def first_rows(options: ScoreOptions, reporter: Reporter, opener: SubjectOpener 
         runnable = [r.asked for r in parse_keys(asked) if missing_weights(r, options.weights) is None]
         options = dataclasses.replace(options, metrics=",".join(runnable))
     options = dataclasses.replace(options, num_samples=first_count(options, opener))
-    return with_given_reference(score(options, reporter, opener))
+    rows = with_given_reference(score(options, reporter, opener))
+    return with_larger_draw(rows, options, reporter, opener) if larger else rows

@@ -33,6 +33,10 @@ class Scores(Interface):
         """Key -> row, scored as the wanted rows were."""
         ...
 
+    def recorded_rows(self, subject: str, wanted: Sequence[Result]) -> dict[str, Result]:
+        """The same of a new baseline: with a larger draw beside each row that allows one."""
+        ...
+
     def comparisons(self, against: str, subject: str, wanted: Sequence[Result]) -> "dict[str, Comparison]":
         """Key -> paired comparison with an older subject."""
         ...

@@ -28,12 +28,14 @@ class Output:
         better: Which direction is good.
         range: Smallest and largest possible value (inf allowed).
         unit: "" for dimensionless, "dB", "nats", ...
+        unbiased: The expectation (of the debiased value, where there is one) does not depend on the counts, exactly.
     """
 
     name: str
     better: Better
     range: tuple[float, float]
     unit: str = ""
+    unbiased: bool = False
 
 
 @dataclass(frozen=True)

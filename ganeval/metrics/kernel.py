@@ -226,7 +226,7 @@ def compute_cmmd(real: SetSummary | None, fake: SetSummary, params: Params) -> d
 KD = SetMetric(
     name="kd",
     summary="Kernel distance: full-sample unbiased MMD^2, cubic kernel (KID on inception)",
-    outputs=(Output("kd", "lower", (-INF, INF)),),
+    outputs=(Output("kd", "lower", (-INF, INF), unbiased=True),),
     needs=frozenset({"bank"}),
     reference=True,
     symmetric=True,
@@ -254,7 +254,7 @@ KD_CLASSIC = SetMetric(
 CMMD = SetMetric(
     name="cmmd",
     summary="1000 x MMD^2 with an RBF kernel on unit-length embeddings (CMMD on clip-vitl14-336)",
-    outputs=(Output("cmmd", "lower", (0.0, INF)),),
+    outputs=(Output("cmmd", "lower", (0.0, INF), unbiased=True),),
     needs=frozenset({"bank"}),
     reference=True,
     symmetric=True,

@@ -1,0 +1,84 @@
+"""A baseline is scored with more images than its candidates: its error is the same in every gate that it is used in.
+
+A baseline that came out low by chance fails candidates by that much for as long as it stays; with as many images as a
+candidate has, a model exactly at its margin failed in 0 to 20 of 100 gates, depending on the baseline's draw. Another
+number of images is another protocol, so the row keeps the candidate's count, and the larger draw stands beside it. Only
+for metrics whose expectation does not depend on the count.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from ganeval.gate.evidence import GIVEN, LARGER
+from ganeval.gate.given import with_given_reference
+from ganeval.metrics import METRICS
+from ganeval.metrics.base import SetMetric
+from ganeval.opening import SubjectOpener
+from ganeval.plan import ScoreOptions
+from ganeval.reporting import Reporter
+from ganeval.results import Result
+from ganeval.scoring import score
+from ganeval.sources.generator import GeneratorSource
+
+TIMES = 4  # images of a candidate
+
+
+def with_larger_draw(
+    rows: Sequence[Result], options: ScoreOptions, reporter: Reporter, opener: SubjectOpener | None
+) -> list[Result]:
+    """The rows, those whose count does not matter with what four times as many images of the same generator give.
+
+    Args:
+        rows: As scored.
+        options: What they were scored with.
+        reporter: Where progress goes.
+        opener: As for `ganeval.scoring.score`; images, which it does not know, have no more than they have.
+    """
+    chosen = {row.key: row for row in rows if row.value is not None and row.stderr is not None and _unbiased(row)}
+    if not chosen or opener is None:
+        return list(rows)
+    count = TIMES * max(row.n_fake or 0 for row in chosen.values())
+    larger = dataclasses.replace(options, num_samples=count)
+    source = opener(larger)
+    if source is None:
+        return list(rows)
+    drawn = isinstance(source, GeneratorSource) and len(source) == count
+    source.close()
+    if not drawn:
+        return list(rows)
+    reporter.message(f"The baseline is drawn once more with {count:,} images, so that its own error weighs less.")
+    asked = dict.fromkeys(_asked(row) for row in chosen.values())
+    found = with_given_reference(score(dataclasses.replace(larger, metrics=",".join(asked)), reporter, opener))
+    more = {row.key: row for row in found if row.key in chosen and _same_reference(row, chosen[row.key])}
+    return [_beside(row, more[row.key]) if row.key in more else row for row in rows]
+
+
+def _unbiased(row: Result) -> bool:
+    metric = None if row.protocol is None else row.protocol.metric
+    if metric is None or metric not in METRICS:
+        return False
+    declared = METRICS.get(metric)
+    return isinstance(declared, SetMetric) and any(o.name == metric and o.unbiased for o in declared.outputs)
+
+
+def _asked(row: Result) -> str:
+    if row.protocol is None or row.protocol.backbone is None:
+        raise ValueError(f"row {row.key} of {row.subject} is of no set metric")
+    return f"{row.protocol.metric}@{row.protocol.backbone}"
+
+
+def _same_reference(row: Result, other: Result) -> bool:
+    """A reference of images is cut to the subject's count, so that a larger subject may meet more of it."""
+    sides = [one.protocol and (one.protocol.reference_sha256, one.protocol.n_real) for one in (row, other)]
+    return row.value is not None and row.stderr is not None and sides[0] == sides[1]
+
+
+def _beside(row: Result, more: Result) -> Result:
+    kept = {
+        "n": more.n_fake,
+        "value": more.value if more.debiased is None else more.debiased,
+        "stderr": more.stderr,
+        "degrees": more.degrees,
+        GIVEN: more.provenance.get(GIVEN),
+    }
+    return dataclasses.replace(row, provenance={**row.provenance, LARGER: kept})
