@@ -23,6 +23,7 @@ from ganeval.files import write_atomically
 from ganeval.tensor_bytes import tensor_bytes
 
 FORMAT = "ganeval-features-1"
+UNRECORDED = "an engine that was not recorded"  # of shards that were written before shards said it
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,19 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Row:
-    """Where the features of one image are."""
+    """Where the features of one image are, and what made them.
+
+    Attributes:
+        shard: The file.
+        row: In the file.
+        facts: What decoding said of the image.
+        engine: What ran the network: "torch 2.14.1", "openvino 2026.4.1".
+    """
 
     shard: Path
     row: int
     facts: ImageFacts
+    engine: str
 
 
 class FeatureStore:
@@ -95,7 +104,7 @@ class FeatureStore:
             found = [ImageFacts(0, 0, kind["format"], tuple(kind["notes"])) for kind in facts]
             for row, (kind, (height, width)) in enumerate(zip(kinds.tolist(), sizes.tolist(), strict=True)):
                 fact = replace(found[kind], height=height, width=width)
-                self._rows[digests[row].tobytes()] = Row(path, row, fact)
+                self._rows[digests[row].tobytes()] = Row(path, row, fact, meta.get("engine", UNRECORDED))
         except (OSError, SafetensorError, LookupError, TypeError, ValueError, RecursionError):
             return
 
@@ -116,6 +125,7 @@ class FeatureStore:
         facts: Sequence[ImageFacts],
         features: npt.NDArray[np.float32],
         logits: npt.NDArray[np.float32] | None,
+        engine: str = UNRECORDED,
     ) -> None:
         """Writes one shard: to a temporary file first, then renamed to the hash of its content.
 
@@ -124,6 +134,7 @@ class FeatureStore:
             facts: What decoding said of each image.
             features: (n, D).
             logits: (n, K) or None.
+            engine: What ran the network.
 
         Raises:
             OSError: the folder cannot be written or the disk is full; nothing half-written stays.
@@ -139,13 +150,14 @@ class FeatureStore:
         if logits is not None:
             tensors["logits"] = np.ascontiguousarray(logits, dtype=np.float32)
         table = json.dumps([{"format": kind[0], "notes": list(kind[1])} for kind in kinds])
-        data = tensor_bytes(tensors, {"format": FORMAT, "protocol": self.protocol, "facts": table})
+        meta = {"format": FORMAT, "protocol": self.protocol, "facts": table, "engine": engine}
+        data = tensor_bytes(tensors, meta)
         path = self.folder / f"{hashlib.sha256(data).hexdigest()[:32]}.safetensors"
         write_atomically(path, data)
         self._read.add(path)
         self._trusted[path] = True
         for row, (digest, fact) in enumerate(zip(digests, facts, strict=True)):
-            self._rows[digest] = Row(path, row, fact)
+            self._rows[digest] = Row(path, row, fact, engine)
 
     @staticmethod
     def load(shard: Path, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

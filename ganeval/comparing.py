@@ -184,13 +184,13 @@ def _set_comparisons(
     backbone = passes.backbones[request.backbone or ""]
     name = backbone.info.name
     found = [estimates_of(request, metric, real.sets[name], side.sets[name], plan.explicit) for side in sides]
-    origin = {**provenance(str(device)), "engine": passes.engines[name]}
+    origins = [{**provenance(str(device)), "engine": passes.engine_of(name, side, real.passed)} for side in sides]
     comparisons = []
     for output in request.outputs:
         estimates = [estimates.get(output) for estimates in found]
         rows = [
             set_row(request, metric, output, e, options, side, real, backbone, origin, side.seconds)
-            for e, options, side in zip(estimates, named, sides, strict=True)
+            for e, options, side, origin in zip(estimates, named, sides, origins, strict=True)
             if e is not None
         ]
         if len(rows) < 2:

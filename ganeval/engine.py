@@ -7,8 +7,9 @@ features. Memory holds a few batches, never the set.
 import contextlib
 import functools
 import hashlib
+import json
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class SourceSummary:
         facts: Size, format and decode notes of each kept image.
         skipped: "name: reason" of images left out under on_bad="skip".
         computed: Backbone name -> images that really went through its network.
+        engines: Backbone name -> what made the features that the summary is of, in this run or before -> images.
         seconds: Time by stage.
         warnings: What the user should be told (a cache that could not be written).
         left_out: Reason -> entries of the folder or archive that are no images of the set.
@@ -69,6 +71,7 @@ class SourceSummary:
     seconds: Mapping[str, float]
     warnings: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
+    engines: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -269,6 +272,7 @@ def summarise(
         seconds=dict(walked.seconds),
         warnings=tuple(walked.warnings),
         left_out=dict(source.skipped),
+        engines={q.backbone.info.name: engines_of(q.store, digests) for q in queues},
     )
 
 
@@ -347,13 +351,13 @@ def _flush(queue: _Queue, warnings: list[str]) -> None:
     logits = np.concatenate(queue.logits) if queue.logits else None
     features = np.concatenate(queue.features)
     try:
-        queue.store.write(queue.digests, queue.facts, features, logits)
+        queue.store.write(queue.digests, queue.facts, features, logits, queue.backbone.engine)
     except OSError as error:
         reason = error.strerror or str(error)
         warnings.append(f"The cache {queue.store.folder} cannot be written ({reason}); this run is not cached.")
         try:
             queue.store.fall_back()
-            queue.store.write(queue.digests, queue.facts, features, logits)
+            queue.store.write(queue.digests, queue.facts, features, logits, queue.backbone.engine)
         except OSError as second:
             raise DataError(
                 f"Features can be written neither to the cache nor to {queue.store.folder}: {second.strerror}. "
@@ -400,9 +404,19 @@ def _summary(queue: _Queue, digests: Sequence[bytes], labels: tuple[str, ...] | 
     return SetSummary(moments, bank, logits, labels)
 
 
+def engines_of(store: FeatureStore, digests: Sequence[bytes]) -> dict[str, int]:
+    """What made the features of these images -> how many of them; the engines in sorted order."""
+    found = Counter(row.engine for row in map(store.find, digests) if row is not None)
+    return dict(sorted(found.items()))
+
+
 def _moments(store: FeatureStore, bank: FeatureBank, digests: Sequence[bytes]) -> Moments:
-    """Moments of a bank, block by block; those of a large set are kept beside its shards."""
-    folder, key = store.folder / "moments", hashlib.sha256(b"".join(digests)).hexdigest()[:32]
+    """Moments of a bank, block by block; those of a large set are kept beside its shards.
+
+    What made the features is part of their name: the same images by another engine differ in the last digits.
+    """
+    named = hashlib.sha256(b"".join(digests) + json.dumps(engines_of(store, digests)).encode())
+    folder, key = store.folder / "moments", named.hexdigest()[:32]
     large = len(bank) >= KEPT_MOMENTS
     if large and (data := read_checked(folder, key)) is not None:
         stored = load(data)

@@ -2,8 +2,10 @@
 
 import contextlib
 import hashlib
+import json
 import math
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,10 +127,36 @@ class Passes:
                 _keep_error(self.stores[name].folder, error)
 
     def fast_error(self, name: str) -> float | None:
-        """The relative error of a backbone's features under "fast": measured in this run, or when they were made."""
+        """The relative error of a backbone's features under "fast": the largest of this run and of the cache's."""
         if self.options.precision == "exact":
             return None
-        return self.errors.get(name, _kept_error(self.stores[name].folder))
+        measured = (self.errors.get(name), _kept_error(self.stores[name].folder))
+        return max((error for error in measured if error is not None), default=None)
+
+    def identity(self, name: str, *sides: SourceSummary | None) -> str:
+        """What names the features of sets, beside the images, for what is computed from them and kept.
+
+        The engine is provenance and not protocol: numbers of two engines differ in the last digits and may be
+        compared. But a kept number must come from the very features whose engine the row states.
+        """
+        made = [{} if side is None else dict(side.engines.get(name, {})) for side in sides]
+        return f"{store_protocol(self.backbones[name], self.options.precision)}|{json.dumps(made)}"
+
+    def engine_of(self, name: str, *sides: SourceSummary | None) -> str:
+        """What made the features behind a row, for its provenance; from the shards, not from what runs now.
+
+        Args:
+            name: The backbone.
+            sides: What the passes over the sets of the row saw, None for one that had no pass.
+        """
+        passed = [side for side in sides if side is not None]
+        counts: Counter[str] = Counter()
+        for side in passed:
+            counts.update(side.engines.get(name, {}))
+        cached = " (cached)" if not any(side.computed.get(name) for side in passed) else ""
+        if len(counts) <= 1:
+            return f"{next(iter(counts), self.engines[name])}{cached}"
+        return ", ".join(f"{engine} ({count:,} images)" for engine, count in sorted(counts.items())) + cached
 
     def run(self, source: ImageSource, title: str) -> SourceSummary:
         """Runs every image of a source through every network, once, and tells the user what was left out."""

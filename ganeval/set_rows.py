@@ -20,7 +20,7 @@ from ganeval.estimates import cached_estimates
 from ganeval.floors import Floor, cached_floor
 from ganeval.keys import Request, printed_key
 from ganeval.metrics.base import Estimate, Params, SetMetric
-from ganeval.passes import Passes, RealSide, open_passes, store_protocol
+from ganeval.passes import Passes, RealSide, open_passes
 from ganeval.paths import cache_home
 from ganeval.plan import Plan, ScoreOptions
 from ganeval.protocol import Protocol
@@ -125,8 +125,8 @@ def estimate_sets(plan: Plan, fake: SourceSummary, real: RealSide | None, passes
             real_set = real.sets[name] if real is not None and metric.reference else None
             started = time.perf_counter()
             folder = cache_home() / "estimates" if passes.options.cache else None
-            protocol = store_protocol(passes.backbones[request.backbone or ""], passes.options.precision)
-            sides = (fake.identity, "" if real_set is None or real is None else real.identity, protocol)
+            features = passes.identity(name, fake, None if real_set is None or real is None else real.passed)
+            sides = (fake.identity, "" if real_set is None or real is None else real.identity, features)
             cached = dataclasses.replace(
                 metric,
                 compute=functools.partial(_compute_or_read, metric, sides, folder),
@@ -165,9 +165,10 @@ def rows_of(
             compared, floor = (real if one.metric.reference else None), None
             if compared is not None:
                 folder = cache_home() / "floors" if options.cache else None
-                identity = f"{compared.content_sha256}|{store_protocol(backbone, options.precision)}"
+                identity = f"{compared.content_sha256}|{passes.identity(backbone.info.name, compared.passed)}"
                 floor = cached_floor(one.metric, compared.sets[backbone.info.name], fake.n, identity, folder)
-            origin: dict[str, object] = {**provenance(str(device)), "engine": passes.engines[backbone.info.name]}
+            engine = passes.engine_of(backbone.info.name, fake, None if compared is None else compared.passed)
+            origin: dict[str, object] = {**provenance(str(device)), "engine": engine}
             if (error := passes.fast_error(backbone.info.name)) is not None:
                 origin["fast_relative_error"] = error
             timing = {**fake.seconds, "solve": one.seconds}

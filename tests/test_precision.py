@@ -1,5 +1,6 @@
 """Engines: the same features from folded torch, OpenVINO and the plain network, in any company; bfloat16 measured."""
 
+import hashlib
 import importlib.util
 import json
 import subprocess
@@ -13,7 +14,9 @@ import torch
 from ganeval.backbones.calls import CALL, Measured, TorchNetwork, in_calls, joined
 from ganeval.backbones.engines import measured_error, use_engine
 from ganeval.backbones.loading import load_backbone
+from ganeval.cache import write_json
 from ganeval.engine import run_network
+from ganeval.paths import cache_home
 from ganeval.plan import ScoreOptions
 from ganeval.scoring import score
 from tests.conftest import ToyBackbone
@@ -156,3 +159,87 @@ def test_a_backbone_without_parameters_keeps_its_network():
 
     assert use_engine(toy, "auto").startswith("torch")
     assert toy.network is before
+
+
+@pytest.mark.skipif("openvino" not in ENGINES, reason="needs OpenVINO")
+def test_a_row_names_the_engine_that_made_its_features_whatever_runs_now(make_folder, tmp_path):
+    """Cached features, estimates, floors and moments stay what they were; the row says whose they are."""
+    from ganeval.comparing import compare
+
+    fake, real = make_folder("fake", 20, seed=0), make_folder("real", 22, seed=1)
+    more = make_folder("more", 3, seed=2)
+
+    def row(engine, subject=fake, **given):
+        options = ScoreOptions(str(subject), reference=str(real), metrics="kd@efflite0", engine=engine, **given)
+        (found,) = score(options).results
+        return found
+
+    first, again, alone = row("openvino"), row("torch"), row("torch", cache=False)
+
+    openvino, torch_ = first.provenance["engine"], alone.provenance["engine"]
+    assert openvino.startswith("openvino ")
+    assert torch_ == f"torch {torch.__version__}"
+    assert again.provenance["engine"] == f"{openvino} (cached)"
+    assert (again.value, again.floor) == (first.value, first.floor)
+    assert again.fingerprint == alone.fingerprint, "engines are provenance"
+    assert alone.value == pytest.approx(first.value, rel=1e-3)
+
+    for path in more.iterdir():
+        path.rename(fake / f"new-{path.name}")
+    mixed = row("torch")
+    assert mixed.provenance["engine"] == f"{openvino} (42 images), {torch_} (3 images)"
+    options = ScoreOptions(str(real), reference=str(real), metrics="kd@efflite0", engine="torch")
+    (compared,) = compare(options, str(fake))
+    assert compared.result.provenance["engine"] == f"{openvino} (41 images), {torch_} (3 images) (cached)"  # 22 of 23
+
+
+@pytest.mark.skipif("openvino" not in ENGINES, reason="needs OpenVINO")
+def test_a_kept_estimate_is_that_of_the_features_whose_engine_the_row_states(make_folder, monkeypatch, tmp_path):
+    """Features go (a cache that was cleaned), estimates stay: they are of other features than the new ones."""
+    import shutil
+
+    monkeypatch.setenv("GANEVAL_CACHE", str(tmp_path / "cache"))
+    fake, real = make_folder("fake", 20, seed=0), make_folder("real", 22, seed=1)
+    options = {"reference": str(real), "metrics": "kd@efflite0,fd@efflite0"}
+    score(ScoreOptions(str(fake), engine="openvino", **options))
+    shutil.rmtree(tmp_path / "cache" / "features")
+
+    rows = score(ScoreOptions(str(fake), engine="torch", **options)).results
+    alone = score(ScoreOptions(str(fake), engine="torch", cache=False, **options)).results
+
+    assert [row.value for row in rows] == [row.value for row in alone]
+    assert [row.floor for row in rows] == [row.floor for row in alone]
+    assert {row.provenance["engine"] for row in rows} == {f"torch {torch.__version__}"}
+
+
+def test_features_of_a_cache_that_names_no_engine_are_used_and_said_to_be_of_an_unknown_one(tmp_path):
+    """What an earlier version wrote."""
+    from safetensors import safe_open
+    from safetensors.numpy import save
+
+    from ganeval.cache import UNRECORDED, FeatureStore, ImageFacts
+
+    store = FeatureStore(tmp_path / "now", "toy")
+    store.write([b"1" * 32], [ImageFacts(1, 1, "png", ())], np.ones((1, 4), np.float32), None, "torch 1")
+    (path,) = (tmp_path / "now").iterdir()
+    with safe_open(path, framework="numpy") as shard:
+        meta = {key: value for key, value in shard.metadata().items() if key != "engine"}
+        data = save({name: shard.get_tensor(name) for name in shard.keys()}, metadata=meta)  # noqa: SIM118
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / f"{hashlib.sha256(data).hexdigest()[:32]}.safetensors").write_bytes(data)
+
+    assert FeatureStore(tmp_path / "now", "toy").find(b"1" * 32).engine == "torch 1"
+    assert FeatureStore(tmp_path / "old", "toy").find(b"1" * 32).engine == UNRECORDED
+
+
+def test_the_error_of_fast_is_the_largest_that_was_measured_where_features_come_from_the_cache(make_folder):
+    real = make_folder("real", 8, seed=1)
+    options = {"reference": str(real), "metrics": "kd@efflite0", "engine": "torch", "precision": "fast"}
+    first = score(ScoreOptions(str(make_folder("a", 8, seed=0)), **options)).results[0]
+    folder = next(path.parent for path in cache_home().rglob("fast-error.json"))
+    write_json(folder / "fast-error.json", 0.25)  # as another engine or device measured it
+
+    second = score(ScoreOptions(str(make_folder("b", 8, seed=3)), **options)).results[0]
+
+    assert 0 < first.provenance["fast_relative_error"] < 0.1
+    assert second.provenance["fast_relative_error"] == 0.25

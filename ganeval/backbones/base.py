@@ -63,6 +63,7 @@ class Backbone(abc.ABC):
         weights_sha256: Hash of the file that was loaded; goes into the protocol.
         network: The module in eval mode; an engine may replace it by a faster equal (folded, compiled, OpenVINO).
         device: Where `network` lives; inputs are moved here.
+        engine: What runs `network`: "torch 2.14.1", "openvino 2026.4.1"; goes into each shard of features.
         pinned: False when the weights are not the ones that the table of weights pins.
         pyramid_layers: Names of the maps that `pyramid` gives, in its order.
     """
@@ -71,6 +72,7 @@ class Backbone(abc.ABC):
     weights_sha256: str
     network: torch.nn.Module
     device: torch.device
+    engine: str = f"torch {torch.__version__}"
     pinned: bool = True
     pyramid_layers: tuple[str, ...] = ()
 

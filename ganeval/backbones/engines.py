@@ -20,7 +20,7 @@ Engine = Literal["auto", "torch", "openvino"]
 
 
 def use_engine(backbone: Backbone, engine: Engine, precision: Precision = "exact", folder: Path | None = None) -> str:
-    """Puts the chosen engine under a backbone.
+    """Puts the chosen engine under a backbone, and its name into `backbone.engine`.
 
     Args:
         backbone: Its `network` is exchanged in place; its pyramid keeps running on torch in float32.
@@ -29,11 +29,17 @@ def use_engine(backbone: Backbone, engine: Engine, precision: Precision = "exact
         folder: Where converted networks are kept, None to keep none.
 
     Returns:
-        What runs, for provenance: "torch 2.14.1" or "openvino 2026.4.1".
+        What runs, for provenance: "torch 2.14.1", "torch 2.14.1 on NVIDIA H100 80GB HBM3" or "openvino 2026.4.1".
 
     Raises:
         UsageError: "openvino" was asked for and cannot run here.
     """
+    backbone.engine = _exchange(backbone, engine, precision, folder)
+    return backbone.engine
+
+
+def _exchange(backbone: Backbone, engine: Engine, precision: Precision, folder: Path | None) -> str:
+    """Exchanges the network; gives the name of what runs it."""
     version = openvino_version()
     if engine == "openvino" and (version is None or backbone.device.type != "cpu"):
         why = (
@@ -41,13 +47,13 @@ def use_engine(backbone: Backbone, engine: Engine, precision: Precision = "exact
         )
         raise UsageError(f"--engine openvino: OpenVINO {why}. Or use --engine torch.")
     if next(backbone.network.parameters(), None) is None:  # a backbone that only resizes
-        return f"torch {torch.__version__}"
+        return _torch_on(backbone.device)
     if engine == "torch" or version is None or backbone.device.type != "cpu":
         network = folded(backbone.network)
         exact = TorchNetwork(network, backbone.device, "exact")
         fast = TorchNetwork(network, backbone.device, "fast")
         backbone.network = exact if precision == "exact" else Measured(fast, exact)
-        return f"torch {torch.__version__}"
+        return _torch_on(backbone.device)
     with torch.inference_mode():
         shape = backbone.prepare(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape[1:]
     identity = f"{backbone.info.name}|{backbone.weights_sha256}"
@@ -58,6 +64,14 @@ def use_engine(backbone: Backbone, engine: Engine, precision: Precision = "exact
         else Measured(OpenVinoNetwork(converted, "fast"), OpenVinoNetwork(converted, "exact"))
     )
     return f"openvino {version}"
+
+
+def _torch_on(device: torch.device) -> str:
+    """The version and, beside the CPU, the device: kernels of other devices sum in another order."""
+    if device.type == "cpu":
+        return f"torch {torch.__version__}"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return f"torch {torch.__version__} on {name}"
 
 
 def measured_error(backbone: Backbone) -> float | None:

@@ -52,7 +52,7 @@ class Explanation:
         weights_sha256: Of the file behind every row but that of the other weights.
         pinned: False where that file is not the canonical one: the numbers compare with each other alone.
         other_sha256: Of the file of the other weights, "" without one.
-        engine: What ran the network.
+        engines: Preparation -> what ran the network behind it.
         device: Where.
         statistics: True where the reference is a file of statistics.
         content_sha256: Content hashes of the scored images and of the reference.
@@ -66,7 +66,7 @@ class Explanation:
     weights_sha256: str
     pinned: bool
     other_sha256: str
-    engine: str
+    engines: Mapping[str, str]
     device: str
     statistics: bool
     content_sha256: tuple[str, str]
@@ -140,9 +140,11 @@ def explain(options: ExplainOptions, reporter: Reporter | None = None) -> Explan
         real: Side | SetSummary
         if isinstance(reference, ReferenceStatistics):
             real, real_name, real_hash = inception_set(reference), reference.name, reference.content_sha256
+            seen = fake.passes
         else:
             side = look(reference, passes, folder=real_is_folder)
             real, real_name, real_hash = side, reference.name, side.own.content_sha256
+            seen = (*fake.passes, *side.passes)
         stations = Stations(real, fake)
         rows = [own_row(stations)]
         if options.other_weights is not None:
@@ -159,7 +161,7 @@ def explain(options: ExplainOptions, reporter: Reporter | None = None) -> Explan
         weights_sha256=first.weights_sha256,
         pinned=first.pinned,
         other_sha256=passes.backbones[OTHER_WEIGHTS].weights_sha256 if options.other_weights else "",
-        engine=passes.engines["inception"],
+        engines={path: passes.engine_of(path, *seen) for path in passes.backbones},
         device=str(device),
         statistics=isinstance(reference, ReferenceStatistics),
         content_sha256=(fake.own.content_sha256, real_hash),

@@ -93,6 +93,11 @@ class Side:
     names: tuple[str, ...]
     folder: bool
 
+    @property
+    def passes(self) -> tuple[SourceSummary, ...]:
+        """The passes behind it, each once."""
+        return (self.own,) if self.own is self.pillow else (self.own, self.pillow)
+
     def chosen(self, reading: Reading) -> tuple[int, ...]:
         """Positions of the images that a tool finds."""
         return tuple(i for i, name in enumerate(self.names) if not self.folder or reading.takes(name))

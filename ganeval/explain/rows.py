@@ -4,6 +4,7 @@ from typing import Any
 
 from ganeval.backbones.inception_variants import PREPARATIONS
 from ganeval.explain.explaining import ExplainOptions, Explanation
+from ganeval.explain.features import OTHER_WEIGHTS
 from ganeval.explain.pillow import PILLOW_POLICY
 from ganeval.explain.pipelines import TOOLS
 from ganeval.explain.waterfall import OTHER, OWN, Row
@@ -59,7 +60,7 @@ def result_of(row: Row, found: Explanation, options: ExplainOptions) -> Result:
         comparable_to_published=pinned and not found.statistics,
         provenance={
             **provenance(found.device),
-            "engine": found.engine,
+            "engine": found.engines[OTHER_WEIGHTS if row.tool == OTHER else path],
             "subject_sha256": found.content_sha256[0],
             "config_file": options.run.config_file,
         },
