@@ -21,7 +21,7 @@ from reference_models.models.config import (
     to_json,
     updated,
 )
-from reference_models.schedules import Schedule, schedule_to_json
+from reference_models.schedules import SCHEDULES, Cyclic, Schedule, schedule_over, schedule_to_json
 
 Tier = Literal["cpu", "data", "full"]
 LossName = Literal["minimax", "non-saturating", "wasserstein", "least-squares", "hinge"]
@@ -264,14 +264,15 @@ class Recipe:
 
 
 SETTINGS = ("data", "training", "optimiser", "techniques", "weights", "evaluation")
-PARTS = (*SETTINGS, "schedule", "d_schedule")
+RATES = ("schedule", "d_schedule")
+PARTS = (*SETTINGS, *RATES)
 RecipeJson = dict[str, Any]
 
 
 def plan_to_json(recipe: Recipe) -> RecipeJson:
     """What decides the weights of a run, as JSON: two runs of one seed with equal plans are the same run."""
     parts: RecipeJson = {part: to_json(getattr(recipe, part)) for part in SETTINGS}
-    for part in ("schedule", "d_schedule"):
+    for part in RATES:
         schedule = getattr(recipe, part)
         parts[part] = None if schedule is None else schedule_to_json(schedule)
     return {"name": recipe.name, "model": recipe.model, "tier": recipe.tier, "settings": dict(recipe.settings), **parts}
@@ -296,16 +297,27 @@ def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
     Args:
         recipe: The plan.
         assignments: "steps=200" (of `training`), "model.width=32", or "<part>.<key>=<value>". Values are JSON, or text.
+            "schedule.kind=cyclic" takes another schedule over the run's steps, whose other settings may be named too;
+            "d_schedule.lr=4e-4" gives the discriminator one of its own, which begins as the generator's.
 
     Raises:
         UsageError: no "=", an unknown key, or a value that the field does not take.
     """
     changed = recipe
+    rates: dict[str, dict[str, object]] = {part: {} for part in RATES}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key:
             raise UsageError(f"--set takes key=value, as in --set steps=200; got {assignment!r}.")
-        changed = _with_setting(changed, key.strip(), _parsed(text.strip()))
+        part, dot, name = key.strip().partition(".")
+        if dot and part in RATES:
+            rates[part][name] = _parsed(text.strip())
+        else:
+            changed = _with_setting(changed, key.strip(), _parsed(text.strip()))
+    for part in RATES:  # last, since they may go by the number of steps, and the second by the first
+        if rates[part]:
+            own: dict[str, Any] = {part: _schedule(changed, part, rates[part])}
+            changed = dataclasses.replace(changed, **own)
     if not assignments:
         return recipe
     plan = plan_to_json(changed)
@@ -327,17 +339,32 @@ def _with_setting(recipe: Recipe, key: str, value: object) -> Recipe:
         return dataclasses.replace(recipe, settings={**recipe.settings, name: config[name]})
     if part not in PARTS:
         raise unknown_name("part of a recipe:", part, ["model", *PARTS])
-    settings = getattr(recipe, part)
-    if settings is None:
-        raise UsageError(f"{recipe.name} has no {part}: its discriminator follows `schedule`. Set schedule.{name}.")
     try:
-        changed = updated(settings, {name: value}, f"{part} of {recipe.name}")
+        changed = updated(getattr(recipe, part), {name: value}, f"{part} of {recipe.name}")
     except UsageError as error:
-        homes = [p for p in SETTINGS if name in to_json(getattr(recipe, p))]
+        homes = [p for p in (*SETTINGS, "schedule") if name in to_json(getattr(recipe, p))]
         if not dot and homes and part not in homes:
             raise UsageError(f"--set {key}: that belongs to another part; write {homes[0]}.{name}=...") from error
         raise UsageError(f"--set {key}: {error}") from error
     return dataclasses.replace(recipe, **{part: changed})
+
+
+def _schedule(recipe: Recipe, part: str, values: dict[str, object]) -> Schedule:
+    """A schedule with the settings that were named for it.
+
+    Raises:
+        UsageError: an unknown kind or setting, or a value that it does not take.
+    """
+    named = {name: value for name, value in values.items() if name != "kind"}
+    current: Schedule = getattr(recipe, part) or recipe.schedule
+    kind = str(values.get("kind", schedule_to_json(current)["kind"]))
+    if SCHEDULES.get(kind) is not type(current):
+        lr = current.high if isinstance(current, Cyclic) else current(0)
+        current = schedule_over(kind, lr, recipe.training.steps)
+    try:
+        return updated(current, named, f"{part} of {recipe.name}, {kind!r}")
+    except UsageError as error:
+        raise UsageError(f"--set {part}.{next(iter(named), 'kind')}: {error}") from error
 
 
 def _parsed(text: str) -> object:

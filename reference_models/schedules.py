@@ -160,6 +160,30 @@ SCHEDULES: Mapping[str, type[Schedule]] = {
 }
 
 
+def schedule_over(kind: str, lr: float, steps: int) -> Schedule:
+    """A schedule of a kind for a run of `steps` that begins at, or rises to, `lr`; where no more is stated of it.
+
+    "time" and "exponential" end at a half and at a tenth of `lr`, "step" falls to a tenth halfway, "linear" and
+    "cosine" end at zero, "cyclic" warms up for a hundredth of the run and has ten triangles down to a tenth of `lr`.
+
+    Raises:
+        UsageError: an unknown kind.
+    """
+    epoch, half = max(1, steps // 100), max(1, steps // 2)
+    made: Mapping[str, Schedule] = {
+        "constant": Constant(lr),
+        "time": TimeDecay(lr, decay=0.01, epoch_steps=epoch),
+        "exponential": ExponentialDecay(lr, decay=math.log(10.0) / 100.0, epoch_steps=epoch),
+        "step": StepDecay(lr, factor=0.1, every=half),
+        "linear": LinearDecay(lr, start=steps // 2, end=steps),
+        "cosine": Cosine(lr, final=0.0, steps=steps),
+        "cyclic": Cyclic(high=lr, low=lr / 10.0, period=max(2, steps // 10), warmup=steps // 100),
+    }
+    if kind not in made:
+        raise unknown_name("schedule", kind, list(made))
+    return made[kind]
+
+
 def schedule_to_json(schedule: Schedule) -> dict[str, ConfigValue]:
     """A schedule as {"kind": name, field: value, ...}."""
     (kind,) = (name for name, schedule_type in SCHEDULES.items() if schedule_type is type(schedule))

@@ -15,6 +15,7 @@ from reference_models.evaluation import NUMBERS
 from reference_models.models import MODELS
 from reference_models.recipe import Training, plan_to_json, recipe_to_json, with_settings
 from reference_models.recipes import RECIPES, default_recipe, recipes_of
+from reference_models.schedules import SCHEDULES, Constant, Cyclic, ExponentialDecay
 
 EMBEDDED = {"digits", "photos", "mixture-1d"}
 # Full plans on the same data as the tutorial's: with named changes, or under another schedule.
@@ -135,7 +136,12 @@ def test_a_changed_recipe_has_a_name_of_its_own_so_that_no_board_pools_it_with_t
         ("model.width=-1", "width must be at least 1"),
         ("loss=bce", "must be one of"),
         ("moddel.width=3", "Did you mean 'model'"),
-        ("d_schedule.lr=1", "follows `schedule`"),
+        ("lr=1e-4", "write schedule.lr="),
+        ("schedule=cyclic", "Unknown setting of training"),
+        ("schedule.kind=cylic", "Did you mean 'cyclic'"),
+        ("schedule.kind=[1]", "Unknown schedule"),
+        ("schedule.decay=.1", "Unknown setting of schedule of dcgan.digits-cpu, 'linear'"),
+        ("d_schedule.lrr=1", "Did you mean 'lr'"),
         ("schedule.lr=nan", "finite"),
         ("weights.content=1", "needs a weight and a network"),
     ],
@@ -143,6 +149,39 @@ def test_a_changed_recipe_has_a_name_of_its_own_so_that_no_board_pools_it_with_t
 def test_a_setting_that_cannot_be_is_named(assignment, said):
     with pytest.raises(UsageError, match=said):
         with_settings(RECIPES.get("dcgan.digits-cpu"), [assignment])
+
+
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_every_kind_of_schedule_can_be_set_by_its_name_alone(kind):
+    recipe = RECIPES.get("gan-mlp-small.mnist")
+    changed = with_settings(recipe, [f"schedule.kind={kind}", "steps=1000"])
+    rates = [changed.schedule(step) for step in range(1000)]
+
+    assert type(changed.schedule) is SCHEDULES[kind]
+    assert max(rates) == pytest.approx(2e-4)
+    assert min(rates) >= 0
+    assert kind == "constant" or min(rates) < 0.6 * max(rates)  # it goes over this run's steps, not the recipe's
+    back = with_settings(recipe, ["steps=1000", f"schedule.kind={kind}"])
+    assert (back.schedule, back.name) == (changed.schedule, changed.name)
+
+
+def test_a_schedules_settings_are_taken_together_with_its_kind():
+    recipe = RECIPES.get("dcgan.digits-cpu")
+    named = ["schedule.period=20", "schedule.kind=cyclic", "schedule.high=.01", "schedule.low=0", "schedule.warmup=0"]
+
+    assert with_settings(recipe, named).schedule == Cyclic(high=0.01, low=0.0, period=20, warmup=0)
+    # start alone would lie beyond the old end: both are set at once
+    assert with_settings(recipe, ["schedule.start=2000", "schedule.end=3000"]).schedule.end == 3000
+
+
+def test_the_discriminator_gets_a_schedule_of_its_own():
+    recipe = RECIPES.get("gan-mlp.mnist")
+    faster = with_settings(recipe, ["d_schedule.lr=8e-4"])
+    other = with_settings(recipe, ["d_schedule.kind=exponential", "d_schedule.decay=.5", "schedule.lr=1e-4"])
+
+    assert (faster.schedule.lr, faster.d_schedule) == (2e-4, Constant(8e-4))
+    assert other.d_schedule == ExponentialDecay(1e-4, decay=0.5, epoch_steps=937)
+    assert plan_to_json(faster)["d_schedule"] == {"kind": "constant", "lr": 8e-4}
 
 
 def test_an_unknown_model_gets_a_suggestion():
