@@ -43,6 +43,7 @@ class ScoreOptions:
         inputs: What a generator that translates images is to translate, by the same kinds as `subject`.
         generator: "package.module:Class" of the network that a bare state dict (`subject`) belongs to.
         latent_dim: Shape of one latent of a generator that does not state it, as in (100,) or (100, 1, 1).
+        direction: Which of the two generators of an unpaired model's checkpoint; None for its recipe's own.
         config_file: Name of the file that defaults were read from, for the row's provenance.
     """
 
@@ -71,6 +72,7 @@ class ScoreOptions:
     inputs: str | None = None
     generator: str | None = None
     latent_dim: tuple[int, ...] | None = None
+    direction: Literal["a2b", "b2a"] | None = None
     config_file: str | None = None
 
 

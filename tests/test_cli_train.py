@@ -195,9 +195,35 @@ def test_inputs_are_translated(run, tmp_path):
     assert size_of(tmp_path / "high" / "a.png") == (32, 24)
 
 
+def test_either_direction_of_cyclegan_translates_and_is_scored(run, tmp_path):
+    spec, settings = MODELS.get("cyclegan"), {"width": 4, "n_blocks": 1, "image_size": 32}
+    there, back = (build_generator("cyclegan", settings, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    plan = recipe_to_json(RECIPES.get("cyclegan.photos-cpu"))
+    kept = Checkpoint(there, spec, spec.configure(settings), plan, 0, 9, {}, (), back)
+    save_checkpoint(tmp_path / "both.safetensors", kept)
+    (tmp_path / "in").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "in" / "a.png")
+    for name, direction in (("own", []), ("a2b", ["--direction", "a2b"]), ("b2a", ["--direction", "b2a"])):
+        code, _, err = run("sample", "both.safetensors", "--inputs", "in", "-o", name, *direction)
+        assert code == 0, err
+    made = {name: np.asarray(Image.open(tmp_path / name / "a.png")) for name in ("own", "a2b", "b2a")}
+    arguments = ["--inputs", "in", "--paired", "b2a", "--metrics", "ssim", "--json", "-", "--device", "cpu"]
+    code, out, err = run("score", "both.safetensors", *arguments, "--direction", "b2a")
+
+    assert np.array_equal(made["own"], made["a2b"])
+    assert not np.array_equal(made["a2b"], made["b2a"])
+    assert code == 0, err
+    (row,) = json.loads(out)["rows"]
+    assert row["value"] == 1  # the very pictures that `sample` wrote
+    assert row["provenance"]["subject"]["direction"] == "b2a"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
+        (["g.safetensors", "-o", "x", "--direction", "b2a"], 2, "one generator; drop --direction"),
+        (["g.safetensors", "-o", "x", "--direction", "back"], 2, "a2b"),
         (["none.safetensors", "-o", "x"], 3, "There is no checkpoint"),
         (["g.safetensors", "-o", "x", "--class", "1"], 2, "has no classes"),
         (["c.safetensors", "-o", "x", "--class", "12"], 2, "Unknown class '12'"),

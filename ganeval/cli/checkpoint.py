@@ -35,6 +35,8 @@ def open_checkpoint(options: ScoreOptions, only_class: str | None = None) -> Ima
     """
     kind = foreign_kind(options)
     if kind is not None:
+        if options.direction is not None:
+            raise UsageError(f"{options.subject} is one generator; --direction belongs to checkpoints of cyclegan.")
         generator = open_foreign(options, kind)
     elif Path(options.subject).suffix.lower() == ".safetensors" and Path(options.subject).is_file():
         generator = _reference_model(options)
@@ -49,7 +51,12 @@ def open_checkpoint(options: ScoreOptions, only_class: str | None = None) -> Ima
 
 
 def _refuse_options(options: ScoreOptions) -> None:
-    given = {"--inputs": options.inputs, "--generator": options.generator, "--latent-dim": options.latent_dim}
+    given = {
+        "--inputs": options.inputs,
+        "--generator": options.generator,
+        "--latent-dim": options.latent_dim,
+        "--direction": options.direction,
+    }
     named = [option for option, value in given.items() if value is not None]
     if named:
         raise UsageError(f"{', '.join(named)} belong to generators, and {options.subject} is none. Drop what is given.")
@@ -62,7 +69,7 @@ def _reference_model(options: ScoreOptions) -> Generator:
     from reference_models.translation import needs_inputs, translator
 
     path = Path(options.subject)
-    loaded = load_checkpoint(path, resolve_device(options.device))
+    loaded = load_checkpoint(path, resolve_device(options.device), options.direction)
     spec, config, network = loaded.spec, loaded.config, loaded.network
     if options.latent_dim is not None:
         raise UsageError(f"{path} knows the width of its latents; drop --latent-dim.")

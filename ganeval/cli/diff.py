@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ganeval.cli.options import COMPARED, GENERATED, PLACE, RUN, check_writable, with_options
+from ganeval.cli.options import COMPARED, DIRECTION, GENERATED, PLACE, RUN, check_writable, with_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("diff", short_help="Is B better than A?")
 @click.argument("a", type=PLACE)
 @click.argument("b", type=PLACE)
-@with_options(*COMPARED, *GENERATED, *RUN)
+@with_options(*COMPARED, *GENERATED, *DIRECTION, *RUN)
 @click.option("--json", "json_target", metavar="-|FILE", help="Rows as JSON, to stdout (-) or a file.")
 @click.pass_context
 def command(
@@ -33,6 +33,7 @@ def command(
     inputs: str | None,
     generator: str | None,
     latent_dim: tuple[int, ...] | None,
+    direction: Literal["a2b", "b2a"] | None,
     num_samples: int | None,
     seed: int,
     batch_size: int,
@@ -84,6 +85,7 @@ def command(
         inputs=inputs,
         generator=generator,
         latent_dim=latent_dim,
+        direction=direction,
         cache=not no_cache,
         config_file=ctx.obj["config"],
     )

@@ -99,6 +99,15 @@ GENERATED: tuple[Option, ...] = (
 )
 """What must be said of a generator that its file does not say: `score`, `diff` and `sample`."""
 
+DIRECTION: tuple[Option, ...] = (
+    click.option(
+        "--direction",
+        type=click.Choice(["a2b", "b2a"]),
+        help="Which generator of a cyclegan checkpoint. Default: its recipe's.",
+    ),
+)
+"""Which of two generators: `score`, `diff` and `sample`."""
+
 SUBSET: tuple[Option, ...] = (
     click.option("--num-samples", type=click.IntRange(min=2), metavar="N", help="Seeded subset of N a side."),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the subset."),

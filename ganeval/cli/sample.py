@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import GENERATED, PLACE, with_options
+from ganeval.cli.options import DIRECTION, GENERATED, PLACE, with_options
 from ganeval.cli.progress import RichReporter
 from ganeval.errors import DataError, UsageError, WeightsError
 
@@ -25,7 +25,7 @@ LOOKED_AT = 1000  # the same with --views: enough to count one in a hundred
 @click.option(
     "--reference", type=PLACE, metavar="REF", help="Training images, for --views. Default: the checkpoint's own."
 )
-@with_options(*GENERATED)
+@with_options(*GENERATED, *DIRECTION)
 @click.option("--value-range", type=click.Choice(["0..1", "-1..1"]), help="What floats of a foreign generator mean.")
 @click.option("--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="For data sets as --inputs.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
@@ -41,6 +41,7 @@ def command(
     inputs: str | None,
     generator: str | None,
     latent_dim: tuple[int, ...] | None,
+    direction: Literal["a2b", "b2a"] | None,
     value_range: Literal["0..1", "-1..1"] | None,
     data_root: Path | None,
     device: str,
@@ -57,6 +58,7 @@ def command(
     ganeval sample runs/dcgan.digits-cpu-seed0/last.safetensors -n 1000 -o samples
     ganeval sample last.safetensors -n 100 --class 7 --grid -o sevens.png
     ganeval sample srgan.safetensors --inputs ./low-resolution -o enlarged
+    ganeval sample cyclegan.safetensors --inputs ./evening --direction b2a -o by-day
     ganeval sample generator.pt --latent-dim 100 --value-range -1..1 -o samples
     ganeval sample last.safetensors --views views
     """
@@ -78,6 +80,7 @@ def command(
         inputs=inputs,
         generator=generator,
         latent_dim=latent_dim,
+        direction=direction,
     )
     if views is not None and inputs is not None:
         raise UsageError("--views are of generators that draw images; drop it, or --inputs.")

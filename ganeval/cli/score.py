@@ -9,6 +9,7 @@ import click
 from ganeval.cli.options import (
     COMPARED,
     DEVICES,
+    DIRECTION,
     GENERATED,
     PLACE,
     PRECISION,
@@ -22,7 +23,7 @@ from ganeval.errors import UsageError
 
 @click.command("score", short_help="Score a folder, archive, npz or data set.")
 @click.argument("subject", type=PLACE)
-@with_options(*COMPARED, *GENERATED, *RUN, PRECISION, DEVICES)
+@with_options(*COMPARED, *GENERATED, *DIRECTION, *RUN, PRECISION, DEVICES)
 @click.option(
     "--fid-statistics-file",
     "statistics",
@@ -60,6 +61,7 @@ def command(
     inputs: str | None,
     generator: str | None,
     latent_dim: tuple[int, ...] | None,
+    direction: Literal["a2b", "b2a"] | None,
     num_samples: int | None,
     seed: int,
     batch_size: int,
@@ -139,6 +141,7 @@ def command(
         inputs=inputs,
         generator=generator,
         latent_dim=latent_dim,
+        direction=direction,
         cache=not no_cache,
         name=name,
         blame=blame is not None,
