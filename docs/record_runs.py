@@ -3,14 +3,17 @@
     python docs/record_runs.py runs/*            # at least three training seeds of each small recipe
     python docs/record_runs.py --rows-only runs/dcgan.digits-cpu-seed0
     python docs/record_runs.py --expected-only runs/dcgan.digits-cpu-seed*    # more seeds than the boards show
+    python docs/record_runs.py --device "one thread on 2 cores of ..." runs/*    # of runs that do not say it themselves
 
 A recipe's former rows go: they may be of a plan it no longer has. `--rows-only`, and too few seeds, take away those of
 the same seeds alone.
 
 Every row is what `ganeval score CHECKPOINT ... --append` would write; doing it in one process loads the networks once.
-Super-resolution is scored on Set5 as well where GANEVAL_DATA names a folder that holds its five images in set5/.
+Data sets that are not embedded lie below GANEVAL_DATA; super-resolution is scored on Set5 as well where its five images
+are in set5/ there.
 """
 
+import dataclasses
 import json
 import os
 import shutil
@@ -32,15 +35,15 @@ from reference_models.checkpoint import load_checkpoint
 from reference_models.evaluation import SCORE_SEED, Evaluator
 from reference_models.measured import ENOUGH_SEEDS, RunResult, read_run, write_expected
 from reference_models.models import MODELS
-from reference_models.recipe import Recipe
+from reference_models.recipe import DIRECTIONS, Recipe
 from reference_models.recipes import RECIPES
 
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "docs" / "recipes"
 RESULTS = ROOT / "leaderboards" / "results"
-# Images. All test digits; of Fashion-MNIST what an interval of fd needs (1,350 at 1,280 features) and a half more.
+# Images of the small tiers: all test digits; of Fashion-MNIST half as many again as an interval of fd needs, which is
+# 1,350 at 1,280 features.
 SAMPLES = {"digits": 599, "fashion-mnist": 2000}
-DEVICE = "2 cores of an Intel Xeon (Sapphire Rapids), one thread a run, other work beside it"
 
 
 def data_root() -> Path | None:
@@ -49,39 +52,39 @@ def data_root() -> Path | None:
 
 
 def plans(recipe: Recipe, checkpoint: Path) -> Iterator[tuple[str, ScoreOptions]]:
-    """(board file, how the checkpoint is scored for it)."""
-    kind, subject = MODELS.get(recipe.model).kind, str(checkpoint)
-    root = data_root()
+    """(board file, how the checkpoint is scored for it); nothing for data that no board is about."""
+    kind, root = MODELS.get(recipe.model).kind, data_root()
+    options = ScoreOptions(str(checkpoint), name=recipe.name, data_root=root)
     if kind in ("unconditional", "conditional", "progressive"):
-        data = recipe.data.id
-        count = SAMPLES[data]
-        yield data, ScoreOptions(subject, reference=f"{data}:test", num_samples=count, name=recipe.name, data_root=root)
-        if kind == "conditional":
-            yield (
-                data,
-                ScoreOptions(
-                    subject,
-                    reference=f"{data}:train",
-                    metrics="agreement@pixels",
-                    num_samples=count,
-                    name=recipe.name,
-                    data_root=root,
-                ),
-            )
+        yield from _drawn(recipe, options)
     elif kind == "super-resolution":
-        yield "photos-sr", ScoreOptions(subject, paired="photos:test", name=recipe.name)
+        yield "photos-sr", dataclasses.replace(options, paired="photos:test")
         if root is not None and (root / "set5").is_dir():
-            yield (
-                "set5-sr",
-                ScoreOptions(subject, paired=str(root / "set5"), name=recipe.name, channel="y", crop_border=4),
+            yield "set5-sr", dataclasses.replace(options, paired=str(root / "set5"), channel="y", crop_border=4)
+    elif kind == "paired" and recipe.data.transform == "edges":
+        yield "photos-edges", dataclasses.replace(options, paired=f"{recipe.data.id}:{recipe.data.test}")
+    elif kind == "unpaired" and recipe.data.transform == "restyled":
+        yield "photos-restyled", dataclasses.replace(options, paired="photos-evening:test", inputs="photos:test")
+    elif kind == "unpaired" and root is not None:
+        for direction in DIRECTIONS:
+            given, wanted = (
+                str(root / recipe.data.id / f"{recipe.data.test}{letter.upper()}") for letter in direction[::2]
             )
-    elif kind == "paired":
-        yield "photos-edges", ScoreOptions(subject, paired="photos:test", name=recipe.name)
-    elif kind == "unpaired":
-        yield (
-            "photos-restyled",
-            ScoreOptions(subject, paired="photos-evening:test", inputs="photos:test", name=recipe.name),
-        )
+            yield (
+                f"{recipe.data.id}-{direction}",
+                dataclasses.replace(options, inputs=given, reference=wanted, direction=direction),
+            )
+
+
+def _drawn(recipe: Recipe, options: ScoreOptions) -> Iterator[tuple[str, ScoreOptions]]:
+    """Images from noise: a full plan by as many as its own scores, on a board of its own: fd goes by the count."""
+    data = recipe.data.id
+    full = recipe.tier == "full"
+    board, count = (f"{data}-full", recipe.evaluation.n) if full else (data, SAMPLES[data])
+    counted = dataclasses.replace(options, num_samples=count)
+    yield board, dataclasses.replace(counted, reference=f"{data}:test")
+    if MODELS.get(recipe.model).kind == "conditional":
+        yield board, dataclasses.replace(counted, reference=f"{data}:train", metrics="agreement@pixels")
 
 
 def number_row(recipe: Recipe, path: Path) -> Result:
@@ -138,14 +141,19 @@ def add_rows(recipe: Recipe, run: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     """Records the runs that are named."""
+    device = ""
+    if "--device" in arguments:
+        place = arguments.index("--device")
+        device, arguments = " ".join(arguments[place + 1 : place + 2]), arguments[:place] + arguments[place + 2 :]
     options = {argument for argument in arguments if argument.startswith("--")}
     if unknown := options - {"--rows-only", "--expected-only"}:
-        sys.exit(f"Unknown: {', '.join(sorted(unknown))}. Take --rows-only or --expected-only.")
+        sys.exit(f"Unknown: {', '.join(sorted(unknown))}. Take --rows-only, --expected-only or --device WORDS.")
     rows_only, expected_only = "--rows-only" in options, "--expected-only" in options
     folders = [Path(argument) for argument in arguments if argument not in options]
     runs: dict[str, list[tuple[RunResult, Path]]] = {}
     for folder in folders:
         result = read_run(folder, data_root())
+        result = dataclasses.replace(result, device=result.device or device)
         print(
             f"{result.recipe} seed {result.seed}: {result.untrained:.5g} -> {result.last:.5g} (best {result.best:.5g})"
         )
@@ -159,7 +167,7 @@ def main(arguments: list[str]) -> None:
                 add_rows(RECIPES.get(name), folder)
         if not whole:
             continue
-        write_expected([result for result, _ in found], DEVICE)
+        write_expected([result for result, _ in found])
         first = min(found, key=lambda one: one[0].seed)[1]
         shutil.copyfile(max((first / "grids").iterdir()), PAGES / f"{name}.png")
     if not rows_only:

@@ -4,7 +4,10 @@ Every device takes its share of each batch. Gradients are averaged after each ba
 """
 
 import contextlib
+import os
+import platform
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
@@ -30,6 +33,19 @@ def open_fabric(device: str, devices: int, precision: Precision) -> Fabric:
     )
     fabric.launch()
     return fabric
+
+
+def machine_of(device: torch.device) -> str:
+    """What trains, in words: the GPU's name, or the processor's with its cores and the threads that work on them."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    names = []
+    if (facts := Path("/proc/cpuinfo")).is_file():
+        lines = facts.read_text(encoding="utf-8", errors="replace").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = names[0] if names else platform.processor() or platform.machine()
+    threads, cores = torch.get_num_threads(), os.cpu_count() or 1
+    return f"{threads} thread{'' if threads == 1 else 's'} on {cores} core{'' if cores == 1 else 's'} of {name}"
 
 
 def gradient_sharing(fabric: Fabric) -> Callable[[torch.optim.Optimizer], None]:

@@ -18,6 +18,7 @@ from reference_models.expected import FILE, read_expected
 from reference_models.players import make_players
 from reference_models.recipe import SETTINGS, Recipe, plan_to_json
 from reference_models.recipes import RECIPES
+from reference_models.run_folder import TRAINED_ON
 
 ENOUGH_SEEDS = 3
 
@@ -35,6 +36,7 @@ class RunResult:
         last: Score of the last checkpoint.
         best: Score of the best one.
         seconds: Of training steps alone, without scores and grids.
+        device: What trained it, in words; "" where the run's folder does not say.
     """
 
     recipe: str
@@ -45,6 +47,7 @@ class RunResult:
     last: float
     best: float
     seconds: float
+    device: str = ""
 
 
 def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
@@ -88,6 +91,7 @@ def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
         last=scores[-1],
         best=min(scores) if evaluator.better == "lower" else max(scores),
         seconds=seconds,
+        device=str(stored.get(TRAINED_ON, "")),
     )
 
 
@@ -126,20 +130,25 @@ def pooled(runs: Sequence[RunResult]) -> dict[str, object]:
                 "seeds": len(values),
             }
         )
-    seconds = min(run.seconds for run in runs)  # other work on the machine only ever adds to it
-    return {"expected": expected, "seconds": round(seconds, 1), "runs": [asdict(run) for run in runs]}
+    fastest = min(runs, key=lambda run: run.seconds)  # other work on the machine only ever adds to the time
+    if not fastest.device:
+        raise DataError(f"{fastest.recipe}, seed {fastest.seed}: its folder does not say what trained it. Name it.")
+    return {
+        "expected": expected,
+        "seconds": round(fastest.seconds, 1),
+        "runs": [asdict(run) for run in runs],
+        "device": fastest.device,
+    }
 
 
-def write_expected(runs: Sequence[RunResult], device: str, path: Path = FILE) -> None:
+def write_expected(runs: Sequence[RunResult], path: Path = FILE) -> None:
     """Takes the results of these runs into the file; those of other recipes stay.
 
     Args:
         runs: Of any recipes, at least three seeds of each small one.
-        device: What trained them, in words.
         path: The file.
     """
     table = read_expected(path)
     for recipe in sorted({run.recipe for run in runs}):
-        entry = pooled([run for run in runs if run.recipe == recipe])
-        table[recipe] = {**entry, "device": device}
+        table[recipe] = pooled([run for run in runs if run.recipe == recipe])
     write_atomically(path, (json.dumps(dict(sorted(table.items())), indent=1) + "\n").encode())

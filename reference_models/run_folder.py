@@ -7,6 +7,7 @@ from typing import Any
 from ganeval.errors import DataError, UsageError
 from ganeval.files import write_atomically
 from ganeval.reporting import Reporter
+from reference_models.devices import machine_of
 from reference_models.journal import METRICS, truncate_metrics
 from reference_models.players import Players
 from reference_models.recipe import Recipe, recipe_to_json
@@ -14,6 +15,7 @@ from reference_models.state import FILE as STATE
 from reference_models.state import Progress, load_state
 
 RECIPE = "recipe.json"
+TRAINED_ON = "trained_on"  # beside the recipe: the device in words, for what a run's time is worth
 
 
 def check_folder(folder: Path, resume: bool, identity: dict[str, Any]) -> None:
@@ -62,7 +64,8 @@ def open_folder(
         return progress
     if rank == 0:
         try:
-            write_atomically(folder / RECIPE, json.dumps(recipe_to_json(recipe), indent=2).encode())
+            kept = {**recipe_to_json(recipe), TRAINED_ON: machine_of(next(players.generators[0].parameters()).device)}
+            write_atomically(folder / RECIPE, json.dumps(kept, indent=2).encode())
             (folder / METRICS).write_text("", encoding="utf-8")
         except OSError as error:
             raise DataError(f"Cannot write into {folder}: {error.strerror}. Name another folder with --out.") from error
@@ -76,4 +79,4 @@ def _stored_plan(folder: Path) -> object:
         stored = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return {k: v for k, v in stored.items() if k not in ("sources", "expected", "wall_time")}
+    return {k: v for k, v in stored.items() if k not in ("sources", "expected", "wall_time", TRAINED_ON)}

@@ -17,7 +17,14 @@ PAGES = Path(__file__).parent.parent / "docs" / "recipes"
 
 
 def run(seed, last, **other):
-    fields = {"untrained": 200.0, "best": last - 1, "seconds": 60.0 + seed, "better": "lower", "metric": "fd@efflite0"}
+    fields = {
+        "untrained": 200.0,
+        "best": last - 1,
+        "seconds": 60.0 + seed,
+        "better": "lower",
+        "metric": "fd@efflite0",
+        "device": "a machine",
+    }
     return RunResult(**{**fields, "recipe": "dcgan.digits-cpu", "seed": seed, "last": last, **other})
 
 
@@ -71,7 +78,7 @@ def test_recording_keeps_the_results_of_other_recipes(tmp_path):
     path = tmp_path / "expected.json"
     path.write_text(json.dumps({"wgan.digits-cpu": {"expected": []}}))
 
-    write_expected([run(seed, 70.0 + seed) for seed in range(3)], "a machine", path)
+    write_expected([run(seed, 70.0 + seed) for seed in range(3)], path)
 
     table = read_expected(path)
     assert list(table) == ["dcgan.digits-cpu", "wgan.digits-cpu"]
