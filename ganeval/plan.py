@@ -12,6 +12,9 @@ from ganeval.errors import UsageError, WeightsError
 from ganeval.keys import PLAIN_PAIRED, PLAIN_SET, Request, parse_keys
 from ganeval.metrics.base import PyramidMetric, SetMetric
 
+MOST_RELATIVE = 0.1
+"""Largest --until-rel: the value at the stop was 1% off at 10%, 2% too high at 20% and 10% too high at 40%."""
+
 
 @dataclass(frozen=True)
 class ScoreOptions:
@@ -39,7 +42,7 @@ class ScoreOptions:
         name: What the rows call the subject.
         blame: Also compute each image's influence on fd and kd.
         until_se: Look at growing counts, and stop when the standard error is no larger than this.
-        until_rel: The same with the standard error as a share of the value, in (0, 1).
+        until_rel: The same with the standard error as a share of the value, in (0, 0.1].
         inputs: What a generator that translates images is to translate, by the same kinds as `subject`.
         generator: "package.module:Class" of the network that a bare state dict (`subject`) belongs to.
         latent_dim: Shape of one latent of a generator that does not state it, as in (100,) or (100, 1, 1).
@@ -181,8 +184,12 @@ def _check_options(options: ScoreOptions) -> None:
         raise UsageError("--until-se and --until-rel are two rules for one stop. Give one of them.")
     if options.until_se is not None and not 0.0 < options.until_se < math.inf:
         raise UsageError(f"--until-se must be above 0; got {options.until_se:g}.")
-    if options.until_rel is not None and not 0.0 < options.until_rel < 1.0:
-        raise UsageError(f"--until-rel must lie between 0 and 100%; got {options.until_rel:.6g} of the value.")
+    if options.until_rel is not None and not 0.0 < options.until_rel <= MOST_RELATIVE:
+        raise UsageError(
+            f"--until-rel must be above 0 and at most {100 * MOST_RELATIVE:g}%; got {100 * options.until_rel:.6g}%. A "
+            "looser rule stops where the value came out high, which biases it upwards. Ask for less, or score a fixed "
+            "--num-samples."
+        )
     for name, file in options.weights.items():
         if not file.is_file():
             raise WeightsError(f"--weights {name}={file}: there is no such file.")

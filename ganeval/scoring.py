@@ -32,6 +32,8 @@ from ganeval.sources.decode import DECODE_POLICY
 if TYPE_CHECKING:
     import pandas as pd
 
+TRAINING_LEFT_OUT = "one training seed: the interval leaves out how seeds of the recipe differ"
+
 
 @dataclass(frozen=True)
 class ScoreOutcome:
@@ -125,10 +127,12 @@ def score(
 
 
 def _with_origin(result: Result, subject: ImageSource) -> Result:
-    """A row says which model, recipe, seed and step its images came from, where the source knows."""
+    """A row says which model, recipe, seed and step its images came from, and what its interval leaves out by that."""
     if not subject.origin:
         return result
-    return dataclasses.replace(result, provenance={**result.provenance, "subject": dict(subject.origin)})
+    leaves_out = TRAINING_LEFT_OUT if result.stderr is not None and "training_seed" in subject.origin else ""
+    note = "; ".join(filter(None, [result.note, leaves_out]))
+    return dataclasses.replace(result, note=note, provenance={**result.provenance, "subject": dict(subject.origin)})
 
 
 def _skipped(subject: str, request: Request, why: str) -> Result:

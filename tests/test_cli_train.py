@@ -12,6 +12,7 @@ from PIL import Image
 from ganeval.cli.train_reference import inside_expected
 from ganeval.sources.dataset import open_dataset
 from reference_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from reference_models.expected import check_range
 from reference_models.models import MODELS
 from reference_models.models.build import build_generator
 from reference_models.recipe import Expected, recipe_to_json
@@ -138,21 +139,35 @@ def test_models_and_recipes_are_listed(what, names, run):
 
 
 def test_a_run_is_checked_against_a_prediction_interval(capsys):
-    # t(.995, 2) = 9.92484; half = 9.92484 · 1 · sqrt(4/3) = 11.4602
+    # t(.995, 2) = 9.92484; cv = 1/70: s = .014285, mu = ln 70 - s^2/2; exp(mu +- 9.92484 s sqrt(4/3))
     recipe = dataclasses.replace(RECIPES.get("dcgan.digits-cpu"), expected=(Expected("fd", "last", 70.0, 1.0, 3),))
-    outcome = TrainOutcome(None, 1, 81.4, 0.0, 1, 0.0)
+    outcome = TrainOutcome(None, 1, 82.4, 0.0, 1, 0.0)
 
     assert inside_expected(recipe, outcome)
-    assert not inside_expected(recipe, dataclasses.replace(outcome, last_score=81.5))
-    assert "OUTSIDE [58.54, 81.46], expected of 3 seeds\n" in capsys.readouterr().err
+    assert not inside_expected(recipe, dataclasses.replace(outcome, last_score=82.5))
+    told = "OUTSIDE [59.42, 82.44], expected of 3 seeds; a fresh seed passes 99 times in 100\n"
+    assert told in capsys.readouterr().err
 
 
-def test_an_interval_that_reaches_the_untrained_score_says_so(capsys):
-    expected = (Expected("fd", "untrained", 81.4, 1.0, 3), Expected("fd", "last", 70.0, 1.0, 3))
+def test_a_range_that_would_reach_the_untrained_score_ends_there_and_says_how_often_a_seed_passes(capsys):
+    expected = (Expected("fd", "untrained", 81.4, 1.0, 3), Expected("fd", "last", 70.0, 4.0, 3))
     recipe = dataclasses.replace(RECIPES.get("dcgan.digits-cpu"), expected=expected)
 
     assert inside_expected(recipe, TrainOutcome(None, 1, 71.0, 0.0, 1, 0.0))
-    assert "3 seeds, so few that the untrained generator's 81.4 is too\n" in capsys.readouterr().err
+    assert "expected of 3 seeds; a fresh seed passes 92 times in 100\n" in capsys.readouterr().err
+    assert not inside_expected(recipe, TrainOutcome(None, 1, 81.4, 0.0, 1, 0.0))
+
+
+def test_a_score_that_should_be_high_has_its_untrained_generator_below():
+    found = check_range(Expected("psnr", "last", 30.0, 1.0, 3), 27.0)
+
+    assert 27.0 < found.low < 27.001
+    assert found.high > 40
+    assert found.passes < 0.99
+    below_zero = check_range(Expected("kd", "last", -0.1, 0.05, 3), None)  # no logarithm
+    assert below_zero.low == pytest.approx(-0.1 - 9.92484 * 0.05 * (4 / 3) ** 0.5)
+    with pytest.raises(ValueError, match="too few seeds"):
+        check_range(Expected("fd", "last", 70.0, None, 1), None)
 
 
 def test_samples_are_the_same_however_many_are_drawn(run, drawer, tmp_path):

@@ -84,13 +84,14 @@ def test_it_stops_at_the_first_look_that_is_sure_enough(real, toy):
 
 def test_the_row_is_that_of_a_plain_score_of_its_count(real, toy):
     """Same images, same number, same fingerprint: anyone can repeat it with --num-samples."""
-    stopped = score(until(real, num_samples=800, until_rel=0.15), open_subject=generator()).results[0]
+    (whole,) = score(until(real, num_samples=800), open_subject=generator()).results
+    stopped = score(until(real, num_samples=800, until_se=0.15 * whole.value), open_subject=generator()).results[0]
     plain = score(until(real, num_samples=stopped.n_fake), open_subject=generator()).results[0]
 
     assert 100 < stopped.n_fake < 800
     assert stopped.fingerprint == plain.fingerprint
     assert (stopped.value, stopped.ci95, stopped.floor) == (plain.value, plain.ci95, plain.floor)
-    assert stopped.stderr <= 0.15 * stopped.value
+    assert stopped.stderr <= 0.15 * whole.value
 
 
 def test_no_image_is_drawn_or_put_through_the_network_twice(real, toy):
@@ -137,7 +138,9 @@ def test_every_named_metric_must_be_sure(real, toy):
     [
         ({"metrics": None, "until_se": 1.0}, "add --metrics"),
         ({"until_se": 0.0}, "above 0"),
-        ({"until_rel": 1.0}, "between 0 and 100%"),
+        ({"until_rel": 1.0}, "at most 10%; got 100%"),
+        ({"until_rel": 0.11}, "biases it upwards"),
+        ({"until_rel": 0.0}, "above 0"),
         ({"until_rel": 0.1, "until_se": 1.0}, "two rules"),
         ({"metrics": "kd_classic", "until_se": 1.0}, "no standard error"),
         ({"metrics": "fd,kd", "until_se": 1.0}, "several"),
@@ -187,3 +190,17 @@ def test_a_remembered_source_reads_each_image_once_and_decodes_on_demand():
     assert first.digest == again.digest
     assert np.array_equal(again.decode().pixels, first.decode().pixels)
     assert source.reads == 2
+
+
+def test_a_row_of_one_training_seed_says_that_its_interval_leaves_training_out(real, toy):
+    def opener(options):
+        source = generator()(options)
+        source.origin = {"recipe": "dcgan.digits-cpu", "training_seed": 3}
+        return source
+
+    (trained,) = score(until(real, num_samples=100), open_subject=opener).results
+    (unknown,) = score(until(real, num_samples=100), open_subject=generator()).results
+
+    assert "one training seed: the interval leaves out how seeds of the recipe differ" in trained.note
+    assert "training seed" not in unknown.note
+    assert trained.ci95 == unknown.ci95

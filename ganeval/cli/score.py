@@ -44,7 +44,7 @@ from ganeval.errors import UsageError
     "--until-rel",
     metavar="1%",
     callback=lambda _context, _option, value: None if value is None else parse_share(value),
-    help="The same with X as a share of the value.",
+    help="The same with X as a share of the value, at most 10%.",
 )
 @click.option("--name", help="What the rows call the subject.")
 @click.option("--append", type=click.Path(dir_okay=False, path_type=Path), help="Append the rows to a JSONL file.")

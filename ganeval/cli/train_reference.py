@@ -1,7 +1,6 @@
 """`ganeval train-reference`: trains a reference model by a fixed recipe."""
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -168,28 +167,25 @@ def bring_weights(recipe: "Recipe", offline: bool) -> None:
 
 
 def inside_expected(recipe: "Recipe", outcome: "TrainOutcome") -> bool:
-    """Compares a run with the expected interval of each checkpoint, and says so on stderr.
+    """Compares a run with the expected range of each checkpoint, and says so on stderr.
 
-    The interval is a 99% prediction interval for one new seed: mean ± t · sd · sqrt(1 + 1/seeds), n - 1 degrees of
-    freedom. Of three seeds that is ± 11 sd: where it reaches the untrained generator's score, inside says little, and
-    the line says that.
+    The line also states how often a fresh seed of the unchanged recipe passes.
     """
-    from scipy import stats
+    from reference_models.expected import check_range
 
     inside = True
-    untrained = next((expected.mean for expected in recipe.expected if expected.checkpoint == "untrained"), math.nan)
+    untrained = next((expected.mean for expected in recipe.expected if expected.checkpoint == "untrained"), None)
     for expected in recipe.expected:
         if expected.checkpoint == "untrained" or expected.sd is None:
             continue
         value = outcome.last_score if expected.checkpoint == "last" else outcome.best_score
-        half = float(stats.t.ppf(0.995, expected.seeds - 1)) * expected.sd * (1 + 1 / expected.seeds) ** 0.5
-        low, high = expected.mean - half, expected.mean + half
-        verdict = "inside" if low <= value <= high else "OUTSIDE"
-        inside = inside and low <= value <= high
-        wide = f", so few that the untrained generator's {untrained:.4g} is too" if low <= untrained <= high else ""
+        found = check_range(expected, untrained)
+        passed = found.low <= value <= found.high
+        inside = inside and passed
         click.echo(
-            f"{expected.checkpoint}: {expected.metric} {value:.4g} is {verdict} [{low:.4g}, {high:.4g}], expected of "
-            f"{expected.seeds} seeds{wide}",
+            f"{expected.checkpoint}: {expected.metric} {value:.4g} is {'inside' if passed else 'OUTSIDE'} "
+            f"[{found.low:.4g}, {found.high:.4g}], expected of {expected.seeds} seeds; a fresh seed passes "
+            f"{100 * found.passes:.0f} times in 100",
             err=True,
         )
     return inside
