@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Literal
 
 from ganeval.comparing import compare as compare_subjects
+from ganeval.errors import UsageError
 from ganeval.gate.rules import GateRules, Mode, read_rules
 from ganeval.gate.run import GateReport, run_gate
 from ganeval.gate.scorer import Scorer
 from ganeval.gate.sides import GateOptions
 from ganeval.memory import Images, MemoryOpener, Subject, ValueRange, evaluating, path_of, said
 from ganeval.notebook import Comparisons, Scores, picture_of
-from ganeval.opening import open_subject_source
+from ganeval.opening import check_places, open_subject_source
 from ganeval.plan import ScoreOptions
 from ganeval.reporting import Reporter, Silent
 from ganeval.scoring import score as score_subject
 from ganeval.sources.base import ImageSource
+from ganeval.sources.listing import PLACES, Links
 
 __all__ = ["Comparisons", "GateReport", "Scores", "check", "compare", "score"]
 
@@ -44,6 +46,9 @@ def score(
     on_bad: Literal["fail", "skip"] = "fail",
     weights: Mapping[str, Path] | None = None,
     data_root: Path | None = None,
+    match: str | Mapping[str, str] | None = None,
+    labels: bool | None = None,
+    follow_links: bool | Literal["anywhere"] = False,
     cache: bool = True,
     name: str | None = None,
     reporter: Reporter | None = None,
@@ -69,6 +74,10 @@ def score(
         on_bad: What to do with a file that cannot be decoded.
         weights: Backbone name -> weights file to use in place of the pinned one.
         data_root: Folder of data sets.
+        match: Glob that picks files of the subject, as in "*_fake_B.png"; or globs by set, as in
+            {"subject": "*_fake_B.png", "paired": "*_real_B.png"}; also of "reference".
+        labels: Whether folders are classes; None takes those that do not merely count.
+        follow_links: Whether links that stay inside a folder or archive are followed; "anywhere" follows others too.
         cache: Keep features between calls; turn it off for images that will not be scored again.
         name: What the rows call the subject.
         reporter: Where progress goes; silent when None.
@@ -100,9 +109,13 @@ def score(
             weights={} if weights is None else weights,
             data_root=data_root,
             value_range=value_range,
+            match=_globs(match),
+            labels=labels,
+            follow_links=_links(follow_links),
             cache=cache,
             name=name,
         )
+        check_places(options, *_paths(subject))
         opener = MemoryOpener({called: subject}, _open_file, n, latent_dim, value_range)
         stack.enter_context(evaluating(subject))
         outcome = score_subject(options, reporter, opener)
@@ -128,6 +141,9 @@ def compare(
     on_bad: Literal["fail", "skip"] = "fail",
     weights: Mapping[str, Path] | None = None,
     data_root: Path | None = None,
+    match: str | Mapping[str, str] | None = None,
+    labels: bool | None = None,
+    follow_links: bool | Literal["anywhere"] = False,
     cache: bool = True,
     reporter: Reporter | None = None,
 ) -> Comparisons:
@@ -151,6 +167,9 @@ def compare(
         on_bad: As in `score`.
         weights: As in `score`.
         data_root: As in `score`.
+        match: As in `score`.
+        labels: As in `score`.
+        follow_links: As in `score`.
         cache: As in `score`.
         reporter: As in `score`.
 
@@ -177,8 +196,12 @@ def compare(
             weights={} if weights is None else weights,
             data_root=data_root,
             value_range=value_range,
+            match=_globs(match),
+            labels=labels,
+            follow_links=_links(follow_links),
             cache=cache,
         )
+        check_places(options, *_paths(a, b))
         opener = MemoryOpener(dict(zip(names, (a, b), strict=True)), _open_file, n, latent_dim, value_range)
         for subject in (a, b):
             stack.enter_context(evaluating(subject))
@@ -206,6 +229,9 @@ def check(
     on_bad: Literal["fail", "skip"] = "fail",
     weights: Mapping[str, Path] | None = None,
     data_root: Path | None = None,
+    match: str | Mapping[str, str] | None = None,
+    labels: bool | None = None,
+    follow_links: bool | Literal["anywhere"] = False,
     cache: bool = True,
     reporter: Reporter | None = None,
 ) -> GateReport:
@@ -229,6 +255,9 @@ def check(
         on_bad: As in `score`.
         weights: As in `score`.
         data_root: As in `score`.
+        match: As in `score`.
+        labels: As in `score`.
+        follow_links: As in `score`.
         cache: As in `score`.
         reporter: As in `score`.
 
@@ -259,10 +288,14 @@ def check(
             weights={} if weights is None else weights,
             data_root=data_root,
             value_range=value_range,
+            match=_globs(match),
+            labels=labels,
+            follow_links=_links(follow_links),
             cache=cache,
         )
         for each in known.values():
             stack.enter_context(evaluating(each))
+        check_places(options, *_paths(subject))
         reporter = Silent() if reporter is None else reporter
         scorer = Scorer(options, reporter, MemoryOpener(known, _open_file, n, latent_dim, value_range))
         gate = GateOptions((called,), Path(baseline), read, mode, name, older)
@@ -271,6 +304,26 @@ def check(
 
 def _keys(metrics: str | Sequence[str] | None) -> str | None:
     return metrics if metrics is None or isinstance(metrics, str) else ",".join(metrics)
+
+
+def _paths(*subjects: Subject) -> list[str]:
+    return [str(subject) for subject in subjects if isinstance(subject, str | Path)]
+
+
+def _globs(match: str | Mapping[str, str] | None) -> dict[str, str]:
+    """Set -> glob.
+
+    Raises:
+        UsageError: no such set.
+    """
+    globs = {"subject": match} if isinstance(match, str) else dict(match or {})
+    if unknown := [place for place in globs if place not in PLACES]:
+        raise UsageError(f"match= picks files of {', '.join(PLACES)}; got {unknown[0]!r}.")
+    return globs
+
+
+def _links(follow: bool | Literal["anywhere"]) -> Links:
+    return follow if isinstance(follow, str) else "inside" if follow else "no"
 
 
 def _open_file(options: ScoreOptions) -> ImageSource | None:

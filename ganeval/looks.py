@@ -25,8 +25,9 @@ from ganeval.reporting import Reporter
 from ganeval.results import Result
 from ganeval.set_rows import Estimated, check_counts, estimate_sets, rows_of
 from ganeval.sources.base import ImageSource, Subset, seeded_subset
+from ganeval.sources.listing import Place
 from ganeval.sources.remembered import Remembered
-from ganeval.sources.resolve import open_source
+from ganeval.sources.resolve import without_labels
 from ganeval.stats.sequential import critical_values, planned_looks
 
 FIRST_LOOK = 500
@@ -105,14 +106,16 @@ def _open_subject(options: ScoreOptions, stack: contextlib.ExitStack, opener: Su
     generated = None if opener is None else opener(dataclasses.replace(options, num_samples=largest))
     if generated is not None:
         stack.callback(generated.close)
+        if options.labels is False:
+            generated = without_labels(generated)
         remembered = Remembered(generated)
         return lambda n: Subset(remembered, range(n)), min(largest, len(generated))
-    cut, count = _open_set(options.subject, options, stack)
+    cut, count = _open_set("subject", options.subject, options, stack)
     return cut, min(options.num_samples or count, count)
 
 
-def _open_set(name: str, options: ScoreOptions, stack: contextlib.ExitStack) -> tuple[Cut, int]:
-    whole = open_source(name, data_root=options.data_root, value_range=options.value_range)
+def _open_set(place: Place, name: str, options: ScoreOptions, stack: contextlib.ExitStack) -> tuple[Cut, int]:
+    whole = options.open(place, name)
     stack.callback(whole.close)
     remembered = Remembered(whole)
     return lambda n: seeded_subset(remembered, n, options.seed), len(whole)
@@ -122,7 +125,9 @@ def _open_reference(options: ScoreOptions, stack: contextlib.ExitStack) -> Cut |
     if options.reference is None:
         return None
     path = Path(options.reference)
-    return load_reference(path) if is_statistics_file(path) else _open_set(options.reference, options, stack)[0]
+    if is_statistics_file(path):
+        return load_reference(path)
+    return _open_set("reference", options.reference, options, stack)[0]
 
 
 def _plan_looks(options: ScoreOptions, most: int) -> tuple[int, ...]:

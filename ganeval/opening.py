@@ -11,11 +11,31 @@ from ganeval.plan import ScoreOptions
 from ganeval.reference import ReferenceStatistics, is_statistics_file, load_reference
 from ganeval.sources.base import ImageSource, Subset, seeded_subset
 from ganeval.sources.folder import FolderSource
+from ganeval.sources.foreign_files import is_factory_name
+from ganeval.sources.listing import Place
 from ganeval.sources.memo import DigestMemo
-from ganeval.sources.resolve import open_source
+from ganeval.sources.resolve import refuse_missing, without_labels
 
 # A subject that is no set of images by itself (a generator), or None where the subject is not of the opener's kind.
 SubjectOpener = Callable[[ScoreOptions], ImageSource | None]
+
+
+def check_places(options: ScoreOptions, *subjects: str) -> None:
+    """Refuses a path that does not exist, before anything else is said of it.
+
+    Args:
+        options: The reference, originals and inputs are looked at.
+        subjects: What is to be scored, where it is nothing in memory; a bare word is left to whoever opens it.
+
+    Raises:
+        GanevalError: the first that is missing.
+    """
+    for subject in subjects:
+        if (Path(subject).suffix or "/" in subject) and not is_factory_name(subject):
+            refuse_missing(subject)
+    for given in (options.reference, options.paired, options.inputs):
+        if given is not None:
+            refuse_missing(given)
 
 
 def open_subject_source(
@@ -30,13 +50,15 @@ def open_subject_source(
     """
     opened = None if opener is None else opener(options)
     if opened is None:
-        return _open(options.subject, options, stack)
+        return _open("subject", options.subject, options, stack)
     stack.callback(opened.close)
+    if options.labels is False:
+        opened = without_labels(opened)
     return seeded_subset(opened, options.num_samples, options.seed)
 
 
-def _open(name: str, options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
-    whole = open_source(name, data_root=options.data_root, value_range=options.value_range)
+def _open(place: Place, name: str, options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
+    whole = options.open(place, name)
     stack.callback(whole.close)
     if options.cache and isinstance(whole, FolderSource) and os.name == "posix":  # elsewhere ctime is another thing
         whole.memo = DigestMemo(cache_home() / "digests", Path(name))
@@ -48,14 +70,14 @@ def open_reference(options: ScoreOptions, stack: contextlib.ExitStack) -> ImageS
     if options.reference is None:
         return None
     path = Path(options.reference)
-    return load_reference(path) if is_statistics_file(path) else _open(options.reference, options, stack)
+    return load_reference(path) if is_statistics_file(path) else _open("reference", options.reference, options, stack)
 
 
 def open_originals(options: ScoreOptions, subject: ImageSource, stack: contextlib.ExitStack) -> ImageSource | None:
     """The other side of the pairs; names are matched here, before any image is decoded."""
     if options.paired is None:
         return None
-    whole = open_source(options.paired, data_root=options.data_root, value_range=options.value_range)
+    whole = options.open("paired", options.paired)
     stack.callback(whole.close)
     if options.num_samples is not None and len(subject) == options.num_samples:
         wanted = {item.stem for item in subject.items}

@@ -20,7 +20,6 @@ from ganeval.reporting import Reporter
 from ganeval.results import MOST_IMAGES, PER_IMAGE, Result
 from ganeval.sources.base import ImageSource
 from ganeval.sources.decode import DECODE_POLICY
-from ganeval.sources.listing import left_out_words
 
 
 def score_paired(
@@ -68,14 +67,15 @@ def score_paired(
         )
     if pairs.skipped:
         reporter.message(f"{len(pairs.skipped)} pairs were skipped; first: {pairs.skipped[0]}")
-    if told := left_out_words(pairs.left_out):
-        reporter.message(f"{subject.name}: left out {told}")
     differences, advice = difference_words(pairs.seen)
     if differences:
         reporter.message(
             f"warning: fakes and originals were decoded differently: {differences}. The values measure that as well: "
             f"{advice}."
         )
+    for source in (originals,) if plan.set_requests else (subject, originals):
+        for note in source.notes:
+            reporter.message(note)
     rows = [_row(asked, request, options, pairs, backbones, heads, device) for asked, request in requests.items()]
     return rows, pairs
 
@@ -158,6 +158,7 @@ def _row(
                 "real": decoded_counts(real for _, real in pairs.seen),
             },
             **_by_image(pairs, request.key),
+            **options.selected,
         },
         timing={stage: round(seconds, 4) for stage, seconds in pairs.seconds.items()},
     )

@@ -26,7 +26,6 @@ from ganeval.reference import BackboneFacts, ReferenceStatistics
 from ganeval.reporting import Reporter
 from ganeval.sources.base import ImageSource, Subset
 from ganeval.sources.decode import DECODE_POLICY
-from ganeval.sources.listing import left_out_words
 from ganeval.summaries.base import SetSummary
 
 
@@ -175,8 +174,8 @@ class Passes:
         if summary.skipped:
             first = summary.skipped[0]
             self.reporter.message(f"{len(summary.skipped)} images of {summary.name} were skipped; first: {first}")
-        if told := left_out_words(summary.left_out):
-            self.reporter.message(f"{summary.name}: left out {told}")
+        for note in source.notes:
+            self.reporter.message(note)
         return summary
 
     def run_reference(self, reference: ImageSource | ReferenceStatistics | None) -> RealSide | None:

@@ -11,6 +11,9 @@ from ganeval.backbones.weights_store import locate
 from ganeval.errors import UsageError, WeightsError
 from ganeval.keys import PLAIN_PAIRED, PLAIN_SET, Request, parse_keys
 from ganeval.metrics.base import PyramidMetric, SetMetric
+from ganeval.sources.base import ImageSource
+from ganeval.sources.listing import Links, Place, Selection
+from ganeval.sources.resolve import open_source
 
 MOST_RELATIVE = 0.1
 """Largest --until-rel: the value at the stop was 1% off at 10%, 2% too high at 20% and 10% too high at 40%."""
@@ -47,6 +50,9 @@ class ScoreOptions:
         generator: "package.module:Class" of the network that a bare state dict (`subject`) belongs to.
         latent_dim: Shape of one latent of a generator that does not state it, as in (100,) or (100, 1, 1).
         direction: Which of the two generators of an unpaired model's checkpoint; None for its recipe's own.
+        match: Glob by set ("subject", "reference", "paired", "inputs"): only files that it matches are taken.
+        labels: True takes folders as classes, False takes no classes; None takes folders that seem to be classes.
+        follow_links: Links in folders and archives that are followed: "no", "inside" or "anywhere".
         config_file: Name of the file that defaults were read from, for the row's provenance.
     """
 
@@ -76,7 +82,31 @@ class ScoreOptions:
     generator: str | None = None
     latent_dim: tuple[int, ...] | None = None
     direction: Literal["a2b", "b2a"] | None = None
+    match: Mapping[str, str] = field(default_factory=dict)
+    labels: bool | None = None
+    follow_links: Links = "no"
     config_file: str | None = None
+
+    def selection(self, place: Place) -> Selection:
+        """Which files of one of the sets are meant."""
+        return Selection(self.match.get(place), self.labels, self.follow_links, place)
+
+    def open(self, place: Place, name: str, *, mixed: bool = False) -> ImageSource:
+        """Opens one of the sets as `open_source` does, as these options read it."""
+        return open_source(
+            name,
+            data_root=self.data_root,
+            value_range=self.value_range,
+            selection=self.selection(place),
+            mixed=mixed,
+        )
+
+    @property
+    def selected(self) -> dict[str, object]:
+        """What was said of files and classes, for a row's provenance; {} where nothing was."""
+        said = {"match": dict(self.match), "labels": self.labels, "follow_links": self.follow_links}
+        default: dict[str, object] = {"match": {}, "labels": None, "follow_links": "no"}
+        return {name: value for name, value in said.items() if value != default[name]}
 
 
 @dataclass(frozen=True)

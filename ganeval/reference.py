@@ -16,7 +16,9 @@ from safetensors import SafetensorError, safe_open
 
 from ganeval.errors import DataError, ReferenceStatisticsError
 from ganeval.files import write_atomically
-from ganeval.sources.npy import npz_members, open_member
+from ganeval.peer_files.contents import read_contents
+from ganeval.peer_files.unpickle import value_at
+from ganeval.sources.npy import holds_statistics
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import UNKNOWN_N, Float64, Moments
@@ -123,12 +125,15 @@ def _tensors_sha256(tensors: Mapping[str, np.ndarray]) -> str:
 
 
 def is_statistics_file(path: Path) -> bool:
-    """True for a ganeval reference file or a peer's npz with mu and sigma; looks at names inside, not at the suffix."""
+    """True for a ganeval reference file, or a peer's npz or npy with mu and sigma: looks at what is inside."""
+    suffix = path.suffix.lower()
     if not path.is_file():
         return False
-    if path.suffix == ".safetensors":
+    if suffix == ".safetensors":
         return True
-    if path.suffix == ".npz":
+    if suffix == ".npy":
+        return holds_statistics(path)
+    if suffix == ".npz":
         try:
             with zipfile.ZipFile(path) as archive:
                 return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
@@ -153,12 +158,12 @@ def require_statistics(path: Path) -> None:
 
 
 def load_reference(path: Path) -> ReferenceStatistics:
-    """Reads a reference file of ganeval's, or another tool's mu/sigma npz.
+    """Reads a reference file of ganeval's, or another tool's npz or npy of mu and sigma.
 
     Raises:
         ReferenceStatisticsError: the file is damaged, of another kind, or was altered after it was written.
     """
-    return _load_peer(path) if path.suffix == ".npz" else _load_own(path)
+    return _load_peer(path) if path.suffix.lower() in (".npz", ".npy") else _load_own(path)
 
 
 def _load_own(path: Path) -> ReferenceStatistics:
@@ -225,10 +230,8 @@ def _own_set(name: str, n: int, tensors: Mapping[str, np.ndarray], labels: tuple
 
 def _load_peer(path: Path) -> ReferenceStatistics:
     try:
-        with npz_members(path) as (archive, members):
-            mu, sigma = (
-                np.asarray(open_member(path, archive, members[name])[:], dtype=np.float64) for name in ("mu", "sigma")
-            )
+        tree = read_contents(path)
+        mu, sigma = (np.asarray(value_at(tree, [name]), dtype=np.float64) for name in ("mu", "sigma"))
     except DataError as error:
         raise ReferenceStatisticsError(str(error)) from error
     except MemoryError:

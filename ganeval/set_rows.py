@@ -281,6 +281,8 @@ def set_row(
             "subject_sha256": fake.content_sha256,
             "skipped": len(fake.skipped),
             "left_out": dict(fake.left_out),
+            **({"reference_left_out": dict(real.passed.left_out)} if real and real.passed else {}),
+            **options.selected,
         },
         timing={stage: round(seconds, 4) for stage, seconds in timing.items()},
     )

@@ -10,8 +10,9 @@ from ganeval.registry import unknown_name
 from ganeval.scoring import resolve_device
 from ganeval.sources.base import ImageSource
 from ganeval.sources.foreign import Generator
+from ganeval.sources.foreign_files import is_factory_name
 from ganeval.sources.generator import GeneratorSource
-from ganeval.sources.resolve import open_source
+from ganeval.sources.resolve import refuse_missing
 from ganeval.sources.translated import TranslatedSource
 
 DEFAULT_SAMPLES = 2000  # without a reference that says how many
@@ -59,6 +60,8 @@ def _refuse_options(options: ScoreOptions) -> None:
     }
     named = [option for option, value in given.items() if value is not None]
     if named:
+        if not is_factory_name(options.subject):
+            refuse_missing(options.subject)
         raise UsageError(f"{', '.join(named)} belong to generators, and {options.subject} is none. Drop what is given.")
 
 
@@ -103,7 +106,7 @@ def _source(generator: Generator, options: ScoreOptions, only_class: str | None)
         named = options.inputs or options.paired
         if named is None:
             raise UsageError(f"{generator.name} translates images. Name them with --inputs FOLDER.")
-        images = open_source(named, data_root=options.data_root, value_range=options.value_range)
+        images = options.open("paired" if options.inputs is None else "inputs", named)
         return TranslatedSource(images, generator.translate, options.subject)
     if generator.draw is None:
         raise TypeError(f"{generator.name} neither draws nor translates")
@@ -140,7 +143,7 @@ def _reference_size(options: ScoreOptions) -> int | None:
     path = Path(options.reference)
     if is_statistics_file(path):
         return load_reference(path).n
-    source = open_source(options.reference, data_root=options.data_root, value_range=options.value_range)
+    source = options.open("reference", options.reference)
     try:
         return len(source)
     finally:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ganeval.cli.options import COMPARED, DIRECTION, GENERATED, PLACE, RUN, check_writable, with_options
+from ganeval.cli.options import COMPARED, DIRECTION, GENERATED, PLACE, RUN, check_match, check_writable, with_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,6 +36,9 @@ def command(
     direction: Literal["a2b", "b2a"] | None,
     num_samples: int | None,
     seed: int,
+    match: dict[str, str],
+    labels: bool | None,
+    follow_links: Literal["no", "inside", "anywhere"],
     batch_size: int,
     device: str,
     engine: Literal["auto", "torch", "openvino"],
@@ -55,6 +58,7 @@ def command(
     ganeval diff ./old ./new --reference ./real
     ganeval diff ./old ./new --paired ./hr --metrics psnr,ssim --channel y --crop-border 4
     """
+    check_match(match, reference=reference, paired=paired, inputs=inputs)
     check_writable(None if json_target in (None, "-") else Path(str(json_target)))
 
     from rich.console import Console
@@ -63,6 +67,7 @@ def command(
     from ganeval.cli.progress import RichReporter
     from ganeval.comparing import compare
     from ganeval.files import write_output
+    from ganeval.opening import check_places
     from ganeval.plan import ScoreOptions
     from ganeval.results import SCHEMA
 
@@ -86,9 +91,13 @@ def command(
         generator=generator,
         latent_dim=latent_dim,
         direction=direction,
+        match=match,
+        labels=labels,
+        follow_links=follow_links,
         cache=not no_cache,
         config_file=ctx.obj["config"],
     )
+    check_places(options, a, b)
     comparisons = compare(options, b, RichReporter(), open_checkpoint)
     text = json.dumps({"schema": SCHEMA, "rows": [c.to_dict() for c in comparisons]}, indent=2, allow_nan=False)
     if json_target == "-":

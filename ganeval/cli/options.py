@@ -46,6 +46,36 @@ def parse_weights(values: tuple[str, ...]) -> dict[str, Path]:
     return files
 
 
+def parse_match(values: tuple[str, ...]) -> dict[str, str]:
+    """Reads GLOB (of the subject) and SET=GLOB.
+
+    Raises:
+        UsageError: two globs for one set, or none.
+    """
+    globs: dict[str, str] = {}
+    for value in values:
+        place, equals, glob = value.partition("=")
+        if not equals or place not in ("subject", "reference", "paired", "inputs"):
+            place, glob = "subject", value
+        if not glob:
+            raise UsageError(f"--match takes a glob, as in --match '*_fake_B.png'; got {value!r}.")
+        if place in globs:
+            raise UsageError(f"--match picks files of the {place} twice: {globs[place]!r} and {glob!r}. Give one.")
+        globs[place] = glob
+    return globs
+
+
+def check_match(match: dict[str, str], **given: str | None) -> None:
+    """Refuses a glob for a set that is not given.
+
+    Raises:
+        UsageError: naming it.
+    """
+    for place in match:
+        if place != "subject" and given.get(place) is None:
+            raise UsageError(f"--match {place}=... picks files of --{place}, which is not given. Add it, or drop that.")
+
+
 def parse_share(text: str) -> float:
     """Reads "1%" or "0.01".
 
@@ -108,6 +138,25 @@ DIRECTION: tuple[Option, ...] = (
 )
 """Which of two generators: `score`, `diff` and `sample`."""
 
+LISTED: tuple[Option, ...] = (
+    click.option(
+        "--match",
+        multiple=True,
+        metavar="[SET=]GLOB",
+        callback=lambda _context, _option, values: parse_match(values),
+        help="Only files that match, as in '*_fake_B.png'; SET is reference, paired or inputs.",
+    ),
+    click.option(
+        "--labels/--no-labels",
+        "labels",
+        default=None,
+        help="Folders are classes, or are not. Default: where they do not merely count.",
+    ),
+    click.option("--follow-links", "follow_links", flag_value="inside", default="no", help="Links inside the folder."),
+    click.option("--follow-links-anywhere", "follow_links", flag_value="anywhere", help="Links out of it, too."),
+)
+"""Which files of folders and archives are images of the set: wherever such are read."""
+
 SUBSET: tuple[Option, ...] = (
     click.option("--num-samples", type=click.IntRange(min=2), metavar="N", help="Seeded subset of N a side."),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the subset."),
@@ -115,6 +164,7 @@ SUBSET: tuple[Option, ...] = (
 """Which images: where a protocol is not given yet."""
 
 READ: tuple[Option, ...] = (
+    *LISTED,
     click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images a call."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
     click.option(

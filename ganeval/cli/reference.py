@@ -62,6 +62,9 @@ def build(
     part: tuple[int, int] | None,
     num_samples: int | None,
     seed: int,
+    match: dict[str, str],
+    labels: bool | None,
+    follow_links: Literal["no", "inside", "anywhere"],
     batch_size: int,
     device: str,
     engine: Literal["auto", "torch", "openvino"],
@@ -98,6 +101,9 @@ def build(
         weights=weights,
         data_root=data_root,
         value_range=value_range,
+        match=match,
+        labels=labels,
+        follow_links=follow_links,
         cache=not no_cache,
     )
     reporter = RichReporter()

@@ -14,6 +14,7 @@ from ganeval.cli.options import (
     PLACE,
     PRECISION,
     RUN,
+    check_match,
     check_writable,
     parse_share,
     with_options,
@@ -64,6 +65,9 @@ def command(
     direction: Literal["a2b", "b2a"] | None,
     num_samples: int | None,
     seed: int,
+    match: dict[str, str],
+    labels: bool | None,
+    follow_links: Literal["no", "inside", "anywhere"],
     batch_size: int,
     device: str,
     engine: Literal["auto", "torch", "openvino"],
@@ -103,6 +107,7 @@ def command(
     """
     if per_image is not None and paired is None:
         raise UsageError("--per-image writes paired values. Add --paired REF.")
+    check_match(match, reference=reference, paired=paired, inputs=inputs)
     check_writable(per_image, blame, append, None if json_target in (None, "-") else Path(str(json_target)))
     if statistics is not None:
         if reference is not None:
@@ -117,6 +122,7 @@ def command(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from ganeval.cli.checkpoint import open_checkpoint
     from ganeval.cli.show import show_outcome  # torch is imported from here on
+    from ganeval.opening import check_places
     from ganeval.plan import ScoreOptions
     from ganeval.scoring import score
 
@@ -142,6 +148,9 @@ def command(
         generator=generator,
         latent_dim=latent_dim,
         direction=direction,
+        match=match,
+        labels=labels,
+        follow_links=follow_links,
         cache=not no_cache,
         name=name,
         blame=blame is not None,
@@ -151,6 +160,7 @@ def command(
     )
     from ganeval.cli.progress import RichReporter
 
+    check_places(options, subject)
     reporter = RichReporter()
     outcome = score(options, reporter, open_checkpoint)
     show_outcome(outcome, options, reporter, json_target=json_target, append=append, per_image=per_image, blame=blame)

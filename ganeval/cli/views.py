@@ -18,7 +18,6 @@ from ganeval.passes import open_passes
 from ganeval.plan import ScoreOptions
 from ganeval.scoring import resolve_device
 from ganeval.sources.base import ImageSource, Pixels
-from ganeval.sources.resolve import open_source
 from ganeval.sources.translated import TranslatedSource
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
@@ -57,7 +56,7 @@ def write_views(samples: ImageSource, options: ScoreOptions, folder: Path) -> li
             "--reference REF."
         )
     with contextlib.ExitStack() as stack:
-        training = open_source(options.reference, data_root=options.data_root, value_range=options.value_range)
+        training = options.open("reference", options.reference)
         stack.callback(training.close)
         if min(len(samples), len(training)) < NEIGHBOURS + 2:
             raise DataError(

@@ -18,7 +18,7 @@ from ganeval.reporting import Reporter, Silent
 from ganeval.scoring import resolve_device
 from ganeval.sources.base import ImageSource, seeded_subset
 from ganeval.sources.folder import FolderSource
-from ganeval.sources.resolve import open_source
+from ganeval.sources.listing import Place
 from ganeval.summaries.base import SetSummary
 
 
@@ -132,7 +132,7 @@ def explain(options: ExplainOptions, reporter: Reporter | None = None) -> Explan
     check(options)
     run, device = options.run, resolve_device(options.run.device)
     with contextlib.ExitStack() as stack:
-        subject, is_folder = _open(run.subject, run, stack)
+        subject, is_folder = _open("subject", run.subject, run, stack)
         reference, real_is_folder = _open_reference(options, stack)
         names = needed_paths(options.tools, terms=options.terms)
         passes = open_paths(names, run, device, reporter, stack, options.other_weights)
@@ -170,12 +170,12 @@ def explain(options: ExplainOptions, reporter: Reporter | None = None) -> Explan
     )
 
 
-def _open(name: str, run: ScoreOptions, stack: contextlib.ExitStack) -> tuple[ImageSource, bool]:
+def _open(place: Place, name: str, run: ScoreOptions, stack: contextlib.ExitStack) -> tuple[ImageSource, bool]:
     """The images, and whether they are a folder, where tools look for files themselves.
 
     Without remembered digests: Pillow's reading needs the bytes of each file.
     """
-    whole = open_source(name, data_root=run.data_root, value_range=run.value_range)
+    whole = run.open(place, name)
     stack.callback(whole.close)
     return seeded_subset(whole, run.num_samples, run.seed), isinstance(whole, FolderSource)
 
@@ -185,7 +185,7 @@ def _open_reference(
 ) -> tuple[ImageSource | ReferenceStatistics, bool]:
     path = options.statistics or Path(options.run.reference or "")
     if options.statistics is None and not is_statistics_file(path):
-        return _open(options.run.reference or "", options.run, stack)
+        return _open("reference", options.run.reference or "", options.run, stack)
     found = load_reference(path)
     inception_set(found)
     return found, True

@@ -8,8 +8,8 @@ import numpy as np
 
 from ganeval.errors import DataError, ReferenceStatisticsError
 from ganeval.peer_files.torch_archive import read_torch
-from ganeval.peer_files.unpickle import Array, Reader, Refused
-from ganeval.sources.npy import npz_members, open_member, read_header
+from ganeval.peer_files.unpickle import WITH_OBJECTS, Array, Reader, Refused
+from ganeval.sources.npy import header_fields, holds_statistics, npz_members, open_member, read_header
 
 ENDINGS: Final = (".npz", ".npy", ".pkl", ".pickle", ".pt", ".pth")
 _WANTED: Final = ("mu", "sigma", "feats", "arr_0")  # of an npz; images of ADM's files are left where they are
@@ -63,6 +63,13 @@ def _npz(path: Path) -> dict[str, Any]:
 
 def _npy(path: Path) -> object:
     data = path.read_bytes()
+    if holds_statistics(path):
+        stream = io.BytesIO(data)
+        header_fields(stream)
+        found = Reader(data[stream.tell() :], WITH_OBJECTS).load()
+        if not isinstance(found, Array) or found.single is None:
+            raise Refused("it holds Python objects, and not one dict of mu and sigma")
+        return found.single
     header = read_header(io.BytesIO(data), len(data), path.name)  # refuses Python objects
     return header.array(data[header.begin :][: header.nbytes])
 

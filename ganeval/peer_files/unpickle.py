@@ -18,7 +18,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-_NUMBER_TYPE: Final = re.compile(r"([<>|=]?)(f[248]|[iu][1248]|b1)")
+_NUMBER_TYPE: Final = re.compile(r"([<>|=]?)(f[248]|[iu][1248]|b1|O8?)")
+_OBJECT: Final = "O"
 
 
 class Refused(Exception):  # noqa: N818 - it says what happened to the file
@@ -36,13 +37,14 @@ class DType:
 
     Args:
         text: "f8", "<f4", "i8", ...
+        objects: True also takes "O8", references to Python objects.
     """
 
-    def __init__(self, text: object) -> None:
+    def __init__(self, text: object, *, objects: bool = False) -> None:
         found = _NUMBER_TYPE.fullmatch(text) if isinstance(text, str) else None
-        if found is None:
+        if found is None or (found[2][0] == _OBJECT and not objects):
             raise Refused(f"it holds values of type {short(text)}")
-        self._order, self._text = found[1], found[2]
+        self._order, self._text = found[1], found[2].removesuffix("8") if found[2][0] == _OBJECT else found[2]
 
     def build(self, state: object) -> None:
         """Version, byte order, then the fields and sizes of structured types, which there must be none of."""
@@ -51,6 +53,11 @@ class DType:
         if not isinstance(state[1], str) or state[1] not in "<>|=":
             raise Refused(f"it holds the byte order {short(state[1])}")
         self._order = state[1]
+
+    @property
+    def is_object(self) -> bool:
+        """True for references to Python objects, which are read one at a time (numpy.save of a dict)."""
+        return self._text == _OBJECT
 
     @property
     def numpy(self) -> np.dtype[Any]:
@@ -63,16 +70,21 @@ class Array:
 
     Attributes:
         values: The array, None until it is complete.
+        single: The only element of an array of one Python object.
     """
 
     def __init__(self, values: npt.NDArray[Any] | None = None) -> None:
         self.values = values
+        self.single: object = None
 
     def build(self, state: object) -> None:
         """(version, shape, type, Fortran order, bytes), as `ndarray.__reduce__` writes it."""
         if not isinstance(state, tuple) or len(state) != 5:
             raise Refused("it gives an array a state that numpy does not write")
         _, shape, dtype, fortran, data = state
+        if isinstance(dtype, DType) and dtype.is_object and isinstance(data, list) and len(data) == 1:
+            self.single = data[0]
+            return
         self.values = _array(data, dtype, shape, fortran is True)
 
 
@@ -88,7 +100,7 @@ def counts(value: object, what: str) -> tuple[int, ...]:
 
 
 def _array(data: object, dtype: object, shape: object, fortran: bool) -> npt.NDArray[Any]:
-    if not isinstance(data, bytes) or not isinstance(dtype, DType):
+    if not isinstance(data, bytes) or not isinstance(dtype, DType) or dtype.is_object:
         raise Refused("it holds an array without bytes or without a number type (an array of Python objects)")
     sides = counts((shape,) if isinstance(shape, int) else shape, "it holds an array with sides")
     if math.prod(sides) * dtype.numpy.itemsize != len(data):
@@ -140,6 +152,9 @@ def _key(key: object) -> str | int:
         raise Refused(f"it holds a mapping with a key of type {type(key).__name__}")
     return key
 
+
+WITH_OBJECTS: Final[Mapping[str, object]] = {"numpy.dtype": Callee(lambda text, *_: DType(text, objects=True))}
+"""What numpy.save writes of a dict names: an array of one object, the dict."""
 
 NDARRAY: Final = object()
 EASY_DICT: Final = object()

@@ -4,24 +4,36 @@ Both kinds are listed once when they are opened and then read at random, one thr
 decoding, which costs more, runs in the caller's threads). A `.tar.gz` is read through checkpoints, see `seekable_gzip`.
 """
 
+import bisect
 import io
+import posixpath
 import re
 import stat
 import tarfile
 import threading
 import zipfile
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from tarfile import AREGTYPE, REGTYPE, XHDTYPE
 from tarfile import BLOCKSIZE as BLOCK
 from typing import BinaryIO, Final, Literal, Protocol, Self, TypeVar
 
 from ganeval.errors import BadImageError, DataError
-from ganeval.sources.base import ImageSource, Raw
+from ganeval.sources.base import Raw
 from ganeval.sources.folder import file_raw
+from ganeval.sources.formats import HEAD
 from ganeval.sources.limits import MAX_RATIO, is_bomb
-from ganeval.sources.listing import Skipped, labelled, no_images, reason_to_skip
+from ganeval.sources.listing import (
+    ALL,
+    HIDDEN,
+    LINK_IN_ARCHIVE,
+    NO_EXTENSION,
+    NOT_REGULAR,
+    ListedSource,
+    Selection,
+    Skipped,
+    reason_to_skip,
+)
 from ganeval.sources.seekable_gzip import SeekableGzip
 from ganeval.sources.steady import check_size, require_file
 from ganeval.text import encodable
@@ -42,12 +54,13 @@ class Openable(Protocol):
         ...
 
 
-def open_archive(path: Path | Openable, name: str | None = None) -> ImageSource:
+def open_archive(path: Path | Openable, name: str | None = None, selection: Selection = ALL) -> ListedSource:
     """Opens a zip or tar file by its first bytes.
 
     Args:
         path: The archive.
         name: What the user typed; the path by default.
+        selection: Which of its members are meant.
 
     Raises:
         DataError: missing, damaged, of another kind, without images, or with two members of one name.
@@ -61,17 +74,20 @@ def open_archive(path: Path | Openable, name: str | None = None) -> ImageSource:
     except OSError as error:
         raise DataError(f"Cannot open archive {said!r}: {error.strerror or error}. Check the path.") from error
     if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return ZipSource(path, said)
+        return ZipSource(path, said, selection)
     if start[:2] == b"\x1f\x8b" or start[257:262] == b"ustar":
-        return TarSource(path, said)
+        return TarSource(path, said, selection)
     raise DataError(
         f"{said!r} is no archive that can be read: it starts with {start[:8]!r}; expected zip, tar or tar.gz "
         "(bzip2, xz and zstd allow no random access). Unpack it and name the folder, or pack it again."
     )
 
 
-class ZipSource(ImageSource):
+class ZipSource(ListedSource):
     """The images of a zip file (stored or deflated members).
+
+    Links inside the archive are left out and counted; with a selection that follows links, a link to a file of the
+    archive is that file.
 
     Attributes:
         skipped: Reason -> number of members that were left out for it.
@@ -80,9 +96,8 @@ class ZipSource(ImageSource):
         DataError: as `open_archive`.
     """
 
-    def __init__(self, path: Path | Openable, name: str) -> None:
-        self.name = name
-        self.skipped: Skipped = Counter()
+    def __init__(self, path: Path | Openable, name: str, selection: Selection = ALL) -> None:
+        super().__init__(name, "archive", selection)
         self._lock = threading.Lock()
         try:
             self._zip = zipfile.ZipFile(path if isinstance(path, Path) else path.open("rb"))
@@ -92,11 +107,24 @@ class ZipSource(ImageSource):
         # The upper half of external_attr is the Unix mode where a Unix wrote it, else 0.
         infos = [(info, stat.S_ISLNK(info.external_attr >> 16)) for info in entries if not info.filename.endswith("/")]
         try:
-            self._members = _collect(name, ((info.filename, info, link) for info, link in infos), self.skipped)
+            members = [(info.filename, info, LINK_IN_ARCHIVE if link else "") for info, link in infos]
+            if selection.follow_links != "no":
+                members = _followed(members, lambda name, info: _inside(name, self._start(info, MAX_TARGET)))
+            self._members, others = _collect(name, members, self.skipped)
+            self._arrange(self._members, list(others), lambda other: self._start(others[other]))
         except DataError:
             self._zip.close()
             raise
-        self.items = labelled(self._members)
+
+    def _start(self, info: zipfile.ZipInfo, count: int = HEAD) -> bytes:
+        """The first bytes of a member; none where it cannot be read."""
+        if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return b""
+        try:
+            with self._zip.open(info) as file:
+                return file.read(count)
+        except Exception:  # a reader that is fed hostile bytes may raise whatever it likes
+            return b""
 
     def read(self, index: int) -> Raw:
         """Reads one member; its CRC-32 is checked."""
@@ -129,10 +157,11 @@ class ZipSource(ImageSource):
         self._zip.close()
 
 
-class TarSource(ImageSource):
+class TarSource(ListedSource):
     """The images of a tar file, plain or gzip-compressed.
 
-    Links and devices inside the archive are left out and counted.
+    Links and devices inside the archive are left out and counted; with a selection that follows links, a link to a file
+    of the archive is that file.
 
     Attributes:
         skipped: Reason -> number of members that were left out for it.
@@ -141,9 +170,8 @@ class TarSource(ImageSource):
         DataError: as `open_archive`.
     """
 
-    def __init__(self, path: Path | Openable, name: str) -> None:
-        self.name = name
-        self.skipped: Skipped = Counter()
+    def __init__(self, path: Path | Openable, name: str, selection: Selection = ALL) -> None:
+        super().__init__(name, "archive", selection)
         self._lock = threading.Lock()
         file: BinaryIO = path.open("rb")
         compressed = file.read(2) == b"\x1f\x8b"
@@ -159,19 +187,28 @@ class TarSource(ImageSource):
         self._file = file
         try:
             self._tar = tarfile.open(fileobj=self._file, mode="r:", tarinfo=_Header)  # noqa: SIM115 - closed by close()
-            entries = ((info.name, info, not info.isreg()) for info in _forwards(self._tar) if not info.isdir())
-            self._members = _collect(name, entries, self.skipped)
+            entries = [(info.name, info, _why_special(info)) for info in _forwards(self._tar) if not info.isdir()]
+            if selection.follow_links != "no":
+                entries = _followed(entries, _tar_target)
+            self._members, others = _collect(name, entries, self.skipped)
             # tarfile takes a cut between two members, or a damaged header behind the first, for the end.
             self._file.seek(self._tar.offset)
             if self._file.read(BLOCK) != bytes(BLOCK):
                 raise tarfile.ReadError(f"no end mark after {len(self._members):,} images")
+            self._arrange(self._members, list(others), lambda other: self._start(others[other]))
         except DataError:
             self._file.close()
             raise
         except Exception as error:
             self._file.close()
             raise _damaged(name, "tar", error) from error
-        self.items = labelled(self._members)
+
+    def _start(self, info: tarfile.TarInfo) -> bytes:
+        """The first bytes of a member."""
+        if info.issparse():
+            return b""
+        self._file.seek(info.offset_data)
+        return self._file.read(min(HEAD, info.size))
 
     def read(self, index: int) -> Raw:
         """Reads one member."""
@@ -297,31 +334,90 @@ def _forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         yield info
 
 
-def _collect(archive: str, entries: Iterable[tuple[str, Member, bool]], skipped: Skipped) -> dict[str, Member]:
-    """Maps item names to members.
+def _why_special(info: tarfile.TarInfo) -> str:
+    """Why a member is no file of the set: a link, a device; "" for a file."""
+    return "" if info.isreg() else LINK_IN_ARCHIVE if info.issym() or info.islnk() else NOT_REGULAR
+
+
+MAX_TARGET: Final = 4096
+"""Bytes of a path that a link of a zip file holds, as Linux limits them."""
+
+
+def _inside(name: str, target: str | bytes) -> str:
+    """The path in the archive of what a symbolic link called `name` leads to; "" where it leads out."""
+    text = target if isinstance(target, str) else target.decode(errors="replace")
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(name), text))
+    return "" if path in (".", "..") or path.startswith(("../", "/")) else path
+
+
+def _tar_target(name: str, info: tarfile.TarInfo) -> str:
+    """The same of a link of a tar file; a hard link names its target from the top of the archive."""
+    return _inside("" if info.islnk() else name, info.linkname)
+
+
+def _followed(
+    entries: Sequence[tuple[str, Member, str]], target_of: Callable[[str, Member], str]
+) -> list[tuple[str, Member, str]]:
+    """The same members, and in place of each link the file or the files of the folder in the archive that it leads to.
+
+    Links to links, and those that lead to nothing in the archive, are left as they are: no loop can arise.
+
+    Raises:
+        DataError: links that repeat folders out of all proportion.
+    """
+    files = {posixpath.normpath(name): member for name, member, why in entries if not why}
+    names = sorted(files)
+    found: list[tuple[str, Member, str]] = []
+    for name, member, why in entries:
+        target = target_of(name, member) if why == LINK_IN_ARCHIVE else ""
+        begin, end = bisect.bisect_left(names, f"{target}/"), bisect.bisect_left(names, f"{target}0")  # "0" follows "/"
+        if not target:
+            found.append((name, member, why))
+        elif target in files:
+            found.append((name, files[target], ""))
+        elif begin == end:
+            found.append((name, member, why))
+        else:
+            found += [(f"{name}{inner[len(target) :]}", files[inner], "") for inner in names[begin:end]]
+        if len(found) > MAX_FOLLOWED:
+            raise DataError(f"Links of the archive lead to more than {MAX_FOLLOWED:,} files. Drop --follow-links.")
+    return found
+
+
+MAX_FOLLOWED: Final = 10_000_000
+"""Members that links of an archive may stand for: each link to a folder repeats all of its files."""
+
+
+def _collect(
+    archive: str, entries: Iterable[tuple[str, Member, str]], skipped: Skipped
+) -> tuple[dict[str, Member], dict[str, Member]]:
+    """Item name -> member, of files that are called images and of others.
 
     Args:
         archive: What the user typed.
-        entries: (stored name, member, True where it is a link or device) of everything that is no folder.
+        entries: (stored name, member, why it is no file or "") of everything that is no folder.
         skipped: Where left-out members are counted.
     """
     members: dict[str, Member] = {}
+    others: dict[str, Member] = {}
     for stored, member, special in entries:
         # "./a.png", as `tar c .` writes it, is "a.png"; a name without such parts is as it should be
         plain = stored and "//" not in stored and "./" not in stored and not stored.endswith(("/", "/."))
         name = encodable(stored if plain else str(PurePosixPath(stored)))
-        reason = reason_to_skip(name) or ("not a regular file" if special else None)
+        reason = reason_to_skip(name)
+        if special and reason != HIDDEN and (reason is None or not PurePosixPath(name).suffix):
+            reason = special  # a link without an ending may be one to a folder of images
         if reason is not None:
             skipped[reason] += 1
+            if reason == NO_EXTENSION and not special:
+                others[name] = member
             continue
         if name in members:
             raise DataError(
                 f"{archive!r} holds {name!r} more than once; expected every name once. Pack it again from a folder."
             )
         members[name] = member
-    if not members:
-        raise no_images(f"archive {archive!r}", skipped)
-    return members
+    return members, others
 
 
 # The two below stand for any exception: a reader that is fed hostile bytes may raise whatever it likes, and all of it

@@ -6,7 +6,9 @@ must be said; nothing is ever stretched to fill it, because a per-image stretch 
 
 import hashlib
 import math
-from collections.abc import Sequence
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -17,9 +19,10 @@ from ganeval.errors import DataError
 from ganeval.sources.base import ImageSource, Item, Pixels, Raw
 from ganeval.sources.decode import rgb_from_array
 from ganeval.sources.limits import MAX_PIXELS
-from ganeval.sources.npy import StoredArray, npz_members, open_member, open_npy
+from ganeval.sources.npy import StoredArray, holds_statistics, npz_members, open_member, open_npy
 from ganeval.sources.quantise import quantise
 from ganeval.sources.steady import require_file
+from ganeval.text import printable
 
 ValueRange = Literal["0..1", "-1..1"]
 VALUE_RANGES: Final[tuple[ValueRange, ...]] = get_args(ValueRange)
@@ -43,6 +46,7 @@ class ArraySource(ImageSource):
         labels: One class name an image, or None.
         item_names: One unique name an image, in sorted order; by default the index with zeros in front ("000012").
         value_range: What floats mean: "0..1" or "-1..1". Not looked at for uint8.
+        grey: True also takes (N, H, W) as grey images: where the user named the array as images.
 
     Raises:
         DataError: another shape or dtype, no image, floats without a range, or a float that is NaN or out of range.
@@ -55,9 +59,11 @@ class ArraySource(ImageSource):
         labels: Sequence[str] | None = None,
         item_names: Sequence[str] | None = None,
         value_range: ValueRange | None = None,
+        grey: bool = False,
     ) -> None:
         self.name = name
-        _check_shape(array, name)
+        self._grey = grey and len(array.shape) == 3 and array.shape[2] > 4
+        _check_shape((*array.shape, 1) if self._grey else array.shape, name)
         self._array = array
         self._range = value_range
         if array.dtype != np.uint8:
@@ -72,6 +78,8 @@ class ArraySource(ImageSource):
     def read(self, index: int) -> Raw:
         """Takes one image out of the array and makes it RGB."""
         stored: npt.NDArray[Any] = np.asarray(self._array[index])
+        if self._grey:
+            stored = stored[..., None]
         if stored.dtype != np.uint8:
             wide: npt.NDArray[np.floating[Any]] = stored.astype(
                 np.float64 if stored.dtype == np.float64 else np.float32
@@ -86,16 +94,26 @@ class ArraySource(ImageSource):
             self._array.close()
 
 
-def open_array_file(path: Path, name: str | None = None, value_range: ValueRange | None = None) -> ArraySource:
+def array_in_file(subject: str) -> tuple[Path, str] | None:
+    """File and array of "file.npz:images", None where that is not what the user typed."""
+    found = re.fullmatch(r"(.+\.npz):([^/\\]+)", subject, re.IGNORECASE)
+    return None if found is None or Path(subject).exists() else (Path(found[1]), found[2])
+
+
+def open_array_file(
+    path: Path, name: str | None = None, value_range: ValueRange | None = None, key: str | None = None
+) -> ArraySource:
     """Opens a `.npy` or `.npz` file; an uncompressed one is read image by image. Pickled objects are refused.
 
-    In a `.npz` the images are the array `arr_0` (ADM's name, with class indices in `arr_1` where there are any), or
-    else the only array.
+    In a `.npz` the images are the array called `key`; else `arr_0` (ADM's name, with class indices in `arr_1` where
+    there are any), or the only array. Beside a named array of images that of its labels is looked for as MedMNIST
+    calls it: `train_images` and `train_labels`.
 
     Args:
         path: The file; its ending decides.
         name: What the user typed; the path by default.
         value_range: As in ArraySource.
+        key: Of a `.npz`.
 
     Raises:
         DataError: missing, damaged, pickled, no single array of images, or as ArraySource.
@@ -104,8 +122,13 @@ def open_array_file(path: Path, name: str | None = None, value_range: ValueRange
     require_file(path, said)
     array: npt.NDArray[Any] | StoredArray | None = None
     try:
-        array, labels = _open_npz(path, said) if path.suffix.lower() == ".npz" else (open_npy(path), None)
-        return ArraySource(array, said, labels, value_range=value_range)
+        if path.suffix.lower() == ".npz":
+            array, labels = _open_npz(path, said, key)
+        else:
+            if holds_statistics(path):
+                raise DataError(f"{said!r} holds mu and sigma. {STATISTICS_ADVICE}")
+            array, labels = open_npy(path), None
+        return ArraySource(array, said, labels, value_range=value_range, grey=key is not None)
     except Exception as error:
         if isinstance(array, StoredArray):
             array.close()
@@ -118,31 +141,65 @@ def open_array_file(path: Path, name: str | None = None, value_range: ValueRange
         ) from error
 
 
-def _open_npz(path: Path, said: str) -> tuple[npt.NDArray[Any] | StoredArray, list[str] | None]:
+def _open_npz(path: Path, said: str, key: str | None) -> tuple[npt.NDArray[Any] | StoredArray, list[str] | None]:
     with npz_members(path) as (archive, members):
-        key = "arr_0" if "arr_0" in members else next(iter(members), "")
-        if key != "arr_0" and len(members) != 1:
-            advice = "Name it arr_0"
-            if {"mu", "sigma"} <= set(members):
-                advice = "mu and sigma are statistics, not images: they can serve as a --reference"
+        if key is None:
+            if {"mu", "sigma"} <= members.keys() and "arr_0" not in members:
+                raise DataError(f"{said!r} holds mu and sigma. {STATISTICS_ADVICE}")
+            key = "arr_0" if "arr_0" in members else next(iter(members), "")
+            if key != "arr_0" and len(members) != 1:
+                raise DataError(
+                    f"{said!r} holds {len(members)} arrays ({_told(path, archive, members) or 'none'}); expected one "
+                    f"array of images, or one that is called arr_0. Name the array, as in {said}:{_largest(members)}."
+                )
+        elif key not in members:
             raise DataError(
-                f"{said!r} holds {len(members)} arrays ({', '.join(sorted(members)) or 'none'}); expected one array of "
-                f"images, or one that is called arr_0. {advice}."
+                f"{said!r}: there is no array {key!r} in the file; it holds {len(members)} "
+                f"({_told(path, archive, members) or 'none'}). Name one of them."
             )
         array = open_member(path, archive, members[key])
+        classes = members.get("arr_1" if key == "arr_0" else key.replace("images", "labels"))
         labels = None
-        classes = members.get("arr_1") if key == "arr_0" else None
         if classes is not None and array.shape and classes.file_size <= 128 + 8 * array.shape[0] + 1024:
-            indices = open_member(path, archive, classes)
-            if indices.shape == array.shape[:1] and np.issubdtype(indices.dtype, np.integer):
-                labels = [str(int(i)) for i in indices[:]]
-            if isinstance(indices, StoredArray):
-                indices.close()
+            labels = _labels(open_member(path, archive, classes), array.shape[0])
     return array, labels
 
 
-def _check_shape(array: npt.NDArray[Any] | StoredArray, name: str) -> None:
-    shape = array.shape
+STATISTICS_ADVICE: Final = "They are statistics, not images: they can serve as a --reference."
+
+
+def _labels(indices: npt.NDArray[Any] | StoredArray, count: int) -> list[str] | None:
+    """Class indices, one an image, as text; None for other arrays."""
+    fits = indices.shape in ((count,), (count, 1)) and np.issubdtype(indices.dtype, np.integer)
+    labels = [str(int(i)) for i in np.asarray(indices[:]).reshape(-1)] if fits else None
+    if isinstance(indices, StoredArray):
+        indices.close()
+    return labels
+
+
+def _told(path: Path, archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) -> str:
+    """The first arrays of a file with shape and type."""
+    told = []
+    for name, info in list(members.items())[:MOST_TOLD]:
+        try:
+            array = open_member(path, archive, info)
+        except Exception:  # it is told of all the same
+            told.append(printable(name))
+            continue
+        told.append(f"{printable(name)} {array.shape} {array.dtype}")
+        if isinstance(array, StoredArray):
+            array.close()
+    return ", ".join(told) + (", ..." if len(members) > MOST_TOLD else "")
+
+
+def _largest(members: Mapping[str, zipfile.ZipInfo]) -> str:
+    return printable(max(members, key=lambda name: members[name].file_size)) if members else "NAME"
+
+
+MOST_TOLD: Final = 12
+
+
+def _check_shape(shape: tuple[int, ...], name: str) -> None:
     if len(shape) == 4 and shape[3] in (1, 3, 4) and min(shape) > 0 and shape[1] * shape[2] <= MAX_PIXELS:
         return
     advice = ""

@@ -14,6 +14,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from ganeval.sources.groups import Mixture
+
 Pixels = npt.NDArray[np.uint8]  # (3, H, W), RGB
 
 
@@ -76,12 +78,16 @@ class ImageSource(abc.ABC):
             goes into the row's provenance as "subject". Empty for files.
         skipped: Reason -> how many entries of the folder or archive are no images of the set ("hidden", "broken
             link"); what has an image's name and cannot be decoded is not among them.
+        notes: What the user should know of how the set was listed: what was left out, which folders name no classes.
+        mixture: The groups of a set that seems to hold several versions of each picture, None for one version.
     """
 
     name: str
     items: Sequence[Item]
     origin: Mapping[str, object] = MappingProxyType({})
     skipped: Mapping[str, int] = MappingProxyType({})
+    notes: tuple[str, ...] = ()
+    mixture: Mixture | None = None
 
     def __len__(self) -> int:
         return len(self.items)
@@ -113,6 +119,8 @@ class Subset(ImageSource):
         self.name = source.name
         self.origin = source.origin
         self.skipped = source.skipped
+        self.notes = source.notes
+        self.mixture = source.mixture
         self._source = source
         self._indices = sorted(indices)
         self.items = [source.items[i] for i in self._indices]

@@ -78,7 +78,12 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("", "float, signed, 12-bit or 32-bit samples; Lab, HSV", "their range is not in the file"),
     Rule("", "16-bit TIFF stored plane by plane, premultiplied, or with white as zero", "Pillow would show it wrongly"),
     Rule("", "more than MAX_PIXELS pixels", "before anything is decoded"),
-    Rule("", "not PNG, JPEG, WebP, GIF, BMP, TIFF or PPM by its first bytes", "whatever its name says"),
+    Rule(
+        "",
+        "not PNG, JPEG, WebP, GIF, BMP, TIFF, PPM, AVIF, JPEG 2000, QOI, TGA, PCX, SGI, Sun raster or DDS by its first "
+        "bytes, or of a kind that the installed Pillow was built without",
+        "whatever its name says",
+    ),
 )
 
 

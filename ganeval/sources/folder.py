@@ -2,16 +2,28 @@
 
 import hashlib
 import os
-from collections import Counter
 from pathlib import Path
 
 from ganeval.errors import BadImageError, DataError
-from ganeval.sources.base import Decoded, ImageSource, Raw
+from ganeval.sources.base import Decoded, Raw
 from ganeval.sources.decode import decode
-from ganeval.sources.formats import sniff
-from ganeval.sources.listing import Skipped, labelled, no_images, reason_to_skip
+from ganeval.sources.formats import HEAD, sniff
+from ganeval.sources.listing import (
+    ALL,
+    BROKEN_LINK,
+    FOLDER_INSIDE,
+    FOLDER_OUTSIDE,
+    HIDDEN,
+    HIDDEN_FOLDER,
+    LINK_OUTSIDE,
+    NO_EXTENSION,
+    NOT_REGULAR,
+    ListedSource,
+    Selection,
+    reason_to_skip,
+)
 from ganeval.sources.memo import DigestMemo
-from ganeval.sources.steady import read_whole
+from ganeval.sources.steady import read_start, read_whole
 from ganeval.text import encodable
 
 
@@ -21,16 +33,18 @@ def file_raw(data: bytes, name: str) -> Raw:
     return Raw(hashlib.sha256(data).digest(), lambda: decode(data, name), known.name if known else "unknown", data)
 
 
-class FolderSource(ImageSource):
+class FolderSource(ListedSource):
     """Every image file below a folder, sorted by its name relative to the folder.
 
-    Links: a link to a file inside the folder counts as a file; a link that leads out of the folder, a link to a folder
-    (whose files are found where they are) and a broken link are left out and counted, so no loop can arise. Devices,
-    pipes and sockets are never opened.
+    Links: a link to a file inside the folder counts as a file. A link that leads out of the folder, a link to a folder
+    (whose files are found where they are) and a broken link are left out and counted, unless the selection follows
+    links; each folder is entered by one link at most, so no loop can arise. Devices, pipes and sockets are never
+    opened.
 
     Args:
         path: The folder.
         name: What the user typed; the path by default.
+        selection: Which of its files are meant.
 
     Attributes:
         skipped: Reason -> number of entries that were left out for it.
@@ -41,48 +55,81 @@ class FolderSource(ImageSource):
             written alike.
     """
 
-    def __init__(self, path: Path, name: str | None = None) -> None:
-        self.name = str(path) if name is None else name
+    def __init__(self, path: Path, name: str | None = None, selection: Selection = ALL) -> None:
+        super().__init__(str(path) if name is None else name, "folder", selection)
         if not path.is_dir():
             kind = "is a file, not a folder" if path.exists() else "does not exist"
             raise DataError(f"{self.name!r} {kind}; expected a folder of images. Check the path.")
-        self.skipped: Skipped = Counter()
         self.memo: DigestMemo | None = None
         self._paths: dict[str, str] = {}  # item name -> real path
+        self._others: dict[str, str] = {}  # the same of files that are not called images
+        self._entered: set[Path] = set()  # folders that a link led to
         root = path.resolve()
         folders = [(str(root), "")]
         while folders:
             folders += self._list(*folders.pop(), root)
-        if not self._paths:
-            raise no_images(f"folder {self.name!r}", self.skipped)
-        self.items = labelled(self._paths)
+        self._arrange(self._paths, list(self._others), lambda other: read_start(self._others[other], HEAD))
+        self._others.clear()
 
     def _list(self, folder: str, prefix: str, root: Path) -> list[tuple[str, str]]:
-        """Adds the images of `folder` (a real one below `root`), whose names begin with `prefix`; gives its folders."""
+        """Adds the images of `folder` (a real one), whose names begin with `prefix`; gives its folders."""
         try:
-            entries = list(os.scandir(folder))
+            # in order of their names, so that it is the same link each time which leads to a folder first
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
             raise DataError(f"Cannot list folder {folder!r}: {error.strerror}. Check its permissions.") from error
         inner = []
         for entry in entries:
             name = prefix + encodable(entry.name)
-            if entry.is_dir(follow_symlinks=False):
-                if reason_to_skip(name + "/x.png") is None:
-                    inner.append((entry.path, name + "/"))
-                else:
-                    self.skipped["hidden folder"] += 1
+            if reason_to_skip(name) == HIDDEN:
+                self.skipped[HIDDEN_FOLDER if entry.is_dir(follow_symlinks=False) else HIDDEN] += 1
                 continue
-            found = reason_to_skip(name) or _real_file(entry, root)
-            if isinstance(found, str):
-                self.skipped[found] += 1
-            elif name in self._paths:
-                raise DataError(
-                    f"{self.name!r} holds two files whose names are both written {name!r}: bytes that are no UTF-8 are "
-                    "shown as \\x. Rename one of them."
-                )
+            path = entry.path
+            if entry.is_symlink():
+                target = self._led_to(entry, root)
+                if isinstance(target, str):
+                    # what is not called an image may be a link to a text; without an ending, to a folder of images
+                    other = reason_to_skip(name) is not None and os.path.splitext(name)[1] != ""
+                    self.skipped[NO_EXTENSION if other and target in (BROKEN_LINK, LINK_OUTSIDE) else target] += 1
+                    continue
+                path = str(target)
+            if entry.is_dir():
+                inner.append((path, name + "/"))
             else:
-                self._paths[name] = entry.path if found is None else str(found)
+                self._add(name, path, entry.is_file())
         return inner
+
+    def _add(self, name: str, path: str, regular: bool) -> None:
+        """Adds one file."""
+        if reason_to_skip(name) is not None:
+            self.skipped[NO_EXTENSION] += 1
+            self._others[name] = path
+        elif not regular:
+            self.skipped[NOT_REGULAR] += 1
+        elif name in self._paths:
+            raise DataError(
+                f"{self.name!r} holds two files whose names are both written {name!r}: bytes that are no UTF-8 are "
+                "shown as \\x. Rename one of them."
+            )
+        else:
+            self._paths[name] = path
+
+    def _led_to(self, entry: os.DirEntry[str], root: Path) -> Path | str:
+        """Where a link leads, or why it is not followed."""
+        try:
+            target = Path(entry.path).resolve(strict=True)
+        except (OSError, RuntimeError):  # RuntimeError: a loop, before Python 3.13
+            return BROKEN_LINK
+        follow, is_folder = self._selection.follow_links, target.is_dir()
+        if not target.is_relative_to(root) and follow != "anywhere":
+            return FOLDER_OUTSIDE if is_folder else LINK_OUTSIDE
+        if not is_folder:
+            return target
+        here = Path(entry.path).parent
+        if follow == "no" or here.is_relative_to(target) or target in self._entered:
+            return FOLDER_INSIDE
+        self._entered.add(target)
+        return target
 
     def read(self, index: int) -> Raw:
         """Reads one file; where the memo knows it, only if its pixels are asked for."""
@@ -128,18 +175,3 @@ def _unreadable(name: str, source: str, error: OSError) -> BadImageError:
         f"{name!r} in {source!r} was listed but cannot be read: {error.strerror}. Check that nothing moves or protects "
         "the files during the run."
     )
-
-
-def _real_file(entry: os.DirEntry[str], root: Path) -> Path | str | None:
-    """Where a link with an image's name leads, None for a plain file, or why it is no image all the same."""
-    if not entry.is_symlink():
-        return None if entry.is_file() else "not a regular file"
-    try:
-        target = Path(entry.path).resolve(strict=True)
-    except (OSError, RuntimeError):  # RuntimeError: a loop, before Python 3.13
-        return "broken link"
-    if not target.is_relative_to(root):
-        return "link that leads outside"
-    if target.is_dir():
-        return "link to a folder"
-    return target if target.is_file() else "not a regular file"

@@ -25,6 +25,7 @@ from ganeval.backbones.engines import import_openvino, openvino_version
 from ganeval.backbones.weights import is_torchscript, load_into, read_state_dict
 from ganeval.errors import DataError, UsageError, WeightsError
 from ganeval.registry import unknown_name
+from ganeval.sources.arrays import array_in_file
 from ganeval.sources.dataset import DATASETS
 from ganeval.sources.foreign_output import called
 from ganeval.sources.latents import draws_from
@@ -35,8 +36,8 @@ _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w
 
 
 def is_factory_name(text: str) -> bool:
-    """True for what has the form "package.module:factory"."""
-    return _FACTORY.fullmatch(text) is not None
+    """True for what has the form "package.module:factory" and names no array of a file ("samples.npz:images")."""
+    return _FACTORY.fullmatch(text) is not None and array_in_file(text) is None
 
 
 def call_factory(text: str) -> object:

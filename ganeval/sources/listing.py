@@ -1,17 +1,104 @@
 """What a list of file names becomes: which of them are images, in which order, with which class labels.
 
-Folders and archives share these rules, so that a folder and its zip give the same items.
+Folders, archives and remote folders share these rules, so that a folder and its zip give the same items; so does what
+is told of files that are left out.
 """
 
+import fnmatch
 import os
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
 
 from ganeval.errors import DataError
-from ganeval.sources.base import Item
-from ganeval.sources.formats import IMAGE_EXTENSIONS
+from ganeval.sources.base import ImageSource, Item
+from ganeval.sources.class_folders import why_no_classes
+from ganeval.sources.formats import IMAGE_EXTENSIONS, picture_name, sniff
+from ganeval.sources.groups import find_mixture
 
 Skipped = Counter[str]  # reason -> how many entries were left out for it
+
+Links = Literal["no", "inside", "anywhere"]
+Place = Literal["subject", "reference", "paired", "inputs"]
+PLACES: Final[tuple[Place, ...]] = get_args(Place)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which files of a folder or archive are images of the set, and whether folders name their classes.
+
+    Attributes:
+        match: Glob; only images that it matches are taken. None takes all, "*" says that all are meant.
+        labels: True takes folders as classes, False takes none; None takes them where they seem to be classes.
+        follow_links: Links that are followed: none, those that stay inside the folder, or all.
+        place: Which of the sets of a run it is for, so that messages say what to type.
+    """
+
+    match: str | None = None
+    labels: bool | None = None
+    follow_links: Links = "no"
+    place: Place = "subject"
+
+    def with_match(self, glob: str) -> str:
+        """The option that gives this set another glob."""
+        return f"--match '{'' if self.place == 'subject' else f'{self.place}='}{glob}'"
+
+    def takes(self, name: str) -> bool:
+        """Whether the glob matches: the whole name where it has a "/", the file's own name otherwise.
+
+        "*" also matches "/".
+        """
+        if self.match is None:
+            return True
+        return fnmatch.fnmatchcase(name if "/" in self.match else name.rpartition("/")[2], self.match)
+
+
+ALL: Final = Selection()
+
+
+class ListedSource(ImageSource):
+    """Images that have file names: those of a folder or an archive.
+
+    Args:
+        name: What the user typed.
+        kind: "folder" or "archive", for messages.
+        selection: Which of the files are meant.
+    """
+
+    def __init__(self, name: str, kind: str, selection: Selection) -> None:
+        self.name = name
+        self.skipped: Skipped = Counter()
+        self._where = f"{kind} {name!r}"
+        self._selection = selection
+
+    def _arrange(self, names: Collection[str], others: Sequence[str], start: Callable[[str], bytes]) -> None:
+        """Makes items of the images that are meant.
+
+        Args:
+            names: Files that are called images.
+            others: Files that are not, hidden ones left aside; pictures among them are counted.
+            start: First bytes of one of them.
+
+        Raises:
+            DataError: there are no images, none matches, or folders are to be classes and some image is in none.
+        """
+        for reason, count in _pictures_among(list(filter(self._selection.takes, others)), start).items():
+            self.skipped[reason] += count
+            self.skipped[NO_EXTENSION] -= count
+        self.skipped = +self.skipped  # without what is zero now
+        if not names:
+            raise no_images(self._where, self.skipped)
+        chosen = list(filter(self._selection.takes, names))
+        if not chosen:
+            raise _no_match(self._where, names, self._selection)
+        if len(chosen) < len(names):
+            self.skipped[NOT_MATCHED] += len(names) - len(chosen)
+        self.items, notes = labelled(chosen, self._selection.labels, repr(self.name))
+        told = _left_out(self._where, len(chosen), self.skipped)
+        self.notes = (*told, *notes)
+        if self._selection.match is None:
+            self.mixture = find_mixture([item.name for item in self.items])
 
 
 def reason_to_skip(name: str) -> str | None:
@@ -23,30 +110,119 @@ def reason_to_skip(name: str) -> str | None:
     if name.startswith(".") or "/." in name or "__MACOSX" in name:
         parts = name.split("/")
         if any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in parts):
-            return "hidden"
-    return None if os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS else "no image extension"
+            return HIDDEN
+    return None if os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS else NO_EXTENSION
 
 
-def left_out_words(skipped: Mapping[str, int]) -> str:
-    """What to tell of entries that look like images of the set and are none; "" where there are only other files."""
+HIDDEN: Final = "hidden"
+HIDDEN_FOLDER: Final = "hidden folder"
+NO_EXTENSION: Final = "no image extension"
+NOT_MATCHED: Final = "not matched"
+LINK_OUTSIDE: Final = "link that leads outside"
+FOLDER_OUTSIDE: Final = "link to a folder that leads outside"
+FOLDER_INSIDE: Final = "link to a folder"
+BROKEN_LINK: Final = "broken link"
+NOT_REGULAR: Final = "not a regular file"
+LINK_IN_ARCHIVE: Final = "link inside an archive"
+_EXPECTED: Final = frozenset({HIDDEN, HIDDEN_FOLDER, NO_EXTENSION, NOT_MATCHED})
+
+
+_IMAGES: Final = frozenset({LINK_OUTSIDE, BROKEN_LINK, NOT_REGULAR, LINK_IN_ARCHIVE})
+_PICTURE: Final = " picture"  # stands in the reason of what is a picture by its first bytes
+
+SAMPLED: Final = 256
+"""Files of one ending whose first bytes are read, evenly spread; all of them where one of these is a picture."""
+
+
+def _pictures_among(names: Sequence[str], start: Callable[[str], bytes]) -> Counter[str]:
+    """Reason -> files that are pictures by their first bytes although they are not called so, or cannot be read."""
+    by_ending: dict[str, list[str]] = {}
+    for name in names:
+        by_ending.setdefault(os.path.splitext(name)[1].lower(), []).append(name)
+    found: Counter[str] = Counter()
+    for ending, files in by_ending.items():
+        some = files[:: max(1, len(files) // SAMPLED)]
+        pictures = _reasons(some, ending, start)
+        found += _reasons(files, ending, start) if pictures and len(some) < len(files) else pictures
+    return found
+
+
+def _reasons(names: Sequence[str], ending: str, start: Callable[[str], bytes]) -> Counter[str]:
+    reasons: Counter[str] = Counter()
+    for name in names:
+        head = start(name)
+        if (kind := picture_name(head)) is None:
+            continue
+        if sniff(head) is None:
+            reasons[f"{kind}{_PICTURE}, a format that is not decoded here"] += 1
+        else:
+            reasons[f"{kind}{_PICTURE} {f'called {ending}' if ending else 'without an ending'}"] += 1
+    return reasons
+
+
+def _left_out(where: str, n: int, skipped: Mapping[str, int]) -> tuple[str, ...]:
+    """What to tell of entries that look like images of the set and are left out; nothing where there are none."""
     strange = {reason: count for reason, count in skipped.items() if reason not in _EXPECTED}
-    return ", ".join(f"{count:,} ({reason})" for reason, count in sorted(strange.items()))
+    if not strange:
+        return ()
+    pictures = n + sum(count for reason, count in strange.items() if reason in _IMAGES or _PICTURE in reason)
+    counted = f"{n:,} of {pictures:,} pictures" if pictures > n else f"{n:,} pictures"
+    told = ", ".join(f"{count:,} ({reason})" for reason, count in sorted(strange.items()))
+    return (f"{counted} of {where} are used; left out: {told}{_advice(strange)}",)
 
 
-_EXPECTED = frozenset({"hidden", "hidden folder", "no image extension"})
+def _advice(skipped: Mapping[str, int]) -> str:
+    """Which option follows links."""
+    if skipped.get(FOLDER_OUTSIDE) or skipped.get(LINK_OUTSIDE):
+        return ". --follow-links-anywhere follows links, out of the folder as well"
+    if skipped.get(FOLDER_INSIDE) or skipped.get(LINK_IN_ARCHIVE):
+        return ". --follow-links follows links that stay inside"
+    if any(_PICTURE in reason for reason in skipped):
+        return ". Rename or convert them to score them too"
+    return ""
 
 
-def labelled(names: Collection[str]) -> list[Item]:
+def labelled(names: Iterable[str], labels: bool | None = None, where: str = "") -> tuple[list[Item], tuple[str, ...]]:
     """Sorts names by code point and labels them.
 
-    The label is the folder of the image, when every image lies exactly one folder deep ("cat/1.png"); otherwise no
-    image has one: half a labelling is worse than none.
+    The label is the folder of the image, when every image lies exactly one folder deep ("cat/1.png") and folders do not
+    merely count; otherwise no image has one: half a labelling is worse than none.
+
+    Args:
+        names: Of the images.
+        labels: As in `Selection`. True takes the folder that an image lies in, at any depth.
+        where: For messages.
+
+    Returns:
+        The items, and what the user should know of their labels.
+
+    Raises:
+        DataError: `labels` is True, and some image lies in no folder.
     """
     ordered = sorted(names)
+    if labels:
+        above = [name.rpartition("/")[0].rpartition("/")[2] for name in ordered]
+        if bare := above.count(""):
+            raise DataError(
+                f"--labels takes the folder of an image as its class, and {bare:,} of {len(ordered):,} images of "
+                f"{where} lie in no folder. Move them into the folders of their classes, or drop --labels."
+            )
+        return [Item(name, label) for name, label in zip(ordered, above, strict=True)], ()
     classes = [name.partition("/")[0] for name in ordered]
-    if all(name.count("/") == 1 for name in ordered) and not {"", ".."} & set(classes):
-        return [Item(name, label) for name, label in zip(ordered, classes, strict=True)]
-    return [Item(name) for name in ordered]
+    one_deep = all(name.count("/") == 1 for name in ordered) and not {"", ".."} & set(classes)
+    if labels is False or not one_deep:
+        return [Item(name) for name in ordered], ()
+    files: dict[str, list[str]] = {}
+    for name, label in zip(ordered, classes, strict=True):
+        files.setdefault(label, []).append(name[len(label) + 1 :])
+    if not (why := why_no_classes(files)):
+        return [Item(name, label) for name, label in zip(ordered, classes, strict=True)], ()
+    first = ", ".join(list(files)[:3]) + (", ..." if len(files) > 3 else "")
+    note = (
+        f"{len(files):,} folders of {where} ({first}) seem to count images, not to name classes ({why}), so no class "
+        "labels are taken from them; --labels takes them"
+    )
+    return [Item(name) for name in ordered], (note,)
 
 
 def no_images(where: str, skipped: Mapping[str, int]) -> DataError:
@@ -54,9 +230,30 @@ def no_images(where: str, skipped: Mapping[str, int]) -> DataError:
     total = sum(skipped.values())
     facts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(skipped.items()))
     advice = "Name the folder that holds the images"
-    if skipped.get("link that leads outside"):
-        advice = "Copy the files that the links lead to (cp -RL): links out of the folder are never followed"
+    if skipped.get(LINK_OUTSIDE) or skipped.get(FOLDER_OUTSIDE):
+        advice = "Copy the files that the links lead to (cp -RL), or follow them with --follow-links-anywhere"
+    elif skipped.get(FOLDER_INSIDE) or skipped.get(LINK_IN_ARCHIVE):
+        advice = "Follow the links with --follow-links"
     return DataError(
         f"0 images among {total:,} files in {where}{f' ({facts})' if facts else ''}; extensions looked for: "
         f"{' '.join(sorted(IMAGE_EXTENSIONS))}. {advice}."
     )
+
+
+def _no_match(where: str, names: Collection[str], selection: Selection) -> DataError:
+    """The error for a glob that matches none of the images."""
+    first = ", ".join(repr(name) for name in sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
+    match = selection.match or ""
+    near = next((glob for glob in _near(match) if any(map(Selection(glob).takes, names))), None)
+    alike = sum(Selection(match.lower()).takes(name.lower()) for name in names)
+    advice = f"Did you mean {near!r}?" if near else "A glob covers the whole name of the file, its ending too."
+    if alike:
+        advice = f"It would match {alike:,} without regard to upper and lower case: write it as the names are."
+    return DataError(
+        f"{selection.with_match(match)} matches 0 of the {len(names):,} images of {where} ({first}). {advice}"
+    )
+
+
+def _near(match: str) -> list[str]:
+    """Globs that people may have meant."""
+    return [f"{match}.*", f"*{match}", f"*{match}.*", f"*{match}*"]

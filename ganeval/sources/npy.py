@@ -70,6 +70,21 @@ class Stream(Protocol):
         ...
 
 
+def header_fields(stream: Stream) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the first index runs fastest, and type, as a header says them; the stream is left behind it.
+
+    Raises:
+        ValueError: no header.
+        Exception: whatever numpy's parser makes of nonsense.
+    """
+    version = np.lib.format.read_magic(cast(IO[bytes], stream))
+    if version not in _VERSIONS:
+        raise ValueError(f"version {version} of numpy's format")
+    read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(stream)
+    return tuple(shape), fortran, dtype
+
+
 def read_header(stream: Stream, size: int, what: str) -> Header:
     """Reads the header at the beginning of a stream.
 
@@ -82,17 +97,24 @@ def read_header(stream: Stream, size: int, what: str) -> Header:
         ValueError: no header, one of Python objects, or more values than there are bytes.
         Exception: whatever numpy's parser makes of nonsense.
     """
-    version = np.lib.format.read_magic(cast(IO[bytes], stream))
-    if version not in _VERSIONS:
-        raise ValueError(f"version {version} of numpy's format")
-    read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(stream)
+    shape, fortran, dtype = header_fields(stream)
     if dtype.hasobject:
         raise ValueError("the array holds Python objects")
-    header = Header(tuple(shape), fortran, dtype, stream.tell())
+    header = Header(shape, fortran, dtype, stream.tell())
     if min(shape, default=0) < 0 or header.begin + header.nbytes > size:
         raise ValueError(f"{what} says {shape} {dtype}, which is not the {size:,} bytes it has")
     return header
+
+
+def holds_statistics(path: Path) -> bool:
+    """True for a `.npy` that holds a dict with mu and sigma, as old tools save it: looked at, never unpickled."""
+    try:
+        with path.open("rb") as file:
+            dtype = header_fields(file)[2]
+            start = file.read(1 << 20)
+    except Exception:
+        return False  # whoever opens it says what is wrong with it
+    return bool(dtype.hasobject) and b"mu" in start and b"sigma" in start
 
 
 class StoredArray:

@@ -18,6 +18,7 @@ class Remembered(ImageSource):
         self.items = source.items
         self.origin = source.origin
         self.skipped = source.skipped
+        self.notes = source.notes
         self._source = source
         self._known: dict[int, Raw] = {}
 

@@ -5,7 +5,6 @@ Nothing is written to disk. The bytes are hashed as those of local files are, so
 image lies.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, cast
 from urllib.parse import urlsplit
@@ -16,7 +15,8 @@ from ganeval.errors import BadImageError, DataError, UsageError
 from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
 from ganeval.sources.base import ImageSource, Raw
 from ganeval.sources.folder import file_raw
-from ganeval.sources.listing import Skipped, labelled, no_images, reason_to_skip
+from ganeval.sources.formats import HEAD
+from ganeval.sources.listing import ALL, LINK_OUTSIDE, NO_EXTENSION, ListedSource, Selection, reason_to_skip
 from ganeval.sources.steady import check_size
 from ganeval.text import encodable
 
@@ -55,8 +55,12 @@ class RemoteFile:
             raise OSError(f"{type(error).__name__}: {error}") from error
 
 
-def open_remote(address: str) -> ImageSource:
+def open_remote(address: str, selection: Selection = ALL) -> ImageSource:
     """Opens a remote folder or archive.
+
+    Args:
+        address: What the user typed.
+        selection: Which of its files are meant.
 
     Raises:
         UsageError: an unknown scheme, or one whose package is not installed; with the line that installs it.
@@ -79,17 +83,18 @@ def open_remote(address: str) -> ImageSource:
     if ending.endswith((".npz", ".npy")):
         raise UsageError(f"{address!r}: arrays are read from disk, at any place. Copy the file here and name the copy.")
     if ending.endswith(ARCHIVE_EXTENSIONS):
-        return open_archive(RemoteFile(system, path), address)
-    return RemoteFolder(system, path, address)
+        return open_archive(RemoteFile(system, path), address, selection)
+    return RemoteFolder(system, path, address, selection)
 
 
-class RemoteFolder(ImageSource):
+class RemoteFolder(ListedSource):
     """Every image file below a remote folder, sorted by its name relative to the folder.
 
     Args:
         system: fsspec's file system.
         path: The folder on it.
         name: What the user typed.
+        selection: Which of its files are meant.
 
     Attributes:
         skipped: Reason -> number of files that were left out for it.
@@ -98,9 +103,8 @@ class RemoteFolder(ImageSource):
         DataError: it cannot be listed, or holds no image.
     """
 
-    def __init__(self, system: Any, path: str, name: str) -> None:
-        self.name = name
-        self.skipped: Skipped = Counter()
+    def __init__(self, system: Any, path: str, name: str, selection: Selection = ALL) -> None:
+        super().__init__(name, "folder", selection)
         self._system = system
         root = path.rstrip("/") + "/"
         try:
@@ -108,9 +112,10 @@ class RemoteFolder(ImageSource):
         except Exception as error:  # every file system has errors of its own
             raise _unreachable(name, error) from error
         self._files: dict[str, tuple[str, int]] = {}
+        others: list[str] = []
         for where, info in found.items():
             if not where.startswith(root):
-                self.skipped["link that leads outside"] += 1
+                self.skipped[LINK_OUTSIDE] += 1
                 continue
             item = encodable(where[len(root) :])
             reason = reason_to_skip(item)
@@ -118,9 +123,17 @@ class RemoteFolder(ImageSource):
                 self._files[item] = where, int(info.get("size") or 0)
             else:
                 self.skipped[reason] += 1
-        if not self._files:
-            raise no_images(f"folder {name!r}", self.skipped)
-        self.items = labelled(self._files)
+                if reason == NO_EXTENSION:
+                    others.append(where)
+        # One request a file: a few of each ending show whether pictures are among them.
+        self._arrange(self._files, others, self._start)
+
+    def _start(self, where: str) -> bytes:
+        """The first bytes of a file; none where it cannot be read."""
+        try:
+            return cast(bytes, self._system.cat_file(where, start=0, end=HEAD))
+        except Exception:  # every file system has errors of its own
+            return b""
 
     def read(self, index: int) -> Raw:
         """Reads one file."""

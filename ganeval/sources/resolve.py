@@ -7,11 +7,12 @@ from ganeval.errors import DataError, UsageError
 from ganeval.recorded import refuse_recorded
 from ganeval.registry import unknown_name
 from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
-from ganeval.sources.arrays import ValueRange, open_array_file
-from ganeval.sources.base import ImageSource
+from ganeval.sources.arrays import ValueRange, array_in_file, open_array_file
+from ganeval.sources.base import ImageSource, Item
 from ganeval.sources.dataset import DATASETS, open_dataset
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.formats import IMAGE_EXTENSIONS
+from ganeval.sources.listing import ALL, ListedSource, Selection
 from ganeval.sources.shards import ShardedSource, expand, is_pattern, open_shards, shard_name, tar_files
 from ganeval.sources.steady import require_file
 
@@ -19,7 +20,14 @@ ARRAY_EXTENSIONS = (".npz", ".npy")
 _SHARES = ("//", "\\\\")  # how the address of another Windows machine's folder begins
 
 
-def open_source(subject: str, *, data_root: Path | None, value_range: ValueRange | None = None) -> ImageSource:
+def open_source(
+    subject: str,
+    *,
+    data_root: Path | None,
+    value_range: ValueRange | None = None,
+    selection: Selection = ALL,
+    mixed: bool = False,
+) -> ImageSource:
     """Opens a folder, an archive, several tar shards, an array file, a data set, or any of the first by address.
 
     A path that exists wins over a data set of the same name, so that a folder called "digits" can be scored; write
@@ -29,38 +37,93 @@ def open_source(subject: str, *, data_root: Path | None, value_range: ValueRange
         subject: A path, an address ("s3://bucket/images"), or a data set id ("fashion-mnist", "digits:test").
         data_root: Where data sets lie that are not embedded, or None.
         value_range: What the floats of an array file mean; other sources have none and do not look at it.
+        selection: Which files are meant, and whether folders name classes.
+        mixed: True also opens a set that seems to hold several versions of each picture.
 
     Raises:
         UntrustedPlaceError: an address that a file named, and not a person.
-        UsageError: neither a path nor a known data set or split; the message offers near names.
-        DataError: it exists, or is known, but cannot be used.
+        UsageError: neither a path nor a known data set or split; the message offers near names. Or a glob for what has
+            no file names.
+        DataError: it exists, or is known, but cannot be used; or it holds several versions of each picture.
     """
-    if is_remote(subject) or subject.startswith(_SHARES):
-        refuse_recorded(subject, "an address, which would be opened")
+    source = _open(subject, data_root, value_range, selection)
+    try:
+        if selection.match is not None and not isinstance(source, ListedSource | ShardedSource):
+            raise UsageError(
+                f"{selection.with_match(selection.match)} picks images by their file names, and {subject!r} has none. "
+                "Drop it, or name a folder or an archive."
+            )
+        if source.mixture is not None and not mixed:
+            raise DataError(
+                f"{subject!r} holds {source.mixture.words()}. Scored as one set they give a number of a mixture. Pick "
+                f"a group with {selection.with_match(source.mixture.example)}, or take all with "
+                f"{selection.with_match('*')}."
+            )
+    except (UsageError, DataError):
+        source.close()
+        raise
+    return without_labels(source) if selection.labels is False else source
+
+
+def without_labels(source: ImageSource) -> ImageSource:
+    """The same source, whose images are of no class."""
+    source.items = [Item(item.name) for item in source.items]
+    return source
+
+
+def _open(subject: str, data_root: Path | None, value_range: ValueRange | None, selection: Selection) -> ImageSource:
+    _refuse_recorded_address(subject)
     if is_remote(subject):
-        return _open_remote(subject)
+        return _open_remote(subject, selection)
     path = Path(subject)
     if subject and path.is_dir():
-        return open_shards(tars, subject) if (tars := tar_files(path)) else FolderSource(path, subject)
+        if tars := tar_files(path, selection):
+            return open_shards(tars, subject, selection)
+        return FolderSource(path, subject, selection)
     if is_pattern(subject):
-        return open_shards([Path(name) for name in expand(subject)], subject)
+        return open_shards([Path(name) for name in expand(subject)], subject, selection)
+    refuse_missing(subject)
     if subject and path.exists():
-        return _open_file(path, subject, value_range)
-    name = subject.partition(":")[0]
-    if name in DATASETS:
-        return open_dataset(subject, data_root)
+        return _open_file(path, subject, value_range, selection)
+    if (named := array_in_file(subject)) is not None:
+        return open_array_file(named[0], subject, value_range, named[1])
+    return open_dataset(subject, data_root)
+
+
+def refuse_missing(subject: str) -> None:
+    """Refuses what neither exists nor is the name of a data set; what an address or a pattern leads to is not asked.
+
+    Raises:
+        DataError: it is written as a path.
+        UsageError: it is a bare word.
+    """
+    _refuse_recorded_address(subject)
+    path = Path(subject)
+    if is_remote(subject) or is_pattern(subject) or (subject and path.exists()):
+        return
+    if (named := array_in_file(subject)) is not None:
+        if named[0].exists():
+            return
+        path, subject = named[0], str(named[0])
+    if subject.partition(":")[0] in DATASETS:
+        return
     if path.suffix or "/" in subject or "\\" in subject:
         raise DataError(f"{subject!r} does not exist.{_near_paths(path)} Check the path, or name a data set.")
     raise _unknown_subject(subject, path)
 
 
-def _open_remote(address: str) -> ImageSource:
+def _refuse_recorded_address(subject: str) -> None:
+    if is_remote(subject) or subject.startswith(_SHARES):
+        refuse_recorded(subject, "an address, which would be opened")
+
+
+def _open_remote(address: str, selection: Selection) -> ImageSource:
     from ganeval.sources.remote import open_remote  # fsspec is slow to import, and seldom needed
 
     if not is_pattern(address):
-        return open_remote(address)
+        return open_remote(address, selection)
     names = expand(address)
-    shards = [open_remote(name) for name in names]
+    shards = [open_remote(name, selection) for name in names]
     return ShardedSource(shards, [shard_name(name.rpartition("/")[2]) for name in names], address)
 
 
@@ -70,13 +133,13 @@ def is_remote(subject: str) -> bool:
     return bool(mark) and scheme.isalnum()
 
 
-def _open_file(path: Path, subject: str, value_range: ValueRange | None) -> ImageSource:
+def _open_file(path: Path, subject: str, value_range: ValueRange | None, selection: Selection) -> ImageSource:
     require_file(path, subject)
     lower = path.name.lower()
     if lower.endswith(ARRAY_EXTENSIONS):
         return open_array_file(path, subject, value_range)
     if lower.endswith(ARCHIVE_EXTENSIONS):
-        return open_archive(path, subject)
+        return open_archive(path, subject, selection)
     if path.suffix.lower() in IMAGE_EXTENSIONS:
         raise DataError(f"{subject!r} is a single image; expected a set of images. Name the folder that holds it.")
     raise DataError(

@@ -16,6 +16,8 @@ from typing import Final
 from ganeval.errors import DataError, UsageError
 from ganeval.sources.archive import open_archive
 from ganeval.sources.base import ImageSource, Item, Raw
+from ganeval.sources.groups import Mixture
+from ganeval.sources.listing import ALL, Selection
 
 _RANGE: Final = re.compile(r"\{([0-9]{1,12})\.\.([0-9]{1,12})\}")
 MAX_SHARDS: Final = 100_000
@@ -45,8 +47,12 @@ def expand(pattern: str) -> list[str]:
     return ["".join(parts) for parts in itertools.product(*pieces, [pattern[end:]])]
 
 
-def tar_files(folder: Path) -> list[Path]:
+def tar_files(folder: Path, selection: Selection = ALL) -> list[Path]:
     """The tar files of a folder, sorted; empty where it holds anything else that is not hidden.
+
+    Args:
+        folder: Where they lie.
+        selection: Says whether links that lead out of the folder are followed.
 
     Raises:
         DataError: the folder cannot be listed, or one of its tar files is a link that leads out of it.
@@ -66,11 +72,11 @@ def tar_files(folder: Path) -> list[Path]:
         raise DataError(f"Cannot list folder {str(folder)!r}: {error.strerror}. Check its permissions.") from error
     tars.sort()
     outside = [tar.name for tar in tars if tar.is_symlink() and not tar.resolve().is_relative_to(folder.resolve())]
-    if outside:
+    if outside and selection.follow_links != "anywhere":
         raise DataError(
             f"{len(outside)} of {len(tars)} tar files in {str(folder)!r} are links that lead out of it (first: "
-            f"{outside[0]!r}); such links are never followed. Name the folder that they lead to, or a pattern: "
-            "part-{00..15}.tar."
+            f"{outside[0]!r}). Name the folder that they lead to, or a pattern (part-{{00..15}}.tar), or follow them "
+            "with --follow-links-anywhere."
         )
     return tars
 
@@ -88,6 +94,8 @@ class ShardedSource(ImageSource):
         self.name = name
         self._shards = list(shards)
         self.skipped = sum((Counter(shard.skipped) for shard in self._shards), Counter[str]())
+        self.notes = tuple(dict.fromkeys(note for shard in self._shards for note in shard.notes))
+        self.mixture = _of_all([shard.mixture for shard in self._shards if shard.mixture is not None])
         self._starts = list(itertools.accumulate((len(shard) for shard in shards), initial=0))
         self.items = [
             Item(f"{shard_name}/{item.name}", item.label)
@@ -106,12 +114,19 @@ class ShardedSource(ImageSource):
             shard.close()
 
 
-def open_shards(paths: Sequence[Path], name: str) -> ShardedSource:
+def _of_all(mixtures: Sequence[Mixture]) -> Mixture | None:
+    """The groups of several shards as one."""
+    counts = sum((Counter(mixture.groups) for mixture in mixtures), Counter[str]())
+    return Mixture(dict(counts), mixtures[0].where) if mixtures else None
+
+
+def open_shards(paths: Sequence[Path], name: str, selection: Selection = ALL) -> ShardedSource:
     """Opens tar files as one source.
 
     Args:
         paths: In order.
         name: What the user typed.
+        selection: Which of their members are meant.
 
     Raises:
         DataError: one is missing or damaged, or two have one name; those that were opened are closed again.
@@ -122,7 +137,7 @@ def open_shards(paths: Sequence[Path], name: str) -> ShardedSource:
     opened: list[ImageSource] = []
     try:
         for path in paths:
-            opened.append(open_archive(path, str(path)))  # noqa: PERF401 - what was opened must be closed
+            opened.append(open_archive(path, str(path), selection))  # noqa: PERF401 - what was opened must be closed
     except DataError:
         for source in opened:
             source.close()

@@ -50,6 +50,15 @@ def read_whole(path: str, name: str) -> tuple[bytes, os.stat_result]:
     return data, before
 
 
+def read_start(path: str, count: int) -> bytes:
+    """The first bytes of a file; none of what is no regular file or cannot be read."""
+    try:
+        with open(os.open(path, _FLAGS), "rb") as file:
+            return file.read(count) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+    except OSError:
+        return b""
+
+
 def require_file(path: Path, said: str) -> None:
     """Refuses what would block or never end when it is opened: a pipe, a device, a socket.
 

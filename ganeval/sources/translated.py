@@ -24,6 +24,7 @@ class TranslatedSource(ImageSource):
         self.name = name
         self.items = source.items
         self.skipped = source.skipped
+        self.notes = source.notes
         self._source = source
         self._translate = translate
         self._lock = threading.Lock()
