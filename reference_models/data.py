@@ -32,6 +32,8 @@ from reference_models.transforms import edges, low_resolution, resized, to_range
 # Folder data sets: id -> what goes where below the data folder.
 FOLDERS = {
     "div2k": "div2k/train and div2k/test: the high-resolution PNG files (DIV2K_train_HR, DIV2K_valid_HR)",
+    "bsds500": "bsds500/train: the 400 photos of BSDS500's own train and test folders; bsds500/test: its val "
+    "folder, which is BSD100",
     "facades": "facades/train and facades/test: files with photo (left) and labels (right) side by side",
     "horse2zebra": "horse2zebra/trainA, trainB, testA and testB: one image a file",
     "vangogh2photo": "vangogh2photo/trainA, trainB, testA and testB: one image a file",

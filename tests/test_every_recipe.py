@@ -61,6 +61,7 @@ def data_root(tmp_path_factory):
         (root / "cifar-10-batches-py" / stem).write_bytes(pickle.dumps(batch, protocol=2))
     for split in ("train", "test"):
         write_photos(root / "div2k" / split, 2)
+        write_photos(root / "bsds500" / split, 2)
         write_photos(root / "facades" / split, 2, width=2 * SIDE)
         for name in ("horse2zebra", "vangogh2photo"):
             for letter in "AB":

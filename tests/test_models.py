@@ -26,6 +26,7 @@ from reference_models.losses import LOSSES
 from reference_models.models import MODELS
 from reference_models.models.build import build_discriminator, build_generator, parameter_count
 from reference_models.models.config import to_json
+from reference_models.recipes import RECIPES
 from reference_models.transforms import bicubic_enlargement
 
 # Trainable parameters at the default settings: generator, discriminator.
@@ -364,6 +365,22 @@ def test_both_conditional_networks_see_the_label(name):
 
     assert torch.pdist(images.flatten(1)).min() > 1e-3
     assert len(scores.unique()) == config.classes
+
+
+@pytest.mark.parametrize(("statistics", "normalised"), [("batch", True), ("running", False)])
+def test_pix2pix_normalises_by_the_test_image_where_the_paper_does(statistics, normalised):
+    settings = {"image_size": 32, "width": 4, "test_statistics": statistics}
+    network = build_generator("pix2pix", settings, rng(1)).eval()
+    maps = []
+    layer = next(layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d))
+    layer.register_forward_hook(lambda layer, given, made: maps.append(made.detach()))
+    with torch.no_grad():
+        first, again = (network(torch.randn(1, 3, 32, 32, generator=rng(2))) for _ in range(2))
+    deviations = maps[0].std(dim=(0, 2, 3), unbiased=False)
+
+    assert torch.equal(first, again)
+    assert torch.allclose(deviations, torch.ones_like(deviations), atol=1e-2) == normalised
+    assert RECIPES.get("pix2pix.facades").settings["test_statistics"] == "batch"
 
 
 def test_pix2pix_judges_the_pair_and_is_deterministic_in_eval():

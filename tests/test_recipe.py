@@ -18,8 +18,8 @@ from reference_models.recipes import RECIPES, default_recipe, recipes_of
 from reference_models.schedules import SCHEDULES, Constant, Cyclic, ExponentialDecay
 
 EMBEDDED = {"digits", "photos", "mixture-1d"}
-# Full plans on the same data as the tutorial's: with named changes, or under another schedule.
-VARIANTS = {name: f"-{name}" for name in ("tuned", "exponential", "cyclic")}
+# Full plans on one data set beside another: with named changes, the tutorial's own, or under another schedule.
+VARIANTS = {name: f"-{name}" for name in ("tuned", "tutorial", "exponential", "cyclic")}
 
 
 def test_every_model_has_a_small_and_a_full_recipe():
@@ -51,6 +51,27 @@ def test_every_grey_model_has_a_plan_on_fashion_mnist_that_ends_within_an_hour_a
     assert all(plan.training.steps <= 93_700 for plan in plans)
     tutorial = RECIPES.get("gan-fashion.fashion-mnist")
     assert (tutorial.training.steps, tutorial.training.batch_size, tutorial.schedule.lr) == (10_001, 128, 2e-4)
+
+
+def test_srgan_on_bsds500_plays_as_the_paper_does_and_begins_as_its_rival():
+    rival, srgan = RECIPES.get("srresnet.bsds500"), RECIPES.get("srgan.bsds500")
+
+    assert srgan.training.steps - srgan.training.pretrain_steps >= 5000
+    assert srgan.training.pretrain_steps == rival.training.steps
+    assert (srgan.weights.adversarial, srgan.weights.content) == (1e-3, 1.0)
+    assert srgan.schedule(srgan.training.pretrain_steps) == 1e-4
+    assert {name: srgan.settings[name] for name in rival.settings} == rival.settings
+    assert srgan.data == rival.data
+
+
+@pytest.mark.parametrize("model", ["gan-bn", "gan-fcn-cnn", "cgan-mnist"])
+def test_a_tutorials_bad_plan_stays_as_it_is_with_ours_beside_it_on_the_same_data(model):
+    tutorial, ours = (RECIPES.get(f"{model}.fashion-mnist{end}") for end in ("-tutorial", ""))
+    plan, source = plan_to_json(tutorial), plan_to_json(RECIPES.get(f"{model}.mnist"))
+
+    assert {part for part in plan if plan[part] != source[part]} == {"name", "data", "evaluation"}
+    assert plan["data"] == plan_to_json(ours)["data"]
+    assert tutorial.techniques != ours.techniques
 
 
 def test_recipes_use_the_exponential_and_the_cyclic_rate_and_differ_in_nothing_else():

@@ -5,10 +5,14 @@ first three layers and skips, discriminator C64-C128-C256-C512 whose outputs eac
 those of the authors' PyTorch code (54.414 M and 2.769 M).
 Differs from the paper: in eval mode the output is deterministic (the paper leaves dropout on as its only noise), so
 that it can be scored against the one true image. The sigmoid is folded into the loss.
+Normalisation: the paper's BatchNorm uses the statistics of the test batch at test time too, which at its batch size of
+1 is instance normalisation (section 3.4). `test_statistics` "batch" does so, one image a batch; "running" is BatchNorm
+as usual, by the averages over training, for plans with larger batches.
 Parameters at the default settings (256x256, 3 to 3 channels): generator 54,413,955; discriminator 2,768,705.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -31,6 +35,7 @@ class Pix2PixConfig:
         channels: Channels of the output image.
         width: Channels after the first convolution.
         dropout: Share dropped in the first three decoder layers.
+        test_statistics: What the generator's BatchNorm normalises by in eval mode: "running" averages, or the "batch".
     """
 
     image_size: int = 256
@@ -38,6 +43,7 @@ class Pix2PixConfig:
     channels: int = 3
     width: int = 64
     dropout: float = 0.5
+    test_statistics: Literal["running", "batch"] = "running"
 
     def __post_init__(self) -> None:
         require_positive(self)
@@ -66,6 +72,7 @@ class UNet(nn.Module):
         super().__init__()
         depth = config.halvings
         self.factor = 2**depth
+        running = config.test_statistics == "running"
         widths = [config.width * min(2**index, 8) for index in range(depth)]
         self.encoder = nn.ModuleList()
         channels = config.condition_channels
@@ -73,7 +80,7 @@ class UNet(nn.Module):
             layers: list[nn.Module] = [nn.LeakyReLU(0.2)] if index > 0 else []
             layers.append(nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False))
             if 0 < index < depth - 1:
-                layers.append(nn.BatchNorm2d(width))
+                layers.append(nn.BatchNorm2d(width, track_running_stats=running))
             self.encoder.append(nn.Sequential(*layers))
             channels = width
         self.decoder = nn.ModuleList()
@@ -81,7 +88,7 @@ class UNet(nn.Module):
             layers = [
                 nn.ReLU(),
                 nn.ConvTranspose2d(channels, width, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(width),
+                nn.BatchNorm2d(width, track_running_stats=running),
             ]
             if index < 3 and config.dropout:
                 layers.append(nn.Dropout(config.dropout))

@@ -259,3 +259,14 @@ PROGAN_FASHION = dataclasses.replace(
         "batch": PROGAN.sources["batch"],
     },
 )
+# Three tutorials' plans end badly, and are here unchanged on the same data, so that the difference can be measured.
+GAN_BN_TUTORIAL, FCN_CNN_TUTORIAL, CGAN_MNIST_TUTORIAL = (
+    dataclasses.replace(
+        plan,
+        name=f"{plan.model}.fashion-mnist-tutorial",
+        data=dataclasses.replace(plan.data, id=FASHION.id),
+        evaluation=_score(plan.training.steps),
+        sources={**plan.sources, "the plan": f"{plan.name}, unchanged"},
+    )
+    for plan in (GAN_BN, FCN_CNN, CGAN_MNIST)
+)

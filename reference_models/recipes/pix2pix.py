@@ -19,7 +19,9 @@ FULL = Recipe(
     schedule=LinearDecay(2e-4, start=40_000, end=80_000),
     optimiser=BETA_HALF,
     weights=LossWeights(adversarial=1.0, l1=100.0),
+    settings={"test_statistics": "batch"},
     sources={
+        "statistics of the test image": "the same, section 3.4",
         "batch, flips, jitter, lr, betas, initialisation, L1 100, 200 epochs": _PAPER,
         "decay over the second half": "the authors' PyTorch code",
     },
