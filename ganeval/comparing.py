@@ -183,7 +183,10 @@ def _set_comparisons(
         raise TypeError(f"{request.name} is no set metric")
     backbone = passes.backbones[request.backbone or ""]
     name = backbone.info.name
-    found = [estimates_of(request, metric, real.sets[name], side.sets[name], plan.explicit) for side in sides]
+    found = [
+        estimates_of(request, metric, real.sets[name], side.sets[name], plan.explicit, metric.evaluate)
+        for side in sides
+    ]
     origins = [{**provenance(str(device)), "engine": passes.engine_of(name, side, real.passed)} for side in sides]
     comparisons = []
     for output in request.outputs:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganeval.errors import DataError
-from ganeval.metrics.base import Better, Estimate, SetMetric
+from ganeval.metrics.base import Better, Estimate, SetMetric, copies_note, too_many_copies
 from ganeval.metrics.frechet import frechet_influences
 from ganeval.metrics.kernel import cubic_kernel, kernel_sums
 from ganeval.stats.influence import influence_stderr
@@ -170,6 +170,10 @@ def set_difference(
     both = estimates[0].debiased is not None and estimates[1].debiased is not None
     centres = [e.debiased if both and e.debiased is not None else e.value for e in estimates]
     delta, n = centres[1] - centres[0], min(a.moments.n, b.moments.n)
+    sides = [("reference", real), ("A's", a), ("B's", b)]
+    if too_many_copies(sides):
+        note = f"{copies_note(sides)}: too many for a standard error, which takes images as independent draws"
+        return Difference(delta, "cannot tell", paired=order is not None, note=note)
     if output == "fd":
         if not both:
             return Difference(delta, "cannot tell", paired=order is not None, note=estimates[1].note)

@@ -12,7 +12,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -78,18 +78,16 @@ class SourceSummary:
         """Number of kept images."""
         return len(self.names)
 
-    @property
+    @functools.cached_property
     def identity(self) -> str:
-        """Hash over the digests in their order and the labels: all that metrics can tell two sets apart by."""
-        total = hashlib.sha256(b"".join(self.digests))
-        labels = next((one.labels for one in self.sets.values()), None)
-        total.update(repr(labels).encode())
-        return total.hexdigest()
+        """Hash over the digests with their labels, in any order: all that metrics can tell two sets apart by."""
+        labels = next((one.labels for one in self.sets.values()), None) or ("",) * self.n
+        return hashlib.sha256(repr(sorted(zip(self.digests, labels, strict=True))).encode()).hexdigest()
 
     @property
-    def copies(self) -> int:
-        """How many kept images are exact copies of another one."""
-        return len(self.digests) - len(set(self.digests))
+    def distinct(self) -> int:
+        """How many of the kept images differ from each other."""
+        return len(set(self.digests))
 
 
 @dataclass
@@ -399,9 +397,9 @@ def _summary(queue: _Queue, digests: Sequence[bytes], labels: tuple[str, ...] | 
     if info.dim is None:
         raise RuntimeError(f"backbone {info.name} has no features to summarise")
     bank = _bank(rows, "features", info.dim)
-    moments = _moments(queue.store, bank, digests)
     logits = None if info.classes is None else _bank(rows, "logits", info.classes)
-    return SetSummary(moments, bank, logits, labels)
+    summary = SetSummary(Moments.empty(info.dim), bank, logits, labels, digests=tuple(digests))
+    return replace(summary, moments=_moments(queue.store, summary.canonical.bank or bank, digests))
 
 
 def engines_of(store: FeatureStore, digests: Sequence[bytes]) -> dict[str, int]:
@@ -411,12 +409,17 @@ def engines_of(store: FeatureStore, digests: Sequence[bytes]) -> dict[str, int]:
 
 
 def _moments(store: FeatureStore, bank: FeatureBank, digests: Sequence[bytes]) -> Moments:
-    """Moments of a bank, block by block; those of a large set are kept beside its shards.
+    """Moments of a bank, chunk by chunk; those of a large set are kept beside its shards.
 
     What made the features is part of their name: the same images by another engine differ in the last digits.
+
+    Args:
+        store: Its shards.
+        bank: In canonical order, so that the rounding of the sums is that of the images, not of their names.
+        digests: Of its images.
     """
-    named = hashlib.sha256(b"".join(digests) + json.dumps(engines_of(store, digests)).encode())
-    folder, key = store.folder / "moments", named.hexdigest()[:32]
+    named = f"canonical {content_hash(digests)} {json.dumps(engines_of(store, digests))}"
+    folder, key = store.folder / "moments", hashlib.sha256(named.encode()).hexdigest()[:32]
     large = len(bank) >= KEPT_MOMENTS
     if large and (data := read_checked(folder, key)) is not None:
         stored = load(data)
@@ -434,4 +437,4 @@ def _in_memory(summary: SetSummary) -> SetSummary:
     def pulled(bank: FeatureBank | None) -> FeatureBank | None:
         return None if bank is None else FeatureBank.of(bank.rows(), bank.indices().tolist())
 
-    return SetSummary(summary.moments, pulled(summary.bank), pulled(summary.logits), summary.labels)
+    return replace(summary, bank=pulled(summary.bank), logits=pulled(summary.logits))

@@ -1,6 +1,7 @@
 """Estimates on disk: a metric of the same images under the same protocol is computed once.
 
-A metric is a pure function of summaries, so the images in their order, their labels and the protocol name its value.
+A metric is a pure function of summaries in canonical order, so the images, their labels and the protocol name its
+value; the order and the names of the images have no part in it.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from ganeval._version import __version__
 from ganeval.cache import read_json, write_json
 from ganeval.metrics.base import Estimate, SetMetric
 
+FORMAT = 2  # 1 went by the order of the images, and counted copies as images
 Estimates = dict[str, Estimate]
 
 
@@ -34,7 +36,7 @@ def cached_estimates(
     """
     if folder is None or None in identities:
         return compute()
-    parts = [metric.name, metric.version, dict(metric.params), list(identities), __version__]
+    parts = [FORMAT, metric.name, metric.version, dict(metric.params), list(identities), __version__]
     path = folder / f"{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]}.json"
     known = _read(path)
     if known is not None:

@@ -29,9 +29,12 @@ def merge(parts: Sequence[ReferenceStatistics], names: Sequence[str]) -> Referen
     ordered = _in_order(parts, names)
     first = ordered[0]
     order = np.argsort(np.concatenate([np.asarray(p.indices, dtype=np.int64) for p in ordered]), kind="stable")
-    digests = [digest for part in ordered for digest in part.digests]
-    sets = {name: _merge_sets([part.sets[name] for part in ordered], order) for name in first.sets}
-    return ReferenceStatistics(first.name, content_hash(digests), len(digests), first.decode, sets, dict(first.facts))
+    joined = [digest for part in ordered for digest in part.digests]
+    digests = tuple(joined[i] for i in order)
+    sets = {name: _merge_sets([part.sets[name] for part in ordered], order, digests) for name in first.sets}
+    return ReferenceStatistics(
+        first.name, content_hash(digests), len(digests), first.decode, sets, dict(first.facts), digests=digests
+    )
 
 
 def _in_order(parts: Sequence[ReferenceStatistics], names: Sequence[str]) -> list[ReferenceStatistics]:
@@ -72,7 +75,7 @@ def _in_order(parts: Sequence[ReferenceStatistics], names: Sequence[str]) -> lis
     return [part for part, _ in ordered]
 
 
-def _merge_sets(sets: Sequence[SetSummary], order: np.ndarray) -> SetSummary:
+def _merge_sets(sets: Sequence[SetSummary], order: np.ndarray, digests: tuple[bytes, ...]) -> SetSummary:
     moments = Moments.empty(sets[0].moments.dim)
     for one in sets:
         moments = moments.merge(one.moments)
@@ -81,6 +84,5 @@ def _merge_sets(sets: Sequence[SetSummary], order: np.ndarray) -> SetSummary:
     bank = FeatureBank.of(np.concatenate(rows)[order]) if len(rows) == len(sets) else None
     labels = [one.labels for one in sets]
     joined = [label for own in labels if own is not None for label in own]
-    return SetSummary(
-        moments, bank, None, tuple(joined[i] for i in order) if bank is not None and None not in labels else None
-    )
+    known = tuple(joined[i] for i in order) if bank is not None and None not in labels else None
+    return SetSummary(moments, bank, None, known, digests=digests)

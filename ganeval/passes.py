@@ -38,9 +38,8 @@ class RealSide:
         content_sha256: What the protocol knows it by.
         n: Number of images, None where unknown.
         note: What the reader must know of it.
-        copies: How many of its images are exact copies of others, as far as known.
         seconds: Time of its pass by stage.
-        identity: What tells these images in their order from all others, None for a statistics file.
+        identity: What tells these images, or this statistics file, from all others; None where nothing does.
         passed: What the pass over its images saw, None for a statistics file.
     """
 
@@ -48,7 +47,6 @@ class RealSide:
     content_sha256: str
     n: int | None
     note: str = ""
-    copies: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
     identity: str | None = None
     passed: SourceSummary | None = None
@@ -188,7 +186,6 @@ class Passes:
                 passed.sets,
                 passed.content_sha256,
                 passed.n,
-                copies=passed.copies,
                 seconds=passed.seconds,
                 identity=passed.identity,
                 passed=passed,
@@ -197,7 +194,7 @@ class Passes:
         if reference.tool:
             known = "" if reference.n is not None else ", of an unknown number of images"
             note = f"reference statistics imported from {reference.tool}{known}"
-        return RealSide(reference.sets, reference.content_sha256, reference.n, note)
+        return RealSide(reference.sets, reference.content_sha256, reference.n, note, identity=reference.identity)
 
     def check_statistics(self, reference: ReferenceStatistics, path: str) -> None:
         """A statistics file must have been made by the very backbones that will see the subject.

@@ -53,11 +53,13 @@ class ReferenceStatistics:
         decode: The decode policy the images went through, "" where unknown.
         sets: Backbone name -> summary.
         facts: Backbone name -> what must agree.
-        digests: sha256 of each image in the order of the rows; kept in parts, whose merger needs them.
+        digests: sha256 of each image in the order of the rows; the merger of parts needs them, and the order in which
+            random splits are drawn goes by them. Files of early versions have them in parts only.
         indices: Place of each of these images in the whole set, ascending; of parts.
         part: Which part this is, and of how many ((1, 4) for the first of four); None for a whole set.
         peer: True for another tool's mu/sigma file: its resize and weights cannot be checked.
         tool: The tool that made the statistics of an imported file, whose protocol `facts` then are; "" for ganeval.
+        identity: Hash of all tensors and labels of a file of ganeval's, None for other tools' files and before saving.
     """
 
     name: str
@@ -71,6 +73,7 @@ class ReferenceStatistics:
     indices: tuple[int, ...] = ()
     part: tuple[int, int] | None = None
     tool: str = ""
+    identity: str | None = None
 
 
 def save_reference(path: Path, statistics: ReferenceStatistics, *, features: bool) -> int:
@@ -94,8 +97,9 @@ def save_reference(path: Path, statistics: ReferenceStatistics, *, features: boo
         if features and summary.bank is not None:
             tensors[f"{backbone}/features"] = summary.bank.rows()
             labels = summary.labels
-    if statistics.part is not None:
+    if statistics.digests:
         tensors["digests"] = np.frombuffer(b"".join(statistics.digests), dtype=np.uint8).reshape(-1, 32)
+    if statistics.part is not None:
         tensors["indices"] = np.asarray(statistics.indices, dtype=np.int64)
     meta = {
         "part": statistics.part,
@@ -184,8 +188,9 @@ def _load_own(path: Path) -> ReferenceStatistics:
         facts = {name: BackboneFacts(**fields) for name, fields in record["backbones"].items()}
         labels = None if record["labels"] is None else tuple(record["labels"])
         n = None if record["n"] is None else int(record["n"])
+        digests = _own_digests(n, tensors.get("digests"))
         sets = {name: _own_set(name, UNKNOWN_N if n is None else n, tensors, labels) for name in facts}
-        sets = {name: replace(summary, counted=n is not None) for name, summary in sets.items()}
+        sets = {name: replace(one, counted=n is not None, digests=digests or None) for name, one in sets.items()}
         part = record.get("part")
         return ReferenceStatistics(
             record["name"],
@@ -194,10 +199,11 @@ def _load_own(path: Path) -> ReferenceStatistics:
             record["decode"],
             sets,
             facts,
-            digests=() if part is None else tuple(row.tobytes() for row in tensors["digests"]),
+            digests=digests,
             indices=() if part is None else tuple(tensors["indices"].tolist()),
             part=None if part is None else (int(part[0]), int(part[1])),
             tool=str(record.get("tool", "")),
+            identity=hashlib.sha256(repr((record["tensors_sha256"], labels, n)).encode()).hexdigest(),
         )
     except (OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError, *_TOO_LARGE) as error:
         raise ReferenceStatisticsError(
@@ -207,6 +213,19 @@ def _load_own(path: Path) -> ReferenceStatistics:
 
 
 _TOO_LARGE = (OverflowError, RecursionError)  # numbers and nesting that no file of ours has
+
+
+def _own_digests(n: int | None, stored: np.ndarray | None) -> tuple[bytes, ...]:
+    """One digest an image; () where the file has none.
+
+    Raises:
+        ValueError: another shape or type.
+    """
+    if stored is None:
+        return ()
+    if stored.dtype != np.uint8 or stored.shape != (n, 32):
+        raise ValueError(f"digests: expected one sha256 for each of {n} images")
+    return tuple(row.tobytes() for row in stored)
 
 
 def _own_set(name: str, n: int, tensors: Mapping[str, np.ndarray], labels: tuple[str, ...] | None) -> SetSummary:

@@ -1,10 +1,9 @@
 """Rows of set metrics: one pass over each side, the metrics on the summaries, the protocol of each number."""
 
 import contextlib
-import dataclasses
 import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,7 +18,7 @@ from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.estimates import cached_estimates
 from ganeval.floors import Floor, cached_floor
 from ganeval.keys import Request, printed_key
-from ganeval.metrics.base import Estimate, Params, SetMetric
+from ganeval.metrics.base import Estimate, SetMetric
 from ganeval.passes import Passes, RealSide, open_passes
 from ganeval.paths import cache_home
 from ganeval.plan import Plan, ScoreOptions
@@ -127,26 +126,22 @@ def estimate_sets(plan: Plan, fake: SourceSummary, real: RealSide | None, passes
             folder = cache_home() / "estimates" if passes.options.cache else None
             features = passes.identity(name, fake, None if real_set is None or real is None else real.passed)
             sides = (fake.identity, "" if real_set is None or real is None else real.identity, features)
-            cached = dataclasses.replace(
-                metric,
-                compute=functools.partial(_compute_or_read, metric, sides, folder),
-            )
-            estimates = estimates_of(request, cached, real_set, fake.sets[name], plan.explicit)
+            evaluate = functools.partial(_evaluate_or_read, metric, sides, folder)
+            estimates = estimates_of(request, metric, real_set, fake.sets[name], plan.explicit, evaluate)
             found.append(Estimated(request, metric, estimates, time.perf_counter() - started))
             advance(1)
     return found
 
 
-def _compute_or_read(
+def _evaluate_or_read(
     metric: SetMetric,
     sides: tuple[str | None, ...],
     folder: Path | None,
     real: SetSummary | None,
     fake: SetSummary,
-    params: Params,
 ) -> dict[str, Estimate]:
-    """A metric's own `compute`, or what it gave for the same images before."""
-    return cached_estimates(metric, sides, folder, lambda: metric.compute(real, fake, params))
+    """A metric's own `evaluate`, or what it gave for the same images before."""
+    return cached_estimates(metric, sides, folder, lambda: metric.evaluate(real, fake))
 
 
 def rows_of(
@@ -165,8 +160,9 @@ def rows_of(
             compared, floor = (real if one.metric.reference else None), None
             if compared is not None:
                 folder = cache_home() / "floors" if options.cache else None
-                identity = f"{compared.content_sha256}|{passes.identity(backbone.info.name, compared.passed)}"
-                floor = cached_floor(one.metric, compared.sets[backbone.info.name], fake.n, identity, folder)
+                features = passes.identity(backbone.info.name, compared.passed)
+                identity = None if compared.identity is None else f"{compared.identity}|{features}"
+                floor = cached_floor(one.metric, compared.sets[backbone.info.name], fake.distinct, identity, folder)
             engine = passes.engine_of(backbone.info.name, fake, None if compared is None else compared.passed)
             origin: dict[str, object] = {**provenance(str(device)), "engine": engine}
             if (error := passes.fast_error(backbone.info.name)) is not None:
@@ -193,13 +189,27 @@ def rows_of(
 
 
 def estimates_of(
-    request: Request, metric: SetMetric, real: SetSummary | None, fake: SetSummary, explicit: bool
+    request: Request,
+    metric: SetMetric,
+    real: SetSummary | None,
+    fake: SetSummary,
+    explicit: bool,
+    evaluate: Callable[[SetSummary | None, SetSummary], dict[str, Estimate]],
 ) -> dict[str, Estimate | str]:
-    """Output name -> estimate, or why there is none. What was named and cannot be had is an error."""
+    """Output name -> estimate, or why there is none. What was named and cannot be had is an error.
+
+    Args:
+        request: What was asked for.
+        metric: Its declaration.
+        real: The reference.
+        fake: The generated set.
+        explicit: True where the metric was named.
+        evaluate: Gives the estimates: the metric's own `evaluate`, or one that keeps them.
+    """
     if not explicit and "labels" in metric.needs and metric.lacking(real, fake):
         return {}  # a plain score says nothing about per-class metrics of sets without classes
     try:
-        estimates = metric.evaluate(real, fake)
+        estimates = evaluate(real, fake)
     except DataError as error:
         if explicit:
             raise
@@ -212,12 +222,6 @@ def _said_of_images(fake: SourceSummary, real: RealSide | None) -> list[str]:
     said = []
     if real is not None and real.content_sha256 == fake.content_sha256:
         said.append("the generated images are the reference images themselves")
-    for side, copies, n in (
-        ("generated", fake.copies, fake.n),
-        ("reference", real.copies if real else 0, real and real.n),
-    ):
-        if copies:
-            said.append(f"{copies} of {n} {side} images are exact copies of others, and count as if they were not")
     passed = None if real is None else real.passed
     if passed is not None and (words := set_difference_words(fake.facts, passed.facts)):
         said.append(f"decoded differently: {words}")

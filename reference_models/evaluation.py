@@ -1,6 +1,7 @@
 """Periodic scores, by ganeval's own engine and metrics: the same numbers that `ganeval score` prints."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -140,7 +141,7 @@ class Evaluator:
             stores = {self._backbone.info.name: open_store(self._backbone, Path(folder) if root is None else root)}
             passed = summarise(source, [self._backbone], stores, batch_size=BATCH, on_bad="fail")
             summary = passed.sets[self._backbone.info.name]
-            return SetSummary(summary.moments, _in_memory(summary.bank), _in_memory(summary.logits), summary.labels)
+            return replace(summary, bank=_in_memory(summary.bank), logits=_in_memory(summary.logits))
 
     def _paired(self, fake: ImageSource) -> float:
         metric, key = self._request.metric, self._recipe.evaluation.metric

@@ -12,6 +12,7 @@ import math
 
 from ganeval.errors import DataError
 from ganeval.gate.evidence import GIVEN
+from ganeval.metrics.base import too_many_copies
 from ganeval.metrics.frechet import frechet_influences
 from ganeval.metrics.kernel import cubic_kernel, kernel_sums
 from ganeval.results import Result
@@ -42,7 +43,7 @@ def _with(row: Result, outcome: ScoreOutcome) -> Result:
 
 
 def stderr_given_reference(row: Result, real: SetSummary, fake: SetSummary) -> float | None:
-    """Standard error over the generated images alone, None for a metric without a formula.
+    """Standard error over the generated images alone, None for a metric without a formula or images that are copies.
 
     fd and kd: the influence of each generated image. precision: each generated image lies inside the fixed balls of the
     reference or not, independently, so it is binomial; with two of each added, so that a precision of 0 has one too
@@ -57,6 +58,8 @@ def stderr_given_reference(row: Result, real: SetSummary, fake: SetSummary) -> f
         DataError: feature rows that are needed are not there any more.
     """
     metric = "" if row.protocol is None else row.protocol.metric
+    if too_many_copies([("generated", fake)]):
+        return None
     if row.stderr is not None and metric == "kd" and real.bank is not None and fake.bank is not None:
         return influence_stderr(kernel_sums(real.bank.rows(), fake.bank.rows(), cubic_kernel).fake_influence())
     if row.stderr is not None and metric == "fd":

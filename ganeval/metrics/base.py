@@ -4,8 +4,8 @@ A metric never owns a network, never reads a file and never touches a global ran
 properties (direction, range, symmetry, smallest n) are checked by the law tests over every registered metric.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,18 @@ from ganeval.summaries.base import SetSummary
 
 Better = Literal["lower", "higher", "neither"]
 Params = Mapping[str, int | float | str | bool]
+Sides = Sequence[tuple[str, SetSummary]]
+
+COPIES = 0.05
+"""Share of exact copies in a set above which its numbers have no standard error: they count as independent draws there.
+
+Measured with k of n generated images replaced by second copies of k others, 50 to 120 draws a case (ReLU mixtures of 64
+and 640 dimensions, n/d from 1.6 to 6): up to 5% copies the intervals of fd cover 94-98% and those of kd 92%; at 20%
+those of fd cover 83%, because its debiased value is a standard error too high. By Kish's design effect (1965, Survey
+Sampling) the standard error of a mean is too small by the root of 1 + 2 k/n, or by more where an image has many copies.
+A generator that repeats itself draws its copies independently. Then a standard error would be right, but its images
+look the same as files that were copied.
+"""
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,10 @@ class SetMetric:
     def evaluate(self, real: SetSummary | None, fake: SetSummary, params: Params | None = None) -> dict[str, Estimate]:
         """Checks that both sides have what the metric needs, then computes: output name -> estimate.
 
+        The sets are taken in canonical order, so that nothing depends on the names of the images. Exact copies are
+        stated. The value is given with any number of them, because copies are what a collapsed generator draws, and it
+        is right for them; where they are many, the uncertainty is not.
+
         Args:
             real: Summary of the reference, None without one.
             fake: Summary of the generated set.
@@ -120,13 +136,40 @@ class SetMetric:
         """
         if what := self.lacking(real, fake):
             raise DataError(f"{self.name} needs {what}.")
+        fake, real = fake.canonical, None if real is None else real.canonical
         sides = [("generated", fake)] + ([("reference", real)] if self.reference and real is not None else [])
         for side, summary in sides:
-            if summary.moments.n < self.min_n:
-                raise TooFewSamplesError(
-                    f"{self.name} needs at least {self.min_n} {side} images; got {summary.moments.n}. Add images."
-                )
-        return self.compute(real, fake, self.params if params is None else params)
+            n = summary.moments.n
+            if n < self.min_n:
+                raise TooFewSamplesError(f"{self.name} needs at least {self.min_n} {side} images; got {n}. Add images.")
+        found = self.compute(real, fake, self.params if params is None else params)
+        note, many = copies_note(sides), too_many_copies(sides)
+        return {name: _with_copies(estimate, note, many) for name, estimate in found.items()} if note else found
+
+
+def copies_note(sides: Sides) -> str:
+    """How many images of each side are copies, in words; "" where none is.
+
+    Args:
+        sides: What each set is called, with its summary.
+    """
+    counts = [(name, side.moments.n, side.moments.n - side.distinct) for name, side in sides]
+    return "; ".join(
+        f"{copies} of {n} {name} images are exact copies of others" for name, n, copies in counts if copies
+    )
+
+
+def too_many_copies(sides: Sides) -> bool:
+    """True where the copies in a set are too many for a standard error."""
+    return any(side.moments.n - side.distinct > COPIES * side.moments.n for _, side in sides)
+
+
+def _with_copies(estimate: Estimate, note: str, many: bool) -> Estimate:
+    """An estimate with the note on copies; without its uncertainty where they are many."""
+    if many and (estimate.stderr is not None or estimate.ci95 is not None or estimate.debiased is not None):
+        note += ": no interval, no standard error and no debiased value, which take images as independent draws"
+        return Estimate(estimate.value, note="; ".join(filter(None, [estimate.note, note])))
+    return replace(estimate, note="; ".join(filter(None, [estimate.note, note])))
 
 
 @dataclass(frozen=True)

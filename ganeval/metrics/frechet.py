@@ -19,6 +19,7 @@ from ganeval.stats.eigenvalues import congruent, symmetric_eigenvalues
 from ganeval.stats.influence import frechet_influence_of_rows, influence_stderr, transport
 from ganeval.stats.jackknife import BLOCKS, block_numbers, block_shares, deleted_moments, jackknife
 from ganeval.summaries.base import SetSummary
+from ganeval.summaries.copies import distinct_rows
 from ganeval.summaries.moments import Float64, Moments
 
 INF = float("inf")
@@ -124,37 +125,47 @@ def frechet_of_rows(real: Float64, fake: Float64) -> float:
     """The same distance straight from feature rows, exact and fast when both sets are smaller than D.
 
     With A, C the centred rows over sqrt(n - 1), tr (S_r S_g)^{1/2} is the nuclear norm of A C^T, an n_r x n_g matrix.
+    Copies of a row become one row, with the root of their number as its factor.
 
     Args:
         real: (n_r, D) float64 rows, n_r >= 2.
         fake: (n_g, D) float64 rows, n_g >= 2.
     """
     difference = real.mean(axis=0) - fake.mean(axis=0)
-    A = (real - real.mean(axis=0)) / np.sqrt(len(real) - 1)
-    C = (fake - fake.mean(axis=0)) / np.sqrt(len(fake) - 1)
+    A, C = _scatter_root(real), _scatter_root(fake)
     nuclear = np.linalg.svd(A @ C.T, compute_uv=False).sum()
     return max(float(difference @ difference + (A * A).sum() + (C * C).sum() - 2.0 * nuclear), 0.0)
+
+
+def _scatter_root(rows: Float64) -> Float64:
+    """(k, D) matrix C with C^T C = S, one row for each of the k distinct rows."""
+    places, counts = distinct_rows(rows)
+    centred = rows[places] - rows.mean(axis=0) if len(places) < len(rows) else rows - rows.mean(axis=0)
+    if len(places) < len(rows):
+        centred *= np.sqrt(counts)[:, None]
+    return np.asarray(centred / np.sqrt(len(rows) - 1))
 
 
 def trace_root_small(real: Moments, fake: Float64) -> float:
     """Trace of (S_r S_g)^{1/2} for a set smaller than D: eigenvalues of an n_g x n_g matrix, no factor of S_r.
 
     With C the centred generated rows over sqrt(n_g - 1), S_g = C^T C, and S_r S_g has the eigenvalues of C S_r C^T.
+    Copies of a row become one, as in `frechet_of_rows`.
 
     Args:
         real: Moments of the reference, n >= 2.
         fake: (n_g, D) float64 rows.
     """
-    C = (fake - fake.mean(axis=0)) / np.sqrt(len(fake) - 1)
+    C = _scatter_root(fake)
     eigenvalues = symmetric_eigenvalues(C @ real.covariance() @ C.T)
-    rank = min(real.n - 1, len(fake) - 1, real.dim)
-    return float(np.sqrt(np.clip(eigenvalues[len(fake) - rank :], 0.0, None)).sum())
+    rank = min(real.n - 1, len(C) - 1, real.dim)
+    return float(np.sqrt(np.clip(eigenvalues[len(C) - rank :], 0.0, None)).sum())
 
 
 def frechet_of_summaries(real: SetSummary, fake: SetSummary) -> float:
-    """`frechet_distance` by the shortest way: through the rows where there are fewer of them than dimensions."""
+    """`frechet_distance` by the shortest way: through the rows where fewer of them differ than there are dimensions."""
     a, b = real.moments, fake.moments
-    rows = [None if side.bank is None or side.moments.n >= side.moments.dim else side.bank for side in (real, fake)]
+    rows = [side.bank if _few_rows(side) else None for side in (real, fake)]
     if a.n < 2 or b.n < 2 or a.dim != b.dim or rows == [None, None]:
         return frechet_distance(a, b)
     if rows[0] is not None and rows[1] is not None:
@@ -168,12 +179,34 @@ def frechet_of_summaries(real: SetSummary, fake: SetSummary) -> float:
     return max(float(difference @ difference + traces) - 2.0 * root, 0.0)
 
 
+def _few_rows(side: SetSummary) -> bool:
+    """True where the rows are fewer than the dimensions, or have a lower rank than their number says: copies."""
+    n, dim = side.moments.n, side.moments.dim
+    return side.bank is not None and (n < dim or min(side.distinct - 1, dim) < min(n - 1, dim))
+
+
+def distance_of_rows(real: np.ndarray, fake: np.ndarray) -> float:
+    """The distance from feature rows by the shortest way: through the rows where both sets are smaller than D.
+
+    Also where one has so many copies that its covariance is rank-deficient: the moments alone do not tell its rank.
+
+    Args:
+        real: (n_r, D) rows, n_r >= 2.
+        fake: (n_g, D) rows, n_g >= 2.
+    """
+    dim = real.shape[1]
+    distinct = [(len(rows), len(distinct_rows(rows)[0])) for rows in (real, fake)]
+    if max(len(real), len(fake)) < dim or any(k < n and k <= dim for n, k in distinct):
+        return frechet_of_rows(real.astype(np.float64), fake.astype(np.float64))
+    return frechet_distance(Moments.of(real), Moments.of(fake))
+
+
 def rank_note(n_real: int, n_fake: int, varying: int, dim: int) -> str:
     """The note of a distance whose covariance is rank-deficient, else an empty string.
 
     Args:
-        n_real: Images of the reference.
-        n_fake: Generated images.
+        n_real: Distinct images of the reference.
+        n_fake: Distinct generated images.
         varying: Feature dimensions that vary in both sets: the rank that a covariance can have.
         dim: All feature dimensions.
     """
@@ -211,7 +244,7 @@ def frechet_influences(real: SetSummary, fake: SetSummary) -> tuple[Float64, Flo
 
 
 def no_uncertainty(n_real: int, n_fake: int, dim: int) -> str:
-    """Why fd has neither a debiased value nor an interval; "" where it has both.
+    """Why fd has neither a debiased value nor an interval at these counts of distinct images; "" where it has both.
 
     Without one of 20 blocks the covariances must still be of full rank: the bias is no longer C/n below that.
     """
@@ -234,13 +267,14 @@ def uncertain_fd(value: float, real: SetSummary, fake: SetSummary) -> Estimate:
     """
     a, b = real.moments, fake.moments
     alive = alive_dimensions(a, b)
-    note = rank_note(a.n, b.n, int(alive.sum()), a.dim)
+    varying = int(alive.sum())
+    note = rank_note(real.distinct, fake.distinct, varying, a.dim)
     real_rows, fake_rows = _random_rows(real), _random_rows(fake)
     if fake_rows is None:
         return Estimate(value, note=join(note, "no interval: the generated set is known by its moments only"))
     if not real.counted:
         return Estimate(value, note=join(note, "no interval: the reference's number of images is not known"))
-    if why := no_uncertainty(a.n, b.n, int(alive.sum())):
+    if why := no_uncertainty(real.distinct, fake.distinct, varying) if varying else too_few(a.n, b.n):
         return Estimate(value, note=join(note, why))
     T = transport(a, b, alive)
     sides, blocks = [frechet_influence_of_rows(fake_rows, b, a, T.fake_to_real)], [block_numbers(b.n)]
@@ -262,9 +296,7 @@ def uncertain_fd(value: float, real: SetSummary, fake: SetSummary) -> Estimate:
 
 def fd_of_rows(real: np.ndarray, fake: np.ndarray, params: Params) -> dict[str, float]:
     """`fd` of two sets of rows, the value alone."""
-    if max(len(real), len(fake)) < real.shape[1]:
-        return {"fd": frechet_of_rows(real.astype(np.float64), fake.astype(np.float64))}
-    return {"fd": frechet_distance(Moments.of(real), Moments.of(fake))}
+    return {"fd": distance_of_rows(real, fake)}
 
 
 def compute_fd(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
@@ -286,17 +318,12 @@ def compute_fd_per_class(real: SetSummary | None, fake: SetSummary, params: Para
     fake_rows, fake_labels = fake.bank.rows(), np.asarray(fake.labels)
     estimates: dict[str, Estimate] = {}
     for label in sorted(set(real_labels.tolist()) & set(fake_labels.tolist())):
-        a = real_rows[real_labels == label].astype(np.float64)
-        b = fake_rows[fake_labels == label].astype(np.float64)
+        a, b = real_rows[real_labels == label], fake_rows[fake_labels == label]
         if min(len(a), len(b)) < 2:
             continue
-        if max(len(a), len(b)) < a.shape[1]:
-            value = frechet_of_rows(a, b)
-        else:
-            value = frechet_distance(Moments.of(a), Moments.of(b))
-        dim = a.shape[1]
-        note = join(f"n = {len(a)} real, {len(b)} fake", rank_note(len(a), len(b), dim, dim), NO_CLASS_INTERVAL)
-        estimates[f"fd_per_class:{label}"] = Estimate(value, note=note)
+        dim, n_real, n_fake = a.shape[1], len(distinct_rows(a)[0]), len(distinct_rows(b)[0])
+        note = join(f"n = {len(a)} real, {len(b)} fake", rank_note(n_real, n_fake, dim, dim), NO_CLASS_INTERVAL)
+        estimates[f"fd_per_class:{label}"] = Estimate(distance_of_rows(a, b), note=note)
     if not estimates:
         raise TooFewSamplesError(
             f"fd_per_class needs a class with at least 2 images on both sides; the reference has classes "
@@ -315,7 +342,7 @@ FD = SetMetric(
     reference=True,
     symmetric=True,
     min_n=2,
-    version=1,
+    version=2,
     compute=compute_fd,
     params={"ddof": 1},
     of_rows=fd_of_rows,

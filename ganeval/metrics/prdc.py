@@ -144,7 +144,7 @@ def compute_prdc(real: SetSummary | None, fake: SetSummary, params: Params) -> d
     scores = [float(v) for v in found.scores(k_density)]
     values = dict(zip(("precision", "recall", "density", "coverage"), scores, strict=True))
     fewest = GROUPS * max(GROUP_SIZE, need)
-    if min(len(a), len(b)) < fewest:
+    if min(real.distinct, fake.distinct) < fewest:
         note = join(note, f"no interval: it needs {fewest} images a side")
         return {name: Estimate(value, note=note) for name, value in values.items()}
     groups = group_scores(a, b, k, k_density)
@@ -169,7 +169,7 @@ PRDC = SetMetric(
     reference=True,
     symmetric=False,
     min_n=6,
-    version=1,
+    version=2,
     compute=compute_prdc,
     params={"k": 3, "k_density": 5},
     of_rows=prdc_of_rows,

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from ganeval.summaries.moments import check_finite
 
 Rows = npt.NDArray[np.float32]
+CHUNK = 1024  # rows given at a time
+HELD = 2**15  # rows in memory while chunks are given: 32,768 x 2048 x 4 B = 268 MB
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,30 @@ class FeatureBank:
         return np.concatenate([block.load() for block in self.blocks])[order]
 
     def chunks(self) -> Iterator[tuple[npt.NDArray[np.int64], Rows]]:
-        """Blocks one at a time, (indices, rows), by their smallest index: bounded memory for a bank on disk."""
-        for block in sorted(self.blocks, key=lambda b: int(b.indices.min())):
-            yield block.indices, block.load()
+        """(indices, rows) of CHUNK rows at a time, in ascending image index, in bounded memory.
+
+        The chunks do not depend on the blocks: what is summed over them has the same rounding for any shards.
+        """
+        index = self.indices()
+        for first in range(0, len(index), HELD):
+            held = index[first : first + HELD]
+            rows = self._gather(held)
+            for start in range(0, len(held), CHUNK):
+                yield held[start : start + CHUNK], rows[start : start + CHUNK]
+
+    def _gather(self, index: npt.NDArray[np.int64]) -> Rows:
+        """Rows of the images from the first to the last of `index`, which leaves out none between them."""
+        rows = np.empty((len(index), self.dim), dtype=np.float32)
+        for block in self.blocks:
+            wanted = (block.indices >= index[0]) & (block.indices <= index[-1])
+            if wanted.any():
+                rows[np.searchsorted(index, block.indices[wanted])] = block.load()[wanted]
+        return rows
+
+    def reordered(self, order: Sequence[int]) -> "FeatureBank":
+        """The same rows under new image indices: row i of the result is row order[i] of `rows()`."""
+        place = np.empty(len(order), dtype=np.int64)
+        place[np.asarray(order, dtype=np.int64)] = np.arange(len(order))
+        own = self.indices()
+        moved = tuple(Block(place[np.searchsorted(own, block.indices)], block.load) for block in self.blocks)
+        return FeatureBank(self.dim, moved)
