@@ -38,6 +38,7 @@ def score(
     seed: int = 0,
     latent_dim: int | Sequence[int] | None = None,
     value_range: ValueRange | None = None,
+    peak: int | None = None,
     channel: Literal["rgb", "y"] = "rgb",
     crop_border: int = 0,
     batch_size: int = 32,
@@ -66,6 +67,7 @@ def score(
         seed: Of latents and subsets.
         latent_dim: Width or shape of one latent; they are drawn from N(0, 1).
         value_range: What floats mean. A generator's overshoot is clamped, an array's is refused.
+        peak: The value of 16-bit files and uint16 arrays that means white, as in 4095 for 12-bit data; 65,535 in files.
         channel: "rgb" or "y", for psnr, ssim and ms_ssim.
         crop_border: Pixels cut off each side before paired metrics.
         batch_size: Images a call of the scoring network.
@@ -95,8 +97,8 @@ def score(
     with contextlib.ExitStack() as stack:
         options = ScoreOptions(
             subject=called,
-            reference=stack.enter_context(path_of(reference, "reference", value_range)),
-            paired=stack.enter_context(path_of(paired, "paired", value_range)),
+            reference=stack.enter_context(path_of(reference, "reference", value_range, peak)),
+            paired=stack.enter_context(path_of(paired, "paired", value_range, peak)),
             metrics=_keys(metrics),
             num_samples=n,
             seed=seed,
@@ -112,6 +114,7 @@ def score(
             match=_globs(match),
             labels=labels,
             follow_links=_links(follow_links),
+            peak=peak,
             cache=cache,
             name=name,
         )
@@ -133,6 +136,7 @@ def compare(
     seed: int = 0,
     latent_dim: int | Sequence[int] | None = None,
     value_range: ValueRange | None = None,
+    peak: int | None = None,
     channel: Literal["rgb", "y"] = "rgb",
     crop_border: int = 0,
     batch_size: int = 32,
@@ -159,6 +163,7 @@ def compare(
         seed: Of latents and subsets, the same on both sides.
         latent_dim: As in `score`.
         value_range: As in `score`.
+        peak: As in `score`.
         channel: As in `score`.
         crop_border: As in `score`.
         batch_size: As in `score`.
@@ -182,8 +187,8 @@ def compare(
     with contextlib.ExitStack() as stack:
         options = ScoreOptions(
             subject=names[0],
-            reference=stack.enter_context(path_of(reference, "reference", value_range)),
-            paired=stack.enter_context(path_of(paired, "paired", value_range)),
+            reference=stack.enter_context(path_of(reference, "reference", value_range, peak)),
+            paired=stack.enter_context(path_of(paired, "paired", value_range, peak)),
             metrics=_keys(metrics),
             num_samples=n,
             seed=seed,
@@ -199,6 +204,7 @@ def compare(
             match=_globs(match),
             labels=labels,
             follow_links=_links(follow_links),
+            peak=peak,
             cache=cache,
         )
         check_places(options, *_paths(a, b))

@@ -28,12 +28,21 @@ UNRECORDED = "an engine that was not recorded"  # of shards that were written be
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What decoding said about one image; kept with its features so that a cached run can still report it."""
+    """What decoding said about one image; kept with its features so that a cached run can still report it.
+
+    Attributes:
+        height: In pixels.
+        width: In pixels.
+        format: Of the file, or "array", "generated".
+        notes: Of the decode policy, sorted.
+        peak: As in `Decoded`.
+    """
 
     height: int
     width: int
     format: str
     notes: tuple[str, ...]
+    peak: int | None = None
 
 
 @dataclass(frozen=True)
@@ -101,8 +110,12 @@ class FeatureStore:
                     return
                 digests, facts = shard.get_tensor("digests"), json.loads(meta["facts"])
                 kinds, sizes = shard.get_tensor("kinds"), shard.get_tensor("sizes")
-            found = [ImageFacts(0, 0, kind["format"], tuple(kind["notes"])) for kind in facts]
+            found = [ImageFacts(0, 0, kind["format"], tuple(kind["notes"]), kind.get("peak")) for kind in facts]
+            # Older shards lack the largest sample of 16-bit files, which is looked at: those are decoded again.
+            complete = ["peak" in kind or "16-bit" not in kind["notes"] for kind in facts]
             for row, (kind, (height, width)) in enumerate(zip(kinds.tolist(), sizes.tolist(), strict=True)):
+                if not complete[kind]:
+                    continue
                 fact = replace(found[kind], height=height, width=width)
                 self._rows[digests[row].tobytes()] = Row(path, row, fact, meta.get("engine", UNRECORDED))
         except (OSError, SafetensorError, LookupError, TypeError, ValueError, RecursionError):
@@ -139,17 +152,17 @@ class FeatureStore:
         Raises:
             OSError: the folder cannot be written or the disk is full; nothing half-written stays.
         """
-        kinds = sorted({(fact.format, fact.notes) for fact in facts})
+        kinds = sorted({_kind(fact) for fact in facts})
         number = {kind: i for i, kind in enumerate(kinds)}
         tensors: dict[str, np.ndarray] = {
             "digests": np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(len(digests), 32),
-            "kinds": np.asarray([number[(fact.format, fact.notes)] for fact in facts], dtype=np.int32),
+            "kinds": np.asarray([number[_kind(fact)] for fact in facts], dtype=np.int32),
             "sizes": np.asarray([(fact.height, fact.width) for fact in facts], dtype=np.int32),
             "features": np.ascontiguousarray(features, dtype=np.float32),
         }
         if logits is not None:
             tensors["logits"] = np.ascontiguousarray(logits, dtype=np.float32)
-        table = json.dumps([{"format": kind[0], "notes": list(kind[1])} for kind in kinds])
+        table = json.dumps([{"format": kind[0], "notes": list(kind[1]), "peak": kind[2] or None} for kind in kinds])
         meta = {"format": FORMAT, "protocol": self.protocol, "facts": table, "engine": engine}
         data = tensor_bytes(tensors, meta)
         path = self.folder / f"{hashlib.sha256(data).hexdigest()[:32]}.safetensors"
@@ -170,6 +183,11 @@ class FeatureStore:
         """
         with safe_open(shard, framework="numpy") as file:
             return np.asarray(file.get_tensor(name)[rows], dtype=np.float32)
+
+
+def _kind(fact: ImageFacts) -> tuple[str, tuple[str, ...], int]:
+    """What many images of a set have in common; 0 for no peak."""
+    return fact.format, fact.notes, fact.peak or 0
 
 
 def _has_its_hash(path: Path) -> bool:

@@ -134,7 +134,7 @@ class MemoryOpener:
         if isinstance(subject, str | Path):
             return self.fallback(dataclasses.replace(options, latent_dim=self._latent_of_files()))
         if isinstance(subject, Tensor | np.ndarray):
-            return ArraySource(array_of(subject), options.subject, value_range=self.value_range)
+            return ArraySource(array_of(subject), options.subject, value_range=self.value_range, peak=options.peak)
         if not callable(subject):
             raise UsageError(
                 f"{type(subject).__name__} cannot be scored; expected a path, a tensor, an array or a generator."
@@ -152,19 +152,23 @@ class MemoryOpener:
 
 
 @contextlib.contextmanager
-def path_of(images: Images | None, name: str, value_range: ValueRange | None) -> Iterator[str | None]:
+def path_of(
+    images: Images | None, name: str, value_range: ValueRange | None, peak: int | None = None
+) -> Iterator[str | None]:
     """A path or data set name as it is; images in memory as a temporary `.npy` file, which readers map.
 
     Args:
         images: What is compared with.
         name: What messages call it.
         value_range: Of floats; checked here.
+        peak: Of uint16; checked here.
     """
     if images is None or isinstance(images, str | Path):
         yield str(images) if isinstance(images, Path) else images
         return
     array = array_of(images)
-    ArraySource(array, name, value_range=value_range)  # refuses here what a temporary file's name would obscure
+    # What a temporary file's name would obscure is refused here.
+    ArraySource(array, name, value_range=value_range, peak=peak)
     with tempfile.TemporaryDirectory(prefix="ganeval-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / f"{name}.npy"
         np.save(path, array)

@@ -1,5 +1,7 @@
 """Rows of paired metrics: the pass over image pairs, the mean over images, the protocol of each number."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,7 +9,7 @@ from torch import Tensor
 from ganeval.backbones.base import Backbone
 from ganeval.backbones.loading import load_backbone
 from ganeval.backbones.weights import LoadedWeights, load_state_dict
-from ganeval.decoding import decoded_counts, difference_words, luma_words
+from ganeval.decoding import decoded_counts, difference_words, luma_words, pair_depth_words
 from ganeval.keys import Request, printed_key
 from ganeval.metrics.base import PixelMetric, PyramidMetric
 from ganeval.metrics.luma import LUMA_RULE, LUMA_VERSION
@@ -19,7 +21,6 @@ from ganeval.provenance import provenance
 from ganeval.reporting import Reporter
 from ganeval.results import MOST_IMAGES, PER_IMAGE, Result
 from ganeval.sources.base import ImageSource
-from ganeval.sources.decode import DECODE_POLICY
 
 
 def score_paired(
@@ -67,6 +68,9 @@ def score_paired(
         )
     if pairs.skipped:
         reporter.message(f"{len(pairs.skipped)} pairs were skipped; first: {pairs.skipped[0]}")
+    depth = "" if options.peak is not None else pair_depth_words(pairs.seen)
+    if depth:
+        reporter.message(f"warning: {depth}")
     differences, advice = difference_words(pairs.seen)
     if differences:
         reporter.message(
@@ -76,7 +80,10 @@ def score_paired(
     for source in (originals,) if plan.set_requests else (subject, originals):
         for note in source.notes:
             reporter.message(note)
-    rows = [_row(asked, request, options, pairs, backbones, heads, device) for asked, request in requests.items()]
+    remarks = [depth, f"decoded differently: {differences}" if differences else "", *_peak_unused(pairs, options)]
+    rows = [
+        _row(asked, request, options, pairs, backbones, heads, device, remarks) for asked, request in requests.items()
+    ]
     return rows, pairs
 
 
@@ -99,6 +106,7 @@ def _row(
     backbones: dict[str, Backbone],
     heads: dict[str, LoadedWeights],
     device: torch.device,
+    remarks: Sequence[str],
 ) -> Result:
     metric, name = request.metric, options.name or options.subject
     backbone = None if request.backbone is None else backbones[request.backbone]
@@ -124,7 +132,7 @@ def _row(
         weights_sha256=None if backbone is None else backbone.weights_sha256,
         heads_sha256=None if head is None else head.sha256,
         resize=None if pixel else "native size",
-        decode=DECODE_POLICY,
+        decode=options.decode,
         channel=options.channel if pixel else "rgb",
         crop_border=options.crop_border,
         reference_sha256=pairs.real_sha256,
@@ -140,7 +148,7 @@ def _row(
         better=better,
         n_real=n,
         n_fake=n,
-        note="; ".join(filter(None, [estimate.note, luma_words(pairs.seen) if luma else "", _differences(pairs)])),
+        note="; ".join(filter(None, [estimate.note, luma_words(pairs.seen) if luma else "", *remarks])),
         protocol=protocol,
         stderr=estimate.stderr,
         ci95=estimate.ci95,
@@ -172,7 +180,7 @@ def _by_image(pairs: PairScores, key: str) -> dict[str, object]:
     return {PER_IMAGE: dict(zip(pairs.stems, values, strict=True))}
 
 
-def _differences(pairs: PairScores) -> str:
-    """What a reader of the row must know of how the two sets were decoded."""
-    words, _ = difference_words(pairs.seen)
-    return f"decoded differently: {words}" if words else ""
+def _peak_unused(pairs: PairScores, options: ScoreOptions) -> list[str]:
+    """An option that did nothing is said: what it was meant for was not read."""
+    deep = any("16-bit" in image.facts.notes for pair in pairs.seen for image in pair)
+    return [] if options.peak is None or deep else [f"--peak {options.peak} had no effect: there is no 16-bit image"]

@@ -17,6 +17,7 @@ from ganeval.backbones.base import Backbone
 from ganeval.backbones.engines import Precision, measured_error, use_engine
 from ganeval.backbones.loading import load_backbone
 from ganeval.cache import FeatureStore, read_json, write_json
+from ganeval.decoding import refuse_shallow
 from ganeval.devices import Processes
 from ganeval.engine import SourceSummary, fill, summarise
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
@@ -52,14 +53,16 @@ class RealSide:
     passed: SourceSummary | None = None
 
 
-def store_protocol(backbone: Backbone, precision: Precision = "exact") -> str:
+def store_protocol(backbone: Backbone, precision: Precision = "exact", decode: str = DECODE_POLICY) -> str:
     """What must agree before cached features may be used again."""
-    return "|".join((backbone.info.name, backbone.weights_sha256, backbone.info.resize, precision, DECODE_POLICY))
+    return "|".join((backbone.info.name, backbone.weights_sha256, backbone.info.resize, precision, decode))
 
 
-def open_store(backbone: Backbone, root: Path, precision: Precision = "exact") -> FeatureStore:
+def open_store(
+    backbone: Backbone, root: Path, precision: Precision = "exact", decode: str = DECODE_POLICY
+) -> FeatureStore:
     """The feature shards of one backbone protocol under `root`."""
-    protocol = store_protocol(backbone, precision)
+    protocol = store_protocol(backbone, precision, decode)
     folder = root / f"{backbone.info.name}-{hashlib.sha256(protocol.encode()).hexdigest()[:16]}"
     return FeatureStore(folder, protocol)
 
@@ -137,7 +140,8 @@ class Passes:
         compared. But a kept number must come from the very features whose engine the row states.
         """
         made = [{} if side is None else dict(side.engines.get(name, {})) for side in sides]
-        return f"{store_protocol(self.backbones[name], self.options.precision)}|{json.dumps(made)}"
+        protocol = store_protocol(self.backbones[name], self.options.precision, self.options.decode)
+        return f"{protocol}|{json.dumps(made)}"
 
     def engine_of(self, name: str, *sides: SourceSummary | None) -> str:
         """What made the features behind a row, for its provenance; from the shards, not from what runs now.
@@ -156,7 +160,11 @@ class Passes:
         return ", ".join(f"{engine} ({count:,} images)" for engine, count in sorted(counts.items())) + cached
 
     def run(self, source: ImageSource, title: str) -> SourceSummary:
-        """Runs every image of a source through every network, once, and tells the user what was left out."""
+        """Runs every image of a source through every network, once, and tells the user what was left out.
+
+        Raises:
+            DataError: as `summarise`, or the files hold samples of fewer bits and no `peak` says what is white.
+        """
         with self.reporter.stage(title, len(source)) as advance:
             summary = summarise(
                 source,
@@ -167,6 +175,8 @@ class Passes:
                 progress=advance,
             )
         self._keep_errors()
+        if self.options.peak is None:
+            refuse_shallow(summary.name, summary.facts)
         for warning in summary.warnings:
             self.reporter.message(warning)
         if summary.skipped:
@@ -219,11 +229,11 @@ class Passes:
             if reference.peer:
                 continue
             expected = BackboneFacts(backbone.weights_sha256, backbone.info.resize, self.options.precision)
-            if facts != expected or (reference.decode != DECODE_POLICY and not reference.tool):
+            if facts != expected or (reference.decode != self.options.decode and not reference.tool):
                 advice = "Import it again, with the weights it was made by." if reference.tool else "Build it again."
                 raise ProtocolMismatchError(
                     f"{path} was built by another protocol of {backbone.info.name}: {facts}, decode "
-                    f"{reference.decode!r}; this run has {expected}, decode {DECODE_POLICY!r}. {advice}"
+                    f"{reference.decode!r}; this run has {expected}, decode {self.options.decode!r}. {advice}"
                 )
 
 
@@ -266,7 +276,9 @@ def open_passes(
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-")))
         if processes is not None:
             root = Path(processes.agreed(str(root)))
-    stores = {name: open_store(backbone, root, options.precision) for name, backbone in backbones.items()}
+    stores = {
+        name: open_store(backbone, root, options.precision, options.decode) for name, backbone in backbones.items()
+    }
     if isinstance(reference, ReferenceStatistics):
         Passes(backbones, {}, stores, options, reporter).check_statistics(reference, options.reference or "")
     kept = cache_home() / "engines" if options.cache else None

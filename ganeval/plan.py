@@ -12,6 +12,8 @@ from ganeval.errors import UsageError, WeightsError
 from ganeval.keys import PLAIN_PAIRED, PLAIN_SET, Request, parse_keys
 from ganeval.metrics.base import PyramidMetric, SetMetric
 from ganeval.sources.base import ImageSource
+from ganeval.sources.decode import decode_policy
+from ganeval.sources.deep import FULL
 from ganeval.sources.listing import Links, Place, Selection
 from ganeval.sources.resolve import open_source
 
@@ -41,6 +43,7 @@ class ScoreOptions:
         weights: Backbone name -> weights file to use in place of the pinned one.
         data_root: Folder of data sets.
         value_range: What floats in an array mean; never guessed.
+        peak: The 16-bit sample that means white, for samples of fewer bits in 16-bit files; None for 65,535.
         cache: Keep features between runs.
         name: What the rows call the subject.
         blame: Also compute each image's influence on fd and kd.
@@ -73,6 +76,7 @@ class ScoreOptions:
     weights: Mapping[str, Path] = field(default_factory=dict)
     data_root: Path | None = None
     value_range: Literal["0..1", "-1..1"] | None = None
+    peak: int | None = None
     cache: bool = True
     name: str | None = None
     blame: bool = False
@@ -97,6 +101,7 @@ class ScoreOptions:
             name,
             data_root=self.data_root,
             value_range=self.value_range,
+            peak=self.peak,
             selection=self.selection(place),
             mixed=mixed,
         )
@@ -107,6 +112,11 @@ class ScoreOptions:
         said = {"match": dict(self.match), "labels": self.labels, "follow_links": self.follow_links}
         default: dict[str, object] = {"match": {}, "labels": None, "follow_links": "no"}
         return {name: value for name, value in said.items() if value != default[name]}
+
+    @property
+    def decode(self) -> str:
+        """How files become 8-bit RGB, for the protocol."""
+        return decode_policy(self.peak)
 
 
 @dataclass(frozen=True)
@@ -204,6 +214,11 @@ def _check_options(options: ScoreOptions) -> None:
         )
     if options.num_samples is not None and options.num_samples < 2:
         raise UsageError(f"--num-samples must be at least 2; got {options.num_samples}.")
+    if options.peak is not None and not 1 <= options.peak <= FULL:
+        raise UsageError(
+            f"--peak must lie between 1 and 65535, the largest value of 16 bits; got {options.peak}. 12-bit data have "
+            "4095."
+        )
     if options.crop_border < 0:
         raise UsageError(f"--crop-border must not be negative; got {options.crop_border}.")
     if options.blame and not options.reference:

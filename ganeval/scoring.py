@@ -27,7 +27,6 @@ from ganeval.reporting import Reporter, Silent
 from ganeval.results import Result
 from ganeval.set_rows import score_sets
 from ganeval.sources.base import ImageSource, Subset
-from ganeval.sources.decode import DECODE_POLICY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,7 +181,7 @@ def build_reference(
             source.name,
             passed.content_sha256,
             passed.n,
-            DECODE_POLICY,
+            options.decode,
             dict(passed.sets),
             facts,
             digests=passed.digests,

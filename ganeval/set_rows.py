@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 from ganeval.backbones.base import Backbone
-from ganeval.decoding import set_difference_words
+from ganeval.decoding import depth_of, set_difference_words
 from ganeval.devices import Processes
 from ganeval.engine import SourceSummary
 from ganeval.errors import DataError, TooFewSamplesError
@@ -28,7 +28,6 @@ from ganeval.reference import ReferenceStatistics
 from ganeval.reporting import Reporter
 from ganeval.results import Result
 from ganeval.sources.base import ImageSource
-from ganeval.sources.decode import DECODE_POLICY
 from ganeval.summaries.base import SetSummary
 
 FEW = 10  # so many images are read, where they are too few, to say first which of them is broken
@@ -217,12 +216,15 @@ def estimates_of(
     return {name: e for name, e in estimates.items() if name.partition(":")[0] in request.outputs}
 
 
-def _said_of_images(fake: SourceSummary, real: RealSide | None) -> list[str]:
+def _said_of_images(fake: SourceSummary, real: RealSide | None, *, depth: bool) -> list[str]:
     """What makes a number or its interval mean less than it seems: images that are no independent draws."""
     said = []
     if real is not None and real.content_sha256 == fake.content_sha256:
         said.append("the generated images are the reference images themselves")
     passed = None if real is None else real.passed
+    for side, facts in (("generated", fake.facts), ("reference", passed.facts if passed else ())):
+        if depth and (found := depth_of(facts)) is not None:
+            said.append(f"the largest value of the {side} images {found.words}. {found.advice}")
     if passed is not None and (words := set_difference_words(fake.facts, passed.facts)):
         said.append(f"decoded differently: {words}")
     return said
@@ -254,7 +256,7 @@ def set_row(
         backbone=backbone.info.name,
         weights_sha256=backbone.weights_sha256,
         resize=backbone.info.resize,
-        decode=DECODE_POLICY,
+        decode=options.decode,
         precision=options.precision,
         reference_sha256=None if real is None else real.content_sha256,
         n_real=n_real,
@@ -269,7 +271,16 @@ def set_row(
         better=declared.better,
         n_real=n_real,
         n_fake=fake.n,
-        note="; ".join(filter(None, [estimate.note, real.note if real else "", *_said_of_images(fake, real)])),
+        note="; ".join(
+            filter(
+                None,
+                [
+                    estimate.note,
+                    real.note if real else "",
+                    *_said_of_images(fake, real, depth=options.peak is None),
+                ],
+            )
+        ),
         protocol=protocol,
         stderr=estimate.stderr,
         ci95=estimate.ci95,

@@ -87,6 +87,12 @@ def sixteen_bit(folder, ours, theirs):
         Image.fromarray(grey).save(folder / f"{i:03d}.png", compress_level=1)
 
 
+def twelve_bit(folder, ours, theirs):
+    for i, image in enumerate(ours):
+        grey = np.rint(np.asarray(image.convert("L")) * (4095 / 255)).astype(np.uint16)
+        Image.fromarray(grey).save(folder / f"{i:03d}.png", compress_level=1)
+
+
 def turned(folder, ours, theirs):
     exif = Image.Exif()
     exif[274] = 6
@@ -237,6 +243,7 @@ CASES = (
     Case("a palette of 256 colours", "palette", "warning", each(lambda i, _: i.quantize(256)), "png"),
     Case("two frames", "animated", "warning", animated),
     Case("a colour profile", "icc", "info", profiled),
+    Case("12-bit samples in 16-bit files", "depth", "serious", twelve_bit, also=("range", "constant")),
     Case("a linear PNG gamma", "gamma", "info", with_gamma),
     Case("BMP called PNG", "mislabelled", "warning", mislabelled),
     Case("grey against colours", "grey", "serious", each(lambda i, _: i.convert("L").convert("RGB")), "png"),

@@ -1,12 +1,16 @@
 """The loop over images and the feature store: each image once, the same number for any batch, writes that are safe."""
 
 import hashlib
+import json
 import multiprocessing
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from ganeval.cache import FeatureStore, ImageFacts
 from ganeval.engine import run_network, summarise
@@ -42,6 +46,24 @@ def test_written_rows_are_found_again_by_digest(tmp_path):
     assert row.facts == FACTS
     assert np.array_equal(FeatureStore.load(row.shard, "features", np.array([row.row])), features[1:2])
     assert store(tmp_path).find(hashlib.sha256(b"other").digest()) is None
+
+
+def test_largest_samples_are_kept_and_16_bit_images_of_shards_without_them_are_decoded_again(tmp_path):
+    digests = [hashlib.sha256(bytes([i])).digest() for i in range(3)]
+    deep = ImageFacts(4, 5, "png", ("16-bit",), 4095)
+    facts = [deep, replace(deep, peak=None), FACTS]
+    store(tmp_path).write(digests, facts, np.ones((3, 4), np.float32), None)
+    assert [store(tmp_path).find(digest).facts for digest in digests] == facts
+
+    (shard,) = tmp_path.glob("*.safetensors")
+    with safe_open(shard, framework="numpy") as file:
+        meta, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    old = [{"format": kind["format"], "notes": kind["notes"]} for kind in json.loads(meta["facts"])]
+    data = save(tensors, metadata={**meta, "facts": json.dumps(old)})
+    shard.unlink()
+    (tmp_path / f"{hashlib.sha256(data).hexdigest()[:32]}.safetensors").write_bytes(data)
+
+    assert [row and row.facts for row in map(store(tmp_path).find, digests)] == [None, None, FACTS]
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "append"])

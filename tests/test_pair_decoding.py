@@ -9,8 +9,11 @@ import pytest
 from PIL import Image, ImageCms
 
 import ganeval
-from ganeval.errors import DataError
-from tests.image_files import RGB, png
+from ganeval.errors import DataError, UsageError
+from ganeval.gate.scorer import Setting
+from ganeval.protocol import Protocol
+from ganeval.sources.decode import DECODE_POLICY, decode, decode_policy, stated_peak
+from tests.image_files import RGB, RGBA, png, tiff
 
 
 @pytest.fixture
@@ -314,3 +317,197 @@ def test_a_set_that_was_decoded_otherwise_than_its_reference_says_so(save):
     row = ganeval.score(fakes, reference=reference, metrics="kd", engine="torch")["kd"]
 
     assert "alpha composited on white in 0 of 12 generated and 12 of 12 reference images" in row.note
+
+
+# ---- samples of fewer bits in 16-bit files
+
+
+def at_bits(image, bits):
+    return np.rint(image * ((2**bits - 1) / 255)).astype(np.uint16)
+
+
+@pytest.fixture
+def deep(tmp_path):
+    """Writes colour images with 16-bit samples, as PNG or TIFF."""
+
+    def write(folder, images, kind="png"):
+        path = tmp_path / folder
+        path.mkdir()
+        for name, image in images.items():
+            data = png(image, RGB, 16) if kind == "png" else tiff(image)
+            (path / f"{name}.{kind}").write_bytes(data)
+        return path
+
+    return write
+
+
+def pictures(count=3):
+    """stem -> (fake, original), 8 bits."""
+    return {str(i): (noisy(colour(i), i + 50), colour(i)) for i in range(count)}
+
+
+@pytest.mark.parametrize("kind", ["png", "tif"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+def test_samples_of_fewer_bits_are_refused_until_white_is_stated(bits, kind, deep, command_line):
+    pairs = pictures()
+    fakes = deep("sr", {stem: at_bits(pair[0], bits) for stem, pair in pairs.items()}, kind)
+    reals = deep("hr", {stem: at_bits(pair[1], bits) for stem, pair in pairs.items()}, kind)
+    white = 2**bits - 1
+    command = ("score", fakes, "--paired", reals, "--metrics", "psnr", "--json", "-")
+
+    code, out, err = command_line(*command)
+    assert (code, out) == (3, "")
+    words = " ".join(err.split())
+    assert f"The largest value of both sets is {white:,} of 65,535 (6 16-bit images)" in words
+    assert f"this looks like {bits}-bit data" in words
+    assert f"--peak {white}" in words
+
+    code, out, err = command_line(*command, "--peak", white)
+    (row,) = json.loads(out)["rows"]
+    assert code == 0
+    assert row["value"] == pytest.approx(np.mean([psnr(*pair) for pair in pairs.values()]), abs=1e-9)
+    assert f"16-bit round(255v/{white})" in row["protocol"]["decode"]
+    assert row["note"] == "no interval: n = 3 < 20, where it would rely on normality"
+
+
+def test_stating_16_bits_scores_dark_pictures_as_they_are(deep):
+    pairs = pictures()
+    fakes, reals = (
+        deep(name, {stem: at_bits(pair[k], 12) for stem, pair in pairs.items()}) for k, name in enumerate(("sr", "hr"))
+    )
+    row = ganeval.score(fakes, paired=reals, metrics="psnr", peak=65_535)["psnr"]
+
+    assert row.value > 45  # 29 dB at 8 bits
+    assert row.protocol.decode == DECODE_POLICY
+
+
+def test_pictures_that_are_dark_by_chance_are_scored_with_a_warning(deep, command_line):
+    dark = {stem: np.random.default_rng(int(stem)).integers(0, 3000, (16, 16, 3)).astype(np.uint16) for stem in "012"}
+    reals = deep("hr", {stem: image + 10 for stem, image in dark.items()})
+
+    code, out, err = command_line("score", deep("sr", dark), "--paired", reals, "--metrics", "psnr", "--json", "-")
+
+    (row,) = json.loads(out)["rows"]
+    assert code == 0
+    said = "the largest value of both sets is 3,008 of 65,535 (6 16-bit images): dark pictures, or 12-bit data"
+    assert said in row["note"]
+    assert said in " ".join(err.split())
+
+
+def test_one_bright_picture_shows_that_16_bits_are_meant(deep):
+    images = {stem: at_bits(pair[1], 12) for stem, pair in pictures().items()}
+    images["2"] = colour(2).astype(np.uint16) * 251
+    row = ganeval.score(deep("sr", images), paired=deep("hr", images), metrics="ssim")["ssim"]
+
+    assert "looks like" not in row.note
+    assert "dark pictures" not in row.note
+
+
+def test_8_bit_samples_that_are_stored_twice_are_no_fewer_bits(deep):
+    images = {stem: (pair[1] // 16).astype(np.uint16) * 257 for stem, pair in pictures().items()}
+    row = ganeval.score(deep("sr", images), paired=deep("hr", images), metrics="ssim")["ssim"]
+
+    assert "bit data" not in row.note
+
+
+def test_one_set_of_fewer_bits_against_8_bit_originals_is_refused(deep, save):
+    pairs = pictures()
+    fakes = deep("sr", {stem: at_bits(pair[0], 12) for stem, pair in pairs.items()})
+    reals = save("hr", {f"{stem}.png": pair[1] for stem, pair in pairs.items()})
+    with pytest.raises(DataError, match=r"The largest value of the fakes is 4,095 of 65,535 \(3 16-bit images\)"):
+        ganeval.score(fakes, paired=reals, metrics="psnr")
+
+    row = ganeval.score(fakes, paired=reals, metrics="psnr", peak=4095)["psnr"]
+    assert row.value == pytest.approx(np.mean([psnr(*pair) for pair in pairs.values()]), abs=1e-9)
+    assert "16 bits reduced to 8 in 3 of 3 fakes and 0 of 3 originals" in row.note
+
+
+def test_a_sample_above_the_stated_white_is_an_error_and_no_bad_image(deep):
+    images = {stem: at_bits(pair[1], 12) for stem, pair in pictures().items()}
+    folders = deep("sr", images), deep("hr", images)
+    with pytest.raises(DataError, match=r"'0.png': it has a sample of 4,095, above --peak 1,023"):
+        ganeval.score(folders[0], paired=folders[1], metrics="psnr", peak=1023, on_bad="skip")
+
+
+@pytest.mark.parametrize("peak", [0, -1, 65_536])
+def test_a_white_that_16_bits_do_not_hold_is_refused(peak, save):
+    folder = save("a", {"a.png": colour(0)})
+    with pytest.raises(UsageError, match="--peak must lie between 1 and 65535"):
+        ganeval.score(folder, paired=folder, metrics="psnr", peak=peak)
+
+
+def test_a_peak_that_nothing_needs_is_said(save):
+    row = ganeval.score(
+        save("sr", {"a.png": colour(0)}), paired=save("hr", {"a.png": colour(1)}), metrics="psnr", peak=4095
+    )["psnr"]
+
+    assert "--peak 4095 had no effect: there is no 16-bit image" in row.note
+
+
+def test_arrays_of_uint16_are_read_with_a_stated_white_alone(tmp_path):
+    fake, real = (np.stack([at_bits(pair[k], 12) for pair in pictures().values()]) for k in range(2))
+    np.save(tmp_path / "hr.npy", real)
+    with pytest.raises(DataError, match=r"holds uint16; .* --peak .* The largest value is 4,095"):
+        ganeval.score(fake, paired=tmp_path / "hr.npy", metrics="psnr")
+    with pytest.raises(DataError, match="holds 4,095, above --peak 1,023"):
+        ganeval.score(fake, paired=real, metrics="psnr", peak=1023)
+
+    expected = np.mean([psnr(*pair) for pair in pictures().values()])
+    for paired in (tmp_path / "hr.npy", real):
+        assert ganeval.score(fake, paired=paired, metrics="psnr", peak=4095)["psnr"].value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("alpha", [4095, 65_535])
+def test_an_opaque_alpha_of_either_depth_is_opaque(alpha):
+    samples = at_bits(colour(0), 12)
+    whole = np.dstack([samples, np.full(samples.shape[:2], alpha, np.uint16)])
+    got = decode(png(whole, RGBA, 16), "a.png", 4095)
+
+    np.testing.assert_array_equal(got.pixels, colour(0).transpose(2, 0, 1))
+    assert got.notes == {"16-bit"}
+    assert got.peak == 4095
+
+
+def test_a_pgm_states_its_own_white():
+    stored = at_bits(grey(0), 12)
+    data = b"P5 40 48 4095\n" + stored.astype(">u2").tobytes()
+
+    np.testing.assert_array_equal(decode(data, "a.pgm", 4095).pixels[0], grey(0))
+    np.testing.assert_array_equal(decode(data, "a.pgm").pixels[0], grey(0))
+
+
+def test_a_set_of_fewer_bits_is_refused_by_set_metrics_too_from_the_cache_as_well(deep):
+    images = {stem: at_bits(pair[1], 12) for stem, pair in pictures(12).items()}
+    fakes, reals = deep("fakes", images), deep("reals", {stem: image[::-1] for stem, image in images.items()})
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"The largest value of .*fakes is 4,095 of 65,535 \(12 16-bit images\)"):
+            ganeval.score(fakes, reference=reals, metrics="kd", engine="torch")
+
+    stated = ganeval.score(fakes, reference=reals, metrics="kd", engine="torch", peak=4095)["kd"]
+    dark = ganeval.score(fakes, reference=reals, metrics="kd", engine="torch", peak=65_535)["kd"]
+    assert stated.fingerprint != dark.fingerprint
+    assert stated.value != dark.value
+
+
+def test_stated_white_gives_set_metrics_the_value_of_8_bits(deep, save):
+    images = {stem: pair[1] for stem, pair in pictures(12).items()}
+    twelve = [
+        deep("f12", {stem: at_bits(image, 12) for stem, image in images.items()}),
+        deep("r12", {stem: at_bits(image[::-1], 12) for stem, image in images.items()}),
+    ]
+    eight = [
+        save("f8", {f"{stem}.png": image for stem, image in images.items()}),
+        save("r8", {f"{stem}.png": image[::-1] for stem, image in images.items()}),
+    ]
+    a = ganeval.score(twelve[0], reference=twelve[1], metrics="kd", engine="torch", peak=4095)["kd"]
+    b = ganeval.score(eight[0], reference=eight[1], metrics="kd", engine="torch")["kd"]
+
+    assert a.value == pytest.approx(b.value, rel=1e-6)
+
+
+def test_a_gate_scores_with_the_white_of_its_baseline():
+    assert stated_peak(decode_policy(4095)) == 4095
+    assert stated_peak(decode_policy()) is None
+    assert decode_policy(65_535) == DECODE_POLICY
+    protocol = Protocol("psnr", 1, decode=decode_policy(4095), channel="rgb", crop_border=0)
+    assert Setting.of(protocol).peak == 4095

@@ -23,6 +23,7 @@ KEYS: dict[str, type] = {
     "on_bad": str,
     "channel": str,
     "crop_border": int,
+    "peak": int,
     "data_root": str,
 }
 

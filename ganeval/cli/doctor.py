@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import PLACE, SUBSET, check_writable, with_options
+from ganeval.cli.options import PEAK, PLACE, SUBSET, check_writable, with_options
 from ganeval.errors import UsageError
 from ganeval.files import write_output
 
@@ -35,6 +35,7 @@ from ganeval.files import write_output
     show_default=True,
     help="What runs the network on a CPU.",
 )
+@PEAK
 @click.option("--value-range", type=click.Choice(["0..1", "-1..1"]), help="What floats of arrays mean.")
 @click.option(
     "--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="Data sets in torchvision's layout."
@@ -51,6 +52,7 @@ def command(
     batch_size: int,
     device: str,
     engine: Literal["auto", "torch", "openvino"],
+    peak: int | None,
     value_range: Literal["0..1", "-1..1"] | None,
     data_root: Path | None,
     no_cache: bool,
@@ -90,7 +92,7 @@ def command(
         for name in (folder, against):
             if name is None:
                 continue
-            opened = open_source(name, data_root=data_root, value_range=value_range)
+            opened = open_source(name, data_root=data_root, value_range=value_range, peak=peak)
             stack.callback(opened.close)
             sides.append(seeded_subset(opened, num_samples, seed))
         if effects or device != "auto":

@@ -102,6 +102,14 @@ def parse_latent(value: str | None) -> tuple[int, ...] | None:
     return tuple(int(side) for side in sides)
 
 
+PEAK: Option = click.option(
+    "--peak",
+    type=click.IntRange(1, 65_535),
+    metavar="N",
+    help="White in 16-bit files: 4095 for 12-bit data. Default: 65535.",
+)
+"""Where images are read for a protocol of one's own: `score`, `diff`, `gate init`, `reference build`, `doctor`."""
+
 COMPARED: tuple[Option, ...] = (
     click.option(
         "--reference", type=PLACE, metavar="REF", help="What set metrics compare with; also a statistics file."
@@ -112,6 +120,7 @@ COMPARED: tuple[Option, ...] = (
     click.option("--metrics", metavar="KEYS", help="Comma-separated, as in fid,kd@efflite0. Default: all it can."),
     click.option("--channel", type=click.Choice(["rgb", "y"]), default="rgb", show_default=True, help="Of psnr, ssim."),
     click.option("--crop-border", type=click.IntRange(min=0), default=0, show_default=True, help="Pixels off a side."),
+    PEAK,
 )
 """What a subject is compared with and how: `score` and `diff`."""
 

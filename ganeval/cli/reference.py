@@ -5,7 +5,7 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import PLACE, PRECISION, RUN, check_writable, parse_weights, with_options
+from ganeval.cli.options import PEAK, PLACE, PRECISION, RUN, check_writable, parse_weights, with_options
 from ganeval.errors import UsageError
 from ganeval.peer_files.origins import ORIGINS
 
@@ -53,7 +53,7 @@ def command() -> None:
     callback=lambda _context, _option, value: parse_part(value),
     help="Only the K-th of N parts of the images, for `ganeval merge`.",
 )
-@with_options(*RUN, PRECISION)
+@with_options(*RUN, PRECISION, PEAK)
 def build(
     ref: str,
     out: Path,
@@ -69,6 +69,7 @@ def build(
     device: str,
     engine: Literal["auto", "torch", "openvino"],
     precision: Literal["exact", "fast"],
+    peak: int | None,
     on_bad: Literal["fail", "skip"],
     weights: dict[str, Path],
     value_range: Literal["0..1", "-1..1"] | None,
@@ -97,6 +98,7 @@ def build(
         device=device,
         engine=engine,
         precision=precision,
+        peak=peak,
         on_bad=on_bad,
         weights=weights,
         data_root=data_root,

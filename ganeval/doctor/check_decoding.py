@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from ganeval.decoding import BLACK, FILLED, depth_of
 from ganeval.doctor.check import Check, percent, share_of
 from ganeval.doctor.damage import Damage, as_palette, turned
 from ganeval.doctor.finding import Finding, Severity
@@ -120,6 +121,22 @@ def converted(rule: Conversion, seen: SetFacts, reference: SetFacts | None) -> F
     )
 
 
+def depth(seen: SetFacts, _reference: SetFacts | None) -> Finding | None:
+    """16-bit files that hold samples of fewer bits."""
+    found = depth_of(seen.facts)
+    if found is None:
+        return None
+    return Finding(
+        "depth",
+        "serious" if found.sure else "warning",
+        found.images,
+        seen.n,
+        f"the largest value {found.words}",
+        f"{found.advice} Or scale the samples to 16 bits before saving.",
+        seen.stems([i for i, fact in enumerate(seen.facts) if fact.peak is not None]),
+    )
+
+
 DECODING_CHECKS: Final[tuple[Check[SetFacts], ...]] = tuple(
     Check(
         rule.note,
@@ -130,4 +147,15 @@ DECODING_CHECKS: Final[tuple[Check[SetFacts], ...]] = tuple(
         partial(converted, rule),
     )
     for rule in CONVERSIONS
+)
+
+DEPTH_CHECKS: Final[tuple[Check[SetFacts], ...]] = (
+    Check(
+        "depth",
+        "Do 16-bit files hold samples of 16 bits?",
+        f"no sample above 2^14: warning; the largest within {1 - FILLED:.0%} of the end of 8, 10, 12 or 14 bits, or at "
+        f"most {BLACK}: serious",
+        "samples of 12 bits in 16-bit files are nearly black pictures to every metric",
+        depth,
+    ),
 )

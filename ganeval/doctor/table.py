@@ -4,7 +4,7 @@ from typing import Final
 
 from ganeval.doctor.check import Check
 from ganeval.doctor.check_copies import COPY_CHECKS, COPY_FACT_CHECKS
-from ganeval.doctor.check_decoding import DECODING_CHECKS
+from ganeval.doctor.check_decoding import DECODING_CHECKS, DEPTH_CHECKS
 from ganeval.doctor.check_files import FILE_CHECKS
 from ganeval.doctor.check_traces import QUALITY_CHECKS, TRACE_CHECKS
 from ganeval.doctor.check_values import VALUE_CHECKS
@@ -14,6 +14,7 @@ from ganeval.doctor.looks import Looks, SetFacts
 FACT_CHECKS: Final[tuple[Check[SetFacts], ...]] = (
     *FILE_CHECKS,
     *DECODING_CHECKS,
+    *DEPTH_CHECKS,
     *COPY_FACT_CHECKS,
     *QUALITY_CHECKS,
 )

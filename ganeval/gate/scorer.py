@@ -18,6 +18,7 @@ from ganeval.reporting import Reporter
 from ganeval.results import Result
 from ganeval.scoring import score
 from ganeval.sources.base import ImageSource
+from ganeval.sources.decode import stated_peak
 from ganeval.sources.generator import GeneratorSource
 
 # What a first baseline holds. kd alone: it sees lost classes at least as well as recall and coverage do (worse by 4.7,
@@ -40,19 +41,22 @@ class Setting:
         seed: As in the protocol.
         crop_border: None for set metrics.
         reference: True for set metrics that compare with a reference.
+        peak: White in 16-bit files, where the row's score was told.
     """
 
     num_samples: int | None
     seed: int
     crop_border: int | None
     reference: bool
+    peak: int | None
 
     @staticmethod
     def of(protocol: Protocol) -> "Setting":
         """The setting of one row."""
         paired = protocol.crop_border is not None
         reference = protocol.reference_sha256 is not None and not paired
-        return Setting(protocol.num_samples, protocol.seed, protocol.crop_border, reference)
+        peak = stated_peak(protocol.decode)
+        return Setting(protocol.num_samples, protocol.seed, protocol.crop_border, reference, peak)
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,7 @@ class Scorer:
             seed=setting.seed,
             channel="y" if any(protocol.channel == "y" for protocol in protocols) else "rgb",
             crop_border=setting.crop_border or 0,
+            peak=setting.peak,
         )
 
     def _check_counts(self, options: ScoreOptions, row: Result) -> None:

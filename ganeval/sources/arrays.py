@@ -40,16 +40,18 @@ class ArraySource(ImageSource):
     """The images of one array.
 
     Args:
-        array: (N, H, W, C) with C = 1 (grey), 3 (RGB) or 4 (RGB + alpha, composited on white); uint8, or floats with
-            a `value_range`. It is not copied: it must not change afterwards.
+        array: (N, H, W, C) with C = 1 (grey), 3 (RGB) or 4 (RGB + alpha, composited on white); uint8, floats with a
+            `value_range`, or uint16 with a `peak`. It is not copied: it must not change afterwards.
         name: What the user typed.
         labels: One class name an image, or None.
         item_names: One unique name an image, in sorted order; by default the index with zeros in front ("000012").
-        value_range: What floats mean: "0..1" or "-1..1". Not looked at for uint8.
+        value_range: What floats mean: "0..1" or "-1..1". Not looked at for integers.
+        peak: The value of uint16 that means white. Not looked at for uint8 and floats.
         grey: True also takes (N, H, W) as grey images: where the user named the array as images.
 
     Raises:
-        DataError: another shape or dtype, no image, floats without a range, or a float that is NaN or out of range.
+        DataError: another shape or dtype, no image, floats without a range, uint16 without a peak, or a value that is
+            NaN or out of range.
     """
 
     def __init__(
@@ -60,13 +62,17 @@ class ArraySource(ImageSource):
         item_names: Sequence[str] | None = None,
         value_range: ValueRange | None = None,
         grey: bool = False,
+        peak: int | None = None,
     ) -> None:
         self.name = name
         self._grey = grey and len(array.shape) == 3 and array.shape[2] > 4
         _check_shape((*array.shape, 1) if self._grey else array.shape, name)
         self._array = array
         self._range = value_range
-        if array.dtype != np.uint8:
+        self._white = peak
+        if _is_16_bit(array):
+            _check_16_bit(array, name, peak)
+        elif array.dtype != np.uint8:
             _check_floats(array, name, value_range)
         width = max(6, len(str(len(array) - 1)))
         names = [f"{i:0{width}d}" for i in range(len(array))] if item_names is None else list(item_names)
@@ -80,6 +86,9 @@ class ArraySource(ImageSource):
         stored: npt.NDArray[Any] = np.asarray(self._array[index])
         if self._grey:
             stored = stored[..., None]
+        if self._white is not None and _is_16_bit(stored):
+            decoded = rgb_from_array(stored, self._white)
+            return Raw(pixels_digest(decoded.pixels), lambda: decoded, "array")
         if stored.dtype != np.uint8:
             wide: npt.NDArray[np.floating[Any]] = stored.astype(
                 np.float64 if stored.dtype == np.float64 else np.float32
@@ -101,7 +110,11 @@ def array_in_file(subject: str) -> tuple[Path, str] | None:
 
 
 def open_array_file(
-    path: Path, name: str | None = None, value_range: ValueRange | None = None, key: str | None = None
+    path: Path,
+    name: str | None = None,
+    value_range: ValueRange | None = None,
+    key: str | None = None,
+    peak: int | None = None,
 ) -> ArraySource:
     """Opens a `.npy` or `.npz` file; an uncompressed one is read image by image. Pickled objects are refused.
 
@@ -114,6 +127,7 @@ def open_array_file(
         name: What the user typed; the path by default.
         value_range: As in ArraySource.
         key: Of a `.npz`.
+        peak: As in ArraySource.
 
     Raises:
         DataError: missing, damaged, pickled, no single array of images, or as ArraySource.
@@ -128,7 +142,7 @@ def open_array_file(
             if holds_statistics(path):
                 raise DataError(f"{said!r} holds mu and sigma. {STATISTICS_ADVICE}")
             array, labels = open_npy(path), None
-        return ArraySource(array, said, labels, value_range=value_range, grey=key is not None)
+        return ArraySource(array, said, labels, value_range=value_range, grey=key is not None, peak=peak)
     except Exception as error:
         if isinstance(array, StoredArray):
             array.close()
@@ -211,6 +225,23 @@ def _check_shape(shape: tuple[int, ...], name: str) -> None:
         f"{name!r} has shape {shape}; expected (images, height, width, channels) with 1, 3 or 4 channels, none of them "
         f"0 and at most {MAX_PIXELS:,} pixels an image.{advice}"
     )
+
+
+def _is_16_bit(array: npt.NDArray[Any] | StoredArray) -> bool:
+    return array.dtype.kind == "u" and array.dtype.itemsize == 2
+
+
+def _check_16_bit(array: npt.NDArray[Any] | StoredArray, name: str, peak: int | None) -> None:
+    """Which value is white is nowhere in an array: 65,535, 4,095 and 255 are all written as uint16."""
+    step = max(1, _SCAN_VALUES // math.prod(array.shape[1:]))
+    largest = max(int(array[start : start + step].max()) for start in range(0, len(array), step))
+    if peak is None:
+        raise DataError(
+            f"{name!r} holds uint16; expected uint8 (0 to 255), or --peak with the value that means white (4095 for "
+            f"samples of 12 bits, 65535 for 16). The largest value is {largest:,}."
+        )
+    if largest > peak and array.shape[-1] != 4:
+        raise DataError(f"{name!r} holds {largest:,}, above --peak {peak:,}. Give the largest value that it can hold.")
 
 
 def _check_floats(array: npt.NDArray[Any] | StoredArray, name: str, value_range: ValueRange | None) -> None:

@@ -45,10 +45,12 @@ class Decoded:
     Attributes:
         pixels: uint8 (3, H, W), RGB, 0..255.
         notes: Conversions of the decode policy that applied ("grey", "alpha", "16-bit", "exif", "animated", ...).
+        peak: The largest 16-bit sample of its colours; None for samples of 8 bits, also if stored twice (v·257).
     """
 
     pixels: Pixels
     notes: frozenset[str] = frozenset()
+    peak: int | None = None
 
 
 @dataclass(frozen=True)

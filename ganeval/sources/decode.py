@@ -8,23 +8,28 @@ What cannot be seen: JPEG, GIF, BMP and PPM carry no checksum, so bytes that wer
 right length, decode to other pixels.
 """
 
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from PIL import ImageFile
 
-from ganeval.errors import BadImageError
+from ganeval.errors import BadImageError, DataError
 from ganeval.sources.base import Decoded, Pixels
 from ganeval.sources.deep import (
+    FULL,
+    Deep,
     Samples,
+    as_stored,
     by_strips,
+    deep,
     rawmode_of,
     read_deep_colour,
     refuse_tiff_layout,
-    scale_16_bit,
     tiff_tag,
     with_colour_key,
 )
@@ -36,6 +41,24 @@ DECODE_POLICY: Final = (
     "first frame"
 )
 """How the table below is written in a protocol. Any change to the pixels of any file needs a new version."""
+
+
+_SIXTEEN: Final = "16-bit round(v/257)"
+
+
+def decode_policy(peak: int | None = None) -> str:
+    """How a protocol states the decoding of a run.
+
+    Args:
+        peak: The 16-bit sample that means white, as the user stated it; None for 65,535.
+    """
+    return DECODE_POLICY if peak in (None, FULL) else DECODE_POLICY.replace(_SIXTEEN, f"16-bit round(255v/{peak})")
+
+
+def stated_peak(policy: str | None) -> int | None:
+    """The peak that `decode_policy` was given, from what it gave; None for the default."""
+    found = re.search(r"16-bit round\(255v/(\d{1,5})\)", policy or "")
+    return None if found is None else int(found[1])
 
 
 @dataclass(frozen=True)
@@ -87,26 +110,30 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 
 
-def decode(data: bytes, name: str) -> Decoded:
+def decode(data: bytes, name: str, white: int = FULL) -> Decoded:
     """Decodes one image file.
 
     Args:
         data: The whole file.
         name: Where it came from, for the message and for the check of its extension.
+        white: The 16-bit sample that means white, where a format doesn't state it (PNG, TIFF).
 
     Returns:
         uint8 (3, H, W) and the notes of the rules that applied.
 
     Raises:
         BadImageError: the file falls under one of the refusing rules.
+        DataError: a 16-bit sample is larger than `white`: not the file is at fault, but the option.
     """
     row = sniff(data)
     if row is None:
         raise BadImageError(_unknown(data, name))
     try:
-        return _decode(data, row, name)
+        return _decode(data, row, name, white)
     except BadImageError as error:
         raise BadImageError(f"{name!r}: {error}, or leave it out with --on-bad skip.") from None
+    except DataError as error:
+        raise DataError(f"{name!r}: {error}.") from None
     except MemoryError:
         raise
     except Exception as error:  # a decoder that is fed hostile bytes may raise anything; all of it means "bad image"
@@ -118,13 +145,22 @@ def decode(data: bytes, name: str) -> Decoded:
         ) from error
 
 
-def rgb_from_array(samples: Samples) -> Decoded:
-    """Turns one uint8 array (H, W, C), C = 1, 3 or 4, into RGB by the same rules."""
+def rgb_from_array(samples: Samples | npt.NDArray[np.uint16], white: int = FULL) -> Decoded:
+    """Turns one array (H, W, C), C = 1, 3 or 4, into RGB by the same rules.
+
+    Args:
+        samples: uint8, or uint16 of at most `white`.
+        white: The uint16 value that means white.
+    """
     notes: set[str] = set()
-    return Decoded(np.ascontiguousarray(_to_rgb(samples, notes)), frozenset(notes))
+    if samples.dtype == np.uint8:
+        return Decoded(np.ascontiguousarray(_to_rgb(samples.astype(np.uint8, copy=False), notes)), frozenset(notes))
+    notes.add("16-bit")
+    found = deep(as_stored, samples.astype(np.uint16), key=None, alpha=samples.shape[-1] == 4, white=white)
+    return Decoded(np.ascontiguousarray(_to_rgb(found.shown, notes)), frozenset(notes), found.peak)
 
 
-def _decode(data: bytes, row: Format, name: str) -> Decoded:
+def _decode(data: bytes, row: Format, name: str, white: int) -> Decoded:
     notes = set()
     ending = PurePosixPath(name).suffix.lower()
     if ending not in row.extensions and any(ending in other.extensions for other in FORMATS):
@@ -136,11 +172,11 @@ def _decode(data: bytes, row: Format, name: str) -> Decoded:
             refuse_tiff_layout(image)
             # Pillow's TIFF reader turns the image upright while it loads, and then forgets that it did.
             orientation, turned = UPRIGHT, tiff_tag(image, ORIENTATION_TAG, UPRIGHT) in range(2, 9)
-        samples = read_deep_colour(data, image, row)
-        if samples is None:
-            samples = _read_samples(image, row, notes)
-        else:
+        found = read_deep_colour(data, image, row, white)
+        if found is not None:
             notes.add("16-bit")
+        samples = _read_samples(image, row, notes, white) if found is None else found
+        shown, peak = (samples.shown, samples.peak) if isinstance(samples, Deep) else (samples, None)
         if row.name != "tiff":
             orientation = orientation_of(image.info.get("exif", b""))
             turned = orientation != UPRIGHT
@@ -150,7 +186,7 @@ def _decode(data: bytes, row: Format, name: str) -> Decoded:
             notes.add("icc")
         elif row.name == "png" and "srgb" not in image.info and _other_gamma(image.info.get("gamma")):
             notes.add("gamma")
-    return Decoded(np.ascontiguousarray(upright(_to_rgb(samples, notes), orientation)), frozenset(notes))
+    return Decoded(np.ascontiguousarray(upright(_to_rgb(shown, notes), orientation)), frozenset(notes), peak)
 
 
 def _other_gamma(gamma: object) -> bool:
@@ -158,7 +194,7 @@ def _other_gamma(gamma: object) -> bool:
     return isinstance(gamma, float) and abs(gamma - 1 / 2.2) > 0.005
 
 
-def _read_samples(image: ImageFile.ImageFile, row: Format, notes: set[str]) -> Samples:
+def _read_samples(image: ImageFile.ImageFile, row: Format, notes: set[str], white: int) -> Samples | Deep:
     """Decodes an image of at most 8 bits a sample, or a 16-bit grey, to (H, W, C)."""
     rawmode = rawmode_of(image)
     image.load()
@@ -166,7 +202,8 @@ def _read_samples(image: ImageFile.ImageFile, row: Format, notes: set[str]) -> S
     if mode.startswith("I;16") or (mode == "I" and row.name in ("png", "ppm")):  # Pillow < 12 has PNG's as "I"
         notes.add("16-bit")
         wide = np.asarray(image).astype(np.uint16)[..., None]
-        return by_strips(lambda rows: with_colour_key(scale_16_bit(rows), rows, key), wide)
+        stated = FULL if row.name == "ppm" else white  # a PPM states its largest value, and Pillow spreads it to 65,535
+        return deep(as_stored, wide, key=key, alpha=False, white=stated)
     if mode in ("P", "PA"):
         notes.add("palette")
         return np.asarray(image.convert("RGBA"))

@@ -7,17 +7,19 @@ and unpacking grey + alpha (2 x 16 bits) as 4 x 8 bits keeps all four bytes.
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import ImageFile
 
-from ganeval.errors import BadImageError
+from ganeval.errors import BadImageError, DataError
 from ganeval.sources.formats import Format
 
 Samples = npt.NDArray[np.uint8]  # (H, W, C): C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha
+Join = Callable[..., npt.NDArray[np.uint16]]  # rows of stored arrays -> samples (h, W, C)
 
 BITS_TAG: Final = 258
 PHOTOMETRIC_TAG: Final = 262
@@ -45,19 +47,92 @@ def by_strips(rule: Callable[..., Samples], *arrays: npt.NDArray[Any]) -> Sample
         rule: Arrays (h, W, ...) -> (h, W, C); pixels do not depend on each other.
         arrays: (H, W, ...), all of one H.
     """
-    height = len(arrays[0])
-    step = max(1, STRIP // max(1, arrays[0][:1].size))
-    first = rule(*(array[:step] for array in arrays))
-    whole = np.empty((height, *first.shape[1:]), np.uint8)
-    whole[:step] = first
-    for start in range(step, height, step):
-        whole[start : start + step] = rule(*(array[start : start + step] for array in arrays))
+    whole: Samples | None = None
+    start = 0
+    for rows in _strips(*arrays):
+        part = rule(*rows)
+        if whole is None:
+            whole = np.empty((len(arrays[0]), *part.shape[1:]), np.uint8)
+        whole[start : start + len(part)] = part
+        start += len(part)
+    if whole is None:
+        raise ValueError("an image of no rows")
     return whole
 
 
-def scale_16_bit(wide: npt.NDArray[np.uint16]) -> Samples:
-    """round(v / 257): 0 -> 0, 65535 -> 255. 257 is odd, so there are no ties and (v + 128) // 257 is exact."""
-    return ((wide.astype(np.uint32) + 128) // 257).astype(np.uint8)
+def _strips(*arrays: npt.NDArray[Any]) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    """Some rows of each array at a time."""
+    step = max(1, STRIP // max(1, arrays[0][:1].size))
+    for start in range(0, len(arrays[0]), step):
+        yield tuple(array[start : start + step] for array in arrays)
+
+
+FULL: Final = 65_535
+
+
+@dataclass(frozen=True)
+class Deep:
+    """A 16-bit image, scaled to 8 bits.
+
+    Attributes:
+        shown: Its samples on 8 bits.
+        peak: As in `Decoded`.
+    """
+
+    shown: Samples
+    peak: int | None
+
+
+def scale_16_bit(wide: npt.NDArray[np.uint16], white: int = FULL) -> Samples:
+    """round(255 v / white), halves up: 0 -> 0, `white` -> 255.
+
+    For 65,535 this is round(v / 257). In 32 bits: 2·255·65,535 + 65,535 is below 2^26.
+    """
+    return ((510 * wide.astype(np.uint32) + white) // (2 * white)).astype(np.uint8)
+
+
+def deep(join: Join, *stored: npt.NDArray[Any], key: object, alpha: bool, white: int) -> Deep:
+    """Scales 16-bit samples to 8 bits.
+
+    Args:
+        join: Makes some rows of samples (h, W, C) of the same rows of `stored`.
+        stored: Arrays (H, W, ...): the samples, or their high and their low bytes.
+        key: Transparent colour, as in `with_colour_key`.
+        alpha: True where the last channel is one.
+        white: The sample that means white.
+
+    Raises:
+        DataError: a sample is larger than `white`.
+    """
+    peak, alpha_peak, repeated = 0, 0, True
+    for rows in _strips(*stored):
+        wide = join(*rows)
+        peak = max(peak, int((wide[..., :-1] if alpha else wide).max()))
+        alpha_peak = max(alpha_peak, int(wide[..., -1].max())) if alpha else 0
+        repeated = repeated and bool((wide >> 8 == wide & 255).all())
+    if peak > white:
+        raise DataError(
+            f"it has a sample of {peak:,}, above --peak {white:,}. Give the largest value that the samples can have"
+        )
+    opaque = white if alpha_peak <= white else FULL  # what writes 12-bit colours may write an alpha of 16 bits
+
+    def rule(*rows: npt.NDArray[Any]) -> Samples:
+        wide = join(*rows)
+        if not alpha:
+            return with_colour_key(scale_16_bit(wide, white), wide, key)
+        return np.concatenate([scale_16_bit(wide[..., :-1], white), scale_16_bit(wide[..., -1:], opaque)], axis=-1)
+
+    return Deep(by_strips(rule, *stored), None if repeated else peak)
+
+
+def as_stored(wide: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    """The `Join` of samples that are stored whole."""
+    return wide
+
+
+def _of_bytes(high: Samples, low: Samples) -> npt.NDArray[np.uint16]:
+    """The `Join` of high and low bytes."""
+    return high.astype(np.uint16) * 256 + low
 
 
 def with_colour_key(shown: Samples, stored: npt.NDArray[np.unsignedinteger[Any]], key: object) -> Samples:
@@ -83,16 +158,20 @@ def rawmode_of(image: ImageFile.ImageFile) -> str:
     return first if isinstance(first, str) else ""
 
 
-def read_deep_colour(data: bytes, image: ImageFile.ImageFile, row: Format) -> Samples | None:
+def read_deep_colour(data: bytes, image: ImageFile.ImageFile, row: Format, white: int) -> Deep | None:
     """Decodes 16-bit RGB, RGBA or grey + alpha at full depth and scales it to 8 bits.
 
     Args:
         data: The whole file.
         image: The same, opened and not yet loaded.
         row: Its format.
+        white: The sample that means white.
 
     Returns:
         (H, W, 2 to 4), or None for any other kind of image.
+
+    Raises:
+        DataError: a sample is larger than `white`.
     """
     rawmode = rawmode_of(image)
     if rawmode.endswith(";16N"):  # libtiff hands samples over in the machine's own order
@@ -104,12 +183,7 @@ def read_deep_colour(data: bytes, image: ImageFile.ImageFile, row: Format) -> Sa
     if rawmode == "LA;16B":  # (grey high, grey low, alpha high, alpha low)
         high, low = high[..., 0::2], high[..., 1::2]
     key = None if rawmode == "LA;16B" else info.get("transparency")
-
-    def rule(high: Samples, low: Samples) -> Samples:
-        wide = high.astype(np.uint16) * 256 + low
-        return with_colour_key(scale_16_bit(wide), wide, key)
-
-    return by_strips(rule, high, low)
+    return deep(_of_bytes, high, low, key=key, alpha=high.shape[-1] in (2, 4), white=white)
 
 
 def _unpack_as(data: bytes, row: Format, rawmode: str) -> tuple[Samples, dict[Any, Any]]:

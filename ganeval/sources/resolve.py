@@ -10,10 +10,12 @@ from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
 from ganeval.sources.arrays import ValueRange, array_in_file, open_array_file
 from ganeval.sources.base import ImageSource, Item
 from ganeval.sources.dataset import DATASETS, open_dataset
+from ganeval.sources.deep import FULL
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.formats import IMAGE_EXTENSIONS
 from ganeval.sources.listing import ALL, ListedSource, Selection
 from ganeval.sources.shards import ShardedSource, expand, is_pattern, open_shards, shard_name, tar_files
+from ganeval.sources.stated_white import StatedWhite
 from ganeval.sources.steady import require_file
 
 ARRAY_EXTENSIONS = (".npz", ".npy")
@@ -25,6 +27,7 @@ def open_source(
     *,
     data_root: Path | None,
     value_range: ValueRange | None = None,
+    peak: int | None = None,
     selection: Selection = ALL,
     mixed: bool = False,
 ) -> ImageSource:
@@ -37,6 +40,7 @@ def open_source(
         subject: A path, an address ("s3://bucket/images"), or a data set id ("fashion-mnist", "digits:test").
         data_root: Where data sets lie that are not embedded, or None.
         value_range: What the floats of an array file mean; other sources have none and do not look at it.
+        peak: The 16-bit sample that means white in PNG, TIFF and array files; None for 65,535.
         selection: Which files are meant, and whether folders name classes.
         mixed: True also opens a set that seems to hold several versions of each picture.
 
@@ -46,7 +50,7 @@ def open_source(
             no file names.
         DataError: it exists, or is known, but cannot be used; or it holds several versions of each picture.
     """
-    source = _open(subject, data_root, value_range, selection)
+    source = _open(subject, data_root, value_range, peak, selection)
     try:
         if selection.match is not None and not isinstance(source, ListedSource | ShardedSource):
             raise UsageError(
@@ -62,7 +66,9 @@ def open_source(
     except (UsageError, DataError):
         source.close()
         raise
-    return without_labels(source) if selection.labels is False else source
+    if selection.labels is False:
+        source = without_labels(source)
+    return source if peak in (None, FULL) else StatedWhite(source, peak)
 
 
 def without_labels(source: ImageSource) -> ImageSource:
@@ -71,7 +77,9 @@ def without_labels(source: ImageSource) -> ImageSource:
     return source
 
 
-def _open(subject: str, data_root: Path | None, value_range: ValueRange | None, selection: Selection) -> ImageSource:
+def _open(
+    subject: str, data_root: Path | None, value_range: ValueRange | None, peak: int | None, selection: Selection
+) -> ImageSource:
     _refuse_recorded_address(subject)
     if is_remote(subject):
         return _open_remote(subject, selection)
@@ -84,9 +92,9 @@ def _open(subject: str, data_root: Path | None, value_range: ValueRange | None, 
         return open_shards([Path(name) for name in expand(subject)], subject, selection)
     refuse_missing(subject)
     if subject and path.exists():
-        return _open_file(path, subject, value_range, selection)
+        return _open_file(path, subject, value_range, peak, selection)
     if (named := array_in_file(subject)) is not None:
-        return open_array_file(named[0], subject, value_range, named[1])
+        return open_array_file(named[0], subject, value_range, named[1], peak)
     return open_dataset(subject, data_root)
 
 
@@ -133,11 +141,13 @@ def is_remote(subject: str) -> bool:
     return bool(mark) and scheme.isalnum()
 
 
-def _open_file(path: Path, subject: str, value_range: ValueRange | None, selection: Selection) -> ImageSource:
+def _open_file(
+    path: Path, subject: str, value_range: ValueRange | None, peak: int | None, selection: Selection
+) -> ImageSource:
     require_file(path, subject)
     lower = path.name.lower()
     if lower.endswith(ARRAY_EXTENSIONS):
-        return open_array_file(path, subject, value_range)
+        return open_array_file(path, subject, value_range, peak=peak)
     if lower.endswith(ARCHIVE_EXTENSIONS):
         return open_archive(path, subject, selection)
     if path.suffix.lower() in IMAGE_EXTENSIONS:

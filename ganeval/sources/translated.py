@@ -1,12 +1,13 @@
 """Image-to-image generators as image sources: each image of another source, put through the generator."""
 
+import dataclasses
 import threading
 from collections.abc import Callable
 
 import numpy as np
 
 from ganeval.sources.arrays import pixels_digest
-from ganeval.sources.base import Decoded, ImageSource, Pixels, Raw
+from ganeval.sources.base import ImageSource, Pixels, Raw
 
 Translate = Callable[[Pixels], Pixels]
 
@@ -34,7 +35,7 @@ class TranslatedSource(ImageSource):
         decoded = self._source.read(index).decode()
         with self._lock:
             pixels = self._translate(decoded.pixels)
-        translated = Decoded(np.ascontiguousarray(pixels), decoded.notes)
+        translated = dataclasses.replace(decoded, pixels=np.ascontiguousarray(pixels))
         return Raw(pixels_digest(translated.pixels), lambda: translated, "generated")
 
     def close(self) -> None:
