@@ -1,16 +1,24 @@
-"""What super-resolution has to beat: enlargements by interpolation, as generators that boards can have for anchors.
+"""What image-to-image models have to beat, as generators that boards can have for anchors.
 
-`ganeval score reference_models.baselines:bicubic_x4 --paired HR_FOLDER` makes the low resolution by the recipes' rule
-(antialiased bicubic) and enlarges it with Pillow's filter of the name, on bytes.
+Super-resolution: enlargements by interpolation. `ganeval score reference_models.baselines:bicubic_x4 --paired HR` makes
+the low resolution by the recipes' rule (antialiased bicubic) and enlarges it with the filter of the name, on bytes.
+
+Restyled photos: what the colours of two sets give without training. `ganeval score
+reference_models.baselines:histogram_matching --inputs photos:test --paired photos-evening:test` applies one map to each
+colour channel, taken from the training photos and the restyled ones: no test picture is used, and no pair.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
+
+from ganeval.sources.evening import restyle
+from ganeval.sources.photos import photo, photo_names
 
 
 @dataclass(frozen=True)
@@ -49,3 +57,50 @@ def bicubic_x4() -> Enlargement:
 def lanczos_x4() -> Enlargement:
     """Lanczos, three lobes."""
     return Enlargement(Image.Resampling.LANCZOS, 4)
+
+
+@dataclass(frozen=True)
+class ColourMap:
+    """Maps the levels of each colour channel, wherever in the picture they are.
+
+    Attributes:
+        levels: uint8 (3, 256): what becomes of each level.
+    """
+
+    levels: UInt8[Tensor, "3 256"]
+
+    def __call__(self, images: UInt8[Tensor, "B 3 H W"]) -> UInt8[Tensor, "B 3 H W"]:
+        """Every pixel by its channel's map."""
+        return torch.stack([self.levels[channel][images[:, channel].long()] for channel in range(3)], dim=1)
+
+
+def histogram_matching() -> ColourMap:
+    """Level of a photo -> level of the same rank among restyled ones: exact for a restyling that keeps the ranks."""
+    photos, restyled = _levels()
+    ranks = np.array([np.cumsum(np.bincount(channel, minlength=256)) for channel in photos]) / photos.shape[1]
+    matched = [np.quantile(channel, rank, method="inverted_cdf") for channel, rank in zip(restyled, ranks, strict=True)]
+    return ColourMap(torch.from_numpy(np.array(matched, dtype=np.uint8)))
+
+
+def mean_and_deviation() -> ColourMap:
+    """Mean and standard deviation of each channel (Reinhard et al. 2001, "Color transfer between images"), in RGB."""
+    photos, restyled = (channels.astype(np.float64) for channels in _levels())
+    gain = restyled.std(axis=1) / photos.std(axis=1)
+    lift = restyled.mean(axis=1) - gain * photos.mean(axis=1)
+    lines = gain[:, None] * np.arange(256) + lift[:, None]
+    return ColourMap(torch.from_numpy(np.rint(lines.clip(0, 255)).astype(np.uint8)))
+
+
+def mean_colour() -> ColourMap:
+    """The mean colour of the restyled photos, all over: what a constant reaches."""
+    _, restyled = _levels()
+    constant = np.rint(restyled.mean(axis=1, keepdims=True)).astype(np.uint8)
+    return ColourMap(torch.from_numpy(np.repeat(constant, 256, axis=1)))
+
+
+def _levels() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Every pixel of the training photos, and of the same restyled: uint8 (3, N) each, channel by channel."""
+    photos = [photo(name) for name in photo_names("train")]
+    sets = (photos, [restyle(pixels) for pixels in photos])
+    first, second = (np.concatenate([pixels.reshape(3, -1) for pixels in one], axis=1) for one in sets)
+    return first, second

@@ -1,5 +1,6 @@
 """Interpolation baselines: Pillow's filters on inputs made by the recipes' rule; the published numbers of Set5."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -46,6 +47,28 @@ def test_a_baseline_is_pillows_filter_on_the_low_resolution(name, smooth):
     assert made.shape == (3, 41, 54)
     assert np.abs(made.astype(int) - large).max() <= 2, "a last bit of the low resolution may round otherwise"
     assert (made == large).mean() > 0.9
+
+
+def test_colour_maps_learn_from_training_photos_what_matching_gives_and_boards_have_their_rows():
+    value = {}
+    for name in ("mean_colour", "mean_and_deviation", "histogram_matching"):
+        subject = ScoreOptions(
+            f"reference_models.baselines:{name}",
+            paired="photos-evening:test",
+            inputs="photos:test",
+            metrics="psnr",
+            device="cpu",
+        )
+        (row,) = score(subject, open_subject=open_checkpoint).results
+        value[name] = row.value
+
+    # measured: 12.1, 35.3 and 60.5 dB; photographs as they are 25.5
+    assert 11 < value["mean_colour"] < 13
+    assert 34 < value["mean_and_deviation"] < 37
+    assert value["histogram_matching"] > 55
+    lines = (Path(__file__).parent.parent / "leaderboards" / "results" / "photos-restyled.jsonl").read_text()
+    anchors = {json.loads(line)["subject"] for line in lines.splitlines()}
+    assert {"photos:test", "histogram-matching", "mean-and-deviation", "mean-colour"} <= anchors
 
 
 def test_the_better_filter_scores_higher_and_rows_name_the_baseline(smooth):
