@@ -7,12 +7,14 @@ the reader of each kind of file puts it into a message that says which option na
 
 import contextlib
 import errno
+import hashlib
+import io
 import os
 import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from ganeval.errors import DataError
 
@@ -44,27 +46,27 @@ class UnfitFileError(OSError):
         return str(self.strerror)
 
 
-def open_regular(path: Path, within: Path | None = None) -> BinaryIO:
+def open_regular(path: Path, within: Path | None = None, *, follow: bool = True) -> io.BufferedReader:
     """Opens a regular file for reading, without waiting.
 
     Args:
-        path: The file; links are followed, unless `within` is given.
+        path: The file.
         within: The folder that the file belongs to. A link that leads out of it is refused.
+        follow: False where a link at the last step is not followed at all.
 
     Raises:
         UnfitFileError: a pipe, a device, a socket or a folder, or a link that leads out of `within`.
         OSError: it cannot be opened.
     """
-    flags = _READ
     if within is not None:
         real = path.resolve(strict=True)
         if not real.is_relative_to(within.resolve()):
             raise UnfitFileError(f"it is a link that leads out of {within}", path)
-        path, flags = real, _READ | _NO_LINK  # no link can take its place between the check and the opening
+        path, follow = real, False  # no link can take its place between the check and the opening
     # Opening a device may do something; what is not regular is not opened at all.
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    if follow and not stat.S_ISREG(os.stat(path).st_mode):
         raise UnfitFileError(_IRREGULAR, path)
-    descriptor = os.open(path, flags)
+    descriptor = os.open(path, _READ if follow else _READ | _NO_LINK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise UnfitFileError(_IRREGULAR, path)
@@ -99,9 +101,11 @@ def read_text(path: Path, limit: int, within: Path | None = None) -> str:
     return read_bytes(path, limit, within).decode("utf-8")
 
 
-def read_unchanged(path: Path, limit: int, within: Path | None = None) -> tuple[bytes, os.stat_result]:
+def read_unchanged(
+    path: Path, limit: int, within: Path | None = None, *, follow: bool = True
+) -> tuple[bytes, os.stat_result]:
     """As `read_bytes`, with the file's status when it was opened."""
-    with open_regular(path, within) as file:
+    with open_regular(path, within, follow=follow) as file:
         before = os.fstat(file.fileno())
         if before.st_size > limit:
             raise UnfitFileError(f"it holds {before.st_size:,} bytes; at most {limit:,} are read", path)
@@ -116,7 +120,7 @@ def _moment(status: os.stat_result) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def lines(file: BinaryIO) -> Iterator[bytes]:
+def lines(file: io.BufferedReader) -> Iterator[bytes]:
     """The lines of a file; of one that is longer than MAX_LINE the beginning, so that memory stays bounded."""
     while line := file.readline(MAX_LINE):
         yield line
@@ -124,18 +128,14 @@ def lines(file: BinaryIO) -> Iterator[bytes]:
             line = file.readline(MAX_LINE)
 
 
-def require_regular(path: Path, named: str) -> None:
-    """Refuses what would block or not end when it is opened: a pipe, a device, a socket.
-
-    Args:
-        path: The file.
-        named: What the user typed, for the message.
+def sha256_of(path: Path) -> str:
+    """sha256 of a regular file, 64 hex digits, of whatever size.
 
     Raises:
-        DataError: it exists and is not a regular file.
+        OSError: as for `open_regular`.
     """
-    if path.exists() and not path.is_file():
-        raise DataError(f"{named!r} is not a regular file (a pipe, a device or a folder). Copy its content to a file.")
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, data: bytes) -> None:

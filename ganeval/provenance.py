@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from ganeval._version import __version__
+from ganeval.files import MAX_SETTINGS, read_text
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pillow", "torch-fidelity")
 
@@ -43,12 +44,12 @@ def commit(folder: Path) -> str | None:
             return None
         git = top / ".git"
         if git.is_file():  # a worktree or a submodule: a line that says where its files are
-            git = top / git.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
-        head = (git / "HEAD").read_text(encoding="utf-8").strip()
+            git = top / read_text(git, MAX_SETTINGS).partition("gitdir:")[2].strip()
+        head = read_text(git / "HEAD", MAX_SETTINGS).strip()
         branch = head.removeprefix("ref:").strip()
         if head != branch:
             shared = git / "commondir"
-            common = git / shared.read_text(encoding="utf-8").strip() if shared.is_file() else git
+            common = git / read_text(shared, MAX_SETTINGS).strip() if shared.is_file() else git
             head = _branch_head(common, branch)
     except (OSError, UnicodeDecodeError):
         return None
@@ -58,9 +59,9 @@ def commit(folder: Path) -> str | None:
 def _branch_head(git: Path, branch: str) -> str:
     """The commit of "refs/heads/main", from its own file or from the packed ones; "" before the first commit."""
     if (git / branch).is_file():
-        return (git / branch).read_text(encoding="utf-8").strip()
+        return read_text(git / branch, MAX_SETTINGS).strip()
     packed = git / "packed-refs"
-    lines = packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else []
+    lines = read_text(packed, MAX_SETTINGS).splitlines() if packed.is_file() else []
     return next((line.partition(" ")[0] for line in lines if line.endswith(f" {branch}")), "")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from ganeval.errors import DataError, ReferenceStatisticsError
-from ganeval.files import write_atomically
+from ganeval.files import sha256_of, write_atomically
 from ganeval.peer_files.contents import read_contents
 from ganeval.peer_files.unpickle import value_at
 from ganeval.sources.npy import holds_statistics
@@ -260,7 +260,7 @@ def _load_peer(path: Path) -> ReferenceStatistics:
             f"{path} cannot be read as mu/sigma statistics ({type(error).__name__}: {error}). Expected "
             "arrays mu (D,) and sigma (D, D)."
         ) from error
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    sha256 = sha256_of(path)
     sets = {"inception": SetSummary(checked_moments(mu, sigma, None, str(path)), counted=False)}
     facts = {"inception": BackboneFacts("", "", "exact")}
     return ReferenceStatistics(path.name, sha256, None, "", sets, facts, peer=True)

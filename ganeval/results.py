@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 import orjson
 
 from ganeval.errors import DataError
+from ganeval.files import lines, open_regular
 from ganeval.protocol import Protocol
 
 SCHEMA = 1
@@ -285,10 +286,10 @@ def iter_lines(path: Path, count: int = LINES) -> Iterator[list[tuple[int, bytes
         DataError: the file cannot be opened.
     """
     try:
-        with path.open("rb") as file:
-            numbered = enumerate(file, start=1)
-            while lines := list(itertools.islice(numbered, count)):
-                yield lines
+        with open_regular(path) as file:
+            numbered = enumerate(lines(file), start=1)
+            while some := list(itertools.islice(numbered, count)):
+                yield some
     except OSError as error:
         raise DataError(f"Cannot read results from {path}: {error.strerror}. Check the path.") from error
 

@@ -10,16 +10,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ganeval.errors import GanevalError
+from ganeval.errors import DataError, GanevalError
 from ganeval.figures import figure_bytes
-from ganeval.files import write_atomically
+from ganeval.files import MAX_JSON, append, read_text, write_atomically
 from reference_models.data import mixture
 from reference_models.held_out_grid import HeldOut, translated_grid
 from reference_models.players import Players
 from reference_models.sampling import draw_tensor, grid_of, save_png
 from reference_models.steps import Losses
 
-METRICS = "metrics.jsonl"
+METRICS, GRIDS = "metrics.jsonl", "grids"
 GRID_SEED = 7  # latents of the grids: the same in every run, so that grids can be laid side by side
 GRID_IMAGES = 64
 # Mean over pixels of the standard deviation over a grid's images, in grey levels; real digits have about 90.
@@ -63,25 +63,33 @@ class LossMeter:
 
 
 def truncate_metrics(folder: Path, step: int) -> None:
-    """Drops the lines of metrics.jsonl beyond a step: what an interrupted run wrote after its last state."""
+    """Drops the lines of metrics.jsonl beyond a step: what an interrupted run wrote after its last state.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
     path = folder / METRICS
     if not path.is_file():
         return
     kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    try:
+        lines = read_text(path, MAX_JSON, folder).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}. Remove the run's folder and start anew.") from error
+    for line in lines:
         try:
             row = json.loads(line)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             continue  # cut off by the kill
-        if isinstance(row, dict) and row.get("step", 0) <= step:
+        done = row.get("step", 0) if isinstance(row, dict) else None
+        if isinstance(done, int) and done <= step:
             kept.append(line + "\n")
     write_atomically(path, "".join(kept).encode())
 
 
 def append_metrics(folder: Path, row: dict[str, Any]) -> None:
-    """Adds one line."""
-    with open(folder / METRICS, "a", encoding="utf-8") as file:
-        file.write(json.dumps(row, allow_nan=False) + "\n")
+    """Adds one line; not where a link leads."""
+    append(folder / METRICS, (json.dumps(row, allow_nan=False) + "\n").encode())
 
 
 def save_grid(folder: Path, players: Players, step: int, shown: Sequence[HeldOut]) -> None:
@@ -96,7 +104,7 @@ def save_grid(folder: Path, players: Players, step: int, shown: Sequence[HeldOut
     Raises:
         DivergedError: every latent gives one and the same image.
     """
-    path = folder / "grids" / f"{step:07d}.png"
+    path = folder / GRIDS / f"{step:07d}.png"
     if players.spec.kind == "one-dimensional":
         numbers = draw_tensor(players.best_generator, players.spec, players.config, range(HISTOGRAM_NUMBERS), GRID_SEED)
         write_atomically(path, histogram(numbers))

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ganeval.errors import DataError
-from ganeval.files import write_atomically
+from ganeval.files import MAX_JSON, MAX_SETTINGS, read_text, write_atomically
 from reference_models.checkpoint import load_checkpoint
 from reference_models.evaluation import Evaluator
 from reference_models.expected import FILE, read_expected
@@ -61,8 +61,8 @@ def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
         DataError: the folder holds no finished run of an unchanged recipe.
     """
     try:
-        stored = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+        stored = json.loads(read_text(folder / "recipe.json", MAX_SETTINGS, folder))
+        lines = [json.loads(line) for line in read_text(folder / "metrics.jsonl", MAX_JSON, folder).splitlines()]
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} holds no run that can be read: {error}. Train the recipe again.") from error
     recipe = RECIPES.get(str(stored.get("name")).partition("+")[0])  # "+" marks a plan that --set changed

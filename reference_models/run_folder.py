@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from ganeval.errors import DataError, UsageError
-from ganeval.files import write_atomically
+from ganeval.files import MAX_SETTINGS, read_text, write_atomically
 from ganeval.reporting import Reporter
 from reference_models.devices import machine_of
-from reference_models.journal import METRICS, truncate_metrics
+from reference_models.journal import GRIDS, METRICS, truncate_metrics
 from reference_models.players import Players
 from reference_models.recipe import Recipe, recipe_to_json
 from reference_models.state import FILE as STATE
@@ -24,6 +24,8 @@ def check_folder(folder: Path, resume: bool, identity: dict[str, Any]) -> None:
     Raises:
         UsageError: it holds a run and --resume was not given, or another run, or something else.
     """
+    if (folder / GRIDS).is_symlink():
+        raise UsageError(f"{folder / GRIDS} is a link, and grids would be written where it leads. Name another --out.")
     if (folder / STATE).is_file():
         if not resume:
             raise UsageError(f"{folder} holds a run already. Go on with it by --resume, or name another --out.")
@@ -66,7 +68,7 @@ def open_folder(
         try:
             kept = {**recipe_to_json(recipe), TRAINED_ON: machine_of(next(players.generators[0].parameters()).device)}
             write_atomically(folder / RECIPE, json.dumps(kept, indent=2).encode())
-            (folder / METRICS).write_text("", encoding="utf-8")
+            write_atomically(folder / METRICS, b"")
         except OSError as error:
             raise DataError(f"Cannot write into {folder}: {error.strerror}. Name another folder with --out.") from error
     training = recipe.training
@@ -76,7 +78,9 @@ def open_folder(
 
 def _stored_plan(folder: Path) -> object:
     try:
-        stored = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        stored = json.loads(read_text(folder / RECIPE, MAX_SETTINGS, folder))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(stored, dict):
         return None
     return {k: v for k, v in stored.items() if k not in ("sources", "expected", "wall_time", TRAINED_ON)}

@@ -150,8 +150,16 @@ class ReplayBuffer:
         Args:
             rows: (images,) or (images, labels, ...): tensors of B rows that belong together. No gradient passes.
             generator: Draws 2B numbers, however full the buffer is.
+
+        Raises:
+            DataError: what a state put back is of another shape.
         """
         count = len(rows[0])
+        if self._kept and [part.shape for part in self._kept[0]] != [part.shape[1:] for part in rows]:
+            raise DataError(
+                f"The replay buffer's state holds rows of {[tuple(part.shape) for part in self._kept[0]]}; expected "
+                f"{[tuple(part.shape[1:]) for part in rows]}. Remove the run's folder and start anew."
+            )
         coins = torch.rand(count, generator=generator, device=generator.device).tolist()
         places = torch.randint(self.capacity, (count,), generator=generator, device=generator.device).tolist()
         shown = []

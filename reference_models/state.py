@@ -4,6 +4,8 @@ Nothing is stored of random numbers or of the place in the data: both are functi
 """
 
 import json
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ganeval.errors import DataError, UsageError
-from ganeval.files import write_atomically
+from ganeval.files import open_regular, write_atomically
 from ganeval.tensor_bytes import with_sorted_metadata
 from reference_models.players import Players
 
@@ -57,7 +59,12 @@ def save_state(
         identity: The plan, the seed and the digest of the data: what a resumed run must agree in.
         replays: `replay_tensors` of every device: all else is equal on all.
     """
-    metadata = {"format": FORMAT, "identity": json.dumps(identity), "progress": json.dumps(vars(progress))}
+    metadata = {
+        "format": FORMAT,
+        "identity": json.dumps(identity),
+        "progress": json.dumps(vars(progress)),
+        "moments": json.dumps(_moments_held(players)),
+    }
     tensors = _tensors(players)
     for rank, kept in enumerate(replays):
         tensors |= {f"device{rank}/{name}": tensor for name, tensor in kept.items()}
@@ -79,17 +86,129 @@ def load_state(path: Path, players: Players, identity: dict[str, Any], rank: int
         UsageError: it is the state of another plan, seed or data.
     """
     try:
+        open_regular(path, path.parent).close()
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise DataError(f"{path} is of format {metadata.get('format')!r}; expected {FORMAT!r}. Start anew.")
             _check_identity(path, json.loads(metadata["identity"]), json.loads(json.dumps(identity)))
-            progress = Progress(**json.loads(metadata["progress"]))
+            progress = _checked_progress(json.loads(metadata["progress"]), players.recipe.training.steps)
+            moments = json.loads(metadata["moments"]) if "moments" in metadata else None
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        _check_tensors(players, tensors, moments, progress.step, rank)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path} cannot be read ({error}). Remove the run's folder and start anew.") from error
     _restore(players, tensors, rank)
     return progress
+
+
+def _checked_progress(stored: object, steps: int) -> Progress:
+    """How far a file says that the run is.
+
+    Raises:
+        ValueError: what no run of this many steps writes.
+    """
+    if not isinstance(stored, dict) or stored.keys() != vars(Progress()).keys():
+        raise ValueError("its progress has other entries than this version writes")
+    step, best = stored["step"], stored["best_step"]
+    if type(step) is not int or not 0 <= step <= steps:
+        raise ValueError(f"its step is {step!r:.40}; expected a whole number up to {steps:,}")
+    if best is not None and (type(best) is not int or not 0 <= best <= step):
+        raise ValueError(f"its best step is {best!r:.40}; expected a whole number up to {step:,}")
+    for name in ("best_score", "last_score"):
+        score = stored[name]
+        if score is not None and (type(score) not in (int, float) or not abs(score) <= sys.float_info.max):
+            raise ValueError(f"its {name} is {score!r:.40}; expected a finite number")
+    return Progress(**stored)
+
+
+def _check_tensors(
+    players: Players, tensors: Mapping[str, Tensor], moments: Mapping[str, int] | None, step: int, rank: int
+) -> None:
+    """Every tensor that training needs, of its type and shape, and no other one.
+
+    Args:
+        players: What is to be trained on.
+        tensors: What the file holds.
+        moments: Optimiser -> parameters that it had moved when the file was written; None of an earlier version's.
+        step: Steps done.
+        rank: Number of this device.
+
+    Raises:
+        ValueError: tensors are missing, unknown, of another type or shape; counted, the first one named.
+    """
+    wanted = _network_tensors(players)
+    optional = {
+        f"{name}/{index}/{field}": value
+        for name, optimiser in _optimisers(players).items()
+        for index, parameter in enumerate(_parameters(optimiser))
+        for field, value in _fresh_moments(optimiser, parameter).items()
+    }
+    known = {**wanted, **optional}
+    own = [name for name in tensors if not _REPLAY.fullmatch(name)]
+    faults = {
+        "missing": [name for name in wanted if name not in tensors],
+        "unknown": [name for name in own if name not in known],
+        "of another type or shape": [
+            name
+            for name in own
+            if name in known and (tensors[name].dtype, tensors[name].shape) != (known[name].dtype, known[name].shape)
+        ],
+        "not finite": [name for name in own if name in known and not bool(tensors[name].isfinite().all())],
+    }
+    if any(faults.values()):
+        told = ", ".join(f"{len(names):,} {what} ({names[0][:80]})" for what, names in faults.items() if names)
+        raise ValueError(f"of its tensors {told}")
+    held = {name: _held(name, optimiser, tensors) for name, optimiser in _optimisers(players).items()}
+    if (moments is not None and held != moments) or (moments is None and step and not any(held.values())):
+        raise ValueError(f"it holds the moments of {held} parameters after {step:,} steps, and {moments} were written")
+    for number in range(len(players.replays)):
+        columns = {name for name in tensors if name.startswith(f"device{rank}/replay{number}/")}
+        if columns != {f"device{rank}/replay{number}/{k}" for k in range(len(columns))} or any(
+            tensors[name].dim() < 1 for name in columns
+        ):
+            raise ValueError(f"its replay buffer {number} has other columns than this version writes")
+
+
+_REPLAY = re.compile(r"device\d{1,6}/replay\d{1,6}/\d{1,6}")
+
+
+def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    """In the order of their numbers in the optimiser's state."""
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
+
+
+def _fresh_moments(optimiser: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
+    """What the optimiser keeps of a parameter that it moved, by what it keeps of a small one; without memory."""
+    small = torch.zeros(2, requires_grad=True)
+    small.grad = torch.zeros(2)
+    probe = type(optimiser)([small], lr=0.0)  # type: ignore[call-arg]
+    probe.step()
+    kept = probe.state[small]
+    return {
+        field: torch.empty(parameter.shape if value.shape == small.shape else (), dtype=value.dtype, device="meta")
+        for field, value in kept.items()
+    }
+
+
+def _held(name: str, optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> int:
+    """Parameters of which the file holds moments.
+
+    Raises:
+        ValueError: it holds some of those of one parameter, and not all.
+    """
+    fields = _fresh_moments(optimiser, torch.zeros(2, device="meta"))
+    count = 0
+    for index in range(len(_parameters(optimiser))):
+        there = [f"{name}/{index}/{field}" in tensors for field in fields]
+        if any(there) and not all(there):
+            raise ValueError(f"it holds some moments of {name}/{index} and lacks others")
+        count += all(there)
+    return count
+
+
+def _moments_held(players: Players) -> dict[str, int]:
+    return {name: len(optimiser.state) for name, optimiser in _optimisers(players).items()}
 
 
 def _check_identity(path: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -105,7 +224,7 @@ def _differences(stored: object, wanted: object, name: str = "") -> list[str]:
     """Which leaves differ, as "plan.training.steps 300 (now 200)"."""
     if not isinstance(stored, dict) or not isinstance(wanted, dict):
         same = stored == wanted
-        return [] if same else [f"{name} {json.dumps(stored)} (now {json.dumps(wanted)})"]
+        return [] if same else [f"{name} {json.dumps(stored)[:200]} (now {json.dumps(wanted)[:200]})"]
     keys = dict.fromkeys([*wanted, *stored])
     return [
         difference
@@ -114,15 +233,20 @@ def _differences(stored: object, wanted: object, name: str = "") -> list[str]:
     ]
 
 
-def _tensors(players: Players) -> dict[str, Tensor]:
+def _network_tensors(players: Players) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for name, network in players.networks().items():
         tensors |= {f"{name}/{key}": value for key, value in network.state_dict().items()}
+    for name, average in zip(_AVERAGES, players.averages, strict=False):
+        tensors |= {f"{name}/{key}": value for key, value in average.state_dict().items()}
+    return tensors
+
+
+def _tensors(players: Players) -> dict[str, Tensor]:
+    tensors = _network_tensors(players)
     for name, optimiser in _optimisers(players).items():
         for index, values in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}/{index}/{key}": value for key, value in values.items() if isinstance(value, Tensor)}
-    for name, average in zip(_AVERAGES, players.averages, strict=False):
-        tensors |= {f"{name}/{key}": value for key, value in average.state_dict().items()}
     return tensors
 
 

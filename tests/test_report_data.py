@@ -1,6 +1,7 @@
 """What the report reads: run folders, rows, pairs and blame, and what it tells of what it cannot read."""
 
 import json
+import os
 
 import pytest
 
@@ -309,3 +310,42 @@ def test_a_class_may_be_called_anything(tmp_path):
         ("fd_per_class@efflite0", "a@b:c"),
         ("agreement", "x"),
     ]
+
+
+# ---- run folders of strangers
+
+
+@pytest.mark.parametrize("name", ["recipe.json", "metrics.jsonl", "grids/0000100.png", "sheet.png", "last.safetensors"])
+@pytest.mark.parametrize("kind", ["link out", "pipe", "device", "endless"])
+def test_a_run_gives_no_file_of_elsewhere_and_no_pipe_and_no_device(tmp_path, name, kind):
+    folder = write_run(tmp_path / "runs" / "a")
+    secret = tmp_path / "secret"
+    secret.write_bytes(b'{"name": "secret", "step": 1, "loss_secret": 1}\n')
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "endless":
+        with path.open("wb") as file:
+            file.truncate(1 << 42)
+    else:
+        path.symlink_to(secret if kind == "link out" else "/dev/zero")
+    problems = []
+    if name == "recipe.json":
+        with pytest.raises(DataError, match=r"recipe\.json"):
+            read_run(folder, Album(), problems)
+        return
+    run = read_run(folder, Album(), problems)
+
+    assert "secret" not in repr(run)
+    assert len(run.grids) == (2 if name.startswith("grids") else 3)
+    if name != "last.safetensors":
+        assert any(str(path) in problem for problem in problems)
+
+
+def test_runs_that_links_lead_to_elsewhere_are_not_found(tmp_path):
+    inside, outside = write_run(tmp_path / "runs" / "a"), write_run(tmp_path / "elsewhere" / "b")
+    (tmp_path / "runs" / "b").symlink_to(outside)
+
+    assert find_runs(tmp_path / "runs") == [inside]

@@ -4,6 +4,7 @@ import functools
 import http.server
 import importlib.util
 import io
+import os
 import tarfile
 import threading
 
@@ -174,3 +175,50 @@ def test_a_bucket_is_the_folder(folder):
         assert digests(RemoteFolder(system, "bucket/set", "s3://bucket/set")) == digests(FolderSource(folder))
     finally:
         server.stop()
+
+
+# ---- this machine by address
+
+
+@pytest.mark.parametrize("scheme", ["file", "local", "FILE"])
+def test_an_address_of_this_machine_is_its_path(folder, scheme, tmp_path):
+    (tmp_path / "secret.png").write_bytes((folder / "000.png").read_bytes() if (folder / "000.png").is_file() else b"")
+    (folder / "out.png").symlink_to(tmp_path / "secret.png")
+    os.mkfifo(folder / "pipe.png")
+    (folder / "device.png").symlink_to("/dev/zero")
+    plain, source = FolderSource(folder), open_source(f"{scheme}://{folder}", data_root=None)
+
+    assert source.name == f"{scheme}://{folder}"
+    assert [item.name for item in source.items] == [item.name for item in plain.items]
+    assert source.skipped == plain.skipped
+    assert sum(source.skipped.values()) == 3
+    assert digests(source) == digests(plain)
+
+
+def test_a_pipe_or_a_device_by_address_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "x.zip")
+    (tmp_path / "y.zip").symlink_to("/dev/zero")
+    for name in ("x.zip", "y.zip"):
+        with pytest.raises(DataError, match="not a regular file"):
+            open_source(f"file://{tmp_path}/{name}", data_root=None)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "zip::file://{}/x.zip",
+        "zip://*.png::file://{}/x.zip",
+        "simplecache::file://{}",
+        "filecache://{}",
+        "dir::file://{}",
+        "dir://{}",
+        "reference://::file://{}/refs.json",
+        "tar://x.tar::file://{}/x.tar",
+        "git://{}",
+        "generic://{}",
+        "memory://x::file://{}",
+    ],
+)
+def test_an_address_within_an_address_is_refused(folder, address):
+    with pytest.raises(UsageError, match="through another"):
+        open_source(address.format(folder), data_root=None)

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from safetensors.torch import load_file
 from torch import nn
@@ -21,7 +23,7 @@ from ganeval.backbones.weights import LoadedWeights
 from ganeval.errors import DataError, UsageError
 from reference_models.content import _first_layers
 from reference_models.evaluation import Evaluator, needed_weights_of
-from reference_models.journal import DivergedError, LossMeter
+from reference_models.journal import DivergedError, LossMeter, truncate_metrics
 from reference_models.layers import draws_from
 from reference_models.players import make_players
 from reference_models.recipe import with_settings
@@ -304,6 +306,109 @@ def test_a_damaged_state_is_told_apart_from_a_bug(damage, tmp_path, cheap):
 
     with pytest.raises(DataError, match="cannot be read"):
         train(options, Quiet())
+
+
+def rewritten(data: bytes, tensors=None, **metadata):
+    """A state with other tensors or metadata; None removes an entry."""
+    size = int.from_bytes(data[:8], "little")
+    kept = json.loads(data[8 : 8 + size])["__metadata__"] | metadata
+    found = safetensors.torch.load(data)
+    if tensors is not None:
+        tensors(found)
+    return safetensors.torch.save(found, metadata={key: value for key, value in kept.items() if value is not None})
+
+
+def progress(**changes):
+    return {"progress": json.dumps({"step": 2, "best_score": 1.0, "best_step": 2, "last_score": 1.0} | changes)}
+
+
+def without(*starts):
+    def change(tensors):
+        for name in [name for name in tensors if name.startswith(starts)]:
+            del tensors[name]
+
+    return change
+
+
+def put(name, tensor):
+    return lambda tensors: tensors.__setitem__(name, tensor)
+
+
+HOSTILE_STATES = {
+    "step that is text": progress(step="2"),
+    "negative step": progress(step=-1),
+    "step of 1e308": progress(step=1e308),
+    "step of 5,000 digits": {"progress": progress()["progress"].replace('"step": 2', '"step": ' + "9" * 5000)},
+    "step beyond the plan": progress(step=3),
+    "step that is true": progress(step=True),
+    "best step in the future": progress(best_step=9),
+    "score that is text": progress(best_score="low"),
+    "score of infinity": progress(last_score=float("inf")),
+    "score of 400 digits": progress(best_score=10**400),
+    "progress that is a list": {"progress": "[]"},
+    "progress with more in it": progress(more=1),
+    "progress of 100,000 brackets": {"progress": "[" * 100_000},
+    "no progress": {"progress": None},
+    "identity that is a number": {"identity": "3"},
+    "all moments removed": {"tensors": without("g_optimiser", "d_optimiser")},
+    "all moments and their number removed": {"tensors": without("g_optimiser", "d_optimiser"), "moments": None},
+    "the moments of one parameter removed": {"tensors": without("g_optimiser/0/")},
+    "one moment removed": {"tensors": without("g_optimiser/0/exp_avg_sq")},
+    "a generator removed": {"tensors": without("generator0")},
+    "everything removed": {"tensors": without("")},
+    "an unknown tensor": {"tensors": put("generator9/x", torch.zeros(2))},
+    "a moment of an unknown parameter": {"tensors": put("g_optimiser/999/exp_avg", torch.zeros(2))},
+    "a parameter's number that is text": {"tensors": put("g_optimiser/x/exp_avg", torch.zeros(2))},
+    "a moment of another shape": {"tensors": put("g_optimiser/0/exp_avg", torch.zeros(2))},
+    "a moment of another type": {"tensors": put("g_optimiser/0/step", torch.zeros((), dtype=torch.int64))},
+    "steps of the optimiser of NaN": {"tensors": put("g_optimiser/0/step", torch.tensor(float("nan")))},
+}
+
+
+def test_a_state_of_a_stranger_is_refused_in_words(tmp_path, cheap):
+    options = TrainOptions(tiny("gan-mlp.digits-cpu"), tmp_path / "run", device="cpu", resume=True)
+    train(options, Quiet())
+    state = tmp_path / "run" / "state.safetensors"
+    good = state.read_bytes()
+    state.write_bytes(rewritten(good))
+    train(options, Quiet())
+
+    for name, change in HOSTILE_STATES.items():
+        state.write_bytes(rewritten(good, **change))
+        before = {path: path.read_bytes() for path in state.parent.glob("*.*")}
+        with pytest.raises((DataError, UsageError), match=r"state\.safetensors|holds a run that differs") as caught:
+            train(options, Quiet())
+        assert len(str(caught.value)) < 1000, name
+        assert {path: path.read_bytes() for path in state.parent.glob("*.*")} == before, name
+
+
+def test_resuming_writes_nothing_where_links_of_the_folder_lead(tmp_path, cheap):
+    options = TrainOptions(tiny("gan-mlp.digits-cpu"), tmp_path / "run", device="cpu", resume=True)
+    train(options, Quiet())
+    folder, precious = tmp_path / "run", tmp_path / "precious"
+    precious.write_text("kept\n")
+    (folder / "metrics.jsonl").unlink()
+    (folder / "metrics.jsonl").symlink_to(precious)
+    with pytest.raises(DataError, match="leads out of"):
+        train(options, Quiet())
+    (folder / "state.safetensors").unlink()  # begun, and no state yet: written anew
+    train(options, Quiet())
+    assert precious.read_text() == "kept\n"
+
+    (tmp_path / "elsewhere").mkdir()
+    shutil.rmtree(folder / "grids")
+    (folder / "grids").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="grids is a link"):
+        train(options, Quiet())
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("line", ['{"step": "2"}', '{"step": null}', '{"step": [1]}', "[" * 100_000, "9" * 5000])
+def test_lines_of_a_stranger_are_dropped_from_the_measurements_of_a_resumed_run(line, tmp_path):
+    (tmp_path / "metrics.jsonl").write_text(f'{{"step": 1}}\n{line}\n{{"step": 9}}\n')
+    truncate_metrics(tmp_path, 5)
+
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n'
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ganeval.errors import UsageError
+from ganeval.files import MAX_SETTINGS, read_bytes, read_text
 from ganeval.recorded import RecordedPlace
 from ganeval.registry import unknown_name
 
@@ -35,7 +36,7 @@ def find_file(folder: Path) -> Path | None:
         return own
     project = folder / "pyproject.toml"
     try:
-        if project.is_file() and "[tool.ganeval" in project.read_text(encoding="utf-8", errors="replace"):
+        if project.is_file() and b"[tool.ganeval" in read_bytes(project, MAX_SETTINGS):
             return project
     except OSError:
         return None  # one that cannot be read holds no settings for us
@@ -49,7 +50,7 @@ def read_file(path: Path) -> dict[str, Any]:
         UsageError: not TOML, an unknown key, or a value of another type.
     """
     try:
-        table: object = tomllib.loads(path.read_text(encoding="utf-8"))
+        table: object = tomllib.loads(read_text(path, MAX_SETTINGS))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise UsageError(f"{path} cannot be read as TOML: {error}. Mend it, or run elsewhere.") from error
     for name in ("tool", "ganeval") if path.name == "pyproject.toml" else ():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganeval.errors import DataError, ProtocolMismatchError
+from ganeval.files import MAX_JSON, read_text
 from ganeval.protocol import Protocol
 from ganeval.results import Result, check_schema, read_jsonl
 
@@ -88,7 +89,7 @@ def read_row_file(path: Path) -> tuple[list[Result], list[str]]:
     if path.suffix.lower() == ".jsonl":
         return read_jsonl(path)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_text(path, MAX_JSON))
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{path} cannot be read as JSON: {error}. Write it with `ganeval score --json FILE`."

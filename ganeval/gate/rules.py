@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ganeval.errors import UsageError
+from ganeval.files import MAX_SETTINGS, read_text
 from ganeval.recorded import RecordedPlace
 from ganeval.registry import unknown_name
 
@@ -79,7 +80,7 @@ def read_rules(path: Path) -> GateRules:
         UsageError: not there, not TOML, an unknown key, or a margin that cannot be meant; the message names the rule.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_text(path, MAX_SETTINGS))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise UsageError(
             f"{path} cannot be read as rules of a gate: {error}. `ganeval gate init` writes one."

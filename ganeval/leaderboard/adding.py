@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganeval.errors import DataError
+from ganeval.files import MAX_JSON, read_bytes
 from ganeval.leaderboard.pytest_benchmark import benchmark_timings, is_pytest_benchmark
 from ganeval.leaderboard.reading import Row, flat_rows, read_rows
 from ganeval.leaderboard.timings import TimingRow, append_timings, read_timings, timings_among
@@ -71,7 +72,7 @@ def read_source(source: Path) -> tuple[list[Result], list[TimingRow], list[str]]
     if source.suffix == ".jsonl":
         return _read_lines(source)
     try:
-        content = parse_json(source.read_bytes())
+        content = parse_json(read_bytes(source, MAX_JSON))
     except OSError as error:
         raise DataError(f"Cannot read {source}: {error.strerror}. Check the path.") from error
     except ValueError as error:

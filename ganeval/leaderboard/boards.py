@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganeval.errors import UsageError
+from ganeval.files import MAX_SETTINGS, read_text
 from ganeval.leaderboard.places import leaderboards_folder
 from ganeval.registry import unknown_name
 
@@ -70,7 +71,7 @@ def load_boards(path: Path | str | None = None) -> dict[str, Board]:
         if not path.is_file():
             return {}
     try:
-        tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        tables = tomllib.loads(read_text(Path(path), MAX_SETTINGS))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise UsageError(f"{path} cannot be read as TOML: {error}. Mend it.") from error
     return {name: _board(name, table, f"{path}, board {name!r}") for name, table in tables.items()}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganeval.errors import DataError
+from ganeval.files import MAX_JSON, read_bytes
 from ganeval.leaderboard.timings import TimingRow
 from ganeval.results import parse_json
 
@@ -26,7 +27,7 @@ def read_pytest_benchmark(path: Path) -> list[TimingRow]:
         DataError: the file cannot be read, or is of another kind.
     """
     try:
-        content = parse_json(path.read_bytes())
+        content = parse_json(read_bytes(path, MAX_JSON))
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror}. Check the path.") from error
     except ValueError as error:

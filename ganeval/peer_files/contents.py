@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from ganeval.errors import DataError, ReferenceStatisticsError
+from ganeval.files import MAX_STATISTICS, read_bytes
 from ganeval.peer_files.torch_archive import read_torch
 from ganeval.peer_files.unpickle import WITH_OBJECTS, Array, Reader, Refused
 from ganeval.sources.npy import header_fields, holds_statistics, npz_members, open_member, read_header
@@ -62,7 +63,7 @@ def _npz(path: Path) -> dict[str, Any]:
 
 
 def _npy(path: Path) -> object:
-    data = path.read_bytes()
+    data = read_bytes(path, MAX_STATISTICS)
     if holds_statistics(path):
         stream = io.BytesIO(data)
         header_fields(stream)
@@ -75,4 +76,4 @@ def _npy(path: Path) -> object:
 
 
 def _pickle(path: Path) -> object:
-    return Reader(path.read_bytes()).load()
+    return Reader(read_bytes(path, MAX_STATISTICS)).load()

@@ -1,6 +1,5 @@
 """Statistics of another tool as a ganeval reference: which path made them, by which weights, of how many images."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from ganeval.errors import ReferenceStatisticsError, UsageError
+from ganeval.files import sha256_of
 from ganeval.peer_files.contents import read_contents
 from ganeval.peer_files.origins import ORIGINS
 from ganeval.peer_files.unpickle import value_at
@@ -59,7 +59,7 @@ def import_statistics(
         raise UsageError(f"--n {n}: {path} says {found.n} itself. Leave --n out.")
     facts = {origin.backbone: BackboneFacts(weights_sha256, resize, "exact")}
     sets = {origin.backbone: SetSummary(found.moments, found.bank, counted=found.n is not None)}
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    sha256 = sha256_of(path)
     return ReferenceStatistics(path.name, sha256, found.n, f"as {tool} reads files", sets, facts, tool=tool)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ganeval.doctor.section import doctor_section
 from ganeval.doctor.stored import read_examination
 from ganeval.errors import DataError
-from ganeval.files import write_atomically
+from ganeval.files import MAX_JSON, read_bytes, write_atomically
 from ganeval.leaderboard.gathering import Gathered, gather
 from ganeval.leaderboard.places import leaderboards_folder, project_folder
 from ganeval.leaderboard.timing_board import latest
@@ -129,7 +129,7 @@ def build(options: ReportOptions, reporter: Reporter) -> Page:
 
 def _bytes_of(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_bytes(file, MAX_JSON)
     except OSError as error:
         raise DataError(
             f"Cannot read {file}: {error.strerror}. Write it with `ganeval doctor FOLDER --json {file}`."

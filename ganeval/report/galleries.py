@@ -1,5 +1,6 @@
 """Pictures with their numbers: pairs of a fake and its original, and the images that raise a distance most."""
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ganeval.errors import BadImageError, DataError
+from ganeval.files import MAX_JSON, read_bytes
 from ganeval.report.charts import Histogram
 from ganeval.report.pictures import Album, Picture
 from ganeval.sources.base import ImageSource
@@ -113,7 +115,9 @@ def read_values(path: Path, command: str) -> pd.DataFrame:
         DataError: no such file, another layout, or no row with a finite first number.
     """
     try:
-        table: pd.DataFrame = pd.read_csv(path, dtype={"image": str}, keep_default_na=False, na_values=[""])
+        table: pd.DataFrame = pd.read_csv(
+            io.BytesIO(read_bytes(path, MAX_JSON)), dtype={"image": str}, keep_default_na=False, na_values=[""]
+        )
     except (OSError, ValueError) as error:  # pandas' own parser errors are ValueErrors
         raise DataError(f"Cannot read {path}: {error}. Expected the CSV of `{command}`.") from error
     numeric = [str(name) for name in table.columns[1:] if pd.api.types.is_numeric_dtype(table[name])]

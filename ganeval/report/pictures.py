@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ganeval.errors import BadImageError, DataError
+from ganeval.files import read_bytes
 from ganeval.sources.base import Pixels
 from ganeval.sources.decode import decode
 from ganeval.sources.limits import MAX_FILE_BYTES
@@ -95,19 +96,20 @@ class Album:
         )
 
 
-def read_picture(path: Path) -> Pixels:
+def read_picture(path: Path, within: Path | None = None) -> Pixels:
     """Reads one image file, uint8 (3, H, W).
+
+    Args:
+        path: The file.
+        within: The folder that it belongs to: a link that leads out of it is not followed.
 
     Raises:
         BadImageError: it cannot be read or decoded.
     """
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        data = read_bytes(path, MAX_FILE_BYTES, within)
     except OSError as error:
         raise BadImageError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
-    if len(data) > MAX_FILE_BYTES:
-        raise BadImageError(f"{str(path)!r}: more than {MAX_FILE_BYTES:,} bytes are not read as one image.")
     return decode(data, str(path)).pixels
 
 

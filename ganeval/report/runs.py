@@ -11,6 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from ganeval.errors import BadImageError, DataError
+from ganeval.files import MAX_JSON, MAX_SETTINGS, open_regular, read_bytes, read_text
 from ganeval.report.charts import LineChart, Series
 from ganeval.report.pictures import Album, Picture, read_picture
 
@@ -90,7 +91,9 @@ def find_runs(folder: Path) -> list[Path]:
         raise DataError(
             f"--runs {str(folder)!r} is no folder; expected one that train-reference wrote. Check the path."
         )
-    found = sorted({path.parent for depth in range(DEPTH) for path in folder.glob("*/" * depth + RECIPE)})
+    places = {path.parent for depth in range(DEPTH) for path in folder.glob("*/" * depth + RECIPE)}
+    top = folder.resolve()
+    found = sorted(place for place in places if place.resolve().is_relative_to(top))  # no link leads out of it
     if not found:
         raise DataError(
             f"No run of train-reference in {str(folder)!r}: no {RECIPE} there nor up to {DEPTH - 1} folders below. "
@@ -106,23 +109,23 @@ def read_run(folder: Path, album: Album, problems: list[str]) -> Run:
         DataError: recipe.json is no JSON object.
     """
     try:
-        recipe = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
+        recipe = json.loads(read_text(folder / RECIPE, MAX_SETTINGS, folder))
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"Cannot read {folder / RECIPE}: {error}. Leave the folder out of --runs.") from error
     if not isinstance(recipe, dict):
         raise DataError(f"{folder / RECIPE} holds no JSON object; expected a recipe. Leave the folder out of --runs.")
     name = str(recipe.get("name", folder.name))
-    curves = _read_curves(folder / METRICS, problems)
+    curves = _read_curves(folder / METRICS, folder, problems)
     grids = [
         (step, picture)
         for step, path in _spread(_grid_files(folder), MAX_GRIDS)
-        if (picture := _picture(path, f"Sample grid of {name} at step {step:,}", album, problems)) is not None
+        if (picture := _picture(path, f"Sample grid of {name} at step {step:,}", folder, album, problems)) is not None
     ]
     views = [
         (words, picture)
         for path in sorted([*folder.glob("*.png"), *(folder / VIEWS).glob("*.png")])[:MAX_VIEWS]
         if (words := WORDS.get(path.stem, path.stem.replace("_", " ").replace("-", " ")))
-        and (picture := _picture(path, f"{name}: {words}", album, problems, SHEET_DETAIL)) is not None
+        and (picture := _picture(path, f"{name}: {words}", folder, album, problems, SHEET_DETAIL)) is not None
     ]
     seed = _seed(folder)
     return Run(str(folder), recipe, f"seed {seed}" if seed else folder.name, curves, grids, views)
@@ -181,12 +184,14 @@ def _expected_words(entry: Mapping[str, object]) -> str:
     return f"{told} ± {sd} over {seeds} seeds"
 
 
-def _read_curves(path: Path, problems: list[str]) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+def _read_curves(
+    path: Path, folder: Path, problems: list[str]
+) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
     """Finite numbers by step; lines that cannot be read are counted, not fatal."""
     curves: dict[str, tuple[list[float], list[float]]] = {}
     bad = 0
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_bytes(path, MAX_JSON, folder).decode("utf-8", "replace").splitlines()
     except OSError as error:
         problems.append(f"{path}: {error.strerror}; the run has no curves")
         return {}
@@ -225,9 +230,9 @@ def _spread(found: list[tuple[int, Path]], count: int) -> list[tuple[int, Path]]
     return [found[round(place)] for place in np.linspace(0, len(found) - 1, count)]
 
 
-def _picture(path: Path, alt: str, album: Album, problems: list[str], detail: int = 1) -> Picture | None:
+def _picture(path: Path, alt: str, folder: Path, album: Album, problems: list[str], detail: int = 1) -> Picture | None:
     try:
-        return album.add(read_picture(path), alt, detail)
+        return album.add(read_picture(path, folder), alt, detail)
     except BadImageError as error:
         problems.append(str(error))
         return None
@@ -237,6 +242,7 @@ def _seed(folder: Path) -> str:
     """The training seed as a checkpoint tells it; its header alone is read."""
     for path in (folder / "last.safetensors", folder / "untrained.safetensors"):
         try:
+            open_regular(path, folder).close()
             with safe_open(path, framework="numpy") as file:
                 return str((file.metadata() or {}).get("seed", ""))
         except (OSError, SafetensorError):

@@ -1,10 +1,11 @@
-"""Images that lie elsewhere, by fsspec: `s3://`, `gs://`, `hf://`, `https://`, `memory://` and whatever else it opens.
+"""Images that lie elsewhere, by fsspec: `s3://`, `gs://`, `hf://`, `https://`, `memory://` and what else it opens.
 
 A folder is listed once and read file by file; an archive is read in place, by ranges where the server gives ranges.
 Nothing is written to disk. The bytes are hashed as those of local files are, so features are known wherever the same
 image lies.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, cast
 from urllib.parse import urlsplit
@@ -31,6 +32,12 @@ PACKAGES: Final = {
     "az": "adlfs",
     "abfs": "adlfs",
 }
+
+# Schemes of fsspec that read other files of this machine, or another address that a file or an option of theirs names.
+WRAPPERS: Final = frozenset(
+    {"asynclocal", "asyncwrapper", "blockcache", "cached", "dask", "dir", "dvc", "filecache", "generic", "git"}
+    | {"libarchive", "reference", "simplecache", "tar", "zip"}
+)
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,16 @@ def open_remote(address: str, selection: Selection = ALL) -> ImageSource:
         selection: Which of its files are meant.
 
     Raises:
-        UsageError: an unknown scheme, or one whose package is not installed; with the line that installs it.
+        UsageError: an address within an address, an unknown scheme, or one whose package is not installed; with the
+            line that installs it.
         DataError: nothing is there, it cannot be reached, or it holds no images.
     """
     scheme = address.partition("://")[0]
+    if "::" in re.sub(r"\[[^]/]*", "", address) or scheme.lower() in WRAPPERS:  # "[::1]" is a host
+        raise UsageError(
+            f"{address!r} reads one address through another, which may lead to any file or address. Name the folder or "
+            "the archive itself."
+        )
     try:
         system, path = fsspec.core.url_to_fs(address)
         ending = urlsplit(address).path.lower()

@@ -1,6 +1,7 @@
 """From what the user typed to an image source: a path that exists, or else the id of a data set."""
 
 import difflib
+import os
 from pathlib import Path
 
 from ganeval.errors import DataError, UsageError
@@ -81,6 +82,10 @@ def _open(
     subject: str, data_root: Path | None, value_range: ValueRange | None, peak: int | None, selection: Selection
 ) -> ImageSource:
     _refuse_recorded_address(subject)
+    if (here := local_path(subject)) is not None:
+        source = _open(here, data_root, value_range, peak, selection)
+        source.name = subject
+        return source
     if is_remote(subject):
         return _open_remote(subject, selection)
     path = Path(subject)
@@ -136,9 +141,21 @@ def _open_remote(address: str, selection: Selection) -> ImageSource:
 
 
 def is_remote(subject: str) -> bool:
-    """Whether what the user typed is an address ("s3://...") and not a path."""
+    """Whether what the user typed is an address ("s3://...", "zip::s3://...") and not a path."""
     scheme, mark, _ = subject.partition("://")
-    return bool(mark) and scheme.isalnum()
+    return bool(mark) and all(part.isalnum() for part in scheme.split("::"))
+
+
+def local_path(subject: str) -> str | None:
+    """The path that an address of this machine stands for ("file:///data/x" is /data/x), None for any other subject.
+
+    What it leads to is read as every local file is, by the same rules.
+    """
+    scheme, mark, path = subject.partition("://")
+    if not mark or scheme.lower() not in ("file", "local"):
+        return None
+    drive = path[:1] == "/" and path[2:3] == ":"  # "file:///C:/x"
+    return os.path.abspath(path[1:] if drive else path)
 
 
 def _open_file(

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ganeval import cache, results
+from ganeval import files, results
 from tests.hostile.case import PAIRED, SET, Box, error, score, swapped
 from tests.hostile.judge import run
 
@@ -148,16 +148,16 @@ CASES = (
         old_file("rows.json"),
         "Cannot write",
         command=TO_FILE,
-        fault=full(cache, "fsync"),
+        fault=full(files, "fsync"),
     ),
-    error("a full disk: --per-image", nothing, "Cannot write", command=PER_IMAGE, fault=full(cache, "fsync")),
-    error("a full disk: reference build", nothing, "Free disk space", command=BUILD, fault=full(cache, "fsync")),
+    error("a full disk: --per-image", nothing, "Cannot write", command=PER_IMAGE, fault=full(files, "fsync")),
+    error("a full disk: reference build", nothing, "Free disk space", command=BUILD, fault=full(files, "fsync")),
     error(
         "a disk that is read-only: --json FILE",
         nothing,
         "Read-only file system",
         command=TO_FILE,
-        fault=full(cache, "fsync", errno.EROFS),
+        fault=full(files, "fsync", errno.EROFS),
     ),
     error(
         "a full disk behind stdout", nothing, "No space left on device", command=f"{PAIRED} --json -", fault=full_output
@@ -183,7 +183,7 @@ CASES = (
         nothing,
         "neither to the cache nor to",
         command=SET,
-        fault=full(cache, "fsync"),
+        fault=full(files, "fsync"),
     ),
     score("cached features: one flipped bit", cached(flip, "features/**/*.safetensors"), SET),
     score("cached features: cut in half", cached(shorten, "features/**/*.safetensors"), SET),

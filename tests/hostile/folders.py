@@ -7,7 +7,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from ganeval.sources import folder, steady
+from ganeval import files
+from ganeval.sources import folder
 from tests.hostile.case import PAIRED, SET, Box, error, picture, score, skip, swapped
 from tests.hostile.images import PNG, saved
 from tests.hostile.images import Image as Pillow
@@ -119,7 +120,7 @@ def growing(box: Box) -> Iterator[None]:
                     file.write(b"x")
             return status
 
-    with swapped(steady, "os", System()):
+    with swapped(files, "os", System()):
         yield
 
 
@@ -136,7 +137,7 @@ def forbidden(box: Box) -> Iterator[None]:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
             return os.open(path, flags)
 
-    with swapped(steady, "os", System()):
+    with swapped(files, "os", System()):
         yield
 
 
@@ -212,9 +213,9 @@ CASES = (
         command=UNPAIRED,
     ),
     error("a tar file that is a link out of its folder", tar_elsewhere, "links that lead out of it", command=UNPAIRED),
-    error("a pipe as the subject", special("x.zip"), "no regular file", command="score x.zip"),
-    error("a pipe called .npy", special("x.npy"), "no regular file", command="score x.npy"),
-    error("a device called .npz", link("/dev/zero", "x.npz"), "no regular file", command="score x.npz"),
+    error("a pipe as the subject", special("x.zip"), "not a regular file", command="score x.zip"),
+    error("a pipe called .npy", special("x.npy"), "not a regular file", command="score x.npy"),
+    error("a device called .npz", link("/dev/zero", "x.npz"), "not a regular file", command="score x.npz"),
     error("a link to itself as the subject", link("x.zip", "x.zip"), "does not exist", command="score x.zip"),
     error("an empty folder", only(), "0 images among 0 files", command=UNPAIRED),
     error("a folder of other files", only("a.txt", ".b.png"), "1 hidden, 1 no image extension", command=UNPAIRED),
@@ -247,7 +248,7 @@ CASES = (
     error(
         "a file that becomes a pipe before it is read",
         lambda box: None,
-        "is none now",
+        "not a regular file",
         fault=replace_by(lambda box, path: os.mkfifo(path)),
         changes=True,
     ),
@@ -261,7 +262,7 @@ CASES = (
     error(
         "a file that becomes a folder before it is read",
         lambda box: None,
-        "Is a directory",
+        "not a regular file",
         fault=replace_by(lambda box, path: path.mkdir()),
         changes=True,
     ),
