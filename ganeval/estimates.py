@@ -18,6 +18,7 @@ from ganeval.metrics.base import Estimate, SetMetric
 
 FORMAT = 2  # 1 went by the order of the images, and counted copies as images
 Estimates = dict[str, Estimate]
+SEQUENCES = ("ci95", "deleted")
 
 
 def cached_estimates(
@@ -51,11 +52,13 @@ def _read(path: Path) -> Estimates | None:
     rows: Any = read_json(path)
     try:
         return {
-            # "degrees" is asked for by name: estimates that were kept before it was there are computed again.
-            name: Estimate(
-                **{**row, "ci95": None if row["ci95"] is None else tuple(row["ci95"]), "degrees": row["degrees"]}
-            )
+            # Fields are asked for by name, so that estimates that were kept before they were there are computed again.
+            name: Estimate(**{**row, "degrees": row["degrees"]} | {part: _tuple(row[part]) for part in SEQUENCES})
             for name, row in rows.items()
         }
     except (KeyError, TypeError, AttributeError):
         return None
+
+
+def _tuple(values: Any) -> tuple[float, ...] | None:
+    return None if values is None else tuple(values)

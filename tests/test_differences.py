@@ -14,10 +14,11 @@ from ganeval.engine import SourceSummary
 from ganeval.errors import DataError, UsageError
 from ganeval.floors import cached_floor, noise_floor
 from ganeval.metrics.frechet import FD
-from ganeval.metrics.kernel import KD
-from ganeval.metrics.mind import MIND
+from ganeval.metrics.kernel import CMMD, KD
+from ganeval.metrics.mind import MIND, mind
 from ganeval.metrics.prdc import PRDC
 from ganeval.plan import ScoreOptions
+from ganeval.stats.jackknife import block_numbers
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
@@ -54,6 +55,50 @@ def test_two_draws_of_one_law_show_no_difference(metric):
     verdicts = [difference(metric, real, rows(400, 10 + 2 * i), rows(400, 11 + 2 * i)).verdict for i in range(40)]
 
     assert verdicts.count("no difference detected") >= 34
+
+
+def test_the_difference_of_a_jackknifed_metric_is_jackknifed_with_the_reference_shared():
+    """Both standard errors added count the reference twice; block g leaves it and both sets at once."""
+    metric = dataclasses.replace(MIND, params={**MIND.params, "projections": 20})
+    real, a, b = rows(200, 1), rows(1000, 2, 0.3), rows(1000, 3, 0.3)
+    found = difference(metric, real, a, b)
+    blocks = [block_numbers(n) for n in (200, 1000)]
+    whole = mind(real, b, 20, 2020) - mind(real, a, 20, 2020)
+    without = [
+        mind(*(side[where != g] for side, where in zip((real, b), blocks, strict=True)), 20, 2020)
+        - mind(*(side[where != g] for side, where in zip((real, a), blocks, strict=True)), 20, 2020)
+        for g in range(20)
+    ]
+    added = math.hypot(*(metric.evaluate(summary(real), summary(side))["mind"].stderr for side in (a, b)))
+
+    assert found.stderr == pytest.approx(math.sqrt(19 / 20 * ((np.array(without) - np.mean(without)) ** 2).sum()))
+    assert found.degrees == 19
+    assert found.ci95[1] - found.delta == pytest.approx(2.0930 * found.stderr, rel=1e-4)
+    assert found.stderr < 0.8 * added  # most of each comes from the reference
+    assert found.delta == pytest.approx(whole, abs=0.5 * added)
+    assert "jackknife of the difference" in found.method
+
+
+def test_paired_images_lose_their_blocks_together_in_whatever_order_they_are():
+    metric = dataclasses.replace(MIND, params={**MIND.params, "projections": 20})
+    real, a, mixed = rows(400, 1), rows(300, 2), np.random.default_rng(0).permutation(300)
+    b = a + 0.02
+    paired, shuffled = difference(metric, real, a, b, np.arange(300)), difference(metric, real, a[mixed], b, np.argsort(mixed))
+
+    assert paired.paired
+    assert shuffled.stderr == pytest.approx(paired.stderr)
+    assert paired.stderr < difference(metric, real, a, rows(300, 3)).stderr / 3
+
+
+@pytest.mark.parametrize("metric", [FD, KD, CMMD], ids=lambda m: m.name)
+def test_metrics_with_influences_share_the_reference(metric):
+    real, a, b = rows(400, 1), rows(300, 2), rows(300, 3)
+    found = difference(metric, real, a, b)
+    alone = [metric.evaluate(summary(real), summary(side))[metric.name].stderr for side in (a, b)]
+
+    assert "influence of each image" in found.method
+    assert found.stderr < math.hypot(*alone)
+    assert found.degrees is None
 
 
 @pytest.mark.parametrize("metric", [FD, KD], ids=lambda m: m.name)
@@ -122,18 +167,18 @@ def test_a_metric_without_a_better_direction_has_no_verdict():
     assert from_stderr(1.0, 0.1, 100, "neither", paired=False, method="").verdict == "cannot tell"
 
 
-def test_other_metrics_add_both_standard_errors_and_without_one_of_them_cannot_tell():
-    real = rows(300, 1)
-    a, b = (
-        MIND.evaluate(summary(real), summary(rows(300, seed, shift)))["mind"] for seed, shift in ((2, 0.1), (3, 1.0))
-    )
-    sides = summary(real), summary(rows(300, 2, 0.1)), summary(rows(300, 3, 1.0))
-    found = set_difference(MIND, "mind", *sides, (a, b), np.arange(300))
+def test_shares_add_both_standard_errors_and_without_one_of_them_cannot_tell():
+    """Of precision and its like, differences group by group were wrong in 5% to 16% of draws at a nominal 5%."""
+    real = rows(500, 1)
+    sides = [summary(rows(500, seed, shift)) for seed, shift in ((2, 0.1), (3, 2.0))]
+    a, b = (PRDC.evaluate(summary(real), side)["precision"] for side in sides)
+    found = set_difference(PRDC, "precision", summary(real), *sides, (a, b), np.arange(500))
 
     assert found.stderr == pytest.approx(math.hypot(a.stderr, b.stderr))
     assert (found.verdict, found.paired) == ("worse", False)
+    assert 9 <= found.degrees <= 18
     lacking = dataclasses.replace(b, stderr=None, ci95=None, note="too few")
-    found = set_difference(MIND, "mind", *sides, (a, lacking), None)
+    found = set_difference(PRDC, "precision", summary(real), *sides, (a, lacking), None)
     assert (found.verdict, found.stderr, found.note) == ("cannot tell", None, "too few")
 
 
@@ -141,7 +186,7 @@ def test_kd_without_the_feature_rows_of_a_side_is_refused():
     real, a, b = (summary(rows(50, seed)) for seed in (1, 2, 3))
     estimates = tuple(KD.evaluate(real, side)["kd"] for side in (a, b))
 
-    with pytest.raises(DataError, match="feature rows of all three sets"):
+    with pytest.raises(DataError, match="needs every feature row, and the generated set is a statistics file"):
         set_difference(KD, "kd", real, a, SetSummary(b.moments), estimates, None)
 
 

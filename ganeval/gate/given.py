@@ -12,9 +12,8 @@ import math
 
 from ganeval.errors import DataError
 from ganeval.gate.evidence import GIVEN
-from ganeval.metrics.base import too_many_copies
-from ganeval.metrics.frechet import frechet_influences
-from ganeval.metrics.kernel import cubic_kernel, kernel_sums
+from ganeval.metrics import METRICS
+from ganeval.metrics.base import SetMetric, too_many_copies
 from ganeval.results import Result
 from ganeval.scoring import ScoreOutcome
 from ganeval.stats.influence import influence_stderr
@@ -22,7 +21,7 @@ from ganeval.summaries.base import SetSummary
 
 
 def with_given_reference(outcome: ScoreOutcome) -> list[Result]:
-    """The rows of a score, those of fd, kd and precision with this standard error in their provenance.
+    """The rows of a score, those of fd, kd, cmmd and precision with this standard error in their provenance.
 
     Where the features are gone by now (a run that keeps none) or the metric has no such formula, a row stays as it is.
     """
@@ -45,26 +44,25 @@ def _with(row: Result, outcome: ScoreOutcome) -> Result:
 def stderr_given_reference(row: Result, real: SetSummary, fake: SetSummary) -> float | None:
     """Standard error over the generated images alone, None for a metric without a formula or images that are copies.
 
-    fd and kd: the influence of each generated image. precision: each generated image lies inside the fixed balls of the
-    reference or not, independently, so it is binomial; with two of each added, so that a precision of 0 has one too
-    (Agresti & Coull 1998, The American Statistician 52).
+    fd, kd and cmmd: the influence of each generated image. precision: each generated image lies inside the fixed balls
+    of the reference or not, independently, so it is binomial; with two of each added, so that a precision of 0 has one
+    too (Agresti & Coull 1998, The American Statistician 52).
 
     Args:
-        row: Of "fd", "kd" or "precision".
+        row: Of any metric.
         real: The reference.
         fake: The generated set.
 
     Raises:
         DataError: feature rows that are needed are not there any more.
     """
-    metric = "" if row.protocol is None else row.protocol.metric
     if too_many_copies([("generated", fake)]):
         return None
-    if row.stderr is not None and metric == "kd" and real.bank is not None and fake.bank is not None:
-        return influence_stderr(kernel_sums(real.bank.rows(), fake.bank.rows(), cubic_kernel).fake_influence())
-    if row.stderr is not None and metric == "fd":
-        return influence_stderr(frechet_influences(real, fake)[0])
-    if metric == "precision" and row.value is not None and row.n_fake is not None:
+    name = "" if row.protocol is None else row.protocol.metric
+    declared = METRICS.get(name) if name in METRICS else None
+    if row.stderr is not None and isinstance(declared, SetMetric) and declared.influences is not None:
+        return influence_stderr(declared.influences(real, fake, declared.params)[0])
+    if name == "precision" and row.value is not None and row.n_fake is not None:
         n = row.n_fake + 4
         share = (row.value * row.n_fake + 2) / n
         return math.sqrt(share * (1.0 - share) / n)

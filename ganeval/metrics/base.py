@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Float64
 
 Better = Literal["lower", "higher", "neither"]
 Params = Mapping[str, int | float | str | bool]
@@ -62,6 +63,8 @@ class Estimate:
         method: How the uncertainty was computed ("influence", "block jackknife, G=20", ...).
         note: What the reader must know ("2 identical pairs left out of the mean").
         degrees: Degrees of freedom behind `stderr`, for Student's t; None for a normal distribution.
+        deleted: The value without each block of images, of a metric whose standard error is a block jackknife: two
+            estimates against one reference lose the same blocks of it, and their difference is jackknifed with these.
     """
 
     value: float
@@ -71,6 +74,7 @@ class Estimate:
     method: str | None = None
     note: str = ""
     degrees: float | None = None
+    deleted: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ class SetMetric:
             drawn at random (subsets, directions) is drawn from a seed in params.
         of_rows: (real rows, fake rows, params) -> plain values, without uncertainty: what the noise floor is made of.
         has_stderr: True when it gives a standard error wherever one is valid; what `--until-se` can wait for.
+        influences: (real, fake, params) -> influence of each generated image on the only output, and of each reference
+            image, None for a reference known by its moments only: what the difference of two sets is made of.
     """
 
     name: str
@@ -105,6 +111,7 @@ class SetMetric:
     params: Params = field(default_factory=dict)
     of_rows: Callable[[np.ndarray, np.ndarray, Params], dict[str, float]] | None = None
     has_stderr: bool = False
+    influences: Callable[[SetSummary, SetSummary, Params], tuple[Float64, Float64 | None]] | None = None
 
     def lacking(self, real: SetSummary | None, fake: SetSummary) -> str:
         """What a side does not have of what the metric needs, in words; "" when all is there."""

@@ -347,6 +347,7 @@ FD = SetMetric(
     params={"ddof": 1},
     of_rows=fd_of_rows,
     has_stderr=True,
+    influences=lambda real, fake, params: frechet_influences(real, fake),
 )
 
 FD_PER_CLASS = SetMetric(

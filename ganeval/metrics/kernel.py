@@ -174,6 +174,12 @@ def compute_kd(real: SetSummary | None, fake: SetSummary, params: Params) -> dic
     return {"kd": distance_estimate(value, spread, resolution=sums.resolution())}
 
 
+def kd_influences(real: SetSummary, fake: SetSummary, params: Params) -> tuple[Float64, Float64 | None]:
+    """Influence of each generated and each reference image on `kd`."""
+    sums = kernel_sums(*_rows(real, fake), cubic_kernel)
+    return sums.fake_influence(), sums.real_influence()
+
+
 def classic_subsets(real: FeatureBank, fake: FeatureBank, subsets: int, size: int, seed: int) -> Float64:
     """MMD^2 of random subsets as the field's scripts draw them: (subsets,) values.
 
@@ -224,6 +230,14 @@ def compute_cmmd(real: SetSummary | None, fake: SetSummary, params: Params) -> d
     return {"cmmd": distance_estimate(value, spread, resolution=scale * sums.resolution())}
 
 
+def cmmd_influences(real: SetSummary, fake: SetSummary, params: Params) -> tuple[Float64, Float64 | None]:
+    """Influence of each generated and each reference image on `cmmd`."""
+    real_rows, fake_rows = _rows(real, fake)
+    sums = kernel_sums(unit_rows(real_rows), unit_rows(fake_rows), rbf_kernel(float(params["sigma"])))
+    scale = float(params["scale"])
+    return scale * sums.fake_influence(), scale * sums.real_influence()
+
+
 KD = SetMetric(
     name="kd",
     summary="Kernel distance: full-sample unbiased MMD^2, cubic kernel (KID on inception)",
@@ -237,6 +251,7 @@ KD = SetMetric(
     params={"kernel": "(x.y/d + 1)^3", "estimator": "U-statistic"},
     of_rows=kd_of_rows,
     has_stderr=True,
+    influences=kd_influences,
 )
 
 KD_CLASSIC = SetMetric(
@@ -264,4 +279,5 @@ CMMD = SetMetric(
     compute=compute_cmmd,
     params={"kernel": "rbf", "sigma": 10.0, "scale": 1000.0, "estimator": "V-statistic"},
     has_stderr=True,
+    influences=cmmd_influences,
 )

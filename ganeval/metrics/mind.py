@@ -7,6 +7,8 @@ Matches: torch-fidelity (development version) `metric_mind.py` for equal counts:
     For unequal counts ganeval integrates the exact quantile functions where torch-fidelity throws images away.
 """
 
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -133,7 +135,8 @@ def compute_mind(real: SetSummary | None, fake: SetSummary, params: Params) -> d
     found = mind_jackknife(a, b, projections, seed)
     method = f"block jackknife, G={BLOCKS}, both sets random, Student t; for these directions"
     spread = Spread(found.debiased, found.stderr, BLOCKS - 1, method, True)
-    return {"mind": distance_estimate(found.value, spread, resolution=1e-12 * abs(found.value))}
+    estimate = distance_estimate(found.value, spread, resolution=1e-12 * abs(found.value))
+    return {"mind": dataclasses.replace(estimate, deleted=found.deleted)}
 
 
 MIND = SetMetric(

@@ -47,12 +47,14 @@ class Jackknife:
         bias: Estimate of its expectation minus the truth, to first order in 1/n.
         stderr: Standard error.
         blocks: Number of deletions G.
+        deleted: (G,) the statistic without each block.
     """
 
     value: float
     bias: float
     stderr: float
     blocks: int
+    deleted: tuple[float, ...]
 
     @property
     def debiased(self) -> float:
@@ -85,7 +87,7 @@ def jackknife(value: float, deleted: Sequence[float] | Float64, shares: Float64 
     pseudo = (h - 1.0) * (value - left)
     shift = float((pseudo / h).sum())
     variance = float(np.mean((pseudo - shift) ** 2 / (h - 1.0)))
-    return Jackknife(value, -shift, variance**0.5, count)
+    return Jackknife(value, -shift, variance**0.5, count, tuple(left.tolist()))
 
 
 def delete_block_jackknife(n: int, statistic: Callable[[npt.NDArray[np.bool_]], float], blocks: int) -> Jackknife:
