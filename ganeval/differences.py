@@ -194,10 +194,16 @@ def set_difference(
     left = _without_blocks(metric, output, real, a, b, estimates, order)
     if left is not None:
         found = jackknife(estimates[1].value - estimates[0].value, left)
-        how = f"block jackknife of the difference, G={found.blocks}" + (", paired" if order is not None else ", unpaired")
-        how += "; reference shared"
-        paired, degrees = order is not None, found.blocks - 1
-        return from_stderr(delta, found.stderr, n, declared.better, paired=paired, method=how, degrees=degrees)
+        kind = "unpaired" if order is None else "paired"
+        return from_stderr(
+            delta,
+            found.stderr,
+            n,
+            declared.better,
+            paired=order is not None,
+            method=f"block jackknife of the difference, G={found.blocks}, {kind}; reference shared",
+            degrees=found.blocks - 1,
+        )
     how = "standard errors of both added as independent"
     parts = [(e.stderr or 0.0, math.inf if e.degrees is None else e.degrees) for e in estimates]
     stderr, degrees = math.hypot(errors[0], errors[1]), sum_degrees(*parts)

@@ -82,8 +82,8 @@ def test_the_difference_of_a_jackknifed_metric_is_jackknifed_with_the_reference_
 def test_paired_images_lose_their_blocks_together_in_whatever_order_they_are():
     metric = dataclasses.replace(MIND, params={**MIND.params, "projections": 20})
     real, a, mixed = rows(400, 1), rows(300, 2), np.random.default_rng(0).permutation(300)
-    b = a + 0.02
-    paired, shuffled = difference(metric, real, a, b, np.arange(300)), difference(metric, real, a[mixed], b, np.argsort(mixed))
+    b, back = a + 0.02, np.argsort(mixed)
+    paired, shuffled = (difference(metric, real, *sets) for sets in ((a, b, np.arange(300)), (a[mixed], b, back)))
 
     assert paired.paired
     assert shuffled.stderr == pytest.approx(paired.stderr)
