@@ -28,11 +28,18 @@ class AdversarialLoss:
             fakes' target stays 0). Games without labels accept 1 alone.
         generator: scores of fake -> what the generator minimises.
         source: Paper and equation.
+        probability: True where D(x) = sigmoid(score) is the chance that an image is real; else D(x) is the score.
     """
 
     discriminator: Callable[[Tensor, Tensor, float], Loss]
     generator: Callable[[Tensor], Loss]
     source: str
+    probability: bool = False
+
+    @torch.no_grad()
+    def judgement(self, scores: Tensor) -> Float[Tensor, ""]:
+        """Mean D(x) of images: what tutorials watch, 1/2 for real and fake alike where a discriminator can't tell."""
+        return (torch.sigmoid(scores) if self.probability else scores).mean()
 
 
 def cross_entropy_discriminator(real_scores: Tensor, fake_scores: Tensor, real_label: float) -> Loss:
@@ -85,10 +92,13 @@ def hinge_generator(fake_scores: Tensor) -> Loss:
 
 LOSSES: Mapping[str, AdversarialLoss] = {
     "minimax": AdversarialLoss(
-        cross_entropy_discriminator, saturating_generator, "Goodfellow et al. 2014, arXiv:1406.2661, eq. 1"
+        cross_entropy_discriminator, saturating_generator, "Goodfellow et al. 2014, arXiv:1406.2661, eq. 1", True
     ),
     "non-saturating": AdversarialLoss(
-        cross_entropy_discriminator, non_saturating_generator, "Goodfellow et al. 2014, arXiv:1406.2661, section 3"
+        cross_entropy_discriminator,
+        non_saturating_generator,
+        "Goodfellow et al. 2014, arXiv:1406.2661, section 3",
+        True,
     ),
     "wasserstein": AdversarialLoss(
         wasserstein_discriminator, wasserstein_generator, "Arjovsky et al. 2017, arXiv:1701.07875, eq. 2"

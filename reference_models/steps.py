@@ -201,7 +201,11 @@ def _update_discriminator(
     seen_real, seen_fake = _seen(players, real, step, rng), _seen(players, fake, step, rng)
     real_scores, fake_scores = _scores(players, judge, seen_real, seen_fake, arguments, fake_arguments)
     loss = players.game.discriminator(real_scores, fake_scores, techniques.real_label)
-    losses: Losses = {"loss_d": loss.detach()}
+    losses: Losses = {
+        "loss_d": loss.detach(),
+        "d_real": players.game.judgement(real_scores),
+        "d_fake": players.game.judgement(fake_scores),
+    }
     if techniques.gradient_penalty:
         penalty = gradient_penalty(lambda images: judge(images, arguments), seen_real, seen_fake, rng)
         losses["penalty"] = penalty.detach()

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -76,6 +77,51 @@ def test_training_leaves_a_whole_run_and_says_where(run, tmp_path):
     code, out, _ = run("train-reference", "gan-1d", *SHORT, "--out", "here", "--resume")
     assert code == 0
     assert out.splitlines()[-1] == "here/last.safetensors"
+
+
+def test_the_end_of_a_run_names_its_grid_and_commands_that_work(run, tmp_path):
+    code, out, err = run("train-reference", "gan-mlp-small", *SHORT, "--out", "a run")
+
+    assert code == 0, err
+    assert out.splitlines()[-1] == "a run/last.safetensors"
+    told = dict(
+        line.split(": ", 1) for line in err.splitlines() if line.startswith(("samples: ", "next: ", "report: "))
+    )
+    assert (tmp_path / told["samples"]).is_file()
+    command = shlex.split(told["next"])
+    assert command == ["ganeval", "score", "a run/last.safetensors", "--reference", "digits:test"]
+    code, _, err = run(*command[1:], "--num-samples", "8", "--metrics", "kd")
+    assert code == 0, err
+    code, _, err = run(*shlex.split(told["report"])[1:])
+    assert code == 0, err
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_what_the_discriminator_says_is_logged(run, tmp_path):
+    run("train-reference", "gan-mlp-small", *SHORT, "--set", "log_every=1", "--out", "here")
+    lines = [json.loads(line) for line in (tmp_path / "here" / "metrics.jsonl").read_text().splitlines()]
+
+    assert all(0 < line["d_real"] < 1 and 0 < line["d_fake"] < 1 for line in lines)
+    assert lines[0]["d_fake"] == pytest.approx(0.5, abs=0.2)  # it can't tell yet
+
+
+def test_a_whole_recipe_is_shown_by_the_names_that_set_takes(run, tmp_path):
+    code, out, err = run("train-reference", "gan-mlp", "--set", "schedule.kind=cyclic", "--set", "steps=9", "--show")
+
+    assert code == 0, err
+    told = dict(re.findall(r"^([a-z_0-9]+\.[a-z_0-9]+) +(\S.*)$", out, re.MULTILINE))
+    assert told["training.steps"] == "9"
+    assert (told["schedule.kind"], told["schedule.high"]) == ("cyclic", "0.0005")
+    assert told["model.generator_widths"] == "[256, 512, 1024]"
+    assert told["techniques.drift"] == "0.0"
+    assert re.match(r"gan-mlp\.digits-cpu\+[0-9a-f]{6}: ", out)
+    assert "arXiv:1406.2661" in out
+    assert list(tmp_path.iterdir()) == []
+    given_back = [f"--set={key}={value}" for key, value in told.items() if not key.startswith("model.")]
+    code, again, err = run("train-reference", "gan-mlp", *given_back, "--show")
+    assert (code, again) == (0, out), err  # every line can be given back
+    _, out, _ = run("train-reference", "gan-mlp", "--show", "--json")
+    assert json.loads(out)["training"]["steps"] == 4000
 
 
 def test_the_default_folder_names_recipe_and_seed(run, tmp_path):

@@ -119,3 +119,13 @@ def test_content_loss_refuses_missing_maps():
         content_loss([], [], 1.0)
     with pytest.raises(ValueError, match="got 1 and 2"):
         content_loss([torch.zeros(1)], [torch.zeros(1)] * 2, 1.0)
+
+
+def test_what_tutorials_watch_is_a_probability_where_there_is_one_and_the_score_elsewhere():
+    scores = torch.tensor([0.0, 2.0], requires_grad=True)
+
+    for name in ("minimax", "non-saturating"):
+        assert LOSSES[name].judgement(scores) == pytest.approx((0.5 + 1 / (1 + math.exp(-2))) / 2)
+    for name in ("wasserstein", "hinge", "least-squares"):
+        assert LOSSES[name].judgement(scores) == 1.0
+    assert not LOSSES["hinge"].judgement(scores).requires_grad

@@ -1,6 +1,7 @@
 """`ganeval train-reference`: trains a reference model by a fixed recipe."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -47,6 +48,7 @@ class TrainingReporter(RichReporter):
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Changes the recipe: --set steps=200.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out; a finished one is left as it is.")
 @click.option("--check", is_flag=True, help="Say whether the result is inside the expected interval; exit 4 if not.")
+@click.option("--show", is_flag=True, help="Print the whole recipe, with what --set changes, and train nothing.")
 @click.option("--list", "list_them", is_flag=True, help="List the recipes, of MODEL or of all.")
 @click.option("--offline", is_flag=True, help="Never download the weights that a recipe pins.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
@@ -62,6 +64,7 @@ def command(
     assignments: tuple[str, ...],
     resume: bool,
     check: bool,
+    show: bool,
     list_them: bool,
     offline: bool,
     device: str,
@@ -76,6 +79,7 @@ def command(
     \b
     ganeval train-reference --list
     ganeval train-reference gan-mlp
+    ganeval train-reference gan-mlp --set schedule.kind=cyclic --set d_schedule.lr=4e-4 --show
     ganeval train-reference dcgan --seed 3 --set techniques.spectral_norm=true --out runs/sn
     ganeval train-reference dcgan --out runs/sn --resume --seed 3 --set techniques.spectral_norm=true
     """
@@ -85,6 +89,9 @@ def command(
     if model is None:
         raise UsageError("Name a model, as in `ganeval train-reference gan-mlp`, or list the recipes with --list.")
     recipe = chosen_recipe(model, recipe_name, assignments)
+    if show:
+        show_recipe(recipe, as_json)
+        return
     if check and all(expected.sd is None for expected in recipe.expected):
         why = "--set changed it" if assignments else "too few training seeds were measured"
         raise UsageError(f"{recipe.name} has no expected result to check against: {why}. Run without --check.")
@@ -142,6 +149,29 @@ def chosen_recipe(model: str, name: str | None, assignments: tuple[str, ...]) ->
     recipe = with_settings(recipe, assignments)
     spec.configure(recipe.settings)
     return recipe
+
+
+def show_recipe(recipe: "Recipe", as_json: bool) -> None:
+    """Prints a recipe by the names that --set takes, the model's settings among them, and where its values are from."""
+    from reference_models.models import MODELS
+    from reference_models.models.config import to_json
+    from reference_models.recipe import PARTS, plan_to_json, recipe_to_json
+
+    if as_json:
+        click.echo(json.dumps(recipe_to_json(recipe), indent=2))
+        return
+    spec, plan = MODELS.get(recipe.model), plan_to_json(recipe)
+    parts = {"model": to_json(spec.configure(recipe.settings)), **{part: plan[part] for part in PARTS}}
+    rows = [(f"{part}.{key}", value) for part, own in parts.items() if own is not None for key, value in own.items()]
+    width = max(len(key) for key, _ in rows)
+    click.echo(f"{recipe.name}: {spec.summary}\n{spec.paper}\n")
+    for key, value in rows:
+        click.echo(f"{key:{width}}  {value if isinstance(value, str) else json.dumps(value)}")
+    if recipe.d_schedule is None:
+        click.echo(f"{'d_schedule':{width}}  as schedule")
+    click.echo("\nWhere the values are from")
+    for what, source in recipe.sources.items():
+        click.echo(f"{what}: {source}")
 
 
 def bring_weights(recipe: "Recipe", offline: bool) -> None:
@@ -211,4 +241,24 @@ def show_result(recipe: "Recipe", outcome: "TrainOutcome", as_json: bool) -> Non
         f"{recipe.evaluation.metric} last {outcome.last_score:.5g}, best {outcome.best_score:.5g} at step "
         f"{outcome.best_step:,}, in {outcome.seconds / 60:.1f} minutes"
     )
+    for line in what_next(recipe, outcome):
+        click.echo(line, err=True)
     click.echo(str(outcome.folder / "last.safetensors"))
+
+
+def what_next(recipe: "Recipe", outcome: "TrainOutcome") -> list[str]:
+    """Where the last grid is, and the commands that look further: they can be pasted as they are."""
+    from reference_models.models import MODELS
+
+    kind, folder, data = MODELS.get(recipe.model).kind, outcome.folder, recipe.data
+    last = shlex.quote(str(folder / "last.safetensors"))
+    lines = [f"samples: {grid}" for grid in sorted((folder / "grids").glob("*.png"))[-1:]]
+    if kind == "one-dimensional":
+        lines.append(f"next: ganeval sample {last} --views {shlex.quote(str(folder / 'views'))}")
+    elif kind in ("unconditional", "conditional", "progressive"):
+        lines.append(f"next: ganeval score {last} --reference {data.id}:{data.test}")
+    elif data.transform in ("crops", "edges") and data.id == "photos":
+        lines.append(f"next: ganeval score {last} --paired {data.id}:{data.test}")
+    else:
+        lines.append(f"next: ganeval sample {last} --inputs FOLDER -o {shlex.quote(str(folder / 'made'))}")
+    return [*lines, f"report: ganeval report --runs {shlex.quote(str(folder))} --out report.html"]
