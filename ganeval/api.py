@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from ganeval.comparing import compare as compare_subjects
+from ganeval.devices import TIMEOUT, open_processes
 from ganeval.errors import UsageError
 from ganeval.gate.rules import GateRules, Mode, read_rules
 from ganeval.gate.run import GateReport, run_gate
@@ -21,6 +22,7 @@ from ganeval.notebook import Comparisons, Scores, picture_of
 from ganeval.opening import check_places, open_subject_source
 from ganeval.plan import ScoreOptions
 from ganeval.reporting import Reporter, Silent
+from ganeval.results import Result
 from ganeval.scoring import score as score_subject
 from ganeval.sources.base import ImageSource
 from ganeval.sources.listing import PLACES, Links
@@ -52,6 +54,8 @@ def score(
     follow_links: bool | Literal["anywhere"] = False,
     cache: bool = True,
     name: str | None = None,
+    devices: int = 1,
+    timeout: float = TIMEOUT,
     reporter: Reporter | None = None,
 ) -> Scores:
     """Scores images or a generator.
@@ -82,6 +86,9 @@ def score(
         follow_links: Whether links that stay inside a folder or archive are followed; "anywhere" follows others too.
         cache: Keep features between calls; turn it off for images that will not be scored again.
         name: What the rows call the subject.
+        devices: With 1, this process scores alone, also under torchrun. With N, the N processes that torchrun or srun
+            started share the images: all of them must make this call, and all of them get the rows.
+        timeout: Of several processes: seconds without progress after which one ends the call in all.
         reporter: Where progress goes; silent when None.
 
     Raises:
@@ -121,8 +128,16 @@ def score(
         check_places(options, *_paths(subject))
         opener = MemoryOpener({called: subject}, _open_file, n, latent_dim, value_range)
         stack.enter_context(evaluating(subject))
-        outcome = score_subject(options, reporter, opener)
-        return Scores(outcome.results, _picture(options, opener))
+        if devices == 1:
+            outcome = score_subject(options, reporter, opener)
+            return Scores(outcome.results, _picture(options, opener))
+        with open_processes(device, devices, timeout) as processes:
+            if processes is None:
+                raise TypeError("several devices without processes")
+            shared = replace(options, devices=processes.count)
+            outcome = score_subject(shared, reporter if processes.rank == 0 else None, opener, processes)
+            rows = processes.results([result.to_dict() for result in outcome.results])
+            return Scores(tuple(map(Result.from_dict, rows)), _picture(options, opener))
 
 
 def compare(

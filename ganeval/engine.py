@@ -91,7 +91,7 @@ class SourceSummary:
 
 
 @dataclass
-class _Queue:
+class Queue:
     """Decoded images of one backbone on their way to its network, and finished rows on their way to a shard."""
 
     backbone: Backbone
@@ -190,10 +190,10 @@ def _read_ahead(
 
 
 @dataclass
-class _Pass:
+class Walked:
     """What one walk over a source has seen so far."""
 
-    queues: list[_Queue]
+    queues: list[Queue]
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     digests: list[bytes] = field(default_factory=list)
     facts: list[ImageFacts] = field(default_factory=list)
@@ -218,7 +218,7 @@ def fill(
     Returns:
         Images that went through a network.
     """
-    walked = _walk(source, backbones, stores, batch_size, on_bad, progress)
+    walked = walk(source, backbones, stores, batch_size, on_bad, progress)
     return max((queue.computed for queue in walked.queues), default=0)
 
 
@@ -245,7 +245,15 @@ def summarise(
         BadImageError: an image cannot be decoded and on_bad is "fail".
         DataError: no image is left, features are not finite, or the disk is full.
     """
-    walked = _walk(source, backbones, stores, batch_size, on_bad, progress)
+    return summed_up(source, walk(source, backbones, stores, batch_size, on_bad, progress))
+
+
+def summed_up(source: ImageSource, walked: Walked) -> SourceSummary:
+    """The summaries of a source that was walked over, from the rows in the stores.
+
+    Raises:
+        DataError: no image is left.
+    """
     queues, kept, digests, skipped = walked.queues, walked.kept, walked.digests, walked.skipped
     if not kept:
         raise DataError(
@@ -274,19 +282,19 @@ def summarise(
     )
 
 
-def _walk(
+def walk(
     source: ImageSource,
     backbones: Sequence[Backbone],
     stores: Mapping[str, FeatureStore],
     batch_size: int,
     on_bad: Literal["fail", "skip"],
     progress: Progress | None,
-) -> _Pass:
-    """Every image read once, decoded and put through the networks where a store lacks it."""
+) -> Walked:
+    """Every image read once, decoded and put through the networks where a store lacks it; raises as `summarise`."""
     # A network takes calls of one size: a batch that is no multiple of it would be filled up each time.
     sizes = [-(-batch_size // call_size(b.device)) * call_size(b.device) for b in backbones]
     batch_size = max(sizes, default=batch_size)
-    seen = _Pass([_Queue(backbone, stores[backbone.info.name]) for backbone in backbones])
+    seen = Walked([Queue(backbone, stores[backbone.info.name]) for backbone in backbones])
     queues, seconds = seen.queues, seen.seconds
     started = time.perf_counter()
     for index, loaded in _read_ahead(source, [q.store for q in queues], ahead=2 * batch_size):
@@ -308,17 +316,17 @@ def _walk(
                     if len(queue.waiting) >= batch_size or queue.pixels >= WAITING_PIXELS:
                         _drain(queue, source, seconds)
                     if len(queue.digests) >= SHARD_ROWS:
-                        _flush(queue, seen.warnings)
+                        flush(queue, seen.warnings)
         if progress is not None:
             progress(1)
         started = time.perf_counter()
     for queue in queues:
         _drain(queue, source, seconds)
-        _flush(queue, seen.warnings)
+        flush(queue, seen.warnings)
     return seen
 
 
-def _drain(queue: _Queue, source: ImageSource, seconds: dict[str, float]) -> None:
+def _drain(queue: Queue, source: ImageSource, seconds: dict[str, float]) -> None:
     """Runs the network on what is waiting."""
     if not queue.waiting:
         return
@@ -342,20 +350,27 @@ def _drain(queue: _Queue, source: ImageSource, seconds: dict[str, float]) -> Non
     queue.pixels = 0
 
 
-def _flush(queue: _Queue, warnings: list[str]) -> None:
-    """Writes finished rows as one shard; goes on in a temporary folder when the cache cannot be written."""
+def flush(queue: Queue, warnings: list[str], engine: str | None = None) -> None:
+    """Writes finished rows as one shard; goes on in a temporary folder when the cache cannot be written.
+
+    Args:
+        queue: Whose rows.
+        warnings: Takes what the user should be told.
+        engine: What made the rows, where it was not this process's backbone.
+    """
     if not queue.digests:
         return
     logits = np.concatenate(queue.logits) if queue.logits else None
     features = np.concatenate(queue.features)
+    engine = queue.backbone.engine if engine is None else engine
     try:
-        queue.store.write(queue.digests, queue.facts, features, logits, queue.backbone.engine)
+        queue.store.write(queue.digests, queue.facts, features, logits, engine)
     except OSError as error:
         reason = error.strerror or str(error)
         warnings.append(f"The cache {queue.store.folder} cannot be written ({reason}); this run is not cached.")
         try:
             queue.store.fall_back()
-            queue.store.write(queue.digests, queue.facts, features, logits, queue.backbone.engine)
+            queue.store.write(queue.digests, queue.facts, features, logits, engine)
         except OSError as second:
             raise DataError(
                 f"Features can be written neither to the cache nor to {queue.store.folder}: {second.strerror}. "
@@ -373,11 +388,16 @@ def _bank(rows: Sequence[Row], tensor: str, dim: int) -> FeatureBank:
     for shard, pairs in by_shard.items():
         indices = np.asarray([index for index, _ in pairs], dtype=np.int64)
         numbers = np.asarray([row for _, row in pairs], dtype=np.int64)
-        blocks.append(Block(indices, functools.partial(_read, shard, tensor, numbers)))
+        blocks.append(Block(indices, functools.partial(read_rows, shard, tensor, numbers)))
     return FeatureBank(dim, tuple(blocks))
 
 
-def _read(shard: Path, tensor: str, rows: np.ndarray) -> np.ndarray:
+def read_rows(shard: Path, tensor: str, rows: np.ndarray) -> np.ndarray:
+    """Rows of one tensor of a shard.
+
+    Raises:
+        DataError: the shard went away during the run.
+    """
     try:
         return FeatureStore.load(shard, tensor, rows)
     except (OSError, SafetensorError) as error:
@@ -386,7 +406,7 @@ def _read(shard: Path, tensor: str, rows: np.ndarray) -> np.ndarray:
         ) from error
 
 
-def _summary(queue: _Queue, digests: Sequence[bytes], labels: tuple[str, ...] | None) -> SetSummary:
+def _summary(queue: Queue, digests: Sequence[bytes], labels: tuple[str, ...] | None) -> SetSummary:
     rows = []
     for digest in digests:
         row = queue.store.find(digest)

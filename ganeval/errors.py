@@ -41,3 +41,18 @@ class ProtocolMismatchError(GanevalError):
     """Two numbers whose protocols differ were about to be compared (exit 6)."""
 
     exit_code = 6
+
+
+class ProcessesError(GanevalError):
+    """Another process of this run failed, is lost, or cannot be reached.
+
+    Args:
+        text: What happened, and where.
+        exit_code: Exit status of the whole run.
+        aloud: This process tells the user, for lack of the first one.
+    """
+
+    def __init__(self, text: str, exit_code: int = GanevalError.exit_code, *, aloud: bool = False) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+        self.aloud = aloud

@@ -6,7 +6,7 @@ import json
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,8 +19,9 @@ from ganeval.backbones.loading import load_backbone
 from ganeval.cache import FeatureStore, read_json, write_json
 from ganeval.decoding import refuse_shallow
 from ganeval.devices import Processes
-from ganeval.engine import SourceSummary, fill, summarise
+from ganeval.engine import SourceSummary, Walked, summarise, summed_up, walk
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
+from ganeval.gathering import gather_walked, send_walked
 from ganeval.paths import cache_home
 from ganeval.plan import ScoreOptions
 from ganeval.reference import BackboneFacts, ReferenceStatistics
@@ -89,6 +90,7 @@ class Passes:
         options: Batch size and the rule for bad images.
         reporter: Where progress goes.
         errors: Backbone name -> relative error that "fast" made on its first images in this run.
+        processes: Those that share the images, None for this one alone.
     """
 
     backbones: Mapping[str, Backbone]
@@ -97,26 +99,31 @@ class Passes:
     options: ScoreOptions
     reporter: Reporter
     errors: dict[str, float] = field(default_factory=dict)
+    processes: Processes | None = None
 
-    def fill(self, source: ImageSource | ReferenceStatistics | None, processes: Processes) -> None:
-        """Puts this process's share of a source through the networks, and waits for the others."""
-        if not isinstance(source, ImageSource):
-            return
+    def contribute(self, source: ImageSource, processes: Processes) -> None:
+        """Runs this process's share of a source, and sends what came of it to the first process."""
+        walked = self._walk_share(source, processes, lambda _: None)
+        send_walked(processes, walked, processes.share(len(source)).start, self.errors)
+
+    def _walk_share(self, source: ImageSource, processes: Processes, advance: Callable[[int], None]) -> Walked:
+        def progress(steps: int) -> None:
+            processes.lines.progress(steps)
+            advance(steps)
+
         own = Subset(source, processes.share(len(source)))
-        title = f"{source.name} (process {processes.rank + 1} of {processes.count})"
-        with processes.together(), self.reporter.stage(title, len(own)) as advance:
-            fill(
-                own,
-                list(self.backbones.values()),
-                self.stores,
-                batch_size=self.options.batch_size,
-                on_bad=self.options.on_bad,
-                progress=advance,
-            )
-            self._keep_errors()
-            own.keep()
-        for store in self.stores.values():
-            store.refresh()
+        processes.lines.work(True)
+        walked = walk(
+            own, list(self.backbones.values()), self.stores, self.options.batch_size, self.options.on_bad, progress
+        )
+        own.keep()
+        self._keep_errors()
+        return walked
+
+    def _run_shared(self, source: ImageSource, processes: Processes, advance: Callable[[int], None]) -> SourceSummary:
+        walked = self._walk_share(source, processes, advance)
+        gather_walked(processes, walked, self.errors)
+        return summed_up(source, walked)
 
     def _keep_errors(self) -> None:
         """Writes down what "fast" was measured to be off by."""
@@ -165,15 +172,19 @@ class Passes:
         Raises:
             DataError: as `summarise`, or the files hold samples of fewer bits and no `peak` says what is white.
         """
-        with self.reporter.stage(title, len(source)) as advance:
-            summary = summarise(
-                source,
-                list(self.backbones.values()),
-                self.stores,
-                batch_size=self.options.batch_size,
-                on_bad=self.options.on_bad,
-                progress=advance,
-            )
+        own = len(source) if self.processes is None else len(self.processes.share(len(source)))
+        with self.reporter.stage(title, own) as advance:
+            if self.processes is not None:
+                summary = self._run_shared(source, self.processes, advance)
+            else:
+                summary = summarise(
+                    source,
+                    list(self.backbones.values()),
+                    self.stores,
+                    batch_size=self.options.batch_size,
+                    on_bad=self.options.on_bad,
+                    progress=advance,
+                )
         self._keep_errors()
         if self.options.peak is None:
             refuse_shallow(summary.name, summary.facts)
@@ -261,7 +272,7 @@ def open_passes(
         reporter: Where progress goes.
         stack: Removes a temporary store when the run ends.
         reference: Checked against the loaded weights when it is a statistics file, before any engine is built.
-        processes: Those that share the work; they must share the store.
+        processes: Those that share the images; each has a store of its own.
 
     Raises:
         GanevalError: weights that cannot be used, or a statistics file of another protocol.
@@ -275,7 +286,7 @@ def open_passes(
     else:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-")))
         if processes is not None:
-            root = Path(processes.agreed(str(root)))
+            processes.lines.temporary.append(root)
     stores = {
         name: open_store(backbone, root, options.precision, options.decode) for name, backbone in backbones.items()
     }
@@ -283,4 +294,10 @@ def open_passes(
         Passes(backbones, {}, stores, options, reporter).check_statistics(reference, options.reference or "")
     kept = cache_home() / "engines" if options.cache else None
     engines = {name: use_engine(b, options.engine, options.precision, kept) for name, b in backbones.items()}
-    return Passes(backbones, engines, stores, options, reporter)
+    if processes is not None:
+        made = {
+            f"networks {name}": f"{store_protocol(backbone, options.precision, options.decode)}, {engines[name]}"
+            for name, backbone in backbones.items()
+        }
+        processes.compare(made, "Give all machines the same weights and packages, or name one --engine.")
+    return Passes(backbones, engines, stores, options, reporter, processes=processes)

@@ -36,7 +36,7 @@ class ScoreOptions:
         device: "auto", "cpu", "cuda", "cuda:1".
         engine: What runs the networks: "auto", "torch" or "openvino".
         precision: Of the networks of set metrics: "exact" is float32, "fast" bfloat16 with its error measured.
-        devices: Processes that share the images of set metrics; with CUDA one a device.
+        devices: How many processes share the images of set metrics; with CUDA one a device.
         on_bad: What to do with an image that cannot be decoded.
         channel: "rgb" or "y", for psnr, ssim and ms_ssim.
         crop_border: Pixels cut off each side before paired metrics.
@@ -209,8 +209,8 @@ def _check_options(options: ScoreOptions) -> None:
         raise UsageError(f"--batch-size must be at least 1; got {options.batch_size}.")
     if options.devices > 1 and (options.until_se is not None or options.until_rel is not None or options.paired):
         raise UsageError(
-            f"--devices {options.devices} shares the images of set metrics; --until-se, --until-rel and --paired run "
-            "in one process. Drop one of the two."
+            f"{options.devices} processes (--devices, torchrun or srun) share the images of set metrics; --until-se, "
+            "--until-rel and --paired run in one process. Start one, or drop the option."
         )
     if options.num_samples is not None and options.num_samples < 2:
         raise UsageError(f"--num-samples must be at least 2; got {options.num_samples}.")

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ganeval._version import __version__
 from ganeval.backbones import BACKBONES
 from ganeval.blame import blame
 from ganeval.checks import cheap_checks
-from ganeval.devices import open_processes
+from ganeval.devices import Processes
 from ganeval.engine import SourceSummary
 from ganeval.errors import UsageError
 from ganeval.keys import Request, printed_key
@@ -21,7 +22,7 @@ from ganeval.opening import SubjectOpener, open_originals, open_reference, open_
 from ganeval.pair_rows import score_paired
 from ganeval.pairs import PairScores
 from ganeval.passes import RealSide, open_passes
-from ganeval.plan import ScoreOptions, make_plan
+from ganeval.plan import Plan, ScoreOptions, make_plan
 from ganeval.reference import BackboneFacts, ReferenceStatistics
 from ganeval.reporting import Reporter, Silent
 from ganeval.results import Result
@@ -75,7 +76,10 @@ def resolve_device(name: str) -> torch.device:
 
 
 def score(
-    options: ScoreOptions, reporter: Reporter | None = None, open_subject: SubjectOpener | None = None
+    options: ScoreOptions,
+    reporter: Reporter | None = None,
+    open_subject: SubjectOpener | None = None,
+    processes: Processes | None = None,
 ) -> ScoreOutcome:
     """Scores one subject.
 
@@ -83,16 +87,16 @@ def score(
         options: What to score, against what, with which metrics.
         reporter: Where progress and messages go; silent when None.
         open_subject: Asked first for the subject; what it does not know is opened as images.
+        processes: Those that share the images, which all call this; the first one gets the rows, the others none.
 
     Raises:
         GanevalError: whatever of the user's cannot be used; nothing has been written then.
     """
     reporter = Silent() if reporter is None else reporter
     plan = make_plan(options)
-    device = resolve_device(options.device)
-    processes = open_processes(options.device, options.devices)
+    device = resolve_device(options.device) if processes is None else processes.device
     if processes is not None:
-        device = processes.device
+        processes.compare(_same_everywhere(plan, options), "Use one version, one ganeval.toml and the same weights.")
     results: list[Result] = []
     pairs: PairScores | None = None
     summary: SourceSummary | None = None
@@ -116,6 +120,8 @@ def score(
             rows, pairs = score_paired(plan, options, subject, originals, device, reporter)
             results += rows
         results = [_with_origin(result, subject) for result in results]
+    if processes is not None and processes.rank > 0:
+        return ScoreOutcome(())
     name = options.name or options.subject
     results += [_skipped(name, request, why) for request, why in plan.missing]
     checks: tuple[str, ...] = ()
@@ -123,6 +129,16 @@ def score(
         keys = [result.key for result in results if result.status == "ok"]
         checks = cheap_checks(summary, real.passed if real is not None else None, keys)
     return ScoreOutcome(tuple(results), pairs, summary, checks, blamed, real)
+
+
+def _same_everywhere(plan: Plan, options: ScoreOptions) -> dict[str, str]:
+    """What must be alike in all processes before their shares make one set."""
+    subset = {"num_samples": options.num_samples, "seed": options.seed, "on_bad": options.on_bad}
+    return {
+        "ganeval versions": __version__,
+        "metrics": ",".join(request.asked for request in plan.set_requests),
+        "options": str({**subset, "value_range": options.value_range, "precision": options.precision}),
+    }
 
 
 def _with_origin(result: Result, subject: ImageSource) -> Result:

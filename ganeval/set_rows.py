@@ -42,7 +42,7 @@ def score_sets(
     reporter: Reporter,
     stack: contextlib.ExitStack,
     processes: Processes | None = None,
-) -> tuple[list[Result], SourceSummary, RealSide | None]:
+) -> tuple[list[Result], SourceSummary | None, RealSide | None]:
     """Runs the set metrics of a plan.
 
     Args:
@@ -53,21 +53,23 @@ def score_sets(
         device: Where the networks run.
         reporter: Where progress goes.
         stack: Closes what is opened here.
-        processes: Those that share the images; all but the first end here, with status 0.
+        processes: Those that share the images.
 
     Returns:
-        Rows, what the pass over the subject saw, and the reference side.
+        Rows, what the pass over the subject saw, and the reference side; in all processes but the first no rows.
     """
     check_counts(plan, "generated", subject, options.on_bad)
     if isinstance(reference, ImageSource):
         check_counts(plan, "reference", reference, options.on_bad)
+    if processes is not None:
+        processes.compare_sources({"images of the subject": subject, "images of the reference": reference})
     names = [r.backbone for r in plan.set_requests if r.backbone is not None]
     passes = open_passes(names, options, device, reporter, stack, reference, processes)
-    if processes is not None:
-        passes.fill(subject, processes)
-        passes.fill(reference, processes)
-        if processes.rank > 0:
-            raise SystemExit(0)
+    if processes is not None and processes.rank > 0:
+        for source in (subject, reference):
+            if isinstance(source, ImageSource):
+                passes.contribute(source, processes)
+        return [], None, None
     fake = passes.run(subject, subject.name)
     real = passes.run_reference(reference)
     return rows_of(estimate_sets(plan, fake, real, passes), options, fake, real, passes, device), fake, real

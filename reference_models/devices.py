@@ -14,22 +14,35 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ganeval.errors import UsageError
+from ganeval.launching import launched
 from reference_models.recipe import Precision
 
 
 def open_fabric(device: str, devices: int, precision: Precision) -> Fabric:
-    """Opens the devices; with several, a process is started for each.
+    """Opens the devices; with several, a process is started for each, unless a launcher did so and says how many.
 
     Raises:
-        UsageError: a device of another kind, or more than there are.
+        UsageError: a device of another kind, more than there are, or machines with unequal numbers of processes.
     """
+    me = launched()
+    nodes = 1
+    if me is not None:
+        devices, nodes = me.local_count, me.count // me.local_count
+        if devices * nodes != me.count:
+            raise UsageError(
+                f"{me.by} started {me.count} processes, {devices} on this machine. Training needs as many on each."
+            )
     accelerator = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if accelerator not in ("cpu", "cuda"):
         raise UsageError(f"--device takes auto, cpu or cuda; got {device!r}.")
     if accelerator == "cuda" and torch.cuda.device_count() < devices:
         raise UsageError(f"{devices} CUDA devices were asked for; {torch.cuda.device_count()} are here.")
     fabric = Fabric(
-        accelerator=accelerator, devices=devices, strategy="ddp" if devices > 1 else "auto", precision=precision
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        strategy="ddp" if devices * nodes > 1 else "auto",
+        precision=precision,
     )
     fabric.launch()
     return fabric

@@ -1,6 +1,5 @@
 """The parts of a score: options that cannot be meant, statistics of another network, shares of a process, blame."""
 
-import contextlib
 import dataclasses
 
 import numpy as np
@@ -8,10 +7,9 @@ import pytest
 import torch
 
 from ganeval.blame import blame
-from ganeval.devices import Processes, open_processes
 from ganeval.engine import SourceSummary
 from ganeval.errors import DataError, ProtocolMismatchError, ReferenceStatisticsError, UsageError, WeightsError
-from ganeval.passes import Passes, open_passes
+from ganeval.passes import Passes
 from ganeval.plan import ScoreOptions, make_plan
 from ganeval.reference import BackboneFacts, ReferenceStatistics
 from ganeval.reporting import Silent
@@ -21,7 +19,6 @@ from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 from tests.conftest import TOY, ToyBackbone
-from tests.test_devices_score import Alone
 
 CPU = torch.device("cpu")
 
@@ -85,19 +82,6 @@ def test_a_device_that_is_not_here_is_refused_with_what_is():
     assert resolve_device("cpu") == CPU
 
 
-@pytest.mark.parametrize(
-    ("device", "count", "said"),
-    [
-        ("mps", 2, "goes with --device auto, cpu or cuda; got 'mps'"),
-        ("cuda", 99, "99: . CUDA devices are here"),
-    ],
-)
-def test_processes_that_no_device_can_serve_are_not_started(device, count, said):
-    with pytest.raises(UsageError, match=said):
-        open_processes(device, count)
-    assert open_processes(device, 1) is None
-
-
 # ---- statistics files
 
 
@@ -138,50 +122,6 @@ def test_statistics_of_another_network_say_which_metrics_they_serve(toy):
         passes(toy).check_statistics(statistics("inception"), "real.safetensors")
     with pytest.raises(ProtocolMismatchError, match="made by clean-fid, whose features are those of inception-clean"):
         passes(toy).check_statistics(statistics("inception-clean", tool="clean-fid"), "real.npz")
-
-
-# ---- several processes
-
-
-def test_each_process_fills_its_share_and_the_first_finds_the_rest(toy, sets, monkeypatch):
-    real, fake = sets
-    options = ScoreOptions(fake, reference=real, metrics="fd", engine="torch", device="cpu")
-    alone = score(dataclasses.replace(options, cache=False)).results
-    toy.seen = 0
-
-    monkeypatch.setattr("ganeval.scoring.open_processes", lambda device, devices: Processes(Other(1, 2)))
-    with pytest.raises(SystemExit) as stop:
-        score(options)
-    assert stop.value.code == 0
-    assert toy.seen == 40  # the second half of both sets
-
-    monkeypatch.setattr("ganeval.scoring.open_processes", lambda device, devices: Processes(Other(0, 2)))
-    both = score(options).results
-    assert toy.seen == 80
-    assert [row.value for row in both] == [pytest.approx(row.value, rel=1e-9) for row in alone]
-    assert both[0].fingerprint == alone[0].fingerprint
-
-
-class Other(Alone):
-    device = CPU
-
-
-def test_without_a_cache_all_processes_share_the_first_ones_store(toy, tmp_path):
-    class First(Other):
-        def broadcast(self, text, src):
-            return str(tmp_path / "agreed")
-
-    with contextlib.ExitStack() as stack:
-        options = ScoreOptions("fake", cache=False, engine="torch")
-        opened = open_passes(["efflite0"], options, CPU, Silent(), stack, processes=Processes(First(1, 2)))
-
-    assert opened.stores["efflite0"].folder.parent == tmp_path / "agreed"
-
-
-def test_a_statistics_file_has_no_images_to_share(toy):
-    passes(toy).fill(statistics(), Processes(Other(0, 2)))
-
-    assert toy.seen == 0
 
 
 # ---- blame

@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from ganeval._version import __version__
+from ganeval.cli.telling import ARGUMENTS, tell
 from ganeval.errors import GanevalError, UsageError
+from ganeval.launching import launched
 from ganeval.registry import unknown_name
 from ganeval.text import printable
 
@@ -33,6 +35,8 @@ COMMANDS = {
     "bench": ("ganeval.cli.bench", "Timings against other tools and against the machine's limits."),
 }
 
+SEVERAL = ("score", "train-reference")  # what several processes can do together
+
 
 class Root(click.Group):
     """A group whose commands are imported when they run."""
@@ -50,13 +54,25 @@ class Root(click.Group):
             raise TypeError(f"{COMMANDS[cmd_name][0]}.command is no click command")
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keeps the command line: further processes of a run are started with the same."""
+        ctx.meta[ARGUMENTS] = list(args)
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Adds a did-you-mean to click's own error."""
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             raise click.UsageError(str(unknown_name("command", args[0], list(COMMANDS))), ctx)
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if name not in SEVERAL and (me := launched()) is not None:
+            raise UsageError(
+                f"{me.by} started `ganeval {name}` {me.count} times, and each would do all of it. Start it once: only "
+                f"{' and '.join(SEVERAL)} share work between processes; `reference build --part K/N` and `merge` need "
+                "no launcher."
+            )
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the table without importing the commands."""
@@ -88,6 +104,7 @@ def root(ctx: click.Context) -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Entry point: runs a command; an error of the user's is printed without a traceback."""
+    first = _is_first()
     # At its end Python walks every object that torch made several times, for a second; what is frozen is left alone.
     atexit.register(gc.freeze)
     try:
@@ -95,18 +112,18 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.stdout.flush()  # a full disk shows here, and not while Python ends
         return done
     except GanevalError as error:
-        said = "\n".join(map(printable, str(error).splitlines()))  # libraries quote the bytes that they choke on
-        click.echo(f"ganeval: {said}", err=True)
-        if isinstance(error, UsageError):
-            click.echo("See `ganeval --help`.", err=True)
+        if first:
+            tell(error)
         sys.exit(error.exit_code)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
-        error.show()
+        if first:
+            error.show()
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("ganeval: interrupted; what was computed is in the cache", err=True)
+        if first:
+            click.echo("ganeval: interrupted; what was computed is in the cache", err=True)
         sys.exit(130)
     except BrokenPipeError:
         _forget_output()  # the reader of stdout went away (`ganeval ... | head`): no error
@@ -131,6 +148,15 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.exit(GanevalError.exit_code)
 
 
+def _is_first() -> bool:
+    """Whether this process is the one that tells the user; of several, the first."""
+    try:
+        me = launched()
+    except UsageError:
+        return True
+    return me is None or me.rank == 0
+
+
 # What the machine may refuse at any place and no message elsewhere speaks of; any other OSError is a bug of ours.
 _SYSTEM_ERRORS = {
     errno.ENOSPC: "Free disk space, set GANEVAL_CACHE or TMPDIR to a folder with room, or write elsewhere.",
@@ -151,4 +177,4 @@ def _forget_output() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -88,6 +88,19 @@ def parse_share(text: str) -> float:
         raise UsageError(f"A share is written 1% or 0.01; got {text!r}.") from error
 
 
+def parse_timeout(text: str) -> float:
+    """Reads "90", "90s", "10m" or "2h", in seconds.
+
+    Raises:
+        UsageError: no number above 0.
+    """
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1.0)
+    if not (number.replace(".", "", 1).isdecimal() and len(number) < 10 and float(number) > 0):
+        raise UsageError(f"--timeout takes seconds or minutes above 0, as in 90 or 10m; got {text[:40]!r}.")
+    return float(number) * unit
+
+
 def parse_latent(value: str | None) -> tuple[int, ...] | None:
     """Reads the shape of one latent, "100" or "100x1x1".
 
@@ -212,15 +225,25 @@ PRECISION: Option = click.option(
 )
 """Where features are computed for a protocol of one's own: `score` and `reference build`."""
 
-DEVICES: Option = click.option(
-    "--devices",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Processes that share the images; on CUDA one a device.",
+DEVICES: tuple[Option, ...] = (
+    click.option(
+        "--devices",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Processes that share the work; on CUDA one a device.",
+    ),
+    click.option(
+        "--timeout",
+        metavar="TIME",
+        default="10m",
+        show_default=True,
+        callback=lambda _context, _option, value: parse_timeout(value),
+        help="Of several processes: after so long without progress (90, 90s, 10m), one ends all.",
+    ),
 )
-"""How many processes score: `score`."""
+"""How many processes score, and how long they wait for each other: `score`, `train-reference`."""
 
 RUN = (*SUBSET, *READ)
 """Both: `score`, `diff` and `reference build`."""

@@ -19,12 +19,13 @@ from ganeval.cli.options import (
     parse_share,
     with_options,
 )
+from ganeval.cli.several import several
 from ganeval.errors import UsageError
 
 
 @click.command("score", short_help="Score a folder, archive, npz or data set.")
 @click.argument("subject", type=PLACE)
-@with_options(*COMPARED, *GENERATED, *DIRECTION, *RUN, PRECISION, DEVICES)
+@with_options(*COMPARED, *GENERATED, *DIRECTION, *RUN, PRECISION, *DEVICES)
 @click.option(
     "--fid-statistics-file",
     "statistics",
@@ -74,6 +75,7 @@ def command(
     engine: Literal["auto", "torch", "openvino"],
     precision: Literal["exact", "fast"],
     devices: int,
+    timeout: float,
     on_bad: Literal["fail", "skip"],
     weights: dict[str, Path],
     value_range: Literal["0..1", "-1..1"] | None,
@@ -109,60 +111,68 @@ def command(
     if per_image is not None and paired is None:
         raise UsageError("--per-image writes paired values. Add --paired REF.")
     check_match(match, reference=reference, paired=paired, inputs=inputs)
-    check_writable(per_image, blame, append, None if json_target in (None, "-") else Path(str(json_target)))
     if statistics is not None:
         if reference is not None:
             raise UsageError("--fid-statistics-file stands in place of --reference. Give one of the two.")
-        from ganeval.reference import require_statistics
-
-        require_statistics(statistics)
         reference = str(statistics)
 
     # After each resize torch's threads would go on spinning on the processors that OpenVINO needs: resize and network
     # of 32 images took 2.56 s, so 2.09. It is read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from ganeval.cli.checkpoint import open_checkpoint
-    from ganeval.cli.show import show_outcome  # torch is imported from here on
-    from ganeval.opening import check_places
-    from ganeval.plan import ScoreOptions
-    from ganeval.scoring import score
+    with several(device, devices, timeout) as processes:
+        first = processes is None or processes.rank == 0
+        if first:
+            check_writable(per_image, blame, append, None if json_target in (None, "-") else Path(str(json_target)))
+        if statistics is not None:
+            from ganeval.reference import require_statistics
 
-    options = ScoreOptions(
-        subject=subject,
-        reference=reference,
-        paired=paired,
-        metrics=metrics,
-        num_samples=num_samples,
-        seed=seed,
-        batch_size=batch_size,
-        device=device,
-        engine=engine,
-        precision=precision,
-        devices=devices,
-        on_bad=on_bad,
-        channel=channel,
-        crop_border=crop_border,
-        peak=peak,
-        weights=weights,
-        data_root=data_root,
-        value_range=value_range,
-        inputs=inputs,
-        generator=generator,
-        latent_dim=latent_dim,
-        direction=direction,
-        match=match,
-        labels=labels,
-        follow_links=follow_links,
-        cache=not no_cache,
-        name=name,
-        blame=blame is not None,
-        until_se=until_se,
-        until_rel=until_rel,
-        config_file=ctx.obj["config"],
-    )
-    from ganeval.cli.progress import RichReporter
+            require_statistics(statistics)
+        from ganeval.cli.checkpoint import open_checkpoint
+        from ganeval.cli.show import show_outcome  # torch is imported from here on
+        from ganeval.opening import check_places
+        from ganeval.plan import ScoreOptions
+        from ganeval.reporting import Silent
+        from ganeval.scoring import score
 
-    check_places(options, subject)
-    reporter = RichReporter()
-    outcome = score(options, reporter, open_checkpoint)
-    show_outcome(outcome, options, reporter, json_target=json_target, append=append, per_image=per_image, blame=blame)
+        options = ScoreOptions(
+            subject=subject,
+            reference=reference,
+            paired=paired,
+            metrics=metrics,
+            num_samples=num_samples,
+            seed=seed,
+            batch_size=batch_size,
+            device=device,
+            engine=engine,
+            precision=precision,
+            devices=1 if processes is None else processes.count,
+            on_bad=on_bad,
+            channel=channel,
+            crop_border=crop_border,
+            peak=peak,
+            weights=weights,
+            data_root=data_root,
+            value_range=value_range,
+            inputs=inputs,
+            generator=generator,
+            latent_dim=latent_dim,
+            direction=direction,
+            match=match,
+            labels=labels,
+            follow_links=follow_links,
+            cache=not no_cache,
+            name=name,
+            blame=blame is not None,
+            until_se=until_se,
+            until_rel=until_rel,
+            config_file=ctx.obj["config"],
+        )
+        from ganeval.cli.progress import RichReporter
+
+        check_places(options, subject)
+        reporter = RichReporter()
+        outcome = score(options, reporter if first else Silent(), open_checkpoint, processes)
+        if first:
+            show_outcome(
+                outcome, options, reporter, json_target=json_target, append=append, per_image=per_image, blame=blame
+            )

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from ganeval.cli.options import DEVICES, with_options
 from ganeval.cli.progress import RichReporter
+from ganeval.cli.several import several
 from ganeval.errors import DataError, UsageError, WeightsError
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class TrainingReporter(RichReporter):
 @click.option("--list", "list_them", is_flag=True, help="List the recipes, of MODEL or of all.")
 @click.option("--offline", is_flag=True, help="Never download the weights that a recipe pins.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="How many devices.")
+@with_options(*DEVICES)
 @click.option("--log", type=click.Choice(["tensorboard", "mlflow"]), help="Also write losses and scores there.")
 @click.option("--json", "as_json", is_flag=True, help="The recipes of --list, or the result, as JSON on stdout.")
 def command(
@@ -69,6 +71,7 @@ def command(
     offline: bool,
     device: str,
     devices: int,
+    timeout: float,
     log: Literal["tensorboard", "mlflow"] | None,
     as_json: bool,
 ) -> None:
@@ -95,26 +98,32 @@ def command(
     if check and all(expected.sd is None for expected in recipe.expected):
         why = "--set changed it" if assignments else "too few training seeds were measured"
         raise UsageError(f"{recipe.name} has no expected result to check against: {why}. Run without --check.")
-    bring_weights(recipe, offline)
+    with several(device, devices, timeout) as processes:
+        first = processes is None or processes.rank == 0
+        if processes is not None:
+            processes.lines.work(False)  # steps end together: who hangs is known by its heartbeat alone
+        bring_weights(recipe, offline)
 
-    from reference_models.loggers import logged, require  # torch is imported from here on
-    from reference_models.train import TrainOptions, train
+        from reference_models.loggers import logged, require  # torch is imported from here on
+        from reference_models.train import TrainOptions, train
 
-    if log is not None:
-        require(log)
+        if log is not None:
+            require(log)
 
-    folder = Path("runs") / f"{recipe.name}-seed{seed}" if out is None else out
-    reporter = TrainingReporter(recipe.training.steps)
-    options = TrainOptions(recipe, folder, seed, data_root, resume, device, devices)
-    try:
-        with logged(log, reporter, recipe, folder, seed) as told:
-            outcome = train(options, told)
-    except OSError as error:
-        raise DataError(f"Cannot write into {folder}: {error.strerror or error}. Free space or use another.") from error
-    if not outcome.first:
-        return  # with several devices, one process speaks for all
-    show_result(recipe, outcome, as_json)
-    if check and not inside_expected(recipe, outcome):
+        folder = Path("runs") / f"{recipe.name}-seed{seed}" if out is None else out
+        reporter = TrainingReporter(recipe.training.steps)
+        options = TrainOptions(recipe, folder, seed, data_root, resume, device, devices)
+        try:
+            with logged(log if first else None, reporter, recipe, folder, seed) as told:
+                outcome = train(options, told)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise DataError(f"Cannot write into {folder}: {why}. Free space or use another.") from error
+        if not first:
+            return  # one process speaks for all
+        show_result(recipe, outcome, as_json)
+        outside = check and not inside_expected(recipe, outcome)
+    if outside:
         raise click.exceptions.Exit(OUTSIDE)
 
 
