@@ -20,12 +20,14 @@ class Seen:
         colourless: True where R = G = B everywhere.
         low: Smallest value of its pixels.
         high: Largest value of its pixels.
+        profile: As in `Decoded`.
     """
 
     facts: ImageFacts
     colourless: bool
     low: int
     high: int
+    profile: str | None = None
 
     @property
     def one_channel(self) -> bool:
@@ -36,7 +38,7 @@ class Seen:
     def of(raw: Raw, decoded: Decoded) -> "Seen":
         """Looks at an image that was just decoded."""
         pixels = decoded.pixels
-        return Seen(facts_of(raw, decoded), _colourless(pixels), int(pixels.min()), int(pixels.max()))
+        return Seen(facts_of(raw, decoded), _colourless(pixels), int(pixels.min()), int(pixels.max()), decoded.profile)
 
 
 DEPTHS: Final = (8, 10, 12, 14)  # bits of samples that cameras, scanners and models store in 16
@@ -196,6 +198,10 @@ def difference_words(pairs: Sequence[Both]) -> tuple[str, str]:
             fakes, reals = sum(fake for fake, _ in flags), sum(real for _, real in flags)
             told.append(f"{row.words} in {fakes} of {len(pairs)} fakes and {reals} of {len(pairs)} originals")
             advice.append(row.advice)
+    profiles = sum(None not in (fake.profile, real.profile) and fake.profile != real.profile for fake, real in pairs)
+    if profiles:
+        told.append(f"two different colour profiles, both ignored, in {profiles} of {len(pairs)} pairs")
+        advice.append("convert both to sRGB")
     if limited := _limited_range(pairs):
         told.append(limited)
         advice.append("write both in full range")

@@ -27,7 +27,7 @@ from ganeval.plan import ScoreOptions
 from ganeval.reference import BackboneFacts, ReferenceStatistics
 from ganeval.reporting import Reporter
 from ganeval.sources.base import ImageSource, Subset
-from ganeval.sources.decode import DECODE_POLICY
+from ganeval.sources.decode import DECODE_POLICY, stated_peak
 from ganeval.summaries.base import SetSummary
 
 
@@ -242,6 +242,8 @@ class Passes:
             expected = BackboneFacts(backbone.weights_sha256, backbone.info.resize, self.options.precision)
             if facts != expected or (reference.decode != self.options.decode and not reference.tool):
                 advice = "Import it again, with the weights it was made by." if reference.tool else "Build it again."
+                if facts == expected and (peak := stated_peak(reference.decode)) is not None:
+                    advice = f"Score with --peak {peak}, as it was built, or build it again."
                 raise ProtocolMismatchError(
                     f"{path} was built by another protocol of {backbone.info.name}: {facts}, decode "
                     f"{reference.decode!r}; this run has {expected}, decode {self.options.decode!r}. {advice}"

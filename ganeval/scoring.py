@@ -127,7 +127,7 @@ def score(
     checks: tuple[str, ...] = ()
     if summary is not None:
         keys = [result.key for result in results if result.status == "ok"]
-        checks = cheap_checks(summary, real.passed if real is not None else None, keys)
+        checks = cheap_checks(summary, real.passed if real is not None else None, keys, peak=options.peak)
     return ScoreOutcome(tuple(results), pairs, summary, checks, blamed, real)
 
 

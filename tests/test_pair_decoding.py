@@ -511,3 +511,53 @@ def test_a_gate_scores_with_the_white_of_its_baseline():
     assert decode_policy(65_535) == DECODE_POLICY
     protocol = Protocol("psnr", 1, decode=decode_policy(4095), channel="rgb", crop_border=0)
     assert Setting.of(protocol).peak == 4095
+
+
+def test_a_stated_white_is_not_doubted(deep, command_line):
+    images = {stem: at_bits(pair[1], 12) for stem, pair in pictures(4).items()}
+    fakes, reals = deep("fakes", images), deep("reals", {stem: image[::-1] for stem, image in images.items()})
+
+    names = []
+    for peak in ([], ["--peak", "4095"], ["--peak", "65535"]):
+        _, out, _ = command_line("doctor", fakes, "--against", reals, "--no-effects", "--json", "-", *peak)
+        names.append({finding["name"] for finding in json.loads(out)["rows"]})
+    assert ["depth" in found for found in names] == [True, False, False]
+
+    _, out, err = command_line(
+        "score", fakes, "--reference", reals, "--metrics", "kd", "--peak", "65535", "--engine", "torch", "--json", "-"
+    )
+    assert "bit data" not in json.loads(out)["rows"][0]["note"]
+    assert "bit data" not in err
+
+
+def test_doctor_finds_a_reference_of_fewer_bits(deep, save, command_line):
+    fakes = save("fakes", {f"{stem}.png": pair[0] for stem, pair in pictures(4).items()})
+    reals = deep("reals", {stem: at_bits(pair[1], 10) for stem, pair in pictures(4).items()})
+    _, out, _ = command_line("doctor", fakes, "--against", reals, "--no-effects", "--json", "-")
+
+    (finding,) = [finding for finding in json.loads(out)["rows"] if finding["name"] == "depth"]
+    assert finding["severity"] == "serious"
+    assert finding["says"].startswith("the largest value of the reference is 1,023 of 65,535 (4 16-bit images)")
+
+
+def test_a_reference_file_names_the_white_it_was_built_with(deep, command_line, tmp_path):
+    images = {stem: at_bits(pair[1], 12) for stem, pair in pictures(4).items()}
+    fakes, built = deep("fakes", images), tmp_path / "r.safetensors"
+    assert command_line("reference", "build", fakes, "-o", built, "--peak", "4095", "--engine", "torch")[0] == 0
+
+    code, _, err = command_line("score", fakes, "--reference", built, "--metrics", "kd", "--engine", "torch")
+    assert code == 6
+    assert "Score with --peak 4095, as it was built, or build it again." in " ".join(err.split())
+
+
+def test_two_colour_profiles_of_a_pair_are_told_of(save):
+    profiles = [ImageCms.ImageCmsProfile(ImageCms.createProfile(kind)).tobytes() for kind in ("sRGB", "XYZ")]
+    folders = [
+        save(name, {"a.png": colour(0)}, icc_profile=profile)
+        for name, profile in zip(("sr", "hr"), profiles, strict=True)
+    ]
+    row = ganeval.score(folders[0], paired=folders[1], metrics="ssim")["ssim"]
+    same = ganeval.score(folders[1], paired=folders[1], metrics="ssim")["ssim"]
+
+    assert "two different colour profiles, both ignored, in 1 of 1 pairs" in row.note
+    assert "profile" not in same.note

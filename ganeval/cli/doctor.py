@@ -1,6 +1,7 @@
 """`ganeval doctor`: what is wrong with images before one trusts their score."""
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import Literal
 
@@ -79,6 +80,7 @@ def command(
     check_writable(None if json_target in (None, "-") else Path(str(json_target)))
     from ganeval.cli.doctor_show import print_examination, to_json_text
     from ganeval.cli.progress import RichReporter
+    from ganeval.doctor.check_decoding import without_depth
     from ganeval.doctor.examine import examine
     from ganeval.reference import is_statistics_file
     from ganeval.sources.base import seeded_subset
@@ -101,6 +103,8 @@ def command(
             chosen = resolve_device(device)
         reference = sides[1] if len(sides) > 1 else None
         found = examine(sides[0], reference, reporter)
+        if peak is not None:
+            found = dataclasses.replace(found, findings=without_depth(found.findings))
         if effects:
             from ganeval.doctor.effects import measure
             from ganeval.plan import ScoreOptions

@@ -121,20 +121,27 @@ def converted(rule: Conversion, seen: SetFacts, reference: SetFacts | None) -> F
     )
 
 
-def depth(seen: SetFacts, _reference: SetFacts | None) -> Finding | None:
-    """16-bit files that hold samples of fewer bits."""
+def depth(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
+    """16-bit files that hold samples of fewer bits, here or in the reference."""
     found = depth_of(seen.facts)
+    where, facts = ("", seen) if found is not None or reference is None else (" of the reference", reference)
+    found = depth_of(facts.facts)
     if found is None:
         return None
     return Finding(
         "depth",
         "serious" if found.sure else "warning",
         found.images,
-        seen.n,
-        f"the largest value {found.words}",
+        facts.n,
+        f"the largest value{where} {found.words}",
         f"{found.advice} Or scale the samples to 16 bits before saving.",
-        seen.stems([i for i, fact in enumerate(seen.facts) if fact.peak is not None]),
+        facts.stems([i for i, fact in enumerate(facts.facts) if fact.peak is not None]),
     )
+
+
+def without_depth(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The findings of a set for which the user stated what white is."""
+    return tuple(finding for finding in findings if finding.name != "depth")
 
 
 DECODING_CHECKS: Final[tuple[Check[SetFacts], ...]] = tuple(

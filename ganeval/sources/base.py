@@ -46,11 +46,13 @@ class Decoded:
         pixels: uint8 (3, H, W), RGB, 0..255.
         notes: Conversions of the decode policy that applied ("grey", "alpha", "16-bit", "exif", "animated", ...).
         peak: The largest 16-bit sample of its colours; None for samples of 8 bits, also if stored twice (v·257).
+        profile: The embedded colour profile: "sRGB" where it names itself so, else its sha256; None without one.
     """
 
     pixels: Pixels
     notes: frozenset[str] = frozenset()
     peak: int | None = None
+    profile: str | None = None
 
 
 @dataclass(frozen=True)

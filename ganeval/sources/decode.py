@@ -8,6 +8,7 @@ What cannot be seen: JPEG, GIF, BMP and PPM carry no checksum, so bytes that wer
 right length, decode to other pixels.
 """
 
+import hashlib
 import re
 import struct
 from dataclasses import dataclass
@@ -182,11 +183,19 @@ def _decode(data: bytes, row: Format, name: str, white: int) -> Decoded:
             turned = orientation != UPRIGHT
         if turned:
             notes.add("exif")
-        if image.info.get("icc_profile"):
+        profile = None
+        if embedded := image.info.get("icc_profile"):
             notes.add("icc")
+            profile = _profile(embedded)
         elif row.name == "png" and "srgb" not in image.info and _other_gamma(image.info.get("gamma")):
             notes.add("gamma")
-    return Decoded(np.ascontiguousarray(upright(_to_rgb(shown, notes), orientation)), frozenset(notes), peak)
+    return Decoded(np.ascontiguousarray(upright(_to_rgb(shown, notes), orientation)), frozenset(notes), peak, profile)
+
+
+def _profile(embedded: bytes) -> str:
+    """What tells one colour profile from another; sRGB is written in many ways, which mean the same."""
+    named = any("sRGB".encode(coding) in embedded for coding in ("ascii", "utf-16-be"))
+    return "sRGB" if named else hashlib.sha256(embedded).hexdigest()
 
 
 def _other_gamma(gamma: object) -> bool:
