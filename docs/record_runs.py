@@ -23,7 +23,6 @@ from pathlib import Path
 
 import torch
 
-from ganeval.cli.checkpoint import open_checkpoint
 from ganeval.files import write_atomically
 from ganeval.plan import ScoreOptions
 from ganeval.protocol import Protocol
@@ -134,7 +133,7 @@ def add_rows(recipe: Recipe, run: Path) -> None:
             append_jsonl(RESULTS / f"{recipe.data.id}.jsonl", [number_row(recipe, run / f"{checkpoint}.safetensors")])
             continue
         for board, options in plans(recipe, run / f"{checkpoint}.safetensors"):
-            rows = [row for row in score(options, None, open_checkpoint).results if row.status == "ok"]
+            rows = [row for row in score(options).results if row.status == "ok"]
             append_jsonl(RESULTS / f"{board}.jsonl", rows)
             print(f"{board}: {len(rows)} rows of {run}/{checkpoint}", flush=True)
 

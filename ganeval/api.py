@@ -5,6 +5,7 @@ no random number generator moves, and a network is left in the mode that it was 
 """
 
 import contextlib
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +18,16 @@ from ganeval.gate.rules import GateRules, Mode, read_rules
 from ganeval.gate.run import GateReport, run_gate
 from ganeval.gate.scorer import Scorer
 from ganeval.gate.sides import GateOptions
-from ganeval.memory import Images, MemoryOpener, Subject, ValueRange, evaluating, path_of, said
+from ganeval.generators.in_memory import Images, Subject, evaluating, name_of, path_of
+from ganeval.generators.wrap import shape_of_latent
 from ganeval.notebook import Comparisons, Scores, picture_of
 from ganeval.opening import check_places, open_subject_source
 from ganeval.plan import ScoreOptions
+from ganeval.python_words import python_words
 from ganeval.reporting import Reporter, Silent
 from ganeval.results import Result
 from ganeval.scoring import score as score_subject
-from ganeval.sources.base import ImageSource
+from ganeval.sources.arrays import VALUE_RANGES, ValueRange
 from ganeval.sources.listing import PLACES, Links
 
 __all__ = ["Comparisons", "GateReport", "Scores", "check", "compare", "score"]
@@ -38,6 +41,8 @@ def score(
     metrics: str | Sequence[str] | None = None,
     n: int | None = None,
     seed: int = 0,
+    inputs: Images | None = None,
+    generator: str | None = None,
     latent_dim: int | Sequence[int] | None = None,
     value_range: ValueRange | None = None,
     peak: int | None = None,
@@ -62,15 +67,18 @@ def score(
 
     Args:
         subject: A path, data set name or checkpoint; a tensor (N, C, H, W) or array (N, H, W, C) of images, uint8 or
-            floats with `value_range`; a network with `latent_dim` and `n`; or a callable with `n`, called as
-            f(count, rng: torch.Generator), or as f(latents) where `latent_dim` is given.
+            floats with `value_range`; a network or function: `ganeval.generators.base` says how each is called, and
+            which attributes (`latent_dim`, `value_range`, `classes`, `scale`) are read where a keyword is not given.
         reference: What set metrics compare with: a path, data set name, tensor or array.
         paired: What paired metrics compare with, image by image: the same kinds.
         metrics: Keys, as in "fid,kd@efflite0" or a list of them; None runs all that the inputs allow.
-        n: Images that a generator draws; of a set, the size of a seeded subset.
+        n: Images that a generator draws, as many as the reference has by default; of a set, the size of a seeded
+            subset.
         seed: Of latents and subsets.
-        latent_dim: Width or shape of one latent; they are drawn from N(0, 1).
-        value_range: What floats mean. A generator's overshoot is clamped, an array's is refused.
+        inputs: What a generator that translates images is to translate: the same kinds as `reference`.
+        generator: "package.module:Class" of the network that a bare state dict (`subject`) belongs to.
+        latent_dim: Width or shape of one latent; they are drawn from N(0, 1). The attribute of that name otherwise.
+        value_range: What floats mean; never guessed. A generator's overshoot is clamped, an array's is refused.
         peak: The value of 16-bit files and uint16 arrays that means white, as in 4095 for 12-bit data; 65,535 in files.
         channel: "rgb" or "y", for psnr, ssim and ms_ssim.
         crop_border: Pixels cut off each side before paired metrics.
@@ -100,8 +108,10 @@ def score(
         >>> ganeval.score(images, paired=images, metrics="ssim")["ssim"].value
         1.0
     """
-    called = said(subject)
+    called = name_of(subject)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(python_words(KEYWORDS))
+        _check_keywords(value_range)
         options = ScoreOptions(
             subject=called,
             reference=stack.enter_context(path_of(reference, "reference", value_range, peak)),
@@ -122,22 +132,25 @@ def score(
             labels=labels,
             follow_links=_links(follow_links),
             peak=peak,
+            inputs=stack.enter_context(path_of(inputs, "inputs", value_range, peak)),
+            generator=generator,
+            latent_dim=shape_of_latent(latent_dim, "the call"),
             cache=cache,
             name=name,
+            in_memory=_in_memory({called: subject}),
         )
         check_places(options, *_paths(subject))
-        opener = MemoryOpener({called: subject}, _open_file, n, latent_dim, value_range)
         stack.enter_context(evaluating(subject))
         if devices == 1:
-            outcome = score_subject(options, reporter, opener)
-            return Scores(outcome.results, _picture(options, opener))
+            outcome = score_subject(options, reporter)
+            return Scores(outcome.results, _picture(options))
         with open_processes(device, devices, timeout) as processes:
             if processes is None:
                 raise TypeError("several devices without processes")
             shared = replace(options, devices=processes.count)
-            outcome = score_subject(shared, reporter if processes.rank == 0 else None, opener, processes)
+            outcome = score_subject(shared, reporter if processes.rank == 0 else None, processes)
             rows = processes.results([result.to_dict() for result in outcome.results])
-            return Scores(tuple(map(Result.from_dict, rows)), _picture(options, opener))
+            return Scores(tuple(map(Result.from_dict, rows)), _picture(options))
 
 
 def compare(
@@ -149,6 +162,8 @@ def compare(
     metrics: str | Sequence[str] | None = None,
     n: int | None = None,
     seed: int = 0,
+    inputs: Images | None = None,
+    generator: str | None = None,
     latent_dim: int | Sequence[int] | None = None,
     value_range: ValueRange | None = None,
     peak: int | None = None,
@@ -176,6 +191,8 @@ def compare(
         metrics: As in `score`; those that have a standard error of the difference by default.
         n: As in `score`, of each side.
         seed: Of latents and subsets, the same on both sides.
+        inputs: As in `score`.
+        generator: As in `score`.
         latent_dim: As in `score`.
         value_range: As in `score`.
         peak: As in `score`.
@@ -196,10 +213,12 @@ def compare(
     Raises:
         GanevalError: whatever of the caller's cannot be used.
     """
-    names = said(a), said(b)
+    names = name_of(a), name_of(b)
     if names[0] == names[1] and not isinstance(a, str | Path):
         names = f"{names[0]} (A)", f"{names[1]} (B)"
     with contextlib.ExitStack() as stack:
+        stack.enter_context(python_words(KEYWORDS))
+        _check_keywords(value_range)
         options = ScoreOptions(
             subject=names[0],
             reference=stack.enter_context(path_of(reference, "reference", value_range, peak)),
@@ -220,14 +239,17 @@ def compare(
             labels=labels,
             follow_links=_links(follow_links),
             peak=peak,
+            inputs=stack.enter_context(path_of(inputs, "inputs", value_range, peak)),
+            generator=generator,
+            latent_dim=shape_of_latent(latent_dim, "the call"),
             cache=cache,
+            in_memory=_in_memory(dict(zip(names, (a, b), strict=True))),
         )
         check_places(options, *_paths(a, b))
-        opener = MemoryOpener(dict(zip(names, (a, b), strict=True)), _open_file, n, latent_dim, value_range)
         for subject in (a, b):
             stack.enter_context(evaluating(subject))
-        rows = compare_subjects(options, names[1], reporter, opener)
-        pictures = [_picture(replace(options, subject=name), opener) for name in names]
+        rows = compare_subjects(options, names[1], reporter)
+        pictures = [_picture(replace(options, subject=name)) for name in names]
         return Comparisons(tuple(rows), (pictures[0], pictures[1]))
 
 
@@ -242,6 +264,8 @@ def check(
     reference: Images | None = None,
     paired: Images | None = None,
     n: int | None = None,
+    inputs: Images | None = None,
+    generator: str | None = None,
     latent_dim: int | Sequence[int] | None = None,
     value_range: ValueRange | None = None,
     batch_size: int = 32,
@@ -268,6 +292,8 @@ def check(
         reference: What the baseline's set metrics were compared with; the rules may say it.
         paired: What its paired metrics were compared with; the rules may say it.
         n: Images that a generator draws, where the baseline was scored on a whole set of so many.
+        inputs: As in `score`.
+        generator: As in `score`.
         latent_dim: As in `score`.
         value_range: As in `score`.
         batch_size: As in `score`.
@@ -288,14 +314,16 @@ def check(
     """
     read = read_rules(Path(rules)) if isinstance(rules, str | Path) else rules
     run = {} if read is None else read.run
-    called = said(subject)
-    older = None if against is None else said(against)
+    called = name_of(subject)
+    older = None if against is None else name_of(against)
     if older == called and not isinstance(against, str | Path):
         older = f"{older} (older)"
     known: dict[str, Subject] = {called: subject}
     if against is not None and older is not None:
         known[older] = against
     with contextlib.ExitStack() as stack:
+        stack.enter_context(python_words(KEYWORDS))
+        _check_keywords(value_range)
         originals = run.get("paired") if paired is None else paired
         real = run.get("reference") if reference is None else reference
         options = ScoreOptions(
@@ -312,13 +340,18 @@ def check(
             match=_globs(match),
             labels=labels,
             follow_links=_links(follow_links),
+            inputs=stack.enter_context(path_of(inputs, "inputs", value_range)),
+            generator=generator,
+            latent_dim=shape_of_latent(latent_dim, "the call"),
             cache=cache,
+            in_memory=_in_memory(known),
+            drawn=n,
         )
         for each in known.values():
             stack.enter_context(evaluating(each))
         check_places(options, *_paths(subject))
         reporter = Silent() if reporter is None else reporter
-        scorer = Scorer(options, reporter, MemoryOpener(known, _open_file, n, latent_dim, value_range))
+        scorer = Scorer(options, reporter)
         gate = GateOptions((called,), Path(baseline), read, mode, name, older)
         return run_gate(gate, scorer, reporter)
 
@@ -347,13 +380,19 @@ def _links(follow: bool | Literal["anywhere"]) -> Links:
     return follow if isinstance(follow, str) else "inside" if follow else "no"
 
 
-def _open_file(options: ScoreOptions) -> ImageSource | None:
-    """Checkpoints, which only the command line's opener knows."""
-    from ganeval.cli.checkpoint import open_checkpoint
-
-    return open_checkpoint(options)
+def _in_memory(subjects: Mapping[str, Subject]) -> dict[str, object]:
+    return {name: subject for name, subject in subjects.items() if not isinstance(subject, str | Path)}
 
 
-def _picture(options: ScoreOptions, opener: MemoryOpener) -> bytes:
+def _check_keywords(value_range: object) -> None:
+    """What click checks on the command line."""
+    if value_range is not None and value_range not in VALUE_RANGES:
+        raise UsageError(f"--value-range is one of {', '.join(map(repr, VALUE_RANGES))}; got {value_range!r}.")
+
+
+def _picture(options: ScoreOptions) -> bytes:
     with contextlib.ExitStack() as stack:
-        return picture_of(open_subject_source(options, stack, opener))
+        return picture_of(open_subject_source(options, stack))
+
+
+KEYWORDS = frozenset(inspect.signature(score).parameters)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ganeval.devices import resolve_device
 from ganeval.differences import Difference, Order, paired_difference, set_difference
 from ganeval.engine import SourceSummary
 from ganeval.errors import DataError, ProtocolMismatchError, UsageError
 from ganeval.keys import Request
 from ganeval.metrics.base import Better, Estimate, SetMetric
-from ganeval.opening import SubjectOpener, open_originals, open_reference, open_subject_source
+from ganeval.opening import open_originals, open_reference, open_subject_source
 from ganeval.pair_rows import score_paired
 from ganeval.passes import Passes, RealSide, open_passes
 from ganeval.plan import Plan, ScoreOptions, make_plan
@@ -21,7 +22,6 @@ from ganeval.protocol import differing_fields
 from ganeval.provenance import provenance
 from ganeval.reporting import Reporter, Silent
 from ganeval.results import Result
-from ganeval.scoring import resolve_device
 from ganeval.set_rows import check_counts, estimates_of, set_row
 from ganeval.sources.base import ImageSource, Item
 
@@ -62,16 +62,13 @@ def pairing(a: Sequence[str], b: Sequence[str]) -> Order | None:
     return np.asarray([where[stem] for stem in stems_b], dtype=np.int64)
 
 
-def compare(
-    options: ScoreOptions, other: str, reporter: Reporter | None = None, open_subject: SubjectOpener | None = None
-) -> list[Comparison]:
+def compare(options: ScoreOptions, other: str, reporter: Reporter | None = None) -> list[Comparison]:
     """Is B better than A?
 
     Args:
         options: `subject` is A; reference, paired, metrics and the rest as for a score. One of reference and paired.
         other: B.
         reporter: Where progress and messages go.
-        open_subject: As for `score`.
 
     Raises:
         GanevalError: whatever of the user's cannot be used.
@@ -89,8 +86,7 @@ def compare(
             )
     with contextlib.ExitStack() as stack:
         sources = [
-            open_subject_source(dataclasses.replace(options, subject=name), stack, open_subject)
-            for name in (options.subject, other)
+            open_subject_source(dataclasses.replace(options, subject=name), stack) for name in (options.subject, other)
         ]
         smaller = min(len(source) for source in sources)
         if len(sources[0]) != len(sources[1]):
@@ -99,7 +95,7 @@ def compare(
             reporter.message(f"The sets have {counts} images; {smaller} of each are compared.")
             options = dataclasses.replace(options, num_samples=smaller)
             sources = [
-                open_subject_source(dataclasses.replace(options, subject=name), stack, open_subject)
+                open_subject_source(dataclasses.replace(options, subject=name), stack)
                 for name in (options.subject, other)
             ]
         named = [dataclasses.replace(options, subject=name) for name in (options.subject, other)]

@@ -15,9 +15,9 @@ import torch
 
 from ganeval.engine import SourceSummary
 from ganeval.errors import TooFewSamplesError, UsageError
+from ganeval.generators.open import open_generator
 from ganeval.keys import printed_key
 from ganeval.metrics.base import Estimate
-from ganeval.opening import SubjectOpener
 from ganeval.passes import RealSide, open_passes
 from ganeval.plan import Plan, ScoreOptions
 from ganeval.reference import ReferenceStatistics, is_statistics_file, load_reference
@@ -44,7 +44,6 @@ def score_until(
     device: torch.device,
     reporter: Reporter,
     stack: contextlib.ExitStack,
-    open_subject: SubjectOpener | None,
 ) -> tuple[list[Result], SourceSummary, RealSide | None, ImageSource]:
     """Set metrics at the first planned count at which every one of them is as sure as was asked for.
 
@@ -54,7 +53,6 @@ def score_until(
         device: Where the networks run.
         reporter: Where progress goes.
         stack: Closes what is opened here.
-        open_subject: Asked first for the subject.
 
     Returns:
         Rows, what the last pass over the subject saw, the reference side, and the subject's images of the last look.
@@ -62,7 +60,7 @@ def score_until(
     Raises:
         TooFewSamplesError: no more images than the first look takes.
     """
-    subject_at, most = _open_subject(options, stack, open_subject)
+    subject_at, most = _open_subject(options, stack)
     looks = _plan_looks(options, most)
     reference_at = _open_reference(options, stack)
     check_counts(plan, "generated", subject_at(looks[0]), options.on_bad)
@@ -100,10 +98,10 @@ def score_until(
     return [_with_looks(row, facts, note) for row in rows], fake, real, subject
 
 
-def _open_subject(options: ScoreOptions, stack: contextlib.ExitStack, opener: SubjectOpener | None) -> tuple[Cut, int]:
+def _open_subject(options: ScoreOptions, stack: contextlib.ExitStack) -> tuple[Cut, int]:
     """The subject at every count, and its largest one."""
     largest = options.num_samples or MAXIMUM
-    generated = None if opener is None else opener(dataclasses.replace(options, num_samples=largest))
+    generated = open_generator(dataclasses.replace(options, num_samples=largest))
     if generated is not None:
         stack.callback(generated.close)
         if options.labels is False:

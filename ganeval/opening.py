@@ -2,22 +2,19 @@
 
 import contextlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 
+from ganeval.generators.load import is_factory_name
+from ganeval.generators.open import open_generator
 from ganeval.pair_reading import match_by_stem
 from ganeval.paths import cache_home
 from ganeval.plan import ScoreOptions
 from ganeval.reference import ReferenceStatistics, is_statistics_file, load_reference
 from ganeval.sources.base import ImageSource, Subset, seeded_subset
 from ganeval.sources.folder import FolderSource
-from ganeval.sources.foreign_files import is_factory_name
 from ganeval.sources.listing import Place
 from ganeval.sources.memo import DigestMemo
 from ganeval.sources.resolve import refuse_missing, without_labels
-
-# A subject that is no set of images by itself (a generator), or None where the subject is not of the opener's kind.
-SubjectOpener = Callable[[ScoreOptions], ImageSource | None]
 
 
 def check_places(options: ScoreOptions, *subjects: str) -> None:
@@ -38,17 +35,14 @@ def check_places(options: ScoreOptions, *subjects: str) -> None:
             refuse_missing(given)
 
 
-def open_subject_source(
-    options: ScoreOptions, stack: contextlib.ExitStack, opener: SubjectOpener | None = None
-) -> ImageSource:
+def open_subject_source(options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
     """What is to be scored, cut to the seeded subset that was asked for.
 
     Args:
         options: The subject and how to read it.
         stack: Closes the source.
-        opener: Asked first; what it does not know is opened as images.
     """
-    opened = None if opener is None else opener(options)
+    opened = open_generator(options)
     if opened is None:
         return _open("subject", options.subject, options, stack)
     stack.callback(opened.close)

@@ -56,6 +56,8 @@ class ScoreOptions:
         match: Glob by set ("subject", "reference", "paired", "inputs"): only files that it matches are taken.
         labels: True takes folders as classes, False takes no classes; None takes folders that seem to be classes.
         follow_links: Links in folders and archives that are followed: "no", "inside" or "anywhere".
+        in_memory: Name of a subject -> the tensor, array, network or function that it stands for.
+        drawn: Images of a generator in memory where `num_samples` is None.
         config_file: Name of the file that defaults were read from, for the row's provenance.
     """
 
@@ -89,6 +91,8 @@ class ScoreOptions:
     match: Mapping[str, str] = field(default_factory=dict)
     labels: bool | None = None
     follow_links: Links = "no"
+    in_memory: Mapping[str, object] = field(default_factory=dict)
+    drawn: int | None = None
     config_file: str | None = None
 
     def selection(self, place: Place) -> Selection:

@@ -13,7 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from ganeval.gate.rules import GateRules, Mode
     from ganeval.gate.run import GateReport
-    from ganeval.memory import Images, Subject, ValueRange
+    from ganeval.generators.in_memory import Images, Subject
+    from ganeval.sources.arrays import ValueRange
 
 PROPERTY = "ganeval gate"
 

@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from ganeval._version import __version__
 from ganeval.backbones import BACKBONES
 from ganeval.blame import blame
 from ganeval.checks import cheap_checks
-from ganeval.devices import Processes
+from ganeval.devices import Processes, resolve_device
 from ganeval.engine import SourceSummary
 from ganeval.errors import UsageError
 from ganeval.keys import Request, printed_key
 from ganeval.looks import score_until
 from ganeval.metrics.base import SetMetric
-from ganeval.opening import SubjectOpener, open_originals, open_reference, open_subject_source
+from ganeval.opening import open_originals, open_reference, open_subject_source
 from ganeval.pair_rows import score_paired
 from ganeval.pairs import PairScores
 from ganeval.passes import RealSide, open_passes
@@ -56,37 +54,12 @@ class ScoreOutcome:
     real: RealSide | None = None
 
 
-def resolve_device(name: str) -> torch.device:
-    """Turns "auto", "cpu", "cuda", "cuda:1" or "mps" into a device that exists.
-
-    Raises:
-        UsageError: no such device here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"--device {name!r} is not a device. Write auto, cpu, cuda or cuda:0.") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageError(f"--device {name}: {torch.cuda.device_count()} CUDA devices are here. Use --device cpu.")
-    if device.type not in ("cpu", "cuda", "mps"):
-        raise UsageError(f"--device {name!r} is not supported. Write auto, cpu, cuda or cuda:0.")
-    return device
-
-
-def score(
-    options: ScoreOptions,
-    reporter: Reporter | None = None,
-    open_subject: SubjectOpener | None = None,
-    processes: Processes | None = None,
-) -> ScoreOutcome:
+def score(options: ScoreOptions, reporter: Reporter | None = None, processes: Processes | None = None) -> ScoreOutcome:
     """Scores one subject.
 
     Args:
         options: What to score, against what, with which metrics.
         reporter: Where progress and messages go; silent when None.
-        open_subject: Asked first for the subject; what it does not know is opened as images.
         processes: Those that share the images, which all call this; the first one gets the rows, the others none.
 
     Raises:
@@ -105,9 +78,9 @@ def score(
         # Everything is opened before anything runs: a wrong path shows at once, not after an hour.
         real, originals = None, None
         if options.until_se is not None or options.until_rel is not None:
-            results, summary, real, subject = score_until(plan, options, device, reporter, stack, open_subject)
+            results, summary, real, subject = score_until(plan, options, device, reporter, stack)
         else:
-            subject = open_subject_source(options, stack, open_subject)
+            subject = open_subject_source(options, stack)
             reference = open_reference(options, stack) if plan.set_requests else None
             originals = open_originals(options, subject, stack) if plan.paired_requests else None
             if plan.set_requests:

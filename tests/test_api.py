@@ -1,5 +1,6 @@
 """`ganeval.score` and `ganeval.compare`: the numbers of the command line, and no trace left in the caller's process."""
 
+import dataclasses
 import io
 import json
 import subprocess
@@ -13,6 +14,8 @@ from PIL import Image
 import ganeval
 from ganeval.cli import main as cli
 from ganeval.errors import DataError, UsageError
+from ganeval.generators.open import open_generator
+from ganeval.plan import ScoreOptions
 from ganeval.sources.base import content_hash
 
 RNG = np.random.default_rng(0)
@@ -118,7 +121,7 @@ def test_a_network_is_left_as_it_was_and_so_is_every_random_stream(noisy):
 def test_a_network_goes_back_to_training_when_the_score_fails(noisy):
     noisy.train()
 
-    with pytest.raises(UsageError, match="value_range"):
+    with pytest.raises(DataError, match="value_range="):
         ganeval.score(noisy, n=4, latent_dim=4, metrics="vendi", engine="torch")
 
     assert noisy.training
@@ -127,10 +130,8 @@ def test_a_network_goes_back_to_training_when_the_score_fails(noisy):
 
 def test_image_i_of_a_generator_depends_on_seed_and_i_alone(noisy):
     def draw(n, seed):
-        from ganeval.memory import drawer
-        from ganeval.sources.generator import GeneratorSource
-
-        source = GeneratorSource(drawer(noisy.eval(), 4, "-1..1"), n, seed, "noisy")
+        options = ScoreOptions("noisy", num_samples=n, seed=seed, latent_dim=(4,), value_range="-1..1")
+        source = open_generator(dataclasses.replace(options, in_memory={"noisy": noisy.eval()}))
         return [source.read(i).digest for i in reversed(range(n))][::-1]
 
     assert draw(10, 1) == draw(80, 1)[:10]
@@ -184,7 +185,7 @@ def test_a_row_is_found_by_its_key_and_a_wrong_key_names_the_right_ones():
     [
         (torch.zeros(3, 8, 8), {}, "N, C, H, W"),
         (np.zeros((2, 3, 8, 8), np.uint8), {}, "channels first"),
-        (np.zeros((2, 8, 8, 3), np.float32), {}, "value-range"),
+        (np.zeros((2, 8, 8, 3), np.float32), {}, "value_range="),
         (lambda count, rng: None, {}, "n="),
         (torch.nn.Identity(), {"n": 4}, "latent_dim"),
         (3.5, {}, "float cannot be scored"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganeval.cli.checkpoint import open_checkpoint
+from ganeval.generators.open import open_generator
 from ganeval.plan import ScoreOptions
 from ganeval.scoring import score
 
@@ -38,7 +38,7 @@ def smooth(tmp_path):
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_a_baseline_is_pillows_filter_on_the_low_resolution(name, smooth):
-    made = open_checkpoint(options(name, smooth)).read(0).decode().pixels
+    made = open_generator(options(name, smooth)).read(0).decode().pixels
     with Image.open(smooth / "a.png") as image:
         padded = np.pad(np.asarray(image), ((0, 3), (0, 2), (0, 0)), mode="edge")
     small = Image.fromarray(padded).resize((14, 11), Image.Resampling.BICUBIC)  # Pillow's is antialiased, a = -.5
@@ -59,7 +59,7 @@ def test_colour_maps_learn_from_training_photos_what_matching_gives_and_boards_h
             metrics="psnr",
             device="cpu",
         )
-        (row,) = score(subject, open_subject=open_checkpoint).results
+        (row,) = score(subject).results
         value[name] = row.value
 
     # measured: 12.1, 35.3 and 60.5 dB; photographs as they are 25.5
@@ -72,7 +72,7 @@ def test_colour_maps_learn_from_training_photos_what_matching_gives_and_boards_h
 
 
 def test_the_better_filter_scores_higher_and_rows_name_the_baseline(smooth):
-    rows = {name: score(options(name, smooth), open_subject=open_checkpoint).results for name in FILTERS}
+    rows = {name: score(options(name, smooth)).results for name in FILTERS}
     psnr = {name: row[0].value for name, row in rows.items()}
 
     assert psnr["nearest"] < psnr["bicubic"]
@@ -89,7 +89,7 @@ def test_bicubic_reaches_the_published_numbers_on_set5(tmp_path):
     assert len(found) == 5
     for path in found:
         shutil.copy(path, tmp_path / path.name)
-    psnr, ssim = score(options("bicubic", tmp_path, channel="y", crop_border=4), open_subject=open_checkpoint).results
+    psnr, ssim = score(options("bicubic", tmp_path, channel="y", crop_border=4)).results
 
     assert psnr.value == pytest.approx(28.42, abs=0.02)
     assert ssim.value == pytest.approx(0.8104, abs=0.0005)

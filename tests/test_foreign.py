@@ -14,11 +14,12 @@ from torch import nn
 
 import ganeval
 from ganeval.backbones.engines import openvino_version
-from ganeval.cli.checkpoint import open_checkpoint
 from ganeval.errors import DataError, UsageError, WeightsError
+from ganeval.generators.base import Declared
+from ganeval.generators.open import open_generator
+from ganeval.generators.output import to_bytes
+from ganeval.generators.wrap import wrap
 from ganeval.plan import ScoreOptions
-from ganeval.sources.foreign import Declared, wrap
-from ganeval.sources.foreign_output import to_bytes
 from ganeval.sources.latents import draws_from, latents
 from reference_models.checkpoint import Checkpoint, save_checkpoint
 from reference_models.models import MODELS
@@ -130,7 +131,7 @@ def torchscript(network, path):
 
 
 def opened(subject, n=3, **more):
-    return open_checkpoint(ScoreOptions(subject=str(subject), num_samples=n, device="cpu", **more))
+    return open_generator(ScoreOptions(subject=str(subject), num_samples=n, device="cpu", **more))
 
 
 def pixels(source):
@@ -191,7 +192,7 @@ def test_a_function_draws_by_index_and_seed(module):
 
 def test_classes_come_in_turn_and_are_labels(module):
     source = opened(f"{module}:Conditional", n=4)
-    dogs = open_checkpoint(ScoreOptions(f"{module}:Conditional", num_samples=3, device="cpu"), "dog")
+    dogs = open_generator(ScoreOptions(f"{module}:Conditional", num_samples=3, device="cpu"), "dog")
 
     assert [item.label for item in source.items] == ["cat", "dog", "cat", "dog"]
     assert pixels(source)[:, 0, 0, 0].tolist() == [64, 191, 64, 191]
@@ -298,18 +299,18 @@ def files(tmp_path, code):
         (["foreign_code:number"], 2, "is a int, which cannot be called"),
         (["foreign_code:three"], 2, "takes 3 arguments"),
         (["foreign_code:broken"], 3, "KeyError: 'no' (at "),
-        (["foreign_code:Bare"], 2, "nothing says how wide its latents are"),
-        (["foreign_code:Bare", "--latent-dim", "9"], 3, "float32, whose range nothing says"),
+        (["foreign_code:Bare"], 2, "the shape of its latents is not stated"),
+        (["foreign_code:Bare", "--latent-dim", "9"], 3, "float32 from"),
         (["foreign_code:Bare", "--latent-dim", "9x"], 2, "--latent-dim takes a width or a shape"),
         (["foreign_code:Tanh", "--latent-dim", "4"], 3, "cannot be multiplied"),
-        (["foreign_code:Doubling"], 2, "nothing says how wide"),
+        (["foreign_code:Doubling"], 2, "the shape of its latents is not stated"),
         (["foreign_code:inverter"], 2, "translates images"),
         (["foreign_code:drawer", "--inputs", "."], 2, "draws images from noise"),
         (["foreign_code:drawer", "--class", "7"], 2, "has no classes"),
         (["foreign_code:Conditional", "--class", "cta"], 2, "Did you mean 'cat'"),
         (["foreign_code:nan", "--value-range", "0..1"], 3, "are NaN or infinite"),
         (["foreign_code:flat", "--value-range", "0..1"], 3, "(64, 12) for 64 images; expected (64, 1 or 3"),
-        (["foreign_code:text"], 3, "gave a str"),
+        (["foreign_code:text"], 3, "returned a str"),
         (["foreign_code:longs"], 3, "torch.int64"),
         (["foreign_code:signed", "--value-range", "0..1"], 3, "far outside of the declared range 0..1"),
         (["foreign_code:bytes_as_floats", "--value-range", "-1..1"], 3, "far outside"),
@@ -419,16 +420,16 @@ class Stating:
         (Stating(value_range="0..255"), r"states the value range '0\.\.255'; expected one of 0\.\.1"),
         (Stating(latent_dim="100"), "states latent_dim '100'; expected a width such as 100, or a shape"),
         (Stating(latent_dim=()), r"states latent_dim \(\)"),
-        (7, "gave a int; expected a torch.nn.Module, or a function"),
+        (7, "mine is a int; expected a torch.nn.Module, or a function"),
     ],
 )
 def test_statements_that_cannot_be_are_refused_with_what_was_stated(made, said):
     with pytest.raises(UsageError, match=said):
-        wrap(made, "mine", Declared(), torch.device("cpu"), translates=False)
+        wrap(made, "mine", Declared(), translates=False)
 
 
 def test_a_number_of_classes_names_them_by_number_and_a_function_draws_them_in_turn_only():
-    made = wrap(Stating(classes=3), "mine", Declared(), torch.device("cpu"), translates=False)
+    made = wrap(Stating(classes=3), "mine", Declared(), translates=False)
 
     assert made.classes == ("0", "1", "2")
     assert made.draw(None)([0, 1], 0).shape == (2, 1, 2, 3)
@@ -437,8 +438,8 @@ def test_a_number_of_classes_names_them_by_number_and_a_function_draws_them_in_t
 
 
 def test_a_network_that_translates_floats_must_say_what_black_and_white_are():
-    with pytest.raises(UsageError, match=r"nothing says what black and white are. Give --value-range 0\.\.1 \| "):
-        wrap(nn.Identity(), "mine", Declared(), torch.device("cpu"), translates=True)
-    made = wrap(nn.Identity(), "mine", Declared(value_range="-1..1"), torch.device("cpu"), translates=True)
+    with pytest.raises(UsageError, match=r"what black and white are is not stated. Give --value-range 0\.\.1 \| "):
+        wrap(nn.Identity(), "mine", Declared(), translates=True)
+    made = wrap(nn.Identity(), "mine", Declared(value_range="-1..1"), translates=True)
     image = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
     assert np.array_equal(made.translate(image), image)

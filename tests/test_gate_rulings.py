@@ -440,27 +440,24 @@ def test_margins_are_rounded_up_to_two_digits(given, rounded):
         (599, None, None, None),
     ],
 )
-def test_a_generator_draws_enough_images_for_a_first_baseline(drawn, asked, reference, count):
+def test_a_generator_draws_enough_images_for_a_first_baseline(drawn, asked, reference, count, monkeypatch):
     source = GeneratorSource(lambda indices, seed: np.zeros((len(indices), 3, 8, 8), np.uint8), drawn, 0, "g")
     options = ScoreOptions(subject="g", reference=reference, num_samples=asked)
 
-    assert first_count(options, lambda _: source) == count
-    assert first_count(options, lambda _: None) == asked  # a folder is taken as it is
+    monkeypatch.setattr("ganeval.gate.scorer.open_generator", lambda _: source)
+    assert first_count(options) == count
+    monkeypatch.setattr("ganeval.gate.scorer.open_generator", lambda _: None)
+    assert first_count(options) == asked  # a folder is taken as it is
 
 
 def test_a_first_baseline_of_a_generator_is_drawn_once_more_with_four_times_as_many_images(make_folder):
-    def opener(options):
-        if options.subject != "g":
-            return None
+    def draw(indices, seed):
+        return np.stack([np.random.default_rng((seed, i)).integers(0, 256, (3, 8, 8), np.uint8) for i in indices])
 
-        def draw(indices, seed):
-            return np.stack([np.random.default_rng((seed, i)).integers(0, 256, (3, 8, 8), np.uint8) for i in indices])
-
-        return GeneratorSource(draw, options.num_samples or 24, options.seed, "g")
-
-    options = ScoreOptions("g", reference=str(make_folder("real", 24)), metrics="kd,fd", num_samples=24, device="cpu")
-    kd, fd = first_rows(options, Silent(), opener)
-    folder = first_rows(dataclasses.replace(options, subject=str(make_folder("fake", 24, seed=1))), Silent(), opener)
+    real = str(make_folder("real", 24))
+    options = ScoreOptions("g", reference=real, metrics="kd,fd", num_samples=24, device="cpu", in_memory={"g": draw})
+    kd, fd = first_rows(options, Silent())
+    folder = first_rows(dataclasses.replace(options, subject=str(make_folder("fake", 24, seed=1))), Silent())
 
     assert kd.n_fake == kd.protocol.n_fake == 24
     kept = kd.provenance["larger_draw"]
@@ -468,4 +465,4 @@ def test_a_first_baseline_of_a_generator_is_drawn_once_more_with_four_times_as_m
     assert kept["stderr_given_reference"] < kd.provenance["stderr_given_reference"]
     assert "larger_draw" not in fd.provenance  # its expectation depends on the count
     assert "larger_draw" not in folder[0].provenance
-    assert "larger_draw" not in first_rows(options, Silent(), opener, larger=False)[0].provenance
+    assert "larger_draw" not in first_rows(options, Silent(), larger=False)[0].provenance

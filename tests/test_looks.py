@@ -8,11 +8,11 @@ import pytest
 
 from ganeval.cli import main as cli
 from ganeval.errors import TooFewSamplesError, UsageError
+from ganeval.generators.base import Generator
 from ganeval.plan import ScoreOptions
 from ganeval.reporting import Silent
 from ganeval.scoring import score
 from ganeval.sources.arrays import ArraySource
-from ganeval.sources.generator import GeneratorSource
 from ganeval.sources.remembered import Remembered
 from tests.conftest import TOY, ToyBackbone
 
@@ -58,19 +58,16 @@ class Told(Silent):
         self.messages.append(text)
 
 
-def generator(shift=20, log=None):
-    """Opens any subject as a generator of as many images as are asked for."""
-    return lambda options: GeneratorSource(draw_images(shift, log), options.num_samples, options.seed, options.subject)
-
-
-def until(real, **settings):
-    return ScoreOptions("toy.gen", reference=str(real), metrics="kd", engine="torch", **settings)
+def until(real, log=None, **settings):
+    """Of a generator in memory, which draws as many images as are asked for."""
+    subject = {"toy.gen": draw_images(20, log)}
+    return ScoreOptions("toy.gen", reference=str(real), metrics="kd", engine="torch", in_memory=subject, **settings)
 
 
 def test_it_stops_at_the_first_look_that_is_sure_enough(real, toy):
     reporter = Told()
-    sure = [score(until(real, num_samples=n), open_subject=generator()).results[0].stderr for n in (100, 200, 400, 800)]
-    outcome = score(until(real, num_samples=800, until_se=1.001 * sure[2]), reporter, generator())
+    sure = [score(until(real, num_samples=n)).results[0].stderr for n in (100, 200, 400, 800)]
+    outcome = score(until(real, num_samples=800, until_se=1.001 * sure[2]), reporter)
     (row,) = outcome.results
 
     assert row.n_fake == 400
@@ -84,9 +81,9 @@ def test_it_stops_at_the_first_look_that_is_sure_enough(real, toy):
 
 def test_the_row_is_that_of_a_plain_score_of_its_count(real, toy):
     """Same images, same number, same fingerprint: anyone can repeat it with --num-samples."""
-    (whole,) = score(until(real, num_samples=800), open_subject=generator()).results
-    stopped = score(until(real, num_samples=800, until_se=0.15 * whole.value), open_subject=generator()).results[0]
-    plain = score(until(real, num_samples=stopped.n_fake), open_subject=generator()).results[0]
+    (whole,) = score(until(real, num_samples=800)).results
+    stopped = score(until(real, num_samples=800, until_se=0.15 * whole.value)).results[0]
+    plain = score(until(real, num_samples=stopped.n_fake)).results[0]
 
     assert 100 < stopped.n_fake < 800
     assert stopped.fingerprint == plain.fingerprint
@@ -96,7 +93,7 @@ def test_the_row_is_that_of_a_plain_score_of_its_count(real, toy):
 
 def test_no_image_is_drawn_or_put_through_the_network_twice(real, toy):
     log = []
-    outcome = score(until(real, num_samples=800, until_se=1e-12, cache=False), open_subject=generator(log=log))
+    outcome = score(until(real, num_samples=800, until_se=1e-12, cache=False, log=log))
 
     assert outcome.results[0].n_fake == 800
     assert toy.seen == 800 + 600, "800 generated images and the whole reference, once each"
@@ -106,7 +103,7 @@ def test_no_image_is_drawn_or_put_through_the_network_twice(real, toy):
 
 
 def test_a_target_out_of_reach_is_said_to_be(real, toy):
-    (row,) = score(until(real, num_samples=200, until_se=1e-12), open_subject=generator()).results
+    (row,) = score(until(real, num_samples=200, until_se=1e-12)).results
 
     assert "SE <= 1e-12 not reached at look 2 of at most 2, n = 200" in row.note
     assert row.provenance["sequential"]["reached"] is False
@@ -126,8 +123,8 @@ def test_a_set_is_looked_at_in_seeded_subsets(real, toy, tmp_path):
 
 def test_every_named_metric_must_be_sure(real, toy):
     options = dataclasses.replace(until(real, num_samples=400, until_rel=0.1), metrics="fd,kd,precision")
-    rows = score(options, open_subject=generator()).results
-    alone = score(dataclasses.replace(options, metrics="fd"), open_subject=generator()).results[0]
+    rows = score(options).results
+    alone = score(dataclasses.replace(options, metrics="fd")).results[0]
 
     assert len({row.n_fake for row in rows}) == 1
     assert rows[0].n_fake >= alone.n_fake
@@ -156,7 +153,7 @@ def test_rules_that_cannot_be_meant_are_refused_before_anything_is_read(settings
 
 def test_a_set_no_larger_than_the_first_look_is_refused(real, toy):
     with pytest.raises(TooFewSamplesError, match="looks first at 100 images"):
-        score(until(real, num_samples=100, until_se=1.0), open_subject=generator())
+        score(until(real, num_samples=100, until_se=1.0))
 
 
 def test_the_command_line_takes_a_share_in_percent(real, toy, tmp_path, capsys, monkeypatch):
@@ -192,14 +189,12 @@ def test_a_remembered_source_reads_each_image_once_and_decodes_on_demand():
     assert source.reads == 2
 
 
-def test_a_row_of_one_training_seed_says_that_its_interval_leaves_training_out(real, toy):
-    def opener(options):
-        source = generator()(options)
-        source.origin = {"recipe": "dcgan.digits-cpu", "training_seed": 3}
-        return source
-
-    (trained,) = score(until(real, num_samples=100), open_subject=opener).results
-    (unknown,) = score(until(real, num_samples=100), open_subject=generator()).results
+def test_a_row_of_one_training_seed_says_that_its_interval_leaves_training_out(real, toy, monkeypatch):
+    (unknown,) = score(until(real, num_samples=100)).results
+    facts = {"recipe": "dcgan.digits-cpu", "training_seed": 3}
+    drawer = Generator("toy.gen", draw=lambda only: draw_images(20), facts=facts)
+    monkeypatch.setattr("ganeval.generators.open.from_memory", lambda options: drawer)
+    (trained,) = score(until(real, num_samples=100)).results
 
     assert "one training seed: the interval leaves out how seeds of the recipe differ" in trained.note
     assert "training seed" not in unknown.note

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from ganeval.blame import blame
+from ganeval.devices import resolve_device
 from ganeval.engine import SourceSummary
 from ganeval.errors import DataError, ProtocolMismatchError, ReferenceStatisticsError, UsageError, WeightsError
 from ganeval.passes import Passes
 from ganeval.plan import ScoreOptions, make_plan
 from ganeval.reference import BackboneFacts, ReferenceStatistics
 from ganeval.reporting import Silent
-from ganeval.scoring import build_reference, resolve_device, score
+from ganeval.scoring import build_reference, score
 from ganeval.sources.decode import DECODE_POLICY
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary

@@ -532,7 +532,7 @@ def test_scores_repeat_and_leave_the_network_in_its_mode(name):
 
 
 def test_the_periodic_score_is_that_of_the_score_command(tmp_path, monkeypatch):
-    from ganeval.cli.checkpoint import open_checkpoint
+    from ganeval.generators.open import open_generator
     from ganeval.plan import ScoreOptions
     from ganeval.scoring import score
     from reference_models import evaluation
@@ -548,12 +548,12 @@ def test_the_periodic_score_is_that_of_the_score_command(tmp_path, monkeypatch):
         seed=evaluation.SCORE_SEED,
         device="cpu",
     )
-    drawn = open_checkpoint(options)
+    drawn = open_generator(options)
     reference = evaluation.Evaluator(recipe, CPU, None)
     again = reference._set(drawn)
 
     assert again == pytest.approx(outcome.last_score, rel=1e-9)
-    (row,) = score(options, open_subject=open_checkpoint).results
+    (row,) = score(options).results
     assert row.n_fake == row.n_real == 20
 
 

@@ -73,7 +73,7 @@ def training(
     """
     json_file = _checked(append, json_target)
     from ganeval.cli.train_reference import bring_weights, chosen_recipe
-    from ganeval.scoring import resolve_device
+    from ganeval.devices import resolve_device
     from reference_models.recipe import Recipe
     from reference_models.timing import time_training
     from reference_models.tutorial_loop import plain
@@ -120,7 +120,7 @@ def sampling(
     """
     json_file = _checked(append, json_target)
     sizes = parse_batches(batches)
-    from ganeval.scoring import resolve_device
+    from ganeval.devices import resolve_device
     from reference_models.checkpoint import load_checkpoint
     from reference_models.models import MODELS
     from reference_models.models.build import build_generator

@@ -64,7 +64,6 @@ def command(
 
     from rich.console import Console
 
-    from ganeval.cli.checkpoint import open_checkpoint
     from ganeval.cli.progress import RichReporter
     from ganeval.comparing import compare
     from ganeval.files import write_output
@@ -100,7 +99,7 @@ def command(
         config_file=ctx.obj["config"],
     )
     check_places(options, a, b)
-    comparisons = compare(options, b, RichReporter(), open_checkpoint)
+    comparisons = compare(options, b, RichReporter())
     text = json.dumps({"schema": SCHEMA, "rows": [c.to_dict() for c in comparisons]}, indent=2, allow_nan=False)
     if json_target == "-":
         click.echo(text)

@@ -98,7 +98,7 @@ def command(
             stack.callback(opened.close)
             sides.append(seeded_subset(opened, num_samples, seed))
         if effects or device != "auto":
-            from ganeval.scoring import resolve_device  # torch is imported from here on
+            from ganeval.devices import resolve_device  # torch is imported from here on
 
             chosen = resolve_device(device)
         reference = sides[1] if len(sides) > 1 else None

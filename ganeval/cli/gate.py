@@ -101,7 +101,6 @@ def command(
     read = None if rules is None else read_rules(rules)
     scorer: Scores | None = None
     if not all(map(is_row_file, subjects)) or against is not None:  # torch is imported from here on, if at all
-        from ganeval.cli.checkpoint import open_checkpoint
         from ganeval.gate.scorer import Scorer
         from ganeval.plan import ScoreOptions
 
@@ -126,7 +125,7 @@ def command(
             cache=not no_cache,
             config_file=None if rules is None else rules.name,
         )
-        scorer = Scorer(options, reporter, open_checkpoint)
+        scorer = Scorer(options, reporter)
     report = run_gate(GateOptions(subjects, baseline, read, mode, name, against), scorer, reporter)
     if junit is not None:
         write_output(junit, to_junit(report))

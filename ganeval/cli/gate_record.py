@@ -91,8 +91,7 @@ def init(
         if is_row_file(subject):
             replicates.append(rows_in_file(subject, reporter))
             continue
-        from ganeval.cli.checkpoint import open_checkpoint  # torch is imported from here on
-        from ganeval.gate.scorer import first_rows
+        from ganeval.gate.scorer import first_rows  # torch is imported from here on
         from ganeval.plan import ScoreOptions
 
         options = ScoreOptions(
@@ -121,7 +120,7 @@ def init(
             cache=not no_cache,
             config_file=ctx.obj["config"],
         )
-        replicates.append(first_rows(options, reporter, open_checkpoint, larger=len(subjects) == 1))
+        replicates.append(first_rows(options, reporter, larger=len(subjects) == 1))
     recorded = accepted_rows(replicates, name=name, why=why)
     by_key: dict[str, list[Result]] = {}
     for row in recorded:
@@ -191,8 +190,7 @@ def accept(
     run: Mapping[str, str] = {} if rules is None else read_rules(rules).run
     scorer: Scores | None = None
     if not all(map(is_row_file, subjects)):
-        from ganeval.cli.checkpoint import open_checkpoint  # torch is imported from here on
-        from ganeval.gate.scorer import Scorer
+        from ganeval.gate.scorer import Scorer  # torch is imported from here on
         from ganeval.plan import ScoreOptions
 
         options = ScoreOptions(
@@ -215,7 +213,7 @@ def accept(
             cache=not no_cache,
             config_file=None if rules is None else rules.name,
         )
-        scorer = Scorer(options, reporter, open_checkpoint)
+        scorer = Scorer(options, reporter)
     name = name or run.get("name")
     pairs = append_accepted(subjects, baseline, name=name, why=why, scorer=scorer, reporter=reporter)
     for old, new in pairs:

@@ -64,8 +64,8 @@ def command(
     """
     _check_target(out, grid, views)
 
-    from ganeval.cli.checkpoint import open_checkpoint  # torch is imported from here on
     from ganeval.cli.views import is_of_numbers, training_set, write_density, write_views
+    from ganeval.generators.open import open_generator
     from ganeval.plan import ScoreOptions
 
     default = None if inputs is not None else LOOKED_AT if views is not None else DRAWN
@@ -88,7 +88,7 @@ def command(
         options = dataclasses.replace(options, num_samples=count)
         _say(write_density(Path(checkpoint), options, views), views)
         return
-    source = open_checkpoint(options, class_name)
+    source = open_generator(options, class_name)
     if source is None:
         raise _no_generator(checkpoint)
     if views is not None:

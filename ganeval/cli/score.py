@@ -127,7 +127,6 @@ def command(
             from ganeval.reference import require_statistics
 
             require_statistics(statistics)
-        from ganeval.cli.checkpoint import open_checkpoint
         from ganeval.cli.show import show_outcome  # torch is imported from here on
         from ganeval.opening import check_places
         from ganeval.plan import ScoreOptions
@@ -171,7 +170,7 @@ def command(
 
         check_places(options, subject)
         reporter = RichReporter()
-        outcome = score(options, reporter if first else Silent(), open_checkpoint, processes)
+        outcome = score(options, reporter if first else Silent(), processes)
         if first:
             show_outcome(
                 outcome, options, reporter, json_target=json_target, append=append, per_image=per_image, blame=blame

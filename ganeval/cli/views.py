@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ganeval.cli.progress import RichReporter
+from ganeval.devices import resolve_device
 from ganeval.errors import DataError, UsageError
 from ganeval.files import write_atomically
 from ganeval.metrics import METRICS
@@ -16,7 +17,6 @@ from ganeval.metrics.base import SetMetric
 from ganeval.neighbours import RARE
 from ganeval.passes import open_passes
 from ganeval.plan import ScoreOptions
-from ganeval.scoring import resolve_device
 from ganeval.sources.base import ImageSource, Pixels
 from ganeval.sources.translated import TranslatedSource
 from ganeval.summaries.bank import FeatureBank

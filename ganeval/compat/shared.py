@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ganeval.devices import resolve_device
 from ganeval.errors import DataError, ProtocolMismatchError, UsageError
 from ganeval.explain.explaining import inception_set, no_weights
 from ganeval.explain.features import look, open_paths
@@ -18,7 +19,6 @@ from ganeval.passes import Passes
 from ganeval.plan import ScoreOptions
 from ganeval.reference import is_statistics_file, load_reference
 from ganeval.reporting import Silent
-from ganeval.scoring import resolve_device
 from ganeval.sources.arrays import pixels_digest
 from ganeval.sources.base import Decoded, ImageSource, Item, Raw, Subset
 from ganeval.sources.folder import FolderSource

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ganeval.backbones.inception_variants import PREPARATIONS
 from ganeval.backbones.weights_store import locate
+from ganeval.devices import resolve_device
 from ganeval.errors import UsageError, WeightsError
 from ganeval.explain.features import OTHER_WEIGHTS, Side, look, open_paths
 from ganeval.explain.pipelines import TOOLS, Tool
@@ -15,7 +16,6 @@ from ganeval.metrics.frechet import rank_note
 from ganeval.plan import ScoreOptions
 from ganeval.reference import ReferenceStatistics, is_statistics_file, load_reference, require_statistics
 from ganeval.reporting import Reporter, Silent
-from ganeval.scoring import resolve_device
 from ganeval.sources.base import ImageSource, seeded_subset
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.listing import Place

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from ganeval.gate.evidence import GIVEN, LARGER
 from ganeval.gate.given import with_given_reference
+from ganeval.generators.open import open_generator
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import SetMetric
-from ganeval.opening import SubjectOpener
 from ganeval.plan import ScoreOptions
 from ganeval.reporting import Reporter
 from ganeval.results import Result
@@ -23,23 +23,20 @@ from ganeval.sources.generator import GeneratorSource
 TIMES = 4  # images of a candidate
 
 
-def with_larger_draw(
-    rows: Sequence[Result], options: ScoreOptions, reporter: Reporter, opener: SubjectOpener | None
-) -> list[Result]:
+def with_larger_draw(rows: Sequence[Result], options: ScoreOptions, reporter: Reporter) -> list[Result]:
     """The rows, those whose count does not matter with what four times as many images of the same generator give.
 
     Args:
         rows: As scored.
         options: What they were scored with.
         reporter: Where progress goes.
-        opener: As for `ganeval.scoring.score`; images, which it does not know, have no more than they have.
     """
     chosen = {row.key: row for row in rows if row.value is not None and row.stderr is not None and _unbiased(row)}
-    if not chosen or opener is None:
+    if not chosen:
         return list(rows)
     count = TIMES * max(row.n_fake or 0 for row in chosen.values())
     larger = dataclasses.replace(options, num_samples=count)
-    source = opener(larger)
+    source = open_generator(larger)
     if source is None:
         return list(rows)
     drawn = isinstance(source, GeneratorSource) and len(source) == count
@@ -48,7 +45,7 @@ def with_larger_draw(
         return list(rows)
     reporter.message(f"The baseline is drawn once more with {count:,} images, so that its own error weighs less.")
     asked = dict.fromkeys(_asked(row) for row in chosen.values())
-    found = with_given_reference(score(dataclasses.replace(larger, metrics=",".join(asked)), reporter, opener))
+    found = with_given_reference(score(dataclasses.replace(larger, metrics=",".join(asked)), reporter))
     more = {row.key: row for row in found if row.key in chosen and _same_reference(row, chosen[row.key])}
     return [_beside(row, more[row.key]) if row.key in more else row for row in rows]
 

@@ -10,8 +10,9 @@ from ganeval.errors import ProtocolMismatchError, UsageError
 from ganeval.gate.given import with_given_reference
 from ganeval.gate.larger import with_larger_draw
 from ganeval.gate.outputs import Outputs, compare_outputs
+from ganeval.generators.open import open_generator
 from ganeval.keys import parse_keys
-from ganeval.opening import SubjectOpener, open_reference, open_subject_source
+from ganeval.opening import open_reference, open_subject_source
 from ganeval.plan import ScoreOptions, missing_weights
 from ganeval.protocol import Protocol
 from ganeval.reporting import Reporter
@@ -67,12 +68,10 @@ class Scorer:
         options: How images are read and networks run, and the reference and originals; the subject, the metrics, the
             subset and its seed are taken from the baseline's rows.
         reporter: Where progress and messages go.
-        opener: As for `ganeval.scoring.score`.
     """
 
     options: ScoreOptions
     reporter: Reporter
-    opener: SubjectOpener | None = None
 
     def rows(self, subject: str, wanted: Sequence[Result]) -> dict[str, Result]:
         """Key -> row of the subject, scored as the wanted rows were; paired metrics with their values by image.
@@ -85,7 +84,7 @@ class Scorer:
         for setting, rows in self._groups(wanted).items():
             options = self._options(subject, setting, rows)
             self._check_counts(options, rows[0])
-            found |= {row.key: row for row in with_given_reference(score(options, self.reporter, self.opener))}
+            found |= {row.key: row for row in with_given_reference(score(options, self.reporter))}
         return found
 
     def recorded_rows(self, subject: str, wanted: Sequence[Result]) -> dict[str, Result]:
@@ -93,7 +92,7 @@ class Scorer:
         found = self.rows(subject, wanted)
         for setting, rows in self._groups(wanted).items():
             own = [found[row.key] for row in rows if row.key in found]
-            larger = with_larger_draw(own, self._options(subject, setting, rows), self.reporter, self.opener)
+            larger = with_larger_draw(own, self._options(subject, setting, rows), self.reporter)
             found |= {row.key: row for row in larger}
         return found
 
@@ -109,25 +108,20 @@ class Scorer:
                 options = self._options(against, setting, rows)
                 for name in (against, subject):
                     self._check_counts(dataclasses.replace(options, subject=name), rows[0])
-                found |= {c.result.key: c for c in compare(options, subject, self.reporter, self.opener)}
+                found |= {c.result.key: c for c in compare(options, subject, self.reporter)}
         return found
 
     def outputs(self, against: str, subject: str, wanted: Sequence[Result]) -> Outputs:
         """How the images themselves differ, on the latents or the subset of the first wanted row."""
         setting, rows = next(iter(self._groups(wanted).items()))
         with contextlib.ExitStack() as stack:
-            sources = [
-                open_subject_source(self._options(name, setting, rows), stack, self.opener)
-                for name in (against, subject)
-            ]
+            sources = [open_subject_source(self._options(name, setting, rows), stack) for name in (against, subject)]
             return compare_outputs(*sources)
 
     def origin(self, subject: str) -> Mapping[str, object]:
         """What is known of the generator behind a subject; {} for images."""
-        if self.opener is None:
-            return {}
         # Two images are enough to ask a source where they come from.
-        source = self.opener(dataclasses.replace(self.options, subject=subject, num_samples=2))
+        source = open_generator(dataclasses.replace(self.options, subject=subject, num_samples=2))
         if source is None:
             return {}
         with contextlib.closing(source):
@@ -172,7 +166,7 @@ class Scorer:
     def _check_counts(self, options: ScoreOptions, row: Result) -> None:
         """Another number of images is another protocol; it shows before an hour of scoring does."""
         with contextlib.ExitStack() as stack:
-            subject = open_subject_source(options, stack, self.opener)
+            subject = open_subject_source(options, stack)
             reference = open_reference(options, stack)
             counts = {"n_fake": (row.n_fake, len(subject))}
             if isinstance(reference, ImageSource):
@@ -192,26 +186,23 @@ def _asked(protocol: Protocol) -> str:
     return output if protocol.backbone is None else f"{output}@{protocol.backbone}"
 
 
-def first_count(options: ScoreOptions, opener: SubjectOpener | None) -> int | None:
+def first_count(options: ScoreOptions) -> int | None:
     """How many images a first baseline takes: as many as were asked for, and of a generator no fewer than `DRAWN`."""
-    if options.num_samples is not None or options.reference is None or opener is None:
+    if options.num_samples is not None or options.reference is None:
         return options.num_samples
-    source = opener(options)
+    source = open_generator(options)
     if source is None:
         return None
     with contextlib.closing(source):
         return DRAWN if isinstance(source, GeneratorSource) and len(source) < DRAWN else None
 
 
-def first_rows(
-    options: ScoreOptions, reporter: Reporter, opener: SubjectOpener | None, *, larger: bool = True
-) -> list[Result]:
+def first_rows(options: ScoreOptions, reporter: Reporter, *, larger: bool = True) -> list[Result]:
     """Rows for a first baseline: where no metrics are named, those that a gate can stand on and that run here.
 
     Args:
         options: What to score, and how.
         reporter: Where progress goes.
-        opener: As for `ganeval.scoring.score`.
         larger: Put a larger draw beside each row that allows one; of several training seeds it would say nothing.
     """
     if options.metrics is None:
@@ -221,6 +212,6 @@ def first_rows(
             raise UsageError("A gate holds a subject against something: give --reference REF or --paired REF.")
         runnable = [r.asked for r in parse_keys(asked) if missing_weights(r, options.weights) is None]
         options = dataclasses.replace(options, metrics=",".join(runnable))
-    options = dataclasses.replace(options, num_samples=first_count(options, opener))
-    rows = with_given_reference(score(options, reporter, opener))
-    return with_larger_draw(rows, options, reporter, opener) if larger else rows
+    options = dataclasses.replace(options, num_samples=first_count(options))
+    rows = with_given_reference(score(options, reporter))
+    return with_larger_draw(rows, options, reporter) if larger else rows

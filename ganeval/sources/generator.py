@@ -5,6 +5,7 @@ drawn in the same blocks of BLOCK, whole ones even past the end: reading order, 
 change nothing.
 """
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -53,6 +54,7 @@ class GeneratorSource(ImageSource):
         self._seed = seed
         self._lock = threading.Lock()
         self._blocks: OrderedDict[int, npt.NDArray[np.uint8]] = OrderedDict()
+        self._drawn: dict[bytes, int] = {}  # digest of a block -> its number
         width = max(6, len(str(n - 1)))
         self.items = [Item(f"{i:0{width}d}", None if labels is None else labels[i]) for i in range(n)]
 
@@ -81,7 +83,23 @@ class GeneratorSource(ImageSource):
                 f"The generator {self.name!r} gave {drawn.dtype} {drawn.shape} for {BLOCK} images from {name} on; "
                 f"expected uint8 ({BLOCK}, 3 or 1, height, width). Bring floats to bytes with quantise_tensor."
             )
+        self._check_repeats(number, drawn)
         self._blocks[number] = drawn
         if len(self._blocks) > _KEPT_BLOCKS:
             self._blocks.popitem(last=False)
         return drawn
+
+    def _check_repeats(self, number: int, drawn: npt.NDArray[np.uint8]) -> None:
+        """A generator that returns one batch of different images again and again takes no notice of what it is given.
+
+        One whose images are all equal, or a few that alternate, may have collapsed, or be a drawing by class: that is
+        for metrics to show.
+        """
+        first = self._drawn.setdefault(hashlib.sha256(str(drawn.shape).encode() + drawn.tobytes()).digest(), number)
+        if first == number or len({image.tobytes() for image in drawn}) < len(drawn):
+            return
+        here, there = (f"{block * BLOCK} to {(block + 1) * BLOCK - 1}" for block in (number, first))
+        raise DataError(
+            f"{self.name} drew images {here} that are images {there} again, byte for byte: it returns one batch at "
+            "every call. Draw from the latents, indices or random generator that it is given."
+        )

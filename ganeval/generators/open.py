@@ -1,0 +1,266 @@
+"""From a subject to its images: one table of kinds, each with what opens it, looked up by everyone who scores.
+
+Nothing is passed in from above: a kind is known by the subject alone, and what opens it is named by a string that is
+imported when a subject is of that kind. So the networks of `reference_models`, which stands on this package, are opened
+here without being imported.
+"""
+
+import dataclasses
+import hashlib
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganeval.devices import resolve_device
+from ganeval.errors import UsageError
+from ganeval.generators.base import Declared, Generator
+from ganeval.generators.in_memory import array_of
+from ganeval.generators.load import (
+    ONNX_EXTENSION,
+    TORCH_EXTENSIONS,
+    OnnxNetwork,
+    call_factory,
+    is_factory_name,
+    load_into_class,
+    load_torchscript,
+)
+from ganeval.generators.wrap import wrap
+from ganeval.plan import ScoreOptions
+from ganeval.recorded import refuse_recorded
+from ganeval.reference import is_statistics_file, load_reference
+from ganeval.registry import unknown_name
+from ganeval.sources.arrays import ArraySource
+from ganeval.sources.base import ImageSource
+from ganeval.sources.dataset import DATASETS
+from ganeval.sources.generator import GeneratorSource
+from ganeval.sources.resolve import refuse_missing
+from ganeval.sources.translated import Translate, TranslatedSource
+
+DEFAULT_SAMPLES = 2000  # of a generator by name, without a reference that says how many
+
+OPENERS: Final[Mapping[str, str]] = {
+    "in memory": "ganeval.generators.open:from_memory",
+    "factory": "ganeval.generators.open:from_factory",
+    "state dict": "ganeval.generators.open:from_state_dict",
+    "torchscript": "ganeval.generators.open:from_torchscript",
+    "onnx": "ganeval.generators.open:from_onnx",
+    "checkpoint": "reference_models.opening:from_checkpoint",
+}
+"""Kind -> "package.module:function", called with the options; gives a `Generator`."""
+
+ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "checkpoint": (".safetensors",),
+    "torchscript": TORCH_EXTENSIONS,
+    "onnx": (ONNX_EXTENSION,),
+}
+"""Kind -> endings of its files."""
+
+ENLARGED: Final = "reference_models.translation:enlarged_from_truth"  # inputs made of true images by the recipes' rule
+
+
+def kind_of(options: ScoreOptions) -> str | None:
+    """What kind of generator the subject is, a key of `OPENERS`; None for images."""
+    if options.subject in options.in_memory:
+        return None if isinstance(options.in_memory[options.subject], Tensor | np.ndarray) else "in memory"
+    path = Path(options.subject)
+    if path.is_file():
+        if options.generator is not None:
+            return "state dict"
+        suffix = path.suffix.lower()
+        return next((kind for kind, endings in ENDINGS.items() if suffix in endings), None)
+    known = options.subject.partition(":")[0] in DATASETS
+    return "factory" if is_factory_name(options.subject) and not path.exists() and not known else None
+
+
+def open_generator(options: ScoreOptions, only_class: str | None = None) -> ImageSource | None:
+    """The images of a generator, or of a tensor or array in memory; None where the subject is a set of images by name.
+
+    A generator that draws gives as many images as the reference has, or `num_samples`, with latents from `seed`. One
+    that translates is given `inputs`, or inputs made of the originals under `paired` by the rule it was trained with.
+    The first images are made here, so that a generator that cannot be used is told before anything slow runs.
+
+    Args:
+        options: The subject, and what is stated of it.
+        only_class: For a generator with classes, the class of all images, by name or number; None for all in turn.
+
+    Raises:
+        UntrustedPlaceError: a file named it, and not a person, and opening it would run code.
+        WeightsError: a file that is damaged, or not what its name says.
+        UsageError: a generator that cannot be asked this way.
+        DataError: a generator that fails, or gives no images.
+    """
+    subject = options.in_memory.get(options.subject)
+    if isinstance(subject, Tensor | np.ndarray):
+        return ArraySource(array_of(subject), options.subject, value_range=options.value_range, peak=options.peak)
+    if subject is None:
+        options = _of_files(options)
+    kind = kind_of(options)
+    if kind is None:
+        _refuse_options(options)
+        return None
+    if options.direction is not None and kind != "checkpoint":
+        raise UsageError(f"{options.subject} is one generator; --direction belongs to checkpoints of cyclegan.")
+    opener = cast(Callable[[ScoreOptions], Generator], _imported(OPENERS[kind]))
+    generator = opener(options)
+    source = _source(generator, options, only_class)
+    source.origin = generator.facts
+    if kind != "checkpoint":
+        source.read(0)
+    return source
+
+
+def from_memory(options: ScoreOptions) -> Generator:
+    """A network or function in memory; it stays on its device."""
+    made = options.in_memory[options.subject]
+    if not callable(made):
+        raise UsageError(
+            f"{type(made).__name__} cannot be scored; expected a path, a tensor, an array, a network or a function."
+        )
+    kind = "network" if isinstance(made, nn.Module) else "function"
+    return _ready(made, options, {"kind": f"{kind} in memory", "model": options.subject})
+
+
+def from_factory(options: ScoreOptions) -> Generator:
+    """What `package.module:factory` returns."""
+    _check_trust(options)
+    if options.generator is not None:
+        raise UsageError(f"--generator names the network of a state dict; {options.subject} is a generator itself.")
+    return _ready(call_factory(options.subject), options, {"kind": "factory", "model": options.subject})
+
+
+def from_state_dict(options: ScoreOptions) -> Generator:
+    """The network that `generator` names, with the tensors of a file."""
+    _check_trust(options)
+    network = load_into_class(Path(options.subject), options.generator or "")
+    return _ready(network, options, {"kind": "state dict", "model": options.generator, **_hash_of(options)})
+
+
+def from_torchscript(options: ScoreOptions) -> Generator:
+    """A TorchScript archive."""
+    device = _check_trust(options)
+    script = load_torchscript(Path(options.subject), device)
+    return _ready(script, options, {"kind": "torchscript", **_hash_of(options)})
+
+
+def from_onnx(options: ScoreOptions) -> Generator:
+    """An ONNX file."""
+    if _check_trust(options).type != "cpu":
+        raise UsageError(f"{options.subject} is an ONNX model, which runs on the CPU. Use --device cpu.")
+    return _ready(OnnxNetwork(Path(options.subject)), options, {"kind": "onnx", **_hash_of(options)})
+
+
+def _ready(made: object, options: ScoreOptions, facts: Mapping[str, object]) -> Generator:
+    """A generator of anyone's, with what rows say of it."""
+    if isinstance(made, nn.Module) and options.subject not in options.in_memory:
+        made.to(resolve_device(options.device)).eval()
+    translates = options.inputs is not None or options.paired is not None
+    declared = Declared(options.latent_dim, options.value_range)
+    found = wrap(made, options.subject, declared, translates=translates)
+    found = dataclasses.replace(found, facts={**facts, **found.facts})
+    if found.translate is None or options.inputs is not None:
+        return found
+    if options.paired is None:
+        raise UsageError(f"{options.subject} translates images. Name them with --inputs FOLDER.")
+    if found.scale is None:
+        raise UsageError(
+            f"{options.subject} states no scale, so its inputs cannot be made from the originals. Name them with "
+            "--inputs FOLDER (files of the same stems), or give it the attribute scale."
+        )
+    enlarged = cast(Callable[[Translate, int], Translate], _imported(ENLARGED))
+    return dataclasses.replace(found, translate=enlarged(found.translate, found.scale))
+
+
+def _check_trust(options: ScoreOptions) -> torch.device:
+    """The device to load on, where a person and not a file named the generator; both are known before it is loaded."""
+    for place in (options.subject, options.generator):
+        refuse_recorded(place, "a generator of another project, whose code or pickle would be loaded")
+    return resolve_device(options.device)
+
+
+def _hash_of(options: ScoreOptions) -> dict[str, str]:
+    return {"sha256": hashlib.sha256(Path(options.subject).read_bytes()).hexdigest()}
+
+
+def _imported(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _of_files(options: ScoreOptions) -> ScoreOptions:
+    """Beside a generator in memory, `latent_dim` is that one's: a file states its own."""
+    if any(callable(each) for each in options.in_memory.values()):
+        return dataclasses.replace(options, latent_dim=None)
+    return options
+
+
+def _refuse_options(options: ScoreOptions) -> None:
+    given = {
+        "--inputs": options.inputs,
+        "--generator": options.generator,
+        "--latent-dim": options.latent_dim,
+        "--direction": options.direction,
+    }
+    named = [option for option, value in given.items() if value is not None]
+    if named:
+        if not is_factory_name(options.subject):
+            refuse_missing(options.subject)
+        raise UsageError(f"{', '.join(named)} belong to generators, and {options.subject} is none. Drop what is given.")
+
+
+def _source(generator: Generator, options: ScoreOptions, only_class: str | None) -> ImageSource:
+    """The images that a generator makes."""
+    only = _class_number(generator, only_class)
+    if generator.translate is not None:
+        named = options.inputs or options.paired
+        if named is None:
+            raise UsageError(f"{generator.name} translates images. Name them with --inputs FOLDER.")
+        images = options.open("paired" if options.inputs is None else "inputs", named)
+        return TranslatedSource(images, generator.translate, options.subject)
+    if generator.draw is None:
+        raise TypeError(f"{generator.name} neither draws nor translates")
+    if options.inputs is not None:
+        raise UsageError(f"{generator.name} draws images from noise; drop --inputs.")
+    if options.paired is not None and options.subject not in options.in_memory:
+        raise UsageError(f"{generator.name} draws new images, which pair with none. Use --reference REF.")
+    count = options.num_samples or options.drawn or _reference_size(options)
+    if count is None and options.subject in options.in_memory:
+        raise UsageError(f"{generator.name} is a generator: state how many images it draws with --num-samples N.")
+    count = count or DEFAULT_SAMPLES
+    kinds = len(generator.classes)
+    labels = [generator.classes[index % kinds if only is None else only] for index in range(count)] if kinds else None
+    return GeneratorSource(generator.draw(only), count, options.seed, options.subject, labels)
+
+
+def _class_number(generator: Generator, name: str | None) -> int | None:
+    """Number of a class given by name or number; None for all.
+
+    Raises:
+        UsageError: a generator without classes, or no such class.
+    """
+    if name is None:
+        return None
+    if not generator.classes:
+        raise UsageError(f"{generator.name} has no classes; drop --class.")
+    if name in generator.classes:
+        return generator.classes.index(name)
+    if name.isdecimal() and len(name) < 10 and int(name) < len(generator.classes):
+        return int(name)
+    raise unknown_name("class", name, list(generator.classes))
+
+
+def _reference_size(options: ScoreOptions) -> int | None:
+    if options.reference is None:
+        return None
+    path = Path(options.reference)
+    if is_statistics_file(path):
+        return load_reference(path).n
+    source = options.open("reference", options.reference)
+    try:
+        return len(source)
+    finally:
+        source.close()
