@@ -46,7 +46,7 @@ class ScoreOptions:
         peak: The 16-bit sample that means white, for samples of fewer bits in 16-bit files; None for 65,535.
         cache: Keep features between runs.
         name: What the rows call the subject.
-        blame: Also compute each image's influence on fd and kd.
+        blame: Also compute each image's influence on the metrics that have one (fd, kd), in the order asked for.
         until_se: Look at growing counts, and stop when the standard error is no larger than this.
         until_rel: The same with the standard error as a share of the value, in (0, 0.1].
         inputs: What a generator that translates images is to translate, by the same kinds as `subject`.
@@ -179,6 +179,11 @@ def make_plan(options: ScoreOptions, plain_set: str = PLAIN_SET, plain_paired: s
         requests += parse_keys(plain_paired) if options.paired else []
     if explicit:
         _check_sides(requests, options)
+    if options.blame and not any(isinstance(r.metric, SetMetric) and r.metric.influence for r in requests):
+        raise UsageError(
+            f"--blame needs a metric that says what each image contributes (fd or kd); got {options.metrics}. Add one "
+            "to --metrics."
+        )
     if options.until_se is not None or options.until_rel is not None:
         _check_until(requests, options)
     unused = sorted(set(options.weights) - {name for r in requests for name in needed_weights(r)})

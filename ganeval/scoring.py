@@ -88,7 +88,7 @@ def score(options: ScoreOptions, reporter: Reporter | None = None, processes: Pr
                     plan, options, subject, reference, device, reporter, stack, processes
                 )
         if options.blame and summary is not None and real is not None:
-            blamed = blame(summary, real.sets)
+            blamed = blame(summary, real.sets, plan.set_requests)
         if originals is not None:
             rows, pairs = score_paired(plan, options, subject, originals, device, reporter)
             results += rows

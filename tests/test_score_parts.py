@@ -54,11 +54,12 @@ def sets(tmp_path):
         ({"num_samples": 1}, UsageError, "--num-samples must be at least 2; got 1"),
         ({"paired": "hr", "crop_border": -4}, UsageError, "--crop-border must not be negative; got -4"),
         ({"blame": True}, UsageError, "--blame .* Add --reference REF"),
+        ({"blame": True, "reference": "real", "metrics": "mind,cs"}, UsageError, "--blame needs .* got mind,cs. Add"),
         ({"weights": {"inception": "gone.pth"}}, WeightsError, "--weights inception=.*gone.pth: there is no such file"),
         ({"reference": "real", "metrics": "cs"}, UsageError, "none of cs compares with one"),
         ({"paired": "hr", "metrics": "psnr", "weights": {"inception": ""}}, UsageError, "no requested metric uses"),
     ],
-    ids=["batch", "one image", "border", "blame", "no file", "no reference needed", "unused weights"],
+    ids=["batch", "one image", "border", "blame", "blame of mind", "no file", "no reference needed", "unused weights"],
 )
 def test_options_that_cannot_be_meant_are_refused_by_name(options, error, said, tmp_path):
     (tmp_path / "there.pth").write_bytes(b"weights")
@@ -141,6 +142,19 @@ def test_blame_names_every_image_once_and_the_planted_one_first(toy, sets, tmp_p
     assert len(set(table["image"])) == 40
     assert int(table["image"][0]) == 7
     assert table["kd@efflite0"].sum() == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "columns"),
+    [("kd", ["kd@efflite0"]), ("kd,fd", ["kd@efflite0", "fd@efflite0"]), ("mind,prdc,kd", ["kd@efflite0"])],
+)
+def test_blame_is_for_what_was_asked_for(toy, sets, metrics, columns):
+    table = score(
+        ScoreOptions(sets[1], reference=sets[0], metrics=metrics, engine="torch", blame=True, device="cpu")
+    ).blame
+
+    assert list(table.columns) == ["image", *columns]
+    assert table[columns[0]].is_monotonic_decreasing
 
 
 def test_blame_leaves_out_what_only_one_side_has_and_refuses_what_none_has():

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from jaxtyping import Float
 from torch import Tensor
 
@@ -94,6 +95,8 @@ class SetMetric:
         compute: (real, fake, params) -> one Estimate per output name. `real` is None without reference. Whatever is
             drawn at random (subsets, directions) is drawn from a seed in params.
         of_rows: (real rows, fake rows, params) -> plain values, without uncertainty: what the noise floor is made of.
+        influence: (real, fake) -> (n_fake,) influence of each generated image on the value, positive where it raises
+            it; None for a metric without a formula. What `--blame` can show.
         has_stderr: True when it gives a standard error wherever one is valid; what `--until-se` can wait for.
         influences: (real, fake, params) -> influence of each generated image on the only output, and of each reference
             image, None for a reference known by its moments only: what the difference of two sets is made of.
@@ -110,6 +113,7 @@ class SetMetric:
     compute: Callable[[SetSummary | None, SetSummary, Params], dict[str, Estimate]]
     params: Params = field(default_factory=dict)
     of_rows: Callable[[np.ndarray, np.ndarray, Params], dict[str, float]] | None = None
+    influence: Callable[[SetSummary, SetSummary], npt.NDArray[np.float64]] | None = None
     has_stderr: bool = False
     influences: Callable[[SetSummary, SetSummary, Params], tuple[Float64, Float64 | None]] | None = None
 

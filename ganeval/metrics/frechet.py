@@ -243,6 +243,11 @@ def frechet_influences(real: SetSummary, fake: SetSummary) -> tuple[Float64, Flo
     return of_fake, None if real_rows is None else frechet_influence_of_rows(real_rows, a, b, T.real_to_fake)
 
 
+def fd_influence(real: SetSummary, fake: SetSummary) -> Float64:
+    """(n_f,) influence of each generated image on `fd`."""
+    return frechet_influences(real, fake)[0]
+
+
 def no_uncertainty(n_real: int, n_fake: int, dim: int) -> str:
     """Why fd has neither a debiased value nor an interval at these counts of distinct images; "" where it has both.
 
@@ -346,6 +351,7 @@ FD = SetMetric(
     compute=compute_fd,
     params={"ddof": 1},
     of_rows=fd_of_rows,
+    influence=fd_influence,
     has_stderr=True,
     influences=lambda real, fake, params: frechet_influences(real, fake),
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganeval.errors import TooFewSamplesError
+from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.uncertainty import Spread, distance_estimate, too_few
 from ganeval.stats.influence import influence_stderr, mmd_influence
@@ -164,6 +164,17 @@ def kd_of_rows(real: np.ndarray, fake: np.ndarray, params: Params) -> dict[str, 
     return {"kd": kernel_sums(real, fake, cubic_kernel).mmd2_unbiased()}
 
 
+def kd_influence(real: SetSummary, fake: SetSummary) -> Float64:
+    """(n_f,) influence of each generated image on `kd`.
+
+    Raises:
+        DataError: a set is known by its moments only.
+    """
+    if real.bank is None or fake.bank is None:
+        raise DataError("The influence of each image on kd needs the feature rows of both sets; one has moments only.")
+    return kernel_sums(real.bank.rows(), fake.bank.rows(), cubic_kernel).fake_influence()
+
+
 def compute_kd(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
     """Full-sample unbiased MMD^2 with the cubic kernel, with its standard error and interval."""
     sums = kernel_sums(*_rows(real, fake), cubic_kernel)
@@ -250,6 +261,7 @@ KD = SetMetric(
     compute=compute_kd,
     params={"kernel": "(x.y/d + 1)^3", "estimator": "U-statistic"},
     of_rows=kd_of_rows,
+    influence=kd_influence,
     has_stderr=True,
     influences=kd_influences,
 )
