@@ -255,6 +255,8 @@ def summed_up(source: ImageSource, walked: Walked) -> SourceSummary:
         DataError: no image is left.
     """
     queues, kept, digests, skipped = walked.queues, walked.kept, walked.digests, walked.skipped
+    if not len(source):
+        raise DataError(f"{source.name} holds 0 images; expected at least one. Name a set that has some.")
     if not kept:
         raise DataError(
             f"None of the {len(source)} images of {source.name} could be decoded; first: {skipped[0]} "

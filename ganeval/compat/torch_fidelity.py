@@ -4,7 +4,6 @@ Values: those of torch-fidelity 0.4.0. `fid_statistics_file`, which many forks p
 """
 
 import contextlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from ganeval.compat.shared import TensorDataset, distance, open_network, open_side, refuse, summary_of
 from ganeval.errors import UsageError
 from ganeval.explain.pipelines import TOOLS, Reading
-from ganeval.metrics.inception_score import classifier_score, log_softmax, split_scores
+from ganeval.metrics.inception_score import log_softmax, split_scores
 from ganeval.metrics.kernel import classic_subsets
 from ganeval.metrics.prdc import neighbourhoods
 from ganeval.passes import Passes
@@ -212,11 +211,7 @@ def _isc(fake: SetSummary, splits: int, seed: int | None) -> np.ndarray:
     if fake.logits is None:
         raise UsageError("The Inception Score needs the images of input1; got a file of statistics.")
     log_p = log_softmax(fake.logits.rows())
-    if seed is not None:
-        return split_scores(log_p, splits, seed)
-    n = len(log_p)
-    parts: Sequence[np.ndarray] = [log_p[i * n // splits : (i + 1) * n // splits] for i in range(splits)]
-    return np.asarray([classifier_score(part) for part in parts])
+    return split_scores(log_p, splits, seed)
 
 
 def _named(values: np.ndarray, name: str) -> dict[str, float]:

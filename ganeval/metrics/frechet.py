@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.uncertainty import Spread, distance_estimate, join, too_few
+from ganeval.stats.counts import check_count
 from ganeval.stats.eigenvalues import congruent, symmetric_eigenvalues
 from ganeval.stats.influence import frechet_influence_of_rows, influence_stderr, transport
 from ganeval.stats.jackknife import BLOCKS, block_numbers, block_shares, deleted_moments, jackknife
@@ -131,14 +132,19 @@ def frechet_of_rows(real: Float64, fake: Float64) -> float:
         real: (n_r, D) float64 rows, n_r >= 2.
         fake: (n_g, D) float64 rows, n_g >= 2.
     """
-    difference = real.mean(axis=0) - fake.mean(axis=0)
     A, C = _scatter_root(real), _scatter_root(fake)
+    difference = real.mean(axis=0) - fake.mean(axis=0)
     nuclear = np.linalg.svd(A @ C.T, compute_uv=False).sum()
     return max(float(difference @ difference + (A * A).sum() + (C * C).sum() - 2.0 * nuclear), 0.0)
 
 
 def _scatter_root(rows: Float64) -> Float64:
-    """(k, D) matrix C with C^T C = S, one row for each of the k distinct rows."""
+    """(k, D) matrix C with C^T C = S, one row for each of the k distinct rows.
+
+    Raises:
+        TooFewSamplesError: fewer than two rows.
+    """
+    check_count("fd", len(rows), 2, "images a side")
     places, counts = distinct_rows(rows)
     centred = rows[places] - rows.mean(axis=0) if len(places) < len(rows) else rows - rows.mean(axis=0)
     if len(places) < len(rows):

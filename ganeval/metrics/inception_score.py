@@ -15,6 +15,7 @@ import numpy as np
 from ganeval.errors import TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.uncertainty import entropy_estimate, too_few
+from ganeval.stats.counts import check_count
 from ganeval.stats.influence import influence_stderr
 from ganeval.stats.jackknife import BLOCKS, Jackknife, block_numbers, block_shares, jackknife
 from ganeval.summaries.base import SetSummary
@@ -32,8 +33,12 @@ def classifier_score(log_p: Float64) -> float:
     """Exp of the mean KL divergence from the marginal, in [1, K], higher is better.
 
     Args:
-        log_p: (n, K) log-probabilities.
+        log_p: (n, K) log-probabilities, n >= 1.
+
+    Raises:
+        TooFewSamplesError: no image.
     """
+    check_count("A classifier score", len(log_p), 1)
     p = np.exp(log_p)
     marginal = p.mean(axis=0)
     # 0 log 0 = 0: a class that underflows everywhere has marginal 0 and adds nothing.
@@ -55,7 +60,11 @@ def information_jackknife(log_p: Float64) -> Jackknife:
 
     Args:
         log_p: (n, K) log-probabilities, n >= 20.
+
+    Raises:
+        TooFewSamplesError: fewer images than blocks.
     """
+    check_count("The jackknife of a classifier score", len(log_p), BLOCKS)
     p, n, numbers = np.exp(log_p), len(log_p), block_numbers(len(log_p))
     negentropy = np.bincount(numbers, (p * log_p).sum(axis=1), BLOCKS)
     order, sizes = np.argsort(numbers, kind="stable"), np.bincount(numbers, minlength=BLOCKS)
@@ -71,6 +80,7 @@ def information_influence(log_p: Float64) -> Float64:
 
     The derivative through the marginal, -sum p (1 + log q) + sum q log q, joins the mean of sum p log p to just that.
     """
+    check_count("A classifier score", len(log_p), 1)
     p = np.exp(log_p)
     marginal = p.mean(axis=0)
     divergence = (p * (log_p - np.log(np.where(marginal > 0, marginal, 1.0)))).sum(axis=1)
@@ -87,10 +97,23 @@ def compute_cs(real: SetSummary | None, fake: SetSummary, params: Params) -> dic
     return {"cs": spread}
 
 
-def split_scores(log_p: Float64, splits: int, seed: int) -> Float64:
-    """Classifier score of `splits` parts after a shuffle by numpy's legacy RandomState: (splits,)."""
-    order = np.random.RandomState(seed).permutation(len(log_p))
-    log_p, n = log_p[order], len(log_p)
+def split_scores(log_p: Float64, splits: int, seed: int | None) -> Float64:
+    """Classifier score of `splits` parts: (splits,).
+
+    Args:
+        log_p: (n, K) log-probabilities, n >= splits: a score of no image is undefined.
+        splits: Parts.
+        seed: Of a shuffle by numpy's legacy RandomState; None for the order as it is.
+
+    Raises:
+        TooFewSamplesError: fewer images than parts, or no part.
+    """
+    n = len(log_p)
+    check_count("cs_classic", splits, 1, "splits")
+    if n < splits:
+        raise TooFewSamplesError(f"cs_classic needs at least {splits} images for {splits} splits; got {n}.")
+    if seed is not None:
+        log_p = log_p[np.random.RandomState(seed).permutation(n)]
     parts = [log_p[i * n // splits : (i + 1) * n // splits] for i in range(splits)]
     return np.asarray([classifier_score(part) for part in parts])
 
@@ -98,8 +121,6 @@ def split_scores(log_p: Float64, splits: int, seed: int) -> Float64:
 def compute_cs_classic(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
     """Mean over ten splits, as first published, with their spread in the note."""
     log_p, splits = _log_p(fake), int(params["splits"])
-    if len(log_p) < splits:
-        raise TooFewSamplesError(f"cs_classic needs at least {splits} images for {splits} splits; got {len(log_p)}.")
     scores = split_scores(log_p, splits, int(params["shuffle_seed"]))
     note = f"no interval: the std over splits, {scores.std():.3g}, is not a standard error; cs has one"
     return {"cs_classic": Estimate(float(scores.mean()), note=note)}

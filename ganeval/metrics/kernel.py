@@ -16,6 +16,7 @@ import numpy as np
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.uncertainty import Spread, distance_estimate, too_few
+from ganeval.stats.counts import check_count
 from ganeval.stats.influence import influence_stderr, mmd_influence
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
@@ -68,14 +69,24 @@ class KernelSums:
     fake_diagonal: Float64
 
     def mmd2_unbiased(self) -> float:
-        """U-statistic estimate of MMD^2; may be negative."""
+        """U-statistic estimate of MMD^2; may be negative.
+
+        Raises:
+            TooFewSamplesError: fewer than two rows on a side.
+        """
         n, m = len(self.real_real), len(self.fake_fake)
+        check_count("An unbiased kernel distance", min(n, m), 2, "images a side")
         within = self.real_real.sum() / (n * (n - 1)) + self.fake_fake.sum() / (m * (m - 1))
         return float(within - 2.0 * self.fake_real.sum() / (n * m))
 
     def mmd2_biased(self) -> float:
-        """V-statistic estimate of MMD^2, diagonals included, >= 0."""
+        """V-statistic estimate of MMD^2, diagonals included, >= 0.
+
+        Raises:
+            TooFewSamplesError: no row on a side.
+        """
         n, m = len(self.real_real), len(self.fake_fake)
+        check_count("A kernel distance", min(n, m), 1, "image a side")
         real = (self.real_real.sum() + self.real_diagonal.sum()) / n**2
         fake = (self.fake_fake.sum() + self.fake_diagonal.sum()) / m**2
         return float(real + fake - 2.0 * self.fake_real.sum() / (n * m))
@@ -99,6 +110,7 @@ class KernelSums:
 
     def resolution(self) -> float:
         """Standard errors below this are rounding: ten digits of the mean kernel values that are subtracted."""
+        check_count("A kernel distance", min(len(self.real_diagonal), len(self.fake_diagonal)), 1, "image a side")
         return 1e-10 * float(self.real_diagonal.mean() + self.fake_diagonal.mean())
 
 
@@ -197,8 +209,10 @@ def classic_subsets(real: FeatureBank, fake: FeatureBank, subsets: int, size: in
     numpy's legacy RandomState, reals drawn second: torch-fidelity takes the generated set as its first input.
 
     Raises:
-        TooFewSamplesError: a side is smaller than one subset.
+        TooFewSamplesError: a side is smaller than one subset, or subsets of fewer than two images, or none.
     """
+    check_count("kd_classic", subsets, 1, "subset")
+    check_count("kd_classic", size, 2, "images a subset")
     for side, bank in (("reference", real), ("generated", fake)):
         if len(bank) < size:
             raise TooFewSamplesError(

@@ -15,6 +15,7 @@ import torch
 
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.uncertainty import Spread, distance_estimate, too_few
+from ganeval.stats.counts import check_count
 from ganeval.stats.jackknife import BLOCKS, Jackknife, block_numbers, block_shares, jackknife
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64
@@ -43,7 +44,11 @@ def wasserstein2_squared(a: Float64, b: Float64) -> Float64:
 
     Returns:
         (M,) distances.
+
+    Raises:
+        TooFewSamplesError: no value on a side.
     """
+    check_count("A Wasserstein distance", min(len(a), len(b)), 1, "value a side")
     return _between_sorted(np.sort(a.T, axis=1), np.sort(b.T, axis=1))
 
 
@@ -72,7 +77,12 @@ def mind(real: np.ndarray, fake: np.ndarray, projections: int, seed: int) -> flo
         fake: (n_f, D) rows.
         projections: Number of directions M.
         seed: Seed of the directions.
+
+    Raises:
+        TooFewSamplesError: no image on a side, or no direction.
     """
+    check_count("mind", min(len(real), len(fake)), 1, "image a side")
+    check_count("mind", projections, 1, "direction")
     dim = real.shape[1]
     directions = unit_directions(projections, dim, seed)
     total = 0.0
@@ -97,7 +107,12 @@ def mind_jackknife(real: np.ndarray, fake: np.ndarray, projections: int, seed: i
         fake: (n_f, D) rows, n_f >= 20.
         projections: Number of directions M.
         seed: Seed of the directions.
+
+    Raises:
+        TooFewSamplesError: fewer images than blocks, or no direction.
     """
+    check_count("The jackknife of mind", min(len(real), len(fake)), BLOCKS, "images a side")
+    check_count("mind", projections, 1, "direction")
     dim = real.shape[1]
     directions = unit_directions(projections, dim, seed)
     blocks = [block_numbers(len(real)), block_numbers(len(fake))]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ganeval.stats.counts import check_count
 from ganeval.summaries.moments import Float64
 
 Float32 = npt.NDArray[np.float32]
@@ -61,7 +62,12 @@ class Points:
 
 
 def prepare(*sets: np.ndarray) -> tuple[Points, ...]:
-    """Sets of rows (n, D) that are to be compared with each other. Distances do not depend on the common centre."""
+    """Sets of rows (n, D) that are to be compared with each other. Distances do not depend on the common centre.
+
+    Raises:
+        TooFewSamplesError: a set without rows.
+    """
+    check_count("A search for neighbours", min(map(len, sets)), 1, "image a side")
     centre = np.asarray(sets[0], dtype=np.float64).mean(axis=0)
     widened = [np.asarray(rows, dtype=np.float64) for rows in sets]
     longest = max(float(((rows - centre) ** 2).sum(axis=1).max()) for rows in widened) ** 0.5
@@ -116,8 +122,12 @@ def neighbour_radii(points: Points, ks: tuple[int, ...]) -> dict[int, Float64]:
     Args:
         points: n > max(ks) rows.
         ks: Which neighbours, 1 for the nearest.
+
+    Raises:
+        TooFewSamplesError: n <= max(ks).
     """
     n, most = len(points), max(ks)
+    check_count(f"A ball up to neighbour {most}", n, most + 1)
     radii = {k: np.empty(n) for k in ks}
     share, widest = error_share(points.near.shape[1]), float(points.near_norms.max())
     for start in range(0, n, CHUNK):

@@ -17,6 +17,7 @@ from ganeval.errors import TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.neighbours import CHUNK, approximate, neighbour_radii, prepare, within
 from ganeval.metrics.uncertainty import join
+from ganeval.stats.counts import check_count
 from ganeval.stats.groups import GROUPS, group_stderr, share_stderr
 from ganeval.stats.influence import influence_stderr
 from ganeval.stats.intervals import share_interval, t_interval
@@ -82,7 +83,12 @@ def neighbourhoods(real: np.ndarray, fake: np.ndarray, k: int, k_density: int) -
 
 
 def group_scores(real: np.ndarray, fake: np.ndarray, k: int, k_density: int) -> Float64:
-    """(10, 4) the scores on ten disjoint parts of both sets: a tenth of the work of the scores themselves."""
+    """(10, 4) the scores on ten disjoint parts of both sets: a tenth of the work of the scores themselves.
+
+    Raises:
+        TooFewSamplesError: a part has too few images for a ball.
+    """
+    check_count("Scores by groups", min(len(real), len(fake)), GROUPS, "images a side")
     in_real, in_fake = block_numbers(len(real), GROUPS), block_numbers(len(fake), GROUPS)
     parts = [neighbourhoods(real[in_real == g], fake[in_fake == g], k, k_density) for g in range(GROUPS)]
     return np.stack([part.scores(k_density) for part in parts])

@@ -13,6 +13,7 @@ import numpy as np
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.kernel import unit_rows
 from ganeval.metrics.uncertainty import entropy_estimate, too_few
+from ganeval.stats.counts import check_count
 from ganeval.stats.eigenvalues import symmetric_eigenvalues
 from ganeval.stats.jackknife import BLOCKS, Jackknife, block_numbers, block_shares, jackknife
 from ganeval.summaries.base import SetSummary
@@ -24,7 +25,11 @@ def vendi_score(rows: np.ndarray) -> float:
 
     Args:
         rows: (n, D) features, n >= 1.
+
+    Raises:
+        TooFewSamplesError: no image.
     """
+    check_count("vendi", len(rows), 1)
     n, dim = rows.shape
     if n > dim:
         return math.exp(_entropy(_second_moment(rows) / n))
@@ -58,7 +63,11 @@ def vendi_jackknife(rows: np.ndarray) -> Jackknife:
 
     Args:
         rows: (n, D) features, n > D.
+
+    Raises:
+        TooFewSamplesError: fewer images than blocks.
     """
+    check_count("The jackknife of vendi", len(rows), BLOCKS)
     n, numbers, whole = len(rows), block_numbers(len(rows)), _second_moment(rows)
     deleted = []
     for g in range(BLOCKS):

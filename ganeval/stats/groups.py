@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from ganeval.stats.counts import check_count
 from ganeval.summaries.moments import Float64
 
 GROUPS = 10
@@ -24,7 +25,11 @@ def group_stderr(values: Float64) -> float:
 
     Args:
         values: (G,) G >= 2.
+
+    Raises:
+        TooFewSamplesError: fewer than two groups.
     """
+    check_count("A standard error", len(values), 2, "groups")
     return float(values.std(ddof=1)) / math.sqrt(len(values))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
+from ganeval.stats.counts import check_count
 from ganeval.stats.eigenvalues import congruent, symmetric_eigenvectors
 from ganeval.summaries.moments import Float64, Moments
 
@@ -22,8 +23,12 @@ def influence_stderr(*sides: npt.NDArray[np.floating]) -> float:
     """Standard error of a statistic of independent sides: root of the sum of var(IF) / n (ddof = 1).
 
     Args:
-        sides: (n,) influence of each row, one array for each side that is random.
+        sides: (n,) influence of each row, one array for each side that is random, n >= 2.
+
+    Raises:
+        TooFewSamplesError: fewer than two rows.
     """
+    check_count("A standard error", min(map(len, sides), default=2), 2, "values")
     return math.sqrt(sum(float(side.var(ddof=1)) / len(side) for side in sides))
 
 
@@ -108,6 +113,7 @@ def frechet_influence_of_rows(rows: npt.NDArray[np.floating], own: Moments, othe
         other: Moments of the other side.
         factor: (K, D) F of the transport map from this side to the other.
     """
+    check_count("The influence of images", own.n, 2)
     slope, curve = 2.0 * (own.mean - other.mean), own.n / (own.n - 1)
     values = np.empty(len(rows))
     for start in range(0, len(rows), CHUNK):
@@ -129,5 +135,7 @@ def mmd_influence(within: Float64, across: Float64, n_other: int) -> Float64:
         across: (n,) row sums against the other side.
         n_other: Rows of the other side.
     """
+    check_count("The influence of images", len(within), 2)
+    check_count("The influence of images", n_other, 1, "images on the other side")
     values = 2.0 * (within / (len(within) - 1) - across / n_other)
     return np.asarray(values - values.mean())
