@@ -190,12 +190,12 @@ def difference_words(pairs: Sequence[Both]) -> tuple[str, str]:
     What a network made has no file, so that it isn't held against its original that it is a JPEG.
     """
     told, advice = [], []
+    generated = any("generated" in (fake.facts.format, real.facts.format) for fake, real in pairs)
+    treated = [(treatments_of(fake), treatments_of(real)) for fake, real in pairs]
+    apart = frozenset(name for fake, real in treated for name in fake ^ real)
     for row in TREATMENTS:
-        if row.name == "jpeg" and any("generated" in (fake.facts.format, real.facts.format) for fake, real in pairs):
-            continue
-        flags = [(row.name in treatments_of(fake), row.name in treatments_of(real)) for fake, real in pairs]
-        if any(fake != real for fake, real in flags):
-            fakes, reals = sum(fake for fake, _ in flags), sum(real for _, real in flags)
+        if row.name in apart and not (row.name == "jpeg" and generated):
+            fakes, reals = (sum(row.name in names for names in one) for one in zip(*treated, strict=True))
             told.append(f"{row.words} in {fakes} of {len(pairs)} fakes and {reals} of {len(pairs)} originals")
             advice.append(row.advice)
     profiles = sum(None not in (fake.profile, real.profile) and fake.profile != real.profile for fake, real in pairs)
@@ -245,7 +245,7 @@ def luma_words(pairs: Sequence[Both]) -> str:
     equal = sum(real.colourless for _, real in others)
     if equal:
         told.append(
-            f"{equal} grey {'original is' if equal == 1 else 'originals are'} stored as RGB: BT.601, 16..235, "
+            f"{equal} grey {'original is' if equal == 1 else 'originals are'} stored in colour: BT.601, 16..235, "
             "which raises PSNR by 1.32 dB over a file of one channel"
         )
     if own and len(others) > equal:

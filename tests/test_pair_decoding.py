@@ -165,7 +165,7 @@ def test_a_mixed_set_says_how_many_originals_went_which_way(save):
     ]
     assert row.value == pytest.approx(np.mean(expected), abs=1e-9)
     assert "1 of 3 originals are stored in one channel: their own luma, 0..255" in row.note
-    assert "1 grey original is stored as RGB: BT.601, 16..235" in row.note
+    assert "1 grey original is stored in colour: BT.601, 16..235" in row.note
     assert "1 in colour: BT.601, 16..235" in row.note
 
 
@@ -310,6 +310,25 @@ def test_limited_range_of_one_side_is_said(save):
     assert "the fakes span 16..235 and the originals 0..255, as limited-range video would" in row.note
 
 
+def test_masks_of_0_and_1_are_told_of(save):
+    masks = {f"{i}.png": (colour(i) > 127).astype(np.uint8) for i in range(2)}
+    row = ganeval.score(
+        save("sr", masks), paired=save("hr", {name: 1 - mask for name, mask in masks.items()}), metrics="psnr"
+    )["psnr"]
+
+    assert "the largest value of both sets is 1 of 255: dark pictures, or samples of fewer bits" in row.note
+
+
+def test_it_is_not_held_against_a_network_that_its_original_is_a_jpeg(tmp_path):
+    (tmp_path / "hr").mkdir()
+    for i in range(2):
+        Image.fromarray(colour(i, (32, 32))).save(tmp_path / "hr" / f"{i}.jpg")
+    row = ganeval.score("reference_models.baselines:bicubic_x4", paired=tmp_path / "hr", metrics="psnr")["psnr"]
+
+    assert "decoded differently" not in row.note
+    assert row.provenance["decoded"] == {"fake": {"generated": 2}, "real": {"jpeg": 2}}
+
+
 def test_a_set_that_was_decoded_otherwise_than_its_reference_says_so(save):
     plain = {f"{i:02d}.png": colour(i) for i in range(12)}
     fakes = save("fakes", plain)
@@ -408,6 +427,18 @@ def test_8_bit_samples_that_are_stored_twice_are_no_fewer_bits(deep):
     row = ganeval.score(deep("sr", images), paired=deep("hr", images), metrics="ssim")["ssim"]
 
     assert "bit data" not in row.note
+
+
+def test_a_set_that_may_hold_fewer_bits_says_so_in_its_rows(deep):
+    dark = {f"{i:02d}": np.random.default_rng(i).integers(0, 3000, (16, 16, 3)).astype(np.uint16) for i in range(12)}
+    row = ganeval.score(
+        deep("fakes", dark),
+        reference=deep("reals", {stem: image[::-1] for stem, image in dark.items()}),
+        metrics="kd",
+        engine="torch",
+    )["kd"]
+
+    assert "the largest value of the generated images is 2,999 of 65,535 (12 16-bit images): dark pictures" in row.note
 
 
 def test_one_set_of_fewer_bits_against_8_bit_originals_is_refused(deep, save):
