@@ -15,7 +15,11 @@ INTRODUCTION = (
     "standard deviation over training seeds. Distance: how many of the larger of the two deviations the last "
     "checkpoint lies from the untrained generator; a number without a deviation is of one seed. Minutes: of training "
     "steps, on the machine each page names. "
-    "Recipes without numbers have not been run here: most are full plans for a GPU."
+    "Recipes without numbers have not been run here: most are full plans for a GPU.\n\n"
+    "`<model>.<data>-cpu` is a small plan of minutes. `<model>.<data>` is the full one; on Fashion-MNIST it ends "
+    "within an hour of two CPU cores. Where two full plans are of one data set, the name says which: `-tuned` "
+    "stands beside the tutorial's, `-tutorial` is the tutorial's beside ours, `-exponential` and `-cyclic` differ "
+    "in the learning rate alone. GANs of text and speech, and style transfer by Gatys et al., are out of scope."
 )
 
 

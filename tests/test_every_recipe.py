@@ -29,6 +29,13 @@ SMALL = {
     "cyclegan": ["model.width=4", "model.n_blocks=1", "model.image_size=32"],
     "dcgan": ["model.width=4"],
     "cgan-conv": ["model.width=8"],
+    "cgan-dense": ["model.width=8"],
+    "cgan-mnist": ["model.width=8"],
+    **{
+        name: ["model.generator_widths=[8]", "model.discriminator_widths=[8]"]
+        for name in ("gan-mlp", "gan-mlp-small", "gan-bn", "gan-fashion", "lsgan", "hinge-gan", "wgan", "wgan-gp")
+    },
+    "gan-fcn-cnn": ["model.generator_widths=[8]", "model.discriminator_widths=[4]"],
 }
 
 

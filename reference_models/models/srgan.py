@@ -4,6 +4,8 @@ Source: Ledig et al. 2017 (arXiv:1609.04802), figure 4. Images are on [0, 1] at 
 linear, so a value may leave that range slightly.
 Fixed: the tutorial's dense head (1024; 1) is tied to one crop size; here the maps are brought to 6x6 by adaptive
 average pooling first, which changes nothing at the paper's 96-pixel crops. The sigmoid is folded into the loss.
+Where the tutorial's code and the paper differ, this is the paper's: enlargement by 4, not 2; BatchNorm in the residual
+blocks; one skip over all of them; a linear output, not tanh; eight convolutions in the discriminator.
 Parameters at the default settings (x4, 16 blocks, 3 channels): generator 1,547,350; discriminator 23,563,649.
 """
 
