@@ -1,6 +1,7 @@
 """`agreement`: the share of images that are of the class asked for; and the backbone of bare pixels that serves it."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -94,6 +95,29 @@ def test_classes_must_be_known_to_the_reference(real, fake, said):
     with pytest.raises(DataError) as error:
         AGREEMENT.evaluate(real, fake)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(("n", "held"), [(20, "60"), (400, "240")])
+def test_classes_that_say_nothing_are_refused_with_the_counted_figure(n, held):
+    """Held-out images of a large reference, all images of a small one, fold by fold."""
+    for seed in range(3):
+        real, fake = labelled(n, 1 + seed), labelled(20, 9)
+        mixed = tuple(np.random.default_rng(seed).permutation(real.labels).tolist())
+        with pytest.raises(DataError) as error:
+            AGREEMENT.evaluate(summary(real.bank.rows(), mixed), fake)
+        told = rf"right on (\d+) of {held} held-out reference images .* would be right on (\d+)"
+        found = re.search(told, str(error.value))
+        assert int(found[1]) - int(found[2]) < 0.2 * int(held)
+        assert int(found[2]) == int(held) // 3
+        assert "--no-labels" in str(error.value)
+
+
+def test_twenty_images_of_two_classes_are_enough_where_all_are_right():
+    real = labelled(10, 1, names=("cat", "dog"))
+    assert AGREEMENT.evaluate(real, labelled(20, 2, names=("cat", "dog")))["agreement"].value == 1.0
+    lonely = np.append(np.array(real.labels, dtype=object), "owl")
+    rows = np.concatenate([real.bank.rows(), [[-6.0, -6.0]]])
+    assert AGREEMENT.evaluate(summary(rows, lonely.tolist()), labelled(20, 2, names=("cat",)))["agreement"].value == 1.0
 
 
 def test_on_pixels_the_classifier_knows_real_digits():

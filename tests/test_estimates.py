@@ -36,11 +36,11 @@ def sides(n, m, d=6, shift=0.3, **real):
     return summary(rows(n, d, 1), **real), summary(rows(m, d, 2, shift, 1.2))
 
 
-def near_classes(n, seed):
+def near_classes(n, seed, apart=0.55):
     """Rows around three corners, near enough for some to be taken for another class."""
     features = rows(n, 6, seed)
     for k in range(n):
-        features[k, k % 3] += 0.55
+        features[k, k % 3] += apart
     return features
 
 
@@ -104,7 +104,7 @@ CASES = {
         (summary(near_classes(90, 1)), summary(near_classes(60, 2))),
         {"most": 30, "held_out": 3},
     ),
-    "agreement, none held out": ("agreement", (summary(near_classes(12, 1)), summary(near_classes(12, 2))), {}),
+    "agreement, none held out": ("agreement", (summary(near_classes(12, 1, 3)), summary(near_classes(12, 2))), {}),
 }
 CONSTANT = {
     f"{name}, constant": (name, (summary(np.ones((60, 6))), summary(np.ones((60, 6)))), {"projections": 20})

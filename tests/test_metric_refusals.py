@@ -103,9 +103,22 @@ REFUSALS = {
         DataError("The influence of each image on fd needs feature rows; the generated set has moments only."),
     ),
     "no class with two images": (
-        lambda: evaluate("fd_per_class", summary(6, "abcdefgh"), summary(7, "bcdefgh")),
+        lambda: evaluate("fd_per_class", summary(6, "abcdefgh"), summary(5, "bcdef")),
         TooFewSamplesError("fd_per_class needs a class with at least 2 images on both sides; the reference has classes "
                            "['a', 'b', 'c', 'd', 'e'], the generated set ['b', 'c', 'd', 'e', 'f']."),
+    ),
+    "classes that only the generated set has": (
+        lambda: evaluate("fd_per_class", summary(30, "ab"), summary(30, "bcd")),
+        DataError("fd_per_class: 20 of 30 generated images are of classes that the reference does not have (['c', "
+                  "'d']); it has ['a', 'b']. Name the classes alike on both sides, or drop the labels with "
+                  "--no-labels."),
+    ),
+    "classes that the features do not tell apart": (
+        lambda: evaluate("agreement", summary(40, "ab"), summary(30, "ab")),
+        DataError("agreement: the classifier is right on 24 of 40 held-out reference images (60%); naming 'a' each "
+                  "time would be right on 20 (50%). So the classes cannot be told from these features, or the folders "
+                  "do not name classes: drop their labels with --no-labels, give more reference images, or use another "
+                  "backbone."),
     ),
     "fewer reference images than a subset": (
         lambda: evaluate("kd_classic", summary(19), WHOLE, subset_size=20, min_n=2),
