@@ -166,6 +166,11 @@ def notes_beside(folder, ours, theirs):
     (folder / ".hidden.png").write_bytes(b"")
 
 
+def versions(folder, ours, theirs):
+    for i, image in enumerate(ours):
+        png(image, folder / f"{i // 2:03d}_{('fake_B', 'real_B')[i % 2]}")
+
+
 def copied(folder, ours, theirs):
     each(lambda image, i: ours[i % 50])(folder, ours, theirs)
 
@@ -276,5 +281,6 @@ CASES = (
     Case("two truncated files", "undecodable", "serious", and_also(clean, truncate)),
     Case("a file of zero bytes", "undecodable", "serious", and_also(clean, empty_file)),
     Case("a link out of the folder", "left-out", "warning", and_also(clean, link_outside)),
+    Case("several versions of each picture", "versions", "serious", versions),
     Case("other files beside", "left-out", "info", and_also(clean, notes_beside)),
 )

@@ -107,13 +107,13 @@ def test_classes_that_say_nothing_are_refused_with_the_counted_figure(n, held):
             AGREEMENT.evaluate(summary(real.bank.rows(), mixed), fake)
         told = rf"right on (\d+) of {held} held-out reference images .* would be right on (\d+)"
         found = re.search(told, str(error.value))
-        assert int(found[1]) - int(found[2]) < 0.2 * int(held)
+        assert int(found[1]) - int(found[2]) < 0.25 * int(held)
         assert int(found[2]) == int(held) // 3
         assert "--no-labels" in str(error.value)
 
 
-def test_twenty_images_of_two_classes_are_enough_where_all_are_right():
-    real = labelled(10, 1, names=("cat", "dog"))
+def test_a_few_images_of_two_classes_are_enough_where_all_are_right():
+    real = labelled(12, 1, names=("cat", "dog"))
     assert AGREEMENT.evaluate(real, labelled(20, 2, names=("cat", "dog")))["agreement"].value == 1.0
     lonely = np.append(np.array(real.labels, dtype=object), "owl")
     rows = np.concatenate([real.bank.rows(), [[-6.0, -6.0]]])

@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import PEAK, PLACE, SUBSET, check_writable, with_options
+from ganeval.cli.options import LISTED, PEAK, PLACE, SUBSET, check_writable, with_options
 from ganeval.errors import UsageError
 from ganeval.files import write_output
 
@@ -26,7 +26,7 @@ from ganeval.files import write_output
     type=click.Choice(["serious", "warning", "info"]),
     help="Exit 4 where a finding is that severe, or more: for a CI.",
 )
-@with_options(*SUBSET)
+@with_options(*SUBSET, *LISTED)
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images a network call.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1; for the effects.")
 @click.option(
@@ -50,6 +50,9 @@ def command(
     fail_on: Literal["serious", "warning", "info"] | None,
     num_samples: int | None,
     seed: int,
+    match: dict[str, str],
+    labels: bool | None,
+    follow_links: Literal["no", "inside", "anywhere"],
     batch_size: int,
     device: str,
     engine: Literal["auto", "torch", "openvino"],
@@ -84,6 +87,7 @@ def command(
     from ganeval.doctor.examine import examine
     from ganeval.reference import is_statistics_file
     from ganeval.sources.base import seeded_subset
+    from ganeval.sources.listing import Place, Selection
     from ganeval.sources.resolve import open_source
 
     if against is not None and is_statistics_file(Path(against)):
@@ -91,11 +95,21 @@ def command(
     reporter = RichReporter()
     with contextlib.ExitStack() as stack:
         sides = []
-        for name in (folder, against):
+        places: tuple[tuple[Place, str | None], ...] = (("subject", folder), ("reference", against))
+        for place, name in places:
             if name is None:
                 continue
-            opened = open_source(name, data_root=data_root, value_range=value_range, peak=peak)
+            opened = open_source(
+                name,
+                data_root=data_root,
+                value_range=value_range,
+                peak=peak,
+                selection=Selection(match.get(place), labels, follow_links, place),
+                mixed=True,
+            )
             stack.callback(opened.close)
+            for note in opened.notes:
+                reporter.message(note)
             sides.append(seeded_subset(opened, num_samples, seed))
         if effects or device != "auto":
             from ganeval.devices import resolve_device  # torch is imported from here on

@@ -11,6 +11,7 @@ from ganeval.doctor.check import Check, image_word, percent, share_of
 from ganeval.doctor.damage import as_grey, as_jpeg, resized
 from ganeval.doctor.finding import Finding, Severity
 from ganeval.doctor.looks import SetFacts
+from ganeval.sources.listing import PICTURE
 
 SMALL_N: Final = 2048  # below this, a Frechet distance is mostly bias on the usual backbones
 TINY_N: Final = 50
@@ -43,14 +44,31 @@ def left_out(seen: SetFacts, _reference: SetFacts | None) -> Finding | None:
     if not count:
         return None
     kinds = ", ".join(f"{number:,} {reason}" for reason, number in sorted(seen.left_out.items()))
-    outside = any("link" in reason for reason in seen.left_out)
+    links = any("link" in reason for reason in seen.left_out)
+    pictures = any(PICTURE in reason for reason in seen.left_out)
+    advice = "Rename or convert the pictures. " if pictures else ""
+    advice += "Copy what links lead to (cp -RL), or score with --follow-links-anywhere." if links else ""
     return Finding(
         "left-out",
-        "warning" if outside else "info",
+        "warning" if links or pictures else "info",
         count,
         count + seen.n + len(seen.bad),
         f"{count:,} entries are no images of the set and were left out: {kinds}",
-        "Copy what links lead to (cp -RL): they are never followed out of the folder." if outside else "Nothing.",
+        advice.strip() or "Nothing.",
+    )
+
+
+def versions(seen: SetFacts, _reference: SetFacts | None) -> Finding | None:
+    """Several versions of each picture in one set."""
+    if seen.mixture is None:
+        return None
+    return Finding(
+        "versions",
+        "serious",
+        seen.n,
+        seen.n,
+        f"the set holds {seen.mixture.words()}",
+        f"Score one of them: --match '{seen.mixture.example}'. `score` refuses the mixture.",
     )
 
 
@@ -283,8 +301,15 @@ FILE_CHECKS: Final[tuple[Check[SetFacts], ...]] = (
     Check(
         "left-out",
         "What lies in the folder and is not scored?",
-        "info; links that lead out of the folder: warning",
+        "info; links, and pictures under another ending or of a format that is not decoded: warning",
         "a set that is smaller than it looks",
         left_out,
+    ),
+    Check(
+        "versions",
+        "Does it hold several versions of each picture?",
+        "names or folders that differ in words such as real and fake, or each picture under the same endings: serious",
+        "a number of a mixture is of no model",
+        versions,
     ),
 )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ganeval.cache import ImageFacts
 from ganeval.doctor.thumbnails import Thumbnails, nearly_same
 from ganeval.sources.base import Item
+from ganeval.sources.groups import Mixture
 
 OWN_ROWS: Final = 5000  # a share of 1% is known to 0.14 points then
 
@@ -30,6 +31,7 @@ class SetFacts:
         qualities: JPEG quality of each, None for other formats; empty where headers were not looked at.
         bad: "name: reason" of images that cannot be decoded.
         left_out: Reason -> files that are no images of the set.
+        mixture: Its groups, where it seems to hold several versions of each picture.
     """
 
     name: str
@@ -40,6 +42,7 @@ class SetFacts:
     qualities: tuple[int | None, ...] = ()
     bad: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
+    mixture: Mixture | None = None
 
     @property
     def n(self) -> int:

@@ -69,6 +69,7 @@ def look_at(source: ImageSource, reporter: Reporter) -> Looks:
         qualities=tuple(look.quality for look in looks),
         bad=tuple(bad),
         left_out=dict(skipped) if isinstance(skipped, Mapping) else {},
+        mixture=source.mixture,
     )
     traces = {i: look.traces for i, look in enumerate(looks) if look.traces is not None}
     return Looks(facts, Values.joined(values), np.stack([look.thumbnail for look in looks]), traces)

@@ -133,7 +133,7 @@ def read_values(path: Path, command: str) -> pd.DataFrame:
 
 
 def _open(images: str, data_root: Path | None) -> ImageSource:
-    return open_source(images, data_root=data_root)
+    return open_source(images, data_root=data_root, mixed=True)  # the table names those that were scored
 
 
 def _known(table: pd.DataFrame, path: Path, sources: Sequence[ImageSource]) -> pd.DataFrame:

@@ -128,7 +128,7 @@ _EXPECTED: Final = frozenset({HIDDEN, HIDDEN_FOLDER, NO_EXTENSION, NOT_MATCHED})
 
 
 _IMAGES: Final = frozenset({LINK_OUTSIDE, BROKEN_LINK, NOT_REGULAR, LINK_IN_ARCHIVE})
-_PICTURE: Final = " picture"  # stands in the reason of what is a picture by its first bytes
+PICTURE: Final = " picture"  # stands in the reason of what is a picture by its first bytes
 
 SAMPLED: Final = 256
 """Files of one ending whose first bytes are read, evenly spread; all of them where one of these is a picture."""
@@ -154,9 +154,9 @@ def _reasons(names: Sequence[str], ending: str, start: Callable[[str], bytes]) -
         if (kind := picture_name(head)) is None:
             continue
         if sniff(head) is None:
-            reasons[f"{kind}{_PICTURE}, a format that is not decoded here"] += 1
+            reasons[f"{kind}{PICTURE}, a format that is not decoded here"] += 1
         else:
-            reasons[f"{kind}{_PICTURE} {f'called {ending}' if ending else 'without an ending'}"] += 1
+            reasons[f"{kind}{PICTURE} {f'called {ending}' if ending else 'without an ending'}"] += 1
     return reasons
 
 
@@ -165,7 +165,7 @@ def _left_out(where: str, n: int, skipped: Mapping[str, int]) -> tuple[str, ...]
     strange = {reason: count for reason, count in skipped.items() if reason not in _EXPECTED}
     if not strange:
         return ()
-    pictures = n + sum(count for reason, count in strange.items() if reason in _IMAGES or _PICTURE in reason)
+    pictures = n + sum(count for reason, count in strange.items() if reason in _IMAGES or PICTURE in reason)
     counted = f"{n:,} of {pictures:,} pictures" if pictures > n else f"{n:,} pictures"
     told = ", ".join(f"{count:,} ({reason})" for reason, count in sorted(strange.items()))
     return (f"{counted} of {where} are used; left out: {told}{_advice(strange)}",)
@@ -177,7 +177,7 @@ def _advice(skipped: Mapping[str, int]) -> str:
         return ". --follow-links-anywhere follows links, out of the folder as well"
     if skipped.get(FOLDER_INSIDE) or skipped.get(LINK_IN_ARCHIVE):
         return ". --follow-links follows links that stay inside"
-    if any(_PICTURE in reason for reason in skipped):
+    if any(PICTURE in reason for reason in skipped):
         return ". Rename or convert them to score them too"
     return ""
 
