@@ -6,13 +6,22 @@ from collections.abc import Sequence
 # A spreadsheet reads a cell that starts with one of these as a formula (OWASP, "CSV Injection").
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _MARKUP = re.compile(r"[\\`*_\[\]|~#]")
+_COMMANDS = re.compile(r"(?:^|(?<=[\r\n]))\s*:(?=:)|#(?=#(?:vso|teamcity)?\[)")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", ":": "&#58;"}
 _ACTIVE = re.compile(r"[&<>]|(?<!\w)@|:(?=//)")  # tags, mentions of people, addresses that become links
 
 
 def printable(text: str) -> str:
-    """Text with control characters shown as escapes: a file name must not drive the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """Text with control characters shown as escapes: a file name must drive neither the terminal nor a CI."""
+    return inert_lines("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
+
+
+def inert_lines(text: str) -> str:
+    """Text in which no line is a command to a CI: the first character of one becomes an escape, which JSON also reads.
+
+    Source: actions/runner, ActionCommand.cs (`::` behind blanks at the beginning of a line, `##[` anywhere).
+    """
+    return _COMMANDS.sub(lambda match: match[0][:-1] + f"\\u{ord(match[0][-1]):04x}", text)
 
 
 def first_of(messages: Sequence[str], count: int = 10) -> list[str]:

@@ -1,12 +1,14 @@
 """`ganeval gate`: stop a change that makes a model worse; `gate init` and `gate accept` record what it must match."""
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from ganeval.cli.ci_log import for_commands
 from ganeval.cli.gate_record import FILE, MODES, accept, init
 from ganeval.cli.options import COMPARED, GENERATED, PLACE, READ, check_writable, with_options
 from ganeval.errors import DataError
@@ -135,7 +137,7 @@ def command(
     if json_target is not None and json_target != "-":
         write_output(Path(json_target), text + "\n")
     for line in to_annotations(report) if annotations == "github" else []:
-        click.echo(line, err=json_target == "-")
+        click.echo(line, file=for_commands(sys.stderr if json_target == "-" else sys.stdout))
     click.echo(text if json_target == "-" else to_text(report))
     raise SystemExit(report.exit_code)
 

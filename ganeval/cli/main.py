@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ganeval._version import __version__
+from ganeval.cli.ci_log import guarded_streams
 from ganeval.cli.telling import ARGUMENTS, tell
 from ganeval.errors import GanevalError, UsageError
 from ganeval.launching import launched
@@ -104,9 +105,14 @@ def root(ctx: click.Context) -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Entry point: runs a command; an error of the user's is printed without a traceback."""
-    first = _is_first()
     # At its end Python walks every object that torch made several times, for a second; what is frozen is left alone.
     atexit.register(gc.freeze)
+    with guarded_streams():
+        return _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> Any:
+    first = _is_first()
     try:
         done = root.main(args=arguments, prog_name="ganeval", standalone_mode=False)
         sys.stdout.flush()  # a full disk shows here, and not while Python ends

@@ -93,6 +93,9 @@ def read_torch(path: Path) -> object:
     if not zipfile.is_zipfile(path):
         raise Refused("it is no zip archive, as torch.save writes since 1.6; load it in torch and save it again")
     with zipfile.ZipFile(path) as archive:
+        total = sum(info.file_size for info in archive.infolist())
+        if is_bomb(total, path.stat().st_size):
+            raise Refused(f"its files unpack to {total:,} bytes from {path.stat().st_size:,}")
         for info in archive.infolist():
             if is_bomb(info.file_size, info.compress_size):
                 raise Refused(f"{info.filename} unpacks to {info.file_size:,} bytes from {info.compress_size:,}")

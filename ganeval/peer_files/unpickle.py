@@ -18,6 +18,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+MAX_SIDES: Final = 64
+"""Most sides of an array, as numpy has it."""
+
+MAX_BITS: Final = 64
+"""Longest whole number, in bits. Products of longer ones, and their digits in a message, take time without bound."""
+
+MAX_INSTRUCTIONS: Final = 1 << 20
+"""Most instructions; arrays are one each, so that files of real tools have some hundreds."""
+
 _NUMBER_TYPE: Final = re.compile(r"([<>|=]?)(f[248]|[iu][1248]|b1|O8?)")
 _OBJECT: Final = "O"
 
@@ -94,7 +103,11 @@ def counts(value: object, what: str) -> tuple[int, ...]:
     Raises:
         Refused: something else.
     """
-    if not isinstance(value, tuple) or not all(type(part) is int and part >= 0 for part in value):
+    # The number of sides comes first: a long tuple that is used again and again would be walked each time.
+    fits = isinstance(value, tuple) and len(value) <= MAX_SIDES
+    if not isinstance(value, tuple) or not fits or not all(type(part) is int and part >= 0 for part in value):
+        if isinstance(value, tuple) and not fits:
+            raise Refused(f"{what}, {len(value):,} of them; at most {MAX_SIDES} are read")
         raise Refused(f"{what} of {', '.join(map(short, value)) if isinstance(value, tuple) else short(value)}"[:100])
     return value
 
@@ -206,7 +219,7 @@ class Reader:
         self._storage = storage
         self._stack: list[object] = []
         self._memo: dict[int, object] = {}
-        self._left = 2 * len(data)  # characters that may still be turned into bytes
+        self._left = 2 * len(data)  # characters that may still be turned into bytes, pairs into mappings
 
     def load(self) -> object:
         """Runs it.
@@ -215,15 +228,19 @@ class Reader:
             Refused: it asks for what is not there.
             ValueError: it is damaged.
         """
-        for opcode, argument, _ in pickletools.genops(self._data):
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(self._data)):
             if opcode.name == "STOP":
                 return self._pop()
+            if count == MAX_INSTRUCTIONS:
+                raise Refused(f"it has more than {MAX_INSTRUCTIONS:,} instructions")
             self._step(opcode.name, argument)
         raise ValueError("it has no end")
 
     def _step(self, name: str, argument: Any) -> None:
         stack = self._stack
         if name in _PUSHED:
+            if isinstance(argument, int) and argument.bit_length() > MAX_BITS:
+                raise Refused(f"it holds a whole number of {argument.bit_length():,} bits")
             stack.append(argument)
         elif name == "BYTEARRAY8":
             stack.append(bytes(argument))
@@ -354,6 +371,8 @@ class Reader:
             if callee is ENCODE:
                 self._stack.append(self._encoded(*arguments))
             elif isinstance(callee, Callee):
+                if callee.call is _mapping and arguments and isinstance(arguments[0], list | tuple):
+                    self._spend(len(arguments[0]), "makes mappings of the same pairs")
                 self._stack.append(callee.call(*self._bytes_of_old_text(callee, arguments)))
             else:
                 raise Refused(f"it calls {short(callee)}")
@@ -370,10 +389,18 @@ class Reader:
         """How protocol 2 writes bytes, and Python 2 all of them."""
         if not isinstance(text, str) or encoding != "latin1":
             raise Refused("it holds text in an encoding that pickles do not use")
-        self._left -= len(text)
-        if self._left < 0:
-            raise Refused("it turns the same text into bytes again and again")
+        self._spend(len(text), "turns the same text into bytes")
         return text.encode("latin1")
+
+    def _spend(self, work: int, what: str) -> None:
+        """Counts work that an instruction of a few bytes may ask for again and again.
+
+        Raises:
+            Refused: more than a file of this size has reason to.
+        """
+        self._left -= work
+        if self._left < 0:
+            raise Refused(f"it {what} again and again")
 
     def _on_build(self, _: object) -> None:
         state, made = self._pop(), self._pop()

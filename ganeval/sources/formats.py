@@ -36,6 +36,7 @@ from PIL import (
 
 from ganeval.errors import BadImageError
 from ganeval.sources.limits import MAX_PIXELS
+from ganeval.sources.structure import check_structure
 
 Size = tuple[int, int]  # width, height
 
@@ -260,6 +261,7 @@ def open_image(data: bytes, row: Format) -> ImageFile.ImageFile:
         BadImageError: more than MAX_PIXELS.
         Exception: whatever the structure check or Pillow raises on a damaged header.
     """
+    check_structure(row.name, data)
     if row.size is not None:
         _check_pixels(row.size(data))
     image = row.plugin(io.BytesIO(data))

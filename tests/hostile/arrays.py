@@ -112,6 +112,42 @@ def statistics(packed: bool = False, **arrays):
     return lambda box: box.put("stats.npz", npz(packed, **arrays))
 
 
+def pickled_array(shape: bytes, data: bytes = b"") -> bytes:
+    """A pickle of protocol 4 of one array; the instructions of its shape are given."""
+    given = b"B" + struct.pack("<I", len(data)) + data
+    return (
+        b"\x80\x04cnumpy.core.numeric\n_frombuffer\n("
+        + given
+        + b"cnumpy\ndtype\n(X\x02\0\0\0f8tR"
+        + shape
+        + b"X\x01\0\0\0CtR."
+    )
+
+
+def long_number(size: int) -> bytes:
+    """The instruction of a whole number of so many bytes."""
+    return b"\x8b" + struct.pack("<I", size) + bytes([255] * (size - 1)) + b"\x7f"
+
+
+def mappings_of_the_same_pairs() -> bytes:
+    """100,000 pairs, made into a mapping 30,000 times."""
+    pairs = b"]q\0(" + b"".join(b"K\x01K\x01\x86" for _ in range(100_000)) + b"e0"
+    return b"\x80\x04" + pairs + b"ccollections\nOrderedDict\nq\x010" + b"h\x01h\0\x85R0" * 30_000 + b"N."
+
+
+def unpacking_together() -> bytes:
+    """A file of torch.save with two storages that unpack to 60 MiB each, below the limit of one."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", pickle.dumps({}, protocol=2))
+        for key in ("0", "1"):
+            archive.writestr(f"a/data/{key}", bytes(60 << 20))
+    return buffer.getvalue()
+
+
+IMPORT = "reference import stats.{kind} --from {tool} -o {{root}}/out/r.safetensors"
+
+
 def batch(data: bytes):
     return lambda box: box.put("cifar-10-batches-py/test_batch", data)
 
@@ -267,6 +303,36 @@ CASES = (
         lambda box: box.put("stats.npz", npz(mu=EYE[0], sigma=EYE)[:5000]),
         "Cannot read arrays",
         command=REFERENCE,
+    ),
+    error(
+        "a tool's pickle: an array whose ten sides are numbers of 100 kB",
+        raw(pickled_array(b"(" + long_number(100_000) * 10 + b"t"), "stats.pkl"),
+        "a whole number of 799,999 bits",
+        command=IMPORT.format(kind="pkl", tool="stylegan"),
+    ),
+    error(
+        "a tool's pickle: an array of 200,000 sides",
+        raw(pickled_array(b"(" + b"M\xff\xff" * 200_000 + b"t"), "stats.pkl"),
+        "at most 64 are read",
+        command=IMPORT.format(kind="pkl", tool="stylegan"),
+    ),
+    error(
+        "a tool's pickle: the same 100,000 pairs made into a mapping 30,000 times",
+        raw(mappings_of_the_same_pairs(), "stats.pkl"),
+        "again and again",
+        command=IMPORT.format(kind="pkl", tool="stylegan"),
+    ),
+    error(
+        "a tool's pickle: 2 million instructions",
+        raw(b"\x80\x04" + b"N0" * (1 << 20) + b"N.", "stats.pkl"),
+        "more than 1,048,576 instructions",
+        command=IMPORT.format(kind="pkl", tool="stylegan"),
+    ),
+    error(
+        "a tool's torch file: two storages that unpack to 60 MiB each",
+        lambda box: box.put("stats.pt", unpacking_together()),
+        "unpack to 125,829,",
+        command=IMPORT.format(kind="pt", tool="torch-fidelity"),
     ),
     error(
         "CIFAR-10: a pickle that runs code",

@@ -126,12 +126,124 @@ def jpeg_as_decoded() -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(JPEG)).convert("RGB"))
 
 
+def many_chunks(kind: bytes, count: int = 5_000_000) -> bytes:
+    """The clean PNG with empty chunks before its pixels."""
+    return PNG[:33] + chunk(kind, b"") * count + PNG[33:]
+
+
+def gif_with(extension: bytes) -> bytes:
+    data = saved(Image.fromarray(few_colours()).quantize(256), "GIF")
+    at = 13 + (3 << ((data[10] & 7) + 1))
+    return data[:at] + extension + data[at:]
+
+
+def jpeg_with(segments: bytes) -> bytes:
+    return JPEG[:2] + segments + JPEG[2:]
+
+
+def tags_of_the_same_bytes(size: int) -> bytes:
+    """A TIFF of so many bytes, most of whose tags hold all of it."""
+    count = 20_000
+    tags = b"".join(struct.pack("<HHII", 1000 + tag, 1, size, 8) for tag in range(count))
+    directory = struct.pack("<H", count) + tags + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8) + directory + bytes(size - 8 - len(directory))
+
+
+def exif_of_the_same_bytes() -> bytes:
+    """1 MiB of EXIF over several segments, whose tags all hold the same half of it."""
+    whole = tags_of_the_same_bytes(1 << 20)
+    parts = [whole[at : at + 60_000] for at in range(0, len(whole), 60_000)]
+    return b"".join(b"\xff\xe1" + struct.pack(">H", len(part) + 8) + b"Exif\0\0" + part for part in parts)
+
+
+def scans(count: int) -> bytes:
+    """A progressive JPEG whose first scan comes again and again."""
+    data = saved(IMAGE, "JPEG", progressive=True)
+    first = data.index(b"\xff\xda")
+    end = min(at for at in (data.find(b"\xff\xda", first + 2), data.find(b"\xff\xc4", first + 2)) if at > 0)
+    return data[:end] + data[first:end] * count + data[end:]
+
+
 DEEP = np.random.default_rng(3).integers(0, 65536, (16, 16, 3), dtype=np.uint16)
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 GREY_16 = DEEP[..., :1]
 CMYK = np.dstack([255 - B, np.zeros((16, 16), np.uint8)])
 
 CASES = (
+    error(
+        "PNG of five million empty chunks", file("fake/b.png", lambda: many_chunks(b"teSt")), "more than 65,536 chunks"
+    ),
+    error(
+        "PNG of five million empty text chunks",
+        file("fake/b.png", lambda: many_chunks(b"iTXt")),
+        "more than 65,536 chunks",
+    ),
+    error(
+        "PNG of a million empty frames",
+        file("fake/b.png", lambda: many_chunks(b"fdAT", 1_000_000)),
+        "more than 65,536 chunks",
+    ),
+    error(
+        "PNG with a hundred packed texts of 1 MiB",
+        file("fake/b.png", lambda: with_chunks(*[(b"zTXt", b"a\0\0" + zlib.compress(bytes(1 << 20), 9))] * 100)),
+        "b.png",
+    ),
+    error(
+        "PNG with an international text of 128 MiB, packed",
+        file("fake/b.png", lambda: with_chunks((b"iTXt", b"a\0\1\0\0\0" + zlib.compress(bytes(1 << 27), 9)))),
+        "b.png",
+    ),
+    error(
+        "GIF with 60 MB of comments",
+        file("fake/b.gif", lambda: gif_with((b"\x21\xfe" + (b"\xff" + bytes(255)) * 4000 + b"\0") * 60)),
+        "more than 1,048,576 bytes of comments",
+    ),
+    error(
+        "GIF with a comment of 20 million blocks of a byte",
+        file("fake/b.gif", lambda: gif_with(b"\x21\xfe" + b"\1x" * 20_000_000 + b"\0")),
+        "more than 65,536 blocks",
+    ),
+    error(
+        "GIF with 50 MB between its blocks",
+        file("fake/b.gif", lambda: gif_with(bytes(50_000_000))),
+        "bytes between its blocks",
+    ),
+    error(
+        "JPEG with 10 million empty segments",
+        file("fake/b.jpg", lambda: jpeg_with(b"\xff\xe5\0\2" * 10_000_000)),
+        "more than 65,536 markers",
+    ),
+    error(
+        "JPEG with 50 MB between its markers",
+        file("fake/b.jpg", lambda: jpeg_with(b"\xff\xe5\0\2" + bytes(50_000_000))),
+        "bytes between its markers",
+    ),
+    error(
+        "JPEG with 50 MB of padding before a marker",
+        file("fake/b.jpg", lambda: jpeg_with(b"\xff" * 50_000_000)),
+        "bytes between its markers",
+    ),
+    error("JPEG of 5,000 scans", file("fake/b.jpg", lambda: scans(5_000)), "at most 100 are decoded"),
+    error(
+        "JPEG whose EXIF tags all hold the same MiB",
+        file("fake/b.jpg", lambda: jpeg_with(exif_of_the_same_bytes())),
+        "a directory whose values are",
+    ),
+    error(
+        "JPEG with 100 MB of EXIF",
+        file("fake/b.jpg", lambda: jpeg_with((b"\xff\xe1\xff\xffExif\0\0" + bytes(65527)) * 1500)),
+        "bytes of EXIF",
+    ),
+    error(
+        "TIFF whose 20,000 tags all hold the same MiB",
+        file("fake/b.tif", lambda: tags_of_the_same_bytes(1 << 20)),
+        "a directory whose values are",
+    ),
+    error(
+        "PPM with a comment of 50 MB",
+        file("fake/b.ppm", lambda: b"P6\n#" + bytes(50_000_000) + b"\n16 16 255\n" + bytes(768)),
+        "a header of more than 65,536 bytes",
+    ),
     error("PNG cut in half", file("fake/b.png", PNG[: len(PNG) // 2]), "b.png", "ends too early"),
     skip(
         "PNG cut in half, with --on-bad skip",

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ganeval.cli.main import main
+from ganeval.text import inert_lines
 from tests.conftest import TOY, ToyBackbone
 from tests.hostile.case import Box, Case, fill
 
@@ -68,6 +69,7 @@ def judge(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ran:
     words = " ".join(ran.err.split())
     assert all(word in words for word in case.says), told
     assert not [c for c in ran.out + ran.err if not c.isprintable() and c not in "\n\t"], told
+    assert inert_lines(ran.out + ran.err) == ran.out + ran.err, f"a line commands a CI: {told}"
     assert not box.canary.exists(), f"code was run: {told}"
     if not case.changes:
         assert listing(box) == before, f"something was written outside of the output folder: {told}"
@@ -97,6 +99,7 @@ def run(box: Box, command: str, monkeypatch: pytest.MonkeyPatch, *, compared: bo
         patch.chdir(box.here)
         patch.setattr(sys, "dont_write_bytecode", True)
         patch.delenv("GANEVAL_DATA", raising=False)
+        patch.setenv("GITHUB_ACTIONS", "true")
         for name, path in {"GANEVAL_CACHE": box.cache, "TMPDIR": box.root / "tmp", "HOME": box.root / "home"}.items():
             patch.setenv(name, str(path))
         patch.setattr("tempfile.tempdir", str(box.root / "tmp"))

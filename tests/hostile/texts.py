@@ -68,7 +68,24 @@ def all_bad(box: Box) -> None:
 BRACKETS = f"train-reference gan-mlp --set steps={'[' * 100_000} --out {{root}}/out/run"
 PART = f"reference build real -o {{root}}/out/r.safetensors --part 1/{'9' * 5000}"
 GOOD = line()
+
+
+def commanding(box: Box) -> None:
+    """Rows, rules and a candidate whose key and subject are commands to GitHub's runner."""
+    key, subject = "::set-env name=PATH::/tmp", "##[add-mask]x"
+    made = row(key=key, subject=subject, note="a\n::error::b")
+    box.put("base.jsonl", json.dumps(made).encode() + b"\n")
+    box.put("new.json", json.dumps({"schema": 1, "rows": [{**made, "key": "psnr"}]}).encode())
+
+
 CASES = (
+    error(
+        "rows whose key and subject are commands to a CI",
+        commanding,
+        "can be gated",
+        command="gate {root}/box/new.json --baseline base.jsonl",
+        code=2,
+    ),
     error("ganeval.toml: no TOML", settings("seed = = 1"), "cannot be read as TOML", code=2),
     error("ganeval.toml: bytes that are no text", settings(b"seed = \xff\xfe"), "cannot be read as TOML", code=2),
     error("ganeval.toml: 100,000 brackets", settings(b"a = " + NESTED), "cannot be read as TOML", code=2),
