@@ -1,8 +1,9 @@
 """Digests of a folder's files between runs, so that a file that did not change is neither read nor hashed again.
 
 As in git's index, a file counts as unchanged while its size, its inode and its times of modification and of status
-change are what they were when it was hashed. A program can set the first time but not the second, and a file that
-changed within two seconds of being hashed is not remembered at all: clocks of file systems are coarse.
+change are what they were when it was hashed, on the same file system. A program can set the first time but not the
+second. A file that changed within two seconds of being hashed is not remembered: clocks of file systems are coarse.
+Nor is one on a file system that may invent the second time (`volumes`): there every file is read.
 """
 
 import hashlib
@@ -16,8 +17,9 @@ import filelock
 import orjson
 
 from ganeval.files import write_atomically
+from ganeval.sources.volumes import is_invented, volume_of
 
-FORMAT: Final = "ganeval-digests-1"
+FORMAT: Final = "ganeval-digests-2"
 SETTLED_NS: Final = 2_000_000_000
 _HEX: Final = frozenset("0123456789abcdef")
 
@@ -44,6 +46,7 @@ class DigestMemo:
     """
 
     def __init__(self, cache: Path, folder: Path) -> None:
+        self._volume = volume_of(folder)
         resolved = os.fsencode(folder.resolve())
         self._path = cache / f"{hashlib.sha256(resolved).hexdigest()[:32]}.json"
         self._old: dict[str, list[object]] = {}
@@ -56,16 +59,23 @@ class DigestMemo:
 
     def find(self, name: str, stat: os.stat_result) -> Known | None:
         """What is known of a file, None where it may have changed."""
-        entry = self._old.get(name)
-        if entry is None or entry[:4] != _signature(stat):
+        entry, signature = self._old.get(name), self._signature(stat)
+        if entry is None or signature is None or entry[:-2] != signature:
             return None
         self._new[name] = entry
-        return Known(bytes.fromhex(str(entry[4])), str(entry[5]))
+        return Known(bytes.fromhex(str(entry[-2])), str(entry[-1]))
 
     def keep(self, name: str, stat: os.stat_result, digest: bytes, format_: str) -> None:
         """Remembers a file that was read when it had this status."""
-        if time.time_ns() - max(stat.st_ctime_ns, stat.st_mtime_ns) > SETTLED_NS:
-            self._new[name] = [*_signature(stat), digest.hex(), format_]
+        signature = self._signature(stat)
+        if signature is not None and time.time_ns() - max(stat.st_ctime_ns, stat.st_mtime_ns) > SETTLED_NS:
+            self._new[name] = [*signature, digest.hex(), format_]
+
+    def _signature(self, stat: os.stat_result) -> list[object] | None:
+        """What tells this state of this file from all others, None where nothing does."""
+        if self._volume is None or stat.st_dev != self._volume[0] or is_invented(stat):
+            return None
+        return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev, str(self._volume[1])]
 
     def save(self) -> None:
         """Writes the memo where something was learnt; one that cannot be written costs time alone."""
@@ -79,10 +89,6 @@ class DigestMemo:
                 write_atomically(self._path, head + body)
         except OSError:
             return
-
-
-def _signature(stat: os.stat_result) -> list[object]:
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
 def _read(path: Path) -> dict[str, list[object]]:
@@ -101,8 +107,8 @@ def _read(path: Path) -> dict[str, list[object]]:
 
 
 def _is_entry(entry: object) -> bool:
-    """Four numbers, a sha256 in hexadecimal digits, the name of a format."""
+    """Five numbers, the identity of a volume, a sha256 in hexadecimal digits, the name of a format."""
     match entry:
-        case [int(), int(), int(), int(), str(digest), str()]:
+        case [int(), int(), int(), int(), int(), str(), str(digest), str()]:
             return len(digest) == 64 and set(digest) <= _HEX
     return False

@@ -3,6 +3,7 @@
 A second pass over it, with all features in the store, reads no file and draws no image.
 """
 
+from ganeval.errors import BadImageError
 from ganeval.sources.base import Decoded, ImageSource, Raw
 
 
@@ -28,10 +29,18 @@ class Remembered(ImageSource):
             index += len(self.items)
         if index not in self._known:
             raw = self._source.read(index)
+            digest = raw.digest
             # The bytes themselves are let go: 50,000 images would fill the memory.
-            self._known[index] = Raw(raw.digest, lambda: self._decoded(index), raw.format)
+            self._known[index] = Raw(digest, lambda: self._decoded(index, digest), raw.format)
             return raw
         return self._known[index]
 
-    def _decoded(self, index: int) -> Decoded:
-        return self._source.read(index).decode()
+    def _decoded(self, index: int, digest: bytes) -> Decoded:
+        """Pixels of an item that was read before; it must still be that very image."""
+        raw = self._source.read(index)
+        if raw.digest != digest:
+            name = self.items[index].name
+            raise BadImageError(
+                f"{name!r} in {self.name!r} changed during the run. Run again when nothing writes there."
+            )
+        return raw.decode()
