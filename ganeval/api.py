@@ -44,6 +44,7 @@ def score(
     inputs: Images | None = None,
     generator: str | None = None,
     latent_dim: int | Sequence[int] | None = None,
+    direction: Literal["a2b", "b2a"] | None = None,
     value_range: ValueRange | None = None,
     peak: int | None = None,
     channel: Literal["rgb", "y"] = "rgb",
@@ -78,6 +79,7 @@ def score(
         inputs: What a generator that translates images is to translate: the same kinds as `reference`.
         generator: "package.module:Class" of the network that a bare state dict (`subject`) belongs to.
         latent_dim: Width or shape of one latent; they are drawn from N(0, 1). The attribute of that name otherwise.
+        direction: Which generator of a cyclegan checkpoint; None for its recipe's own.
         value_range: What floats mean; never guessed. A generator's overshoot is clamped, an array's is refused.
         peak: The value of 16-bit files and uint16 arrays that means white, as in 4095 for 12-bit data; 65,535 in files.
         channel: "rgb" or "y", for psnr, ssim and ms_ssim.
@@ -135,6 +137,7 @@ def score(
             inputs=stack.enter_context(path_of(inputs, "inputs", value_range, peak)),
             generator=generator,
             latent_dim=shape_of_latent(latent_dim, "the call"),
+            direction=direction,
             cache=cache,
             name=name,
             in_memory=_in_memory({called: subject}),
@@ -165,6 +168,7 @@ def compare(
     inputs: Images | None = None,
     generator: str | None = None,
     latent_dim: int | Sequence[int] | None = None,
+    direction: Literal["a2b", "b2a"] | None = None,
     value_range: ValueRange | None = None,
     peak: int | None = None,
     channel: Literal["rgb", "y"] = "rgb",
@@ -194,6 +198,7 @@ def compare(
         inputs: As in `score`.
         generator: As in `score`.
         latent_dim: As in `score`.
+        direction: As in `score`.
         value_range: As in `score`.
         peak: As in `score`.
         channel: As in `score`.
@@ -242,6 +247,7 @@ def compare(
             inputs=stack.enter_context(path_of(inputs, "inputs", value_range, peak)),
             generator=generator,
             latent_dim=shape_of_latent(latent_dim, "the call"),
+            direction=direction,
             cache=cache,
             in_memory=_in_memory(dict(zip(names, (a, b), strict=True))),
         )

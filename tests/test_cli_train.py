@@ -10,7 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
+import ganeval
 from ganeval.cli.train_reference import inside_expected
+from ganeval.errors import UsageError
 from ganeval.sources.dataset import open_dataset
 from reference_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from reference_models.expected import check_range
@@ -278,6 +280,11 @@ def test_either_direction_of_cyclegan_translates_and_is_scored(run, tmp_path):
     (row,) = json.loads(out)["rows"]
     assert row["value"] == 1  # the very pictures that `sample` wrote
     assert row["provenance"]["subject"]["direction"] == "b2a"
+    python = {"inputs": "in", "paired": "b2a", "metrics": "ssim", "device": "cpu"}
+    assert ganeval.score("both.safetensors", **python, direction="b2a")["ssim"].value == 1
+    assert ganeval.score("both.safetensors", **python)["ssim"].value < 1
+    with pytest.raises(UsageError, match="direction="):
+        ganeval.score("in", paired="b2a", metrics="ssim", direction="b2a")
 
 
 @pytest.mark.parametrize(
