@@ -46,7 +46,7 @@ class Result:
             were written before this field was.
         debiased: Bias-corrected value, or None.
         method: How the uncertainty was computed.
-        floor: The metric between two random halves of the reference, or None.
+        floor: Real against real at the counts of this row, from two random halves of the reference; or None.
         floor_n: Images in each of those halves.
         comparable_to_published: True only for canonical weights under the field's own protocol.
         provenance: Device, versions, host, time, configuration file, counts of skipped images; under "subject" the

@@ -16,7 +16,7 @@ from ganeval.devices import Processes
 from ganeval.engine import SourceSummary
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.estimates import cached_estimates
-from ganeval.floors import Floor, cached_floor
+from ganeval.floors import Floor, at_counts, cached_floor
 from ganeval.keys import Request, printed_key
 from ganeval.metrics.base import Estimate, SetMetric
 from ganeval.passes import Passes, RealSide, open_passes
@@ -163,7 +163,10 @@ def rows_of(
                 folder = cache_home() / "floors" if options.cache else None
                 features = passes.identity(backbone.info.name, compared.passed)
                 identity = None if compared.identity is None else f"{compared.identity}|{features}"
-                floor = cached_floor(one.metric, compared.sets[backbone.info.name], fake.distinct, identity, folder)
+                sets = compared.sets[backbone.info.name], fake.sets[backbone.info.name]
+                floor = cached_floor(one.metric, sets[0], fake.distinct, identity, folder)
+                if floor is not None:
+                    floor = at_counts(floor, one.metric, *sets, _values(one.estimates))
             engine = passes.engine_of(backbone.info.name, fake, None if compared is None else compared.passed)
             origin: dict[str, object] = {**provenance(str(device)), "engine": engine}
             if (error := passes.fast_error(backbone.info.name)) is not None:
@@ -187,6 +190,10 @@ def rows_of(
                 )
             advance(1)
     return results
+
+
+def _values(estimates: Mapping[str, Estimate | str]) -> dict[str, float]:
+    return {name: one.value for name, one in estimates.items() if isinstance(one, Estimate)}
 
 
 def estimates_of(

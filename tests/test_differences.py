@@ -12,7 +12,7 @@ from ganeval.comparing import compare, pairing
 from ganeval.differences import from_stderr, images_needed, paired_difference, set_difference, verdict_of
 from ganeval.engine import SourceSummary
 from ganeval.errors import DataError, UsageError
-from ganeval.floors import cached_floor, noise_floor
+from ganeval.floors import at_counts, cached_floor, noise_floor
 from ganeval.metrics.frechet import FD
 from ganeval.metrics.kernel import CMMD, KD
 from ganeval.metrics.mind import MIND, mind
@@ -292,6 +292,38 @@ def test_the_floor_is_real_against_real_at_the_subjects_count():
     assert noise_floor(FD, summary(rows(100, 1)), 150).n == 50
     assert noise_floor(PRDC, summary(rows(8, 1)), 150) is None
     assert noise_floor(FD, SetSummary(Moments.of(rows(100, 1))), 150) is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "d", "n_real", "n_fake"),
+    [(FD, 8, 400, 400), (FD, 8, 800, 200), (FD, 8, 200, 800), (FD, 48, 80, 80), (FD, 48, 90, 30), (MIND, 8, 300, 300)],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_a_perfect_model_is_at_its_floor(metric, d, n_real, n_fake):
+    """Halves of the reference are smaller than it: beside their own value a perfect model came out at half."""
+    if metric is MIND:
+        metric = dataclasses.replace(MIND, params={**MIND.params, "projections": 30})
+    ratios = []
+    for seed in range(24):
+        real, fake = (summary(rows(n, 100 * seed + n, d=d)) for n in (n_real, n_fake + 1))
+        value = metric.of_rows(real.bank.rows(), fake.bank.rows(), metric.params)
+        floor = noise_floor(metric, real, n_fake + 1)
+        carried = at_counts(floor, metric, real, fake, value)
+        assert carried.n == floor.n
+        ratios.append(value[metric.name] / carried.values[metric.name])
+    error = np.std(ratios, ddof=1) / math.sqrt(len(ratios))
+
+    assert abs(np.exp(np.mean(np.log(ratios))) - 1) < 0.03 + 3 * error
+    assert error < 0.09
+
+
+def test_a_floor_without_a_bias_stays_that_of_the_halves():
+    real, fake = summary(rows(100, 1)), summary(rows(100, 2))
+    floor = noise_floor(KD, real, 100)
+
+    assert at_counts(floor, KD, real, fake, {"kd": 0.5}) is floor
+    alone = at_counts(noise_floor(FD, real, 100), FD, real, SetSummary(fake.moments), {"fd": 0.5})
+    assert alone.values["fd"] == pytest.approx(0.5 * noise_floor(FD, real, 100).values["fd"])
 
 
 def test_a_floor_is_computed_once_and_a_damaged_one_again(tmp_path):

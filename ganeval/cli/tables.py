@@ -106,5 +106,6 @@ def _counts(valued: Sequence[tuple[Result, str]]) -> list[str]:
     lines = [f"{', '.join(map(str, fakes))} images" + (f" against {', '.join(map(str, reals))}" if reals else "")]
     floors = sorted({result.floor_n for result, _ in valued if result.floor_n is not None})
     if floors:
-        lines.append(f"floor: two halves of the reference, {', '.join(map(str, floors))} images each")
+        halves = ", ".join(map(str, floors))
+        lines.append(f"floor: real against real, carried over from two halves of the reference, {halves} images each")
     return lines

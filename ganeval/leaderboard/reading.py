@@ -33,7 +33,7 @@ class Row(NamedTuple):
         status: "ok", "skipped" or "failed".
         note: In words.
         method: Of the uncertainty.
-        floor: The metric between two random halves of the reference.
+        floor: Real against real at these counts, from two random halves of the reference.
         floor_n: Images in each half.
         fingerprint: Of the protocol.
         model: Reference model, of a checkpoint.

@@ -97,6 +97,8 @@ class SetMetric:
         of_rows: (real rows, fake rows, params) -> plain values, without uncertainty: what the noise floor is made of.
         influence: (real, fake) -> (n_fake,) influence of each generated image on the value, positive where it raises
             it; None for a metric without a formula. What `--blame` can show.
+        null_bias: Where the value between two sets of one distribution is a bias that falls like 1 / n_real +
+            1 / n_fake: at "any n", only at "n > d", or None where it is none of this kind. The noise floor goes by it.
         has_stderr: True when it gives a standard error wherever one is valid; what `--until-se` can wait for.
         influences: (real, fake, params) -> influence of each generated image on the only output, and of each reference
             image, None for a reference known by its moments only: what the difference of two sets is made of.
@@ -114,6 +116,7 @@ class SetMetric:
     params: Params = field(default_factory=dict)
     of_rows: Callable[[np.ndarray, np.ndarray, Params], dict[str, float]] | None = None
     influence: Callable[[SetSummary, SetSummary], npt.NDArray[np.float64]] | None = None
+    null_bias: Literal["any n", "n > d"] | None = None
     has_stderr: bool = False
     influences: Callable[[SetSummary, SetSummary, Params], tuple[Float64, Float64 | None]] | None = None
 

@@ -368,6 +368,7 @@ FD = SetMetric(
     params={"ddof": 1},
     of_rows=fd_of_rows,
     influence=fd_influence,
+    null_bias="n > d",
     has_stderr=True,
     influences=lambda real, fake, params: frechet_influences(real, fake),
 )

@@ -166,5 +166,6 @@ MIND = SetMetric(
     compute=compute_mind,
     params={"projections": 1000, "direction_seed": 2020, "alpha": "3d"},
     of_rows=mind_of_rows,
+    null_bias="any n",
     has_stderr=True,
 )
