@@ -44,11 +44,11 @@ def blame(
     columns: dict[str, np.ndarray] = {}
     for metric, backbone in asked:
         own, other = fake.sets.get(backbone), real.get(backbone)
-        if not isinstance(metric, SetMetric) or metric.influence is None or own is None or other is None:
+        if not isinstance(metric, SetMetric) or metric.influences is None or own is None or other is None:
             continue
         if own.bank is None or (other.bank is None and "bank" in metric.needs):
             continue
-        columns[f"{metric.name}@{backbone}"] = metric.influence(other, own)
+        columns[f"{metric.name}@{backbone}"] = metric.influences(other, own, metric.params)[0]
     if not columns:
         raise DataError("--blame needs a set metric with a reference, such as fd or kd; none of this run has one.")
     import pandas as pd  # half a second that most scores need not pay

@@ -179,7 +179,7 @@ def make_plan(options: ScoreOptions, plain_set: str = PLAIN_SET, plain_paired: s
         requests += parse_keys(plain_paired) if options.paired else []
     if explicit:
         _check_sides(requests, options)
-    if options.blame and not any(isinstance(r.metric, SetMetric) and r.metric.influence for r in requests):
+    if options.blame and not any(isinstance(r.metric, SetMetric) and r.metric.influences for r in requests):
         raise UsageError(
             f"--blame needs a metric that says what each image contributes (fd or kd); got {options.metrics}. Add one "
             "to --metrics."

@@ -346,7 +346,7 @@ def test_planted_images_are_blamed_first():
 
     table = blame(passed, {"toy": summary(rows(2000, 1))})
 
-    assert list(table.columns) == ["image", "fd@toy", "kd@toy"]
+    assert list(table.columns) == ["image", "fd@toy", "kd@toy", "cmmd@toy"]
     planted = {f"{i:04d}" for i in range(0, 2000, 100)}
     assert len(planted & set(table["image"][:40])) >= 18
     assert table["fd@toy"].sum() == pytest.approx(0.0, abs=1e-6)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from jaxtyping import Float
 from torch import Tensor
 
@@ -95,13 +94,12 @@ class SetMetric:
         compute: (real, fake, params) -> one Estimate per output name. `real` is None without reference. Whatever is
             drawn at random (subsets, directions) is drawn from a seed in params.
         of_rows: (real rows, fake rows, params) -> plain values, without uncertainty: what the noise floor is made of.
-        influence: (real, fake) -> (n_fake,) influence of each generated image on the value, positive where it raises
-            it; None for a metric without a formula. What `--blame` can show.
         null_bias: Where the value between two sets of one distribution is a bias that falls like 1 / n_real +
             1 / n_fake: at "any n", only at "n > d", or None where it is none of this kind. The noise floor goes by it.
         has_stderr: True when it gives a standard error wherever one is valid; what `--until-se` can wait for.
         influences: (real, fake, params) -> influence of each generated image on the only output, and of each reference
-            image, None for a reference known by its moments only: what the difference of two sets is made of.
+            image, None for a reference known by its moments only; positive where an image raises the value. What
+            `--blame` shows and the difference of two sets is made of; None for a metric without a formula.
     """
 
     name: str
@@ -115,7 +113,6 @@ class SetMetric:
     compute: Callable[[SetSummary | None, SetSummary, Params], dict[str, Estimate]]
     params: Params = field(default_factory=dict)
     of_rows: Callable[[np.ndarray, np.ndarray, Params], dict[str, float]] | None = None
-    influence: Callable[[SetSummary, SetSummary], npt.NDArray[np.float64]] | None = None
     null_bias: Literal["any n", "n > d"] | None = None
     has_stderr: bool = False
     influences: Callable[[SetSummary, SetSummary, Params], tuple[Float64, Float64 | None]] | None = None

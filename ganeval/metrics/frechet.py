@@ -249,9 +249,9 @@ def frechet_influences(real: SetSummary, fake: SetSummary) -> tuple[Float64, Flo
     return of_fake, None if real_rows is None else frechet_influence_of_rows(real_rows, a, b, T.real_to_fake)
 
 
-def fd_influence(real: SetSummary, fake: SetSummary) -> Float64:
-    """(n_f,) influence of each generated image on `fd`."""
-    return frechet_influences(real, fake)[0]
+def fd_influences(real: SetSummary, fake: SetSummary, params: Params) -> tuple[Float64, Float64 | None]:
+    """`frechet_influences`, as a metric declares it."""
+    return frechet_influences(real, fake)
 
 
 def no_uncertainty(n_real: int, n_fake: int, dim: int) -> str:
@@ -367,10 +367,9 @@ FD = SetMetric(
     compute=compute_fd,
     params={"ddof": 1},
     of_rows=fd_of_rows,
-    influence=fd_influence,
     null_bias="n > d",
     has_stderr=True,
-    influences=lambda real, fake, params: frechet_influences(real, fake),
+    influences=fd_influences,
 )
 
 FD_PER_CLASS = SetMetric(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganeval.errors import DataError, TooFewSamplesError
+from ganeval.errors import TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.uncertainty import Spread, distance_estimate, too_few
 from ganeval.stats.counts import check_count
@@ -176,17 +176,6 @@ def kd_of_rows(real: np.ndarray, fake: np.ndarray, params: Params) -> dict[str, 
     return {"kd": kernel_sums(real, fake, cubic_kernel).mmd2_unbiased()}
 
 
-def kd_influence(real: SetSummary, fake: SetSummary) -> Float64:
-    """(n_f,) influence of each generated image on `kd`.
-
-    Raises:
-        DataError: a set is known by its moments only.
-    """
-    if real.bank is None or fake.bank is None:
-        raise DataError("The influence of each image on kd needs the feature rows of both sets; one has moments only.")
-    return kernel_sums(real.bank.rows(), fake.bank.rows(), cubic_kernel).fake_influence()
-
-
 def compute_kd(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
     """Full-sample unbiased MMD^2 with the cubic kernel, with its standard error and interval."""
     sums = kernel_sums(*_rows(real, fake), cubic_kernel)
@@ -198,9 +187,19 @@ def compute_kd(real: SetSummary | None, fake: SetSummary, params: Params) -> dic
 
 
 def kd_influences(real: SetSummary, fake: SetSummary, params: Params) -> tuple[Float64, Float64 | None]:
-    """Influence of each generated and each reference image on `kd`."""
-    sums = kernel_sums(*_rows(real, fake), cubic_kernel)
+    """Influence of each generated and each reference image on `kd`.
+
+    Raises:
+        DataError: a set is known by its moments only.
+    """
+    sums = kernel_sums(*_known_rows(real, fake), cubic_kernel)
     return sums.fake_influence(), sums.real_influence()
+
+
+def _known_rows(real: SetSummary, fake: SetSummary) -> tuple[np.ndarray, np.ndarray]:
+    if real.bank is None or fake.bank is None:
+        raise DataError("The influence of each image needs the feature rows of both sets; one has moments only.")
+    return real.bank.rows(), fake.bank.rows()
 
 
 def classic_subsets(real: FeatureBank, fake: FeatureBank, subsets: int, size: int, seed: int) -> Float64:
@@ -257,7 +256,7 @@ def compute_cmmd(real: SetSummary | None, fake: SetSummary, params: Params) -> d
 
 def cmmd_influences(real: SetSummary, fake: SetSummary, params: Params) -> tuple[Float64, Float64 | None]:
     """Influence of each generated and each reference image on `cmmd`."""
-    real_rows, fake_rows = _rows(real, fake)
+    real_rows, fake_rows = _known_rows(real, fake)
     sums = kernel_sums(unit_rows(real_rows), unit_rows(fake_rows), rbf_kernel(float(params["sigma"])))
     scale = float(params["scale"])
     return scale * sums.fake_influence(), scale * sums.real_influence()
@@ -275,7 +274,6 @@ KD = SetMetric(
     compute=compute_kd,
     params={"kernel": "(x.y/d + 1)^3", "estimator": "U-statistic"},
     of_rows=kd_of_rows,
-    influence=kd_influence,
     has_stderr=True,
     influences=kd_influences,
 )
