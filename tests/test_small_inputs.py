@@ -47,7 +47,7 @@ CALLS = {
     "mmd2_unbiased": lambda a, b: kernel.kernel_sums(a, b, kernel.cubic_kernel).mmd2_unbiased(),
     "mmd2_biased": lambda a, b: kernel.kernel_sums(a, b, kernel.cubic_kernel).mmd2_biased(),
     "kd stderr": lambda a, b: kernel.kernel_sums(a, b, kernel.cubic_kernel).stderr(),
-    "kd influence": lambda a, b: kernel.kd_influences(summary(a), summary(b), {}),
+    "kd influence": lambda a, b: np.concatenate(kernel.kd_influences(summary(a), summary(b), {})),
     "kd resolution": lambda a, b: kernel.kernel_sums(a, b, kernel.cubic_kernel).resolution(),
     "classic_subsets": lambda a, b: kernel.classic_subsets(FeatureBank.of(a), FeatureBank.of(b), 3, len(a), 1),
     "classic_subsets of one": lambda a, b: kernel.classic_subsets(FeatureBank.of(a), FeatureBank.of(b), 3, 1, 1),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganeval.errors import TooFewSamplesError
+from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.uncertainty import Spread, distance_estimate, too_few
 from ganeval.stats.counts import check_count
