@@ -10,10 +10,11 @@ from typing import Final
 
 from ganeval.errors import GanevalError
 
-# An option, and what a message shows as its value: a placeholder (REF, Z), or literals ("0..1 | -1..1", "cpu").
+# An option, and what a message shows as its value: a placeholder (REF, Z), or literals ("0..1 | -1..1", "cpu", 4095).
 _OPTION: Final = re.compile(
     r"--(?P<no>no-)?(?P<name>[a-z][a-z-]*[a-z])"
-    r"(?: (?P<value>[A-Z]+(?:[=:][A-Z]+)?\b(?!\.\w)|(?:-?\d\.\.\d)(?: \| -?\d\.\.\d)*|cpu\b|torch\b|skip\b))?"
+    r"(?: (?P<value>[A-Z]+(?:[=:][A-Z]+)?\b(?!\.\w)|(?:-?\d\.\.\d)(?: \| -?\d\.\.\d)*|\d+\b(?!\.\d)"
+    r"|cpu\b|torch\b|skip\b))?"
 )
 _COMMAND: Final = re.compile(r"(`[^`]*`)")  # what is to be typed in a shell stays as it is
 _OTHER_NAMES: Final = {"num-samples": "n"}
@@ -36,7 +37,9 @@ def in_python(text: str, keywords: Collection[str]) -> str:
             return f"{named}=False" + (f" {value}" if value else "")
         if value is None:
             return f"{named}="
-        literals = value if value.isupper() else " or ".join(f"{each!r}" for each in value.split(" | "))
+        literals = (
+            value if value.isupper() or value.isdecimal() else " or ".join(f"{each!r}" for each in value.split(" | "))
+        )
         return f"{named}={literals}"
 
     parts = _COMMAND.split(text)

@@ -368,8 +368,9 @@ def test_a_kind_is_known_by_the_subject_alone(tmp_path):
         ("--no-cache or --on-bad skip", "cache=False or on_bad='skip'"),
         ("run `ganeval weights fetch x --reference y`", "run `ganeval weights fetch x --reference y`"),
         ("--unheard-of stays", "--unheard-of stays"),
+        ("State white with --peak 4095.", "State white with peak=4095."),
     ],
 )
 def test_options_are_keywords_in_python(text, python):
-    names = {"value_range", "reference", "n", "device", "cache", "on_bad"}
+    names = {"value_range", "reference", "n", "device", "cache", "on_bad", "peak"}
     assert in_python(text, names) == python

@@ -456,14 +456,14 @@ def test_one_set_of_fewer_bits_against_8_bit_originals_is_refused(deep, save):
 def test_a_sample_above_the_stated_white_is_an_error_and_no_bad_image(deep):
     images = {stem: at_bits(pair[1], 12) for stem, pair in pictures().items()}
     folders = deep("sr", images), deep("hr", images)
-    with pytest.raises(DataError, match=r"'0.png': it has a sample of 4,095, above --peak 1,023"):
+    with pytest.raises(DataError, match=r"'0.png': it has a sample of 4,095, above peak=1023"):
         ganeval.score(folders[0], paired=folders[1], metrics="psnr", peak=1023, on_bad="skip")
 
 
 @pytest.mark.parametrize("peak", [0, -1, 65_536])
 def test_a_white_that_16_bits_do_not_hold_is_refused(peak, save):
     folder = save("a", {"a.png": colour(0)})
-    with pytest.raises(UsageError, match="--peak must lie between 1 and 65535"):
+    with pytest.raises(UsageError, match="peak= must lie between 1 and 65535"):
         ganeval.score(folder, paired=folder, metrics="psnr", peak=peak)
 
 
@@ -478,9 +478,9 @@ def test_a_peak_that_nothing_needs_is_said(save):
 def test_arrays_of_uint16_are_read_with_a_stated_white_alone(tmp_path):
     fake, real = (np.stack([at_bits(pair[k], 12) for pair in pictures().values()]) for k in range(2))
     np.save(tmp_path / "hr.npy", real)
-    with pytest.raises(DataError, match=r"holds uint16; .* --peak .* The largest value is 4,095"):
+    with pytest.raises(DataError, match=r"holds uint16; .* peak= .* The largest value is 4,095"):
         ganeval.score(fake, paired=tmp_path / "hr.npy", metrics="psnr")
-    with pytest.raises(DataError, match="holds 4,095, above --peak 1,023"):
+    with pytest.raises(DataError, match="holds 4,095, above peak=1023"):
         ganeval.score(fake, paired=real, metrics="psnr", peak=1023)
 
     expected = np.mean([psnr(*pair) for pair in pictures().values()])

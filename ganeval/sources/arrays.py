@@ -241,7 +241,7 @@ def _check_16_bit(array: npt.NDArray[Any] | StoredArray, name: str, peak: int | 
             f"samples of 12 bits, 65535 for 16). The largest value is {largest:,}."
         )
     if largest > peak and array.shape[-1] != 4:
-        raise DataError(f"{name!r} holds {largest:,}, above --peak {peak:,}. Give the largest value that it can hold.")
+        raise DataError(f"{name!r} holds {largest:,}, above --peak {peak}. Give the largest value that it can hold.")
 
 
 def _check_floats(array: npt.NDArray[Any] | StoredArray, name: str, value_range: ValueRange | None) -> None:

@@ -112,7 +112,7 @@ def deep(join: Join, *stored: npt.NDArray[Any], key: object, alpha: bool, white:
         repeated = repeated and bool((wide >> 8 == wide & 255).all())
     if peak > white:
         raise DataError(
-            f"it has a sample of {peak:,}, above --peak {white:,}. Give the largest value that the samples can have"
+            f"it has a sample of {peak:,}, above --peak {white}. Give the largest value that the samples can have"
         )
     opaque = white if alpha_peak <= white else FULL  # what writes 12-bit colours may write an alpha of 16 bits
 
