@@ -18,6 +18,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ganeval.backbones.base import Backbone
+from ganeval.backbones.calls import without_tf32
 from ganeval.decoding import Both
 from ganeval.errors import BadImageError, DataError, UsageError, WeightsError
 from ganeval.metrics.base import Params, PixelMetric, PyramidMetric
@@ -296,7 +297,8 @@ class _Run:
             if name is None:
                 self._score_pixels(batch, fake, real, requests)
             else:
-                self._score_maps(batch, fake, real, self.backbones[name], requests)
+                with without_tf32(self.device):
+                    self._score_maps(batch, fake, real, self.backbones[name], requests)
             self.seconds["pixels" if name is None else f"network {name}"] += time.perf_counter() - started
 
     def _score_pixels(

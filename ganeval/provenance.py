@@ -84,5 +84,5 @@ def provenance(device: str) -> dict[str, object]:
         record["threads"] = torch.get_num_threads()
         if device.startswith("cuda"):
             record["device_name"] = torch.cuda.get_device_name(device)
-            record["tf32"] = bool(torch.backends.cuda.matmul.allow_tf32)
+            record["tf32"] = False  # whatever the process allows: `backbones.calls.without_tf32`
     return record

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganeval.backbones.calls import CALL, Measured, TorchNetwork, in_calls, joined
+from ganeval.backbones.calls import CALL, Measured, TorchNetwork, in_calls, joined, without_tf32
 from ganeval.backbones.engines import measured_error, use_engine
 from ganeval.backbones.loading import load_backbone
 from ganeval.cache import write_json
@@ -243,3 +243,25 @@ def test_the_error_of_fast_is_the_largest_that_was_measured_where_features_come_
 
     assert 0 < first.provenance["fast_relative_error"] < 0.1
     assert second.provenance["fast_relative_error"] == 0.25
+
+
+def test_networks_run_without_tf32_whatever_the_process_allows_and_leave_its_settings_as_they_were():
+    """The settings are read by CUDA alone, but exist everywhere."""
+    seen = []
+
+    def settings():
+        return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+    before = settings()
+    try:
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        with without_tf32(torch.device("cuda")):
+            seen.append(settings())
+        seen.append(settings())
+        with pytest.raises(KeyError), without_tf32(torch.device("cuda", 1)):
+            raise KeyError
+        seen.append(settings())
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+    assert seen == [(False, False), (True, True), (True, True)]

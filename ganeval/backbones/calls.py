@@ -4,6 +4,8 @@ A call of one fixed size gives an image the same bits in any company: libraries 
 with them the order of their sums. It also bounds memory: an Inception call of 32 images holds 1 GB, one of 8 a quarter.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -15,6 +17,25 @@ Outputs = Tensor | tuple[Tensor, ...]
 
 CALL = 8  # images; on the CPU larger calls take the same time an image, and more memory
 CUDA_CALL = 64
+
+
+@contextlib.contextmanager
+def without_tf32(device: torch.device) -> Iterator[None]:
+    """Float32 convolutions and products in float32: on CUDA torch rounds convolutions to TF32 unless it is told not to.
+
+    What the caller allows for its own training does not reach a score, and stands afterwards as it was.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    products = torch.backends.cuda.matmul
+    before = products.allow_tf32
+    products.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    finally:
+        products.allow_tf32 = before
 
 
 def call_size(device: torch.device) -> int:
@@ -70,7 +91,7 @@ class TorchNetwork(nn.Module):
     def _call(self, part: Tensor) -> Outputs:
         part = part.contiguous(memory_format=torch.channels_last)
         with (
-            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+            without_tf32(self.device),
             torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "fast"),
         ):
             outputs = self.network(part)
