@@ -88,6 +88,40 @@ def test_a_peers_file_gives_the_distance_of_its_moments(tmp_path):
     )
 
 
+class Touch:
+    """Unpickling it would leave a file, which no test may see."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_a_pickled_dict_of_mu_and_sigma_is_read_without_running_it(tmp_path):
+    """As pytorch-fid's first files were saved: numpy.save of a dict."""
+    rng = np.random.default_rng(1)
+    real = rng.normal(size=(2100, 2048)).astype(np.float32)
+    mu, sigma = real.mean(0), np.cov(real, rowvar=False)
+    plain = load_reference(peer_file(tmp_path / "stats.npz", mu, sigma))
+    np.save(tmp_path / "stats.npy", {"mu": mu, "sigma": sigma}, allow_pickle=True)
+    pickled = load_reference(tmp_path / "stats.npy")
+
+    assert is_statistics_file(tmp_path / "stats.npy")
+    assert pickled.peer
+    np.testing.assert_array_equal(pickled.sets["inception"].moments.scatter, plain.sets["inception"].moments.scatter)
+    evil = {"mu": Touch(tmp_path / "trace"), "sigma": sigma}
+    np.save(tmp_path / "evil.npy", evil, allow_pickle=True)
+    with pytest.raises(ReferenceStatisticsError, match="nothing of it was run"):
+        load_reference(tmp_path / "evil.npy")
+    np.save(tmp_path / "list.npy", np.array([{"mu": mu}, {"sigma": sigma}], dtype=object), allow_pickle=True)
+    with pytest.raises(ReferenceStatisticsError, match="nothing of it was run"):
+        load_reference(tmp_path / "list.npy")
+    np.save(tmp_path / "images.npy", np.zeros((2, 4, 4, 3), np.uint8))
+    assert not is_statistics_file(tmp_path / "images.npy")
+    assert not (tmp_path / "trace").exists()
+
+
 @pytest.mark.parametrize(
     ("mu", "sigma", "words"),
     [

@@ -11,6 +11,7 @@ from ganeval.errors import BadImageError, DataError
 from ganeval.sources.arrays import ArraySource, open_array_file, pixels_digest
 from ganeval.sources.base import content_hash
 from ganeval.sources.npy import StoredArray
+from ganeval.sources.resolve import open_source
 
 rng = np.random.default_rng(11)
 IMAGES = rng.integers(0, 256, (5, 6, 7, 3), dtype=np.uint8)
@@ -218,3 +219,38 @@ def test_content_hash_ignores_the_order_of_images():
     forward, backward = ArraySource(IMAGES, "x"), ArraySource(IMAGES[::-1], "y")
     hashes = [content_hash([source.read(i).digest for i in range(5)]) for source in (forward, backward)]
     assert hashes[0] == hashes[1]
+
+
+def test_an_array_of_a_file_is_named_behind_a_colon(tmp_path):
+    """MedMNIST's files: several arrays of images, each with its labels; grey ones without a last dimension."""
+    path, grey = tmp_path / "set.npz", IMAGES[..., 0]
+    labels = np.array([[3], [1], [4], [1], [5]])
+    np.savez(path, train_images=IMAGES, train_labels=labels, val_images=grey, val_labels=labels[:3])
+    named = open_source(f"{path}:train_images", data_root=None)
+    plain = open_source(f"{path}:val_images", data_root=None)
+
+    np.testing.assert_array_equal(pixels(named), expected(IMAGES))
+    assert [item.label for item in named.items] == ["3", "1", "4", "1", "5"]
+    np.testing.assert_array_equal(pixels(plain), expected(np.repeat(grey[..., None], 3, axis=3)))
+    assert {item.label for item in plain.items} == {None}, "labels of another count are those of other images"
+    assert named.name == f"{path}:train_images"
+    with pytest.raises(DataError, match=r"4 arrays .*train_images \(5, 6, 7, 3\) uint8.*set\.npz:train_images"):
+        open_source(str(path), data_root=None)
+    with pytest.raises(DataError, match=r"no array 'test_images' in the file; it holds 4 \(train_images"):
+        open_source(f"{path}:test_images", data_root=None)
+    with pytest.raises(DataError, match=r"shape \(5, 1\)"):
+        open_source(f"{path}:train_labels", data_root=None)
+    for source in (named, plain):
+        source.close()
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz"])
+def test_statistics_are_refused_as_images_in_words(ending, tmp_path):
+    statistics = {"mu": np.zeros(4), "sigma": np.eye(4)}
+    path = tmp_path / f"stats.{ending}"
+    if ending == "npy":
+        np.save(path, statistics, allow_pickle=True)
+    else:
+        np.savez(path, **statistics)
+    with pytest.raises(DataError, match=r"holds mu and sigma.*statistics, not images.*--reference"):
+        open_source(str(path), data_root=None)
