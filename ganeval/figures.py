@@ -1,7 +1,9 @@
 """A matplotlib figure as a file: the same bytes for the same figure, without a date or random identifiers."""
 
+import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -12,6 +14,23 @@ _UNDATED: Final[Mapping[str, dict[str, Any]]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
 }
+
+
+@contextlib.contextmanager
+def own_style(settings: Mapping[Any, object] = MappingProxyType({})) -> Iterator[None]:
+    """Matplotlib's own style, whatever a `matplotlibrc` says.
+
+    One is read from the current folder, which may be a stranger's: `text.usetex` in it would run LaTeX.
+
+    Args:
+        settings: On top of it.
+    """
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(settings)
+        yield
 
 
 def figure_bytes(figure: "Figure", kind: str, *, dpi: int, tight: bool = False) -> bytes:

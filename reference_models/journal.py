@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganeval.errors import DataError, GanevalError
-from ganeval.figures import figure_bytes
+from ganeval.figures import figure_bytes, own_style
 from ganeval.files import MAX_JSON, append, read_text, write_atomically
 from reference_models.data import mixture
 from reference_models.held_out_grid import HeldOut, translated_grid
@@ -133,6 +133,7 @@ def _refuse_collapse(images: Float[Tensor, "B C H W"], players: Players, step: i
         )
 
 
+@own_style()
 def histogram(numbers: Float[Tensor, "N 1"]) -> bytes:
     """A PNG: the density of generated numbers over that of the mixture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # a second to import; one model needs it

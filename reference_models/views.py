@@ -10,7 +10,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ganeval.figures import figure_bytes
+from ganeval.figures import figure_bytes, own_style
 from ganeval.sources.base import Pixels
 from reference_models.data import MIXTURE
 
@@ -91,6 +91,7 @@ def numbers_distance(numbers: Float[Tensor, "N 1"]) -> float:
     return float(np.abs(values - np.interp(levels, cumulative / cumulative[-1], grid)).mean())
 
 
+@own_style()
 def density_picture(numbers: Float[Tensor, "N 1"], title: str) -> bytes:
     """A PNG: the histogram of generated numbers over the true density of the mixture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # a second to import; one model needs it

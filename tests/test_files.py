@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,8 @@ from ganeval import files
 from ganeval.cache import FeatureStore, ImageFacts
 from ganeval.errors import DataError
 from ganeval.reference import save_reference
+from ganeval.report.charts import LineChart, Series
+from ganeval.report.plots import draw
 from ganeval.results import append_lines
 from ganeval.tensor_bytes import tensor_bytes, with_sorted_metadata
 from reference_models.checkpoint import save_checkpoint
@@ -93,6 +96,15 @@ def test_two_processes_with_different_hash_seeds_write_the_same_bytes(tmp_path):
 
     assert first == second
     assert len(first) == 3
+
+
+def test_a_style_file_of_the_current_folder_changes_no_chart_and_runs_no_latex(monkeypatch):
+    chart = LineChart("a_b", "x", "y", (Series("a", (1.0, 2.0), (1.0, 2.0)),), None)
+    plain = draw(chart)
+    monkeypatch.setattr("subprocess.check_output", None)
+    with mpl.rc_context({"text.usetex": True, "lines.linewidth": 9, "axes.facecolor": "red"}):
+        assert draw(chart) == plain
+        assert mpl.rcParams["lines.linewidth"] == 9
 
 
 def test_a_report_is_written_again_byte_for_byte(tmp_path, command_line, monkeypatch):

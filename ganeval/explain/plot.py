@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 
 from ganeval.explain.explaining import Explanation
 from ganeval.explain.waterfall import Row
-from ganeval.figures import figure_bytes
+from ganeval.figures import figure_bytes, own_style
 from ganeval.text import printable
 
 _TOTAL, _UP, _DOWN = "#8a8f98", "#ff725c", "#4269d0"
 COLUMNS: Final = 3
 
 
+@own_style()
 def draw(found: Explanation, format_: str) -> bytes:
     """The picture.
 

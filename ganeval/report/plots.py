@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganeval.errors import DataError
-from ganeval.figures import figure_bytes
+from ganeval.figures import figure_bytes, own_style
 from ganeval.files import write_atomically
 from ganeval.report.charts import Chart, DotChart, Histogram, LineChart, Scatter
 from ganeval.reporting import Reporter
@@ -56,12 +56,11 @@ def file_stem(title: str) -> str:
 
 def draw(chart: Chart) -> dict[str, bytes]:
     """One chart as {"png": ..., "svg": ...}."""
-    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     height = 1.3 + ROW * min(len(chart.dots), MAX_ROWS) if isinstance(chart, DotChart) else 3.6
-    with mpl.rc_context(SVG_SETTINGS):
+    with own_style(SVG_SETTINGS):
         figure = Figure(figsize=(6, height), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()

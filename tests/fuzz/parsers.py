@@ -48,8 +48,10 @@ from ganeval.sources.resolve import is_remote
 from ganeval.sources.shards import expand
 from ganeval.text import encodable, markdown, printable, spreadsheet
 from reference_models.checkpoint import is_checkpoint, load_checkpoint
+from reference_models.players import make_players
 from reference_models.recipe import with_settings
 from reference_models.recipes import RECIPES
+from reference_models.state import Progress, load_state, save_state
 from tests.hostile import archives, arrays, checkpoints, images, texts
 from tests.hostile.case import Box
 from tests.image_files import GREY, RGB, png, saved, tiff
@@ -184,6 +186,14 @@ def memo(data: bytes, folder: Path) -> object:
     known._path.write_bytes(f"ganeval-digests-1 {hashlib.sha256(data).hexdigest()}\n".encode() + data)
     known.reload()
     return known.find("a.png", os.stat(folder))
+
+
+PLAYERS = make_players(RECIPES.get("gan-mlp-small.digits-cpu"), 0, torch.device("cpu"), torch.Tensor.backward)
+
+
+def training_state(folder: Path) -> list[bytes]:
+    save_state(folder / "seed.safetensors", PLAYERS, Progress(0), {"seed": 0}, [])
+    return [(folder / "seed.safetensors").read_bytes()]
 
 
 def exam() -> bytes:
@@ -325,6 +335,11 @@ PARSERS: tuple[Parser, ...] = (
         "checkpoint",
         with_file("last.safetensors", lambda path: is_checkpoint(path) and load_checkpoint(path, torch.device("cpu"))),
         made(checkpoints.last(), "last.safetensors"),
+    ),
+    Parser(
+        "training state",
+        with_file("state.safetensors", lambda path: load_state(path, PLAYERS, {"seed": 0}, 0)),
+        training_state,
     ),
     Parser("idx", with_file("x", lambda path: read_idx(path, 3)), lambda folder: idx_files()[:1]),
     Parser("idx.gz", with_file("x.gz", lambda path: read_idx(path, 3)), lambda folder: idx_files()[1:]),

@@ -103,6 +103,13 @@ CASES = (
     ),
     error("pyproject.toml: tool is a number", project("# [tool.ganeval]\ntool = 3"), "must be a table", code=2),
     score("pyproject.toml of others, which is no TOML", project("tool = = 3")),
+    error(
+        "ganeval.toml: an address as the reference",
+        settings('reference = "memory://x"'),
+        "type it yourself: --reference memory://x",
+        code=2,
+        command="score fake --metrics fd",
+    ),
     error("gates.toml: no TOML", gate(GOOD, b"rule = = 1"), "cannot be read as rules", code=2, command=GATE),
     error(
         "gates.toml: 100,000 brackets", gate(GOOD, b"a = " + NESTED), "cannot be read as rules", code=2, command=GATE
