@@ -6,7 +6,6 @@ numbers as if it had been alone: no disk is shared, and a shared one saves the s
 """
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -18,10 +17,9 @@ from ganeval.launching import Launched, launched
 from ganeval.lines import INTERRUPTED, Lines
 from ganeval.reference import ReferenceStatistics
 from ganeval.sources.base import ImageSource
-from ganeval.sources.generator import GeneratorSource
+from ganeval.sources.listing_hash import list_source
 
 TIMEOUT: Final = 600.0  # seconds
-PROBES: Final = 16  # images of a set whose bytes are compared before anything runs
 
 
 class StoppedError(GanevalError):
@@ -108,22 +106,7 @@ def _described(source: ImageSource | ReferenceStatistics) -> str:
     """What tells a set from another one, short enough to print."""
     if isinstance(source, ReferenceStatistics):
         return f"statistics {source.content_sha256[:16]}"
-    n = len(source)
-    total = hashlib.sha256()
-    for item in source.items:
-        total.update(f"{item.name}\0{item.label or ''}\0".encode())
-    # A generator draws whole blocks: of its first image alone, which the first process draws anyway.
-    probes = (
-        (0,) if isinstance(source, GeneratorSource) else sorted({i * (n - 1) // (PROBES - 1) for i in range(PROBES)})
-    )
-    seen = hashlib.sha256()
-    for index in probes[:n]:
-        try:
-            seen.update(source.read(index).digest)
-        except DataError as error:
-            seen.update(str(error).encode())
-    first, last = (source.items[0].name, source.items[-1].name) if n else ("none", "none")
-    return f"{n} images from {first} to {last}, names {total.hexdigest()[:8]}, bytes {seen.hexdigest()[:8]}"
+    return str(list_source(source))
 
 
 @contextlib.contextmanager

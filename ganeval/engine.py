@@ -267,7 +267,7 @@ def summed_up(source: ImageSource, walked: Walked) -> SourceSummary:
     sets = {q.backbone.info.name: _summary(q, digests, labels if all(labels) else None) for q in queues}
     walked.seconds["reduce"] += time.perf_counter() - started
     # A fallback folder goes with its store, so banks that live in one are pulled into memory first.
-    sets |= {q.backbone.info.name: _in_memory(sets[q.backbone.info.name]) for q in queues if q.store.temporary}
+    sets |= {q.backbone.info.name: in_memory(sets[q.backbone.info.name]) for q in queues if q.store.temporary}
     return SourceSummary(
         name=source.name,
         sets=sets,
@@ -455,7 +455,9 @@ def _moments(store: FeatureStore, bank: FeatureBank, digests: Sequence[bytes]) -
     return moments
 
 
-def _in_memory(summary: SetSummary) -> SetSummary:
+def in_memory(summary: SetSummary) -> SetSummary:
+    """A summary whose rows do not go with the temporary folder that they are in."""
+
     def pulled(bank: FeatureBank | None) -> FeatureBank | None:
         return None if bank is None else FeatureBank.of(bank.rows(), bank.indices().tolist())
 

@@ -4,12 +4,13 @@ import contextlib
 import os
 from pathlib import Path
 
+from ganeval.errors import ReferenceStatisticsError, UsageError
 from ganeval.generators.load import is_factory_name
 from ganeval.generators.open import open_generator
 from ganeval.pair_reading import match_by_stem
 from ganeval.paths import cache_home
 from ganeval.plan import ScoreOptions
-from ganeval.reference import ReferenceStatistics, is_statistics_file, load_reference
+from ganeval.reference import ReferenceStatistics, is_own_statistics, is_statistics_file, load_reference
 from ganeval.sources.base import ImageSource, Subset, seeded_subset
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.listing import Place
@@ -51,6 +52,52 @@ def open_subject_source(options: ScoreOptions, stack: contextlib.ExitStack) -> I
     return seeded_subset(opened, options.num_samples, options.seed)
 
 
+def open_stored_subject(options: ScoreOptions) -> ReferenceStatistics | None:
+    """A subject that is a statistics file of ganeval's, merged or built in one go; None for all other subjects.
+
+    Raises:
+        UsageError: an option that needs the images themselves.
+        ReferenceStatisticsError: a part of a set, or a file of another tool or an early version.
+    """
+    path = Path(options.subject)
+    if not is_own_statistics(path):
+        return None
+    needs_images = {
+        "--paired": options.paired is not None,
+        "--blame": options.blame,
+        "--num-samples": options.num_samples is not None,
+        "--until-se": options.until_se is not None,
+        "--until-rel": options.until_rel is not None,
+        "--inputs": options.inputs is not None,
+        "--generator": options.generator is not None,
+        "--latent-dim": options.latent_dim is not None,
+    }
+    named = [option for option, given in needs_images.items() if given]
+    if named:
+        raise UsageError(
+            f"{path} holds features of a set and not its images, which {', '.join(named)} needs. Score the images."
+        )
+    statistics = _whole(load_reference(path), path)
+    if statistics.tool or statistics.whole is None or not statistics.digests:
+        made = f"imported from {statistics.tool}" if statistics.tool else "written by an early version of ganeval"
+        raise ReferenceStatisticsError(
+            f"{path} was {made}, and lacks what a subject needs: which images it is of, and their digests. It serves "
+            "as --reference; build a subject with `ganeval reference build`."
+        )
+    return statistics
+
+
+def _whole(statistics: ReferenceStatistics, path: Path) -> ReferenceStatistics:
+    """Refuses a part: a number of it would be one of another set than its name says."""
+    if statistics.part is not None:
+        number, count = statistics.part
+        raise ReferenceStatisticsError(
+            f"{path} is part {number} of {count} of {statistics.name}, with {statistics.n} images. Join all parts with "
+            "`ganeval merge` first."
+        )
+    return statistics
+
+
 def _open(place: Place, name: str, options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
     whole = options.open(place, name)
     stack.callback(whole.close)
@@ -64,7 +111,9 @@ def open_reference(options: ScoreOptions, stack: contextlib.ExitStack) -> ImageS
     if options.reference is None:
         return None
     path = Path(options.reference)
-    return load_reference(path) if is_statistics_file(path) else _open("reference", options.reference, options, stack)
+    if is_statistics_file(path):
+        return _whole(load_reference(path), path)
+    return _open("reference", options.reference, options, stack)
 
 
 def open_originals(options: ScoreOptions, subject: ImageSource, stack: contextlib.ExitStack) -> ImageSource | None:

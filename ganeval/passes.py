@@ -197,6 +197,28 @@ class Passes:
             self.reporter.message(note)
         return summary
 
+    def stored(self, statistics: ReferenceStatistics, path: str) -> SourceSummary:
+        """The summary of a subject from a statistics file, as the pass over its images would leave it.
+
+        Raises:
+            ReferenceStatisticsError: the file has nothing for a backbone of this run.
+            ProtocolMismatchError: it was made by another protocol.
+        """
+        self.check_statistics(statistics, path)
+        names = tuple(f"{index:06d}" for index in range(len(statistics.digests)))
+        return SourceSummary(
+            name=statistics.name,
+            sets=statistics.sets,
+            content_sha256=statistics.content_sha256,
+            names=names,
+            digests=statistics.digests,
+            facts=(),
+            skipped=("not recorded",) * statistics.skipped,
+            computed=dict.fromkeys(statistics.sets, 0),
+            seconds={},
+            engines={name: {"statistics file": len(names)} for name in statistics.sets},
+        )
+
     def run_reference(self, reference: ImageSource | ReferenceStatistics | None) -> RealSide | None:
         """The reference side, by a pass over its images or from its file; None without one."""
         if reference is None:

@@ -7,7 +7,7 @@ row, and in its metadata the content hash of the images, the weights' hashes and
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,6 +43,27 @@ class BackboneFacts:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """The set that statistics are of, or that they are a part of.
+
+    Attributes:
+        images: How many it has, those that could not be decoded included.
+        names_sha256: Hash of its names and classes in their order.
+        bytes_sha256: Hash of the content of a few of its images.
+        num_samples: Size of the seeded subset that it is, None for a whole source.
+        seed: Of the subset.
+        version: Of ganeval.
+    """
+
+    images: int
+    names_sha256: str
+    bytes_sha256: str
+    num_samples: int | None
+    seed: int
+    version: str
+
+
+@dataclass(frozen=True)
 class ReferenceStatistics:
     """The reference side of set metrics, without the images.
 
@@ -58,6 +79,8 @@ class ReferenceStatistics:
         indices: Place of each of these images in the whole set, ascending; of parts.
         part: Which part this is, and of how many ((1, 4) for the first of four); None for a whole set.
         peer: True for another tool's mu/sigma file: its resize and weights cannot be checked.
+        whole: The set that this is, or that it is a part of; None in files of early versions and of other tools.
+        skipped: Images of this set, or part of one, that could not be decoded and were left out.
         tool: The tool that made the statistics of an imported file, whose protocol `facts` then are; "" for ganeval.
         identity: Hash of all tensors and labels of a file of ganeval's, None for other tools' files and before saving.
     """
@@ -74,6 +97,8 @@ class ReferenceStatistics:
     part: tuple[int, int] | None = None
     tool: str = ""
     identity: str | None = None
+    whole: Whole | None = None
+    skipped: int = 0
 
 
 def save_reference(path: Path, statistics: ReferenceStatistics, *, features: bool) -> int:
@@ -103,12 +128,14 @@ def save_reference(path: Path, statistics: ReferenceStatistics, *, features: boo
         tensors["indices"] = np.asarray(statistics.indices, dtype=np.int64)
     meta = {
         "part": statistics.part,
+        "whole": None if statistics.whole is None else vars(statistics.whole),
         "name": statistics.name,
         "content_sha256": statistics.content_sha256,
         "n": statistics.n,
         "tool": statistics.tool,
         "decode": statistics.decode,
         "backbones": {name: vars(facts) for name, facts in statistics.facts.items()},
+        "skipped": statistics.skipped,
         "labels": labels,
         "tensors_sha256": _tensors_sha256(tensors),
     }
@@ -126,6 +153,17 @@ def _tensors_sha256(tensors: Mapping[str, np.ndarray]) -> str:
         total.update(name.encode())
         total.update(np.ascontiguousarray(tensors[name]).tobytes())
     return total.hexdigest()
+
+
+def is_own_statistics(path: Path) -> bool:
+    """True for a statistics file of ganeval's: other safetensors files are checkpoints."""
+    if path.suffix.lower() != ".safetensors" or not path.is_file():
+        return False
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (OSError, SafetensorError):
+        return False  # whoever opens it as a checkpoint says what is wrong with it
 
 
 def is_statistics_file(path: Path) -> bool:
@@ -191,7 +229,8 @@ def _load_own(path: Path) -> ReferenceStatistics:
         digests = _own_digests(n, tensors.get("digests"))
         sets = {name: _own_set(name, UNKNOWN_N if n is None else n, tensors, labels) for name in facts}
         sets = {name: replace(one, counted=n is not None, digests=digests or None) for name, one in sets.items()}
-        part = record.get("part")
+        part, indices = _own_part(n, record.get("part"), tensors.get("indices"))
+        whole = None if record.get("whole") is None else Whole(**record["whole"])
         return ReferenceStatistics(
             record["name"],
             record["content_sha256"],
@@ -200,8 +239,10 @@ def _load_own(path: Path) -> ReferenceStatistics:
             sets,
             facts,
             digests=digests,
-            indices=() if part is None else tuple(tensors["indices"].tolist()),
-            part=None if part is None else (int(part[0]), int(part[1])),
+            indices=indices,
+            part=part,
+            whole=whole,
+            skipped=int(record.get("skipped", 0)),
             tool=str(record.get("tool", "")),
             identity=hashlib.sha256(repr((record["tensors_sha256"], labels, n)).encode()).hexdigest(),
         )
@@ -226,6 +267,24 @@ def _own_digests(n: int | None, stored: np.ndarray | None) -> tuple[bytes, ...]:
     if stored.dtype != np.uint8 or stored.shape != (n, 32):
         raise ValueError(f"digests: expected one sha256 for each of {n} images")
     return tuple(row.tobytes() for row in stored)
+
+
+def _own_part(
+    n: int | None, stored: Sequence[int] | None, indices: np.ndarray | None
+) -> tuple[tuple[int, int] | None, tuple[int, ...]]:
+    """Which part a file holds, of how many, and the places of its images in the whole set; None and () for a whole.
+
+    Raises:
+        ValueError: numbers that no part has.
+    """
+    if stored is None:
+        return None, ()
+    number, count = map(int, stored)
+    if indices is None or indices.dtype != np.int64 or indices.shape != (n,) or not 1 <= number <= count:
+        raise ValueError(f"part {number} of {count}: expected the place of each of {n} images")
+    if len(indices) and (indices[0] < 0 or (np.diff(indices) <= 0).any()):
+        raise ValueError(f"part {number} of {count}: expected places in ascending order")
+    return (number, count), tuple(indices.tolist())
 
 
 def _own_set(name: str, n: int, tensors: Mapping[str, np.ndarray], labels: tuple[str, ...] | None) -> SetSummary:

@@ -11,21 +11,22 @@ from ganeval.backbones import BACKBONES
 from ganeval.blame import blame
 from ganeval.checks import cheap_checks
 from ganeval.devices import Processes, resolve_device
-from ganeval.engine import SourceSummary
+from ganeval.engine import SourceSummary, in_memory
 from ganeval.errors import UsageError
 from ganeval.keys import Request, printed_key
 from ganeval.looks import score_until
 from ganeval.metrics.base import SetMetric
-from ganeval.opening import open_originals, open_reference, open_subject_source
+from ganeval.opening import open_originals, open_reference, open_stored_subject, open_subject_source
 from ganeval.pair_rows import score_paired
 from ganeval.pairs import PairScores
 from ganeval.passes import RealSide, open_passes
 from ganeval.plan import Plan, ScoreOptions, make_plan
-from ganeval.reference import BackboneFacts, ReferenceStatistics
+from ganeval.reference import BackboneFacts, ReferenceStatistics, Whole
 from ganeval.reporting import Reporter, Silent
 from ganeval.results import Result
 from ganeval.set_rows import score_sets
 from ganeval.sources.base import ImageSource, Subset
+from ganeval.sources.listing_hash import list_source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,12 +78,19 @@ def score(options: ScoreOptions, reporter: Reporter | None = None, processes: Pr
     with contextlib.ExitStack() as stack:
         # Everything is opened before anything runs: a wrong path shows at once, not after an hour.
         real, originals = None, None
-        if options.until_se is not None or options.until_rel is not None:
+        stored = open_stored_subject(options)
+        if stored is not None and stored.whole is not None:
+            # Rows say how the images were chosen when the file was built.
+            options = dataclasses.replace(options, num_samples=stored.whole.num_samples, seed=stored.whole.seed)
+            subject: ImageSource | ReferenceStatistics = stored
+            reference = open_reference(options, stack)
+            results, summary, real = score_sets(plan, options, stored, reference, device, reporter, stack, processes)
+        elif options.until_se is not None or options.until_rel is not None:
             results, summary, real, subject = score_until(plan, options, device, reporter, stack)
         else:
-            subject = open_subject_source(options, stack)
+            images = subject = open_subject_source(options, stack)
             reference = open_reference(options, stack) if plan.set_requests else None
-            originals = open_originals(options, subject, stack) if plan.paired_requests else None
+            originals = open_originals(options, images, stack) if plan.paired_requests else None
             if plan.set_requests:
                 results, summary, real = score_sets(
                     plan, options, subject, reference, device, reporter, stack, processes
@@ -90,15 +98,16 @@ def score(options: ScoreOptions, reporter: Reporter | None = None, processes: Pr
         if options.blame and summary is not None and real is not None:
             blamed = blame(summary, real.sets, plan.set_requests)
         if originals is not None:
-            rows, pairs = score_paired(plan, options, subject, originals, device, reporter)
+            rows, pairs = score_paired(plan, options, images, originals, device, reporter)
             results += rows
-        results = [_with_origin(result, subject) for result in results]
+        if isinstance(subject, ImageSource):
+            results = [_with_origin(result, subject) for result in results]
     if processes is not None and processes.rank > 0:
         return ScoreOutcome(())
     name = options.name or options.subject
     results += [_skipped(name, request, why) for request, why in plan.missing]
     checks: tuple[str, ...] = ()
-    if summary is not None:
+    if summary is not None and summary.facts:
         keys = [result.key for result in results if result.status == "ok"]
         checks = cheap_checks(summary, real.passed if real is not None else None, keys, peak=options.peak)
     return ScoreOutcome(tuple(results), pairs, summary, checks, blamed, real)
@@ -131,6 +140,22 @@ def _skipped(subject: str, request: Request, why: str) -> Result:
     return Result(subject, key, None, better, None, None, status="skipped", note=why)
 
 
+def part_indices(source: ImageSource, number: int, count: int) -> Sequence[int]:
+    """Images of part `number` of `count`: every count-th one, or all of every count-th tar file of a set in several.
+
+    Raises:
+        UsageError: more parts than there are images, or tar files.
+    """
+    shards = sorted({shard for index in range(len(source)) if (shard := source.shard(index)) is not None})
+    if count > (len(shards) or len(source)):
+        what = f"{len(shards)} tar files with {len(source)} images" if shards else f"{len(source)} images"
+        raise UsageError(f"--part {number}/{count}: {source.name} has only {what}. Take fewer parts.")
+    if not shards:
+        return range(number - 1, len(source), count)
+    own = set(shards[number - 1 :: count])
+    return [index for index in range(len(source)) if source.shard(index) in own]
+
+
 def build_reference(
     options: ScoreOptions, names: Sequence[str], reporter: Reporter, part: tuple[int, int] | None = None
 ) -> ReferenceStatistics:
@@ -140,7 +165,8 @@ def build_reference(
         options: `subject` is the source; its subset, batch, device and weights options apply.
         names: Backbones.
         reporter: Where progress goes.
-        part: (k, n) for every n-th image from the k-th on, k from 1: one machine's share, for `merge`.
+        part: (k, n) for every n-th image from the k-th on, k from 1, or every n-th tar file of a set in several: one
+            machine's share, for `merge`.
 
     Raises:
         GanevalError: whatever of the user's cannot be used.
@@ -154,12 +180,10 @@ def build_reference(
             raise UsageError(f"Backbone {name} has no feature vector to summarise; it serves paired metrics only.")
     with contextlib.ExitStack() as stack:
         whole = open_subject_source(options, stack)
-        number, count = part or (1, 1)
-        if count > len(whole):
-            raise UsageError(f"--part {number}/{count}: {whole.name} has only {len(whole)} images. Take fewer parts.")
-        indices = range(number - 1, len(whole), count)
+        indices = part_indices(whole, *(part or (1, 1)))
         source = whole if part is None else Subset(whole, indices)
         passes = open_passes(names, options, device, reporter, stack)
+        listing = list_source(whole)
         passed = passes.run(source, source.name)
         facts = {
             name: BackboneFacts(backbone.weights_sha256, backbone.info.resize, options.precision)
@@ -171,9 +195,19 @@ def build_reference(
             passed.content_sha256,
             passed.n,
             options.decode,
-            dict(passed.sets),
+            # Without a cache the rows lie in a folder that goes with this call.
+            {name: one if options.cache else in_memory(one) for name, one in passed.sets.items()},
             facts,
             digests=passed.digests,
             indices=tuple(place[name] for name in passed.names),
             part=part,
+            whole=Whole(
+                listing.images,
+                listing.names_sha256,
+                listing.bytes_sha256,
+                options.num_samples,
+                options.seed,
+                __version__,
+            ),
+            skipped=len(passed.skipped),
         )

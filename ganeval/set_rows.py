@@ -36,7 +36,7 @@ FEW = 10  # so many images are read, where they are too few, to say first which 
 def score_sets(
     plan: Plan,
     options: ScoreOptions,
-    subject: ImageSource,
+    subject: ImageSource | ReferenceStatistics,
     reference: ImageSource | ReferenceStatistics | None,
     device: torch.device,
     reporter: Reporter,
@@ -48,7 +48,7 @@ def score_sets(
     Args:
         plan: What to run.
         options: As given by the user.
-        subject: The images to score.
+        subject: The images to score, or what a statistics file holds of them.
         reference: What to compare with.
         device: Where the networks run.
         reporter: Where progress goes.
@@ -70,25 +70,30 @@ def score_sets(
             if isinstance(source, ImageSource):
                 passes.contribute(source, processes)
         return [], None, None
-    fake = passes.run(subject, subject.name)
+    if isinstance(subject, ImageSource):
+        fake = passes.run(subject, subject.name)
+    else:
+        fake = passes.stored(subject, options.subject)
     real = passes.run_reference(reference)
     return rows_of(estimate_sets(plan, fake, real, passes), options, fake, real, passes, device), fake, real
 
 
-def check_counts(plan: Plan, side: str, source: ImageSource, on_bad: Literal["fail", "skip"]) -> None:
+def check_counts(
+    plan: Plan, side: str, source: ImageSource | ReferenceStatistics, on_bad: Literal["fail", "skip"]
+) -> None:
     """Refuses too few images for anything, or for a metric that was named, before any network runs.
 
     Raises:
         TooFewSamplesError: the message names the metric, the side and both counts.
         BadImageError: one of the few images cannot be decoded and `on_bad` is "fail"; more images would not help.
     """
-    n = len(source)
+    n = len(source) if isinstance(source, ImageSource) else len(source.digests)
     for request in plan.set_requests:
         metric = request.metric
         if not isinstance(metric, SetMetric) or (side == "reference" and not metric.reference):
             continue
         if n < (metric.min_n if plan.explicit else 2):
-            if on_bad == "fail":
+            if on_bad == "fail" and isinstance(source, ImageSource):
                 for index in range(min(n, FEW)):
                     source.read(index).decode()
             raise TooFewSamplesError(

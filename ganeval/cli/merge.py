@@ -17,7 +17,9 @@ from ganeval.errors import UsageError
 def command(parts: tuple[Path, ...], out: Path, moments_only: bool) -> None:
     """Join PARTS of `reference build --part` into the statistics of the whole set.
 
-    The machines that made them need not know of each other; the numbers are those of one machine.
+    The machines that made them need not know of each other; the numbers are those of one machine. A part records the
+    set that it is of: count, names, a few images, subset, weights, precision, version. Parts of another set, missing
+    and overlapping ones are refused. The result serves as --reference and as the subject of `ganeval score`.
 
     \b
     ganeval reference build ./real --part 1/2 -o part-1.safetensors     # on one machine

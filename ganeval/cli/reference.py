@@ -51,7 +51,7 @@ def command() -> None:
     "--part",
     metavar="K/N",
     callback=lambda _context, _option, value: parse_part(value),
-    help="Only the K-th of N parts of the images, for `ganeval merge`.",
+    help="Only the K-th of N parts of the images, or of the tar files of a set in several; for `ganeval merge`.",
 )
 @with_options(*RUN, PRECISION, PEAK)
 def build(

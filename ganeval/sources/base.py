@@ -104,6 +104,11 @@ class ImageSource(abc.ABC):
             BadImageError: the item cannot be read.
         """
 
+    def shard(self, index: int) -> int | None:
+        """Number of the archive that holds item `index`, of a set in several archives; None for other sets."""
+        del index
+        return None
+
     def keep(self) -> None:  # noqa: B027 - most sources learn nothing
         """Writes down what was learnt of the files, and reads what other processes learnt."""
 
@@ -132,6 +137,10 @@ class Subset(ImageSource):
     def read(self, index: int) -> Raw:
         """Reads item `index` of the subset."""
         return self._source.read(self._indices[index])
+
+    def shard(self, index: int) -> int | None:
+        """That of the whole source."""
+        return self._source.shard(self._indices[index])
 
     def keep(self) -> None:
         """Keeps what the whole source learnt."""

@@ -103,9 +103,13 @@ class ShardedSource(ImageSource):
             for item in shard.items
         ]
 
+    def shard(self, index: int) -> int:
+        """Number of the shard that holds an image."""
+        return bisect.bisect_right(self._starts, index) - 1
+
     def read(self, index: int) -> Raw:
         """Reads one member of one shard."""
-        shard = bisect.bisect_right(self._starts, index) - 1
+        shard = self.shard(index)
         return self._shards[shard].read(index - self._starts[shard])
 
     def close(self) -> None:
