@@ -247,6 +247,10 @@ def test_score_takes_a_glob_for_each_set_and_says_so_in_the_row(run, tmp_path):
     assert (code, "--paired, which is not given" in err) == (2, True)
     code, _, err = run("score", "digits:test", "--match", "*.png")
     assert (code, "has none" in err) == (2, True)
+    with pytest.raises(DataError, match=r"with match=\{'reference': '\*_fake_B\.png'\}, or take all"):
+        ganeval.score(folder, reference=folder, match="*_fake_B.png")
+    with pytest.raises(DataError, match=r"with match='\*_fake_B\.png', or take all with match='\*'"):
+        ganeval.score(folder)
     with pytest.raises(UsageError, match="match= picks files of"):
         ganeval.score(folder, match={"fake": "*"})
 
