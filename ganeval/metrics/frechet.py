@@ -24,6 +24,7 @@ from ganeval.summaries.copies import distinct_rows
 from ganeval.summaries.moments import Float64, Moments
 
 INF = float("inf")
+SAFE = 3  # times d: images from which the debiased value has no bias that shows
 NO_CLASS_INTERVAL = "no interval: not estimated class by class"
 
 
@@ -223,6 +224,25 @@ def rank_note(n_real: int, n_fake: int, varying: int, dim: int) -> str:
     return f"rank-deficient: n = {smallest} <= {dimensions}; mostly bias, compare only at equal n"
 
 
+def few_note(n_real: int, n_fake: int, varying: int) -> str:
+    """What the debiased value and its interval lack below 3 d images, else an empty string.
+
+    The block jackknife takes off the bias of first order in 1 / n. What is left grows with d while the spread grows
+    less: at n = 1.56 d = 2000 it was half a standard error, and the interval held the truth in 91% [82%, 96%] of 78
+    disjoint draws, all misses too high. A jackknife of second order removes it, and widens the spread by a third to a
+    half.
+
+    Args:
+        n_real: Distinct images of the reference.
+        n_fake: Distinct generated images.
+        varying: Feature dimensions that vary in both sets.
+    """
+    smallest, enough = min(n_real, n_fake), SAFE * varying
+    if smallest >= enough:
+        return ""
+    return f"n = {smallest} < 3 d = {enough}: the debiased value may be up to half a standard error too high"
+
+
 def _random_rows(side: SetSummary) -> np.ndarray | None:
     """The rows of a side that counts as a random sample; None for one known by its moments only, which is fixed."""
     return None if side.bank is None else side.bank.rows()
@@ -287,6 +307,7 @@ def uncertain_fd(value: float, real: SetSummary, fake: SetSummary) -> Estimate:
         return Estimate(value, note=join(note, "no interval: the reference's number of images is not known"))
     if why := no_uncertainty(real.distinct, fake.distinct, varying) if varying else too_few(a.n, b.n):
         return Estimate(value, note=join(note, why))
+    note = join(note, few_note(real.distinct, fake.distinct, varying))
     T = transport(a, b, alive)
     sides, blocks = [frechet_influence_of_rows(fake_rows, b, a, T.fake_to_real)], [block_numbers(b.n)]
     deleted_fake = deleted_moments(fake_rows, b, blocks[0])

@@ -108,10 +108,14 @@ def main() -> None:
     """Prints the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=200)
-    count = parser.parse_args().draws
+    parser.add_argument("--metrics", default="", help="comma-separated outputs, all when left out")
+    options = parser.parse_args()
+    count, chosen = options.draws, set(filter(None, options.metrics.split(",")))
     print("| metric | pairs | reference | false verdicts | SE / sd | difference / MDE | seen | a normal test |")
     print("|---|---|---|---|---:|---:|---|---:|")
     for name, output in METRICS:
+        if chosen and output not in chosen:
+            continue
         metric = set_metric(name)
         for setting in (Setting(p, f) for p in (False, True) for f in (True, False)):
             null = draws(metric, output, setting, 0.0, count)
