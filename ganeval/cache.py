@@ -110,7 +110,7 @@ class FeatureStore:
                     return
                 digests, facts = shard.get_tensor("digests"), json.loads(meta["facts"])
                 kinds, sizes = shard.get_tensor("kinds"), shard.get_tensor("sizes")
-            found = [ImageFacts(0, 0, kind["format"], tuple(kind["notes"]), kind.get("peak")) for kind in facts]
+            found = [ImageFacts(0, 0, kind["format"], tuple(kind["notes"]), _peak(kind)) for kind in facts]
             # Older shards lack the largest sample of 16-bit files, which is looked at: those are decoded again.
             complete = ["peak" in kind or "16-bit" not in kind["notes"] for kind in facts]
             for row, (kind, (height, width)) in enumerate(zip(kinds.tolist(), sizes.tolist(), strict=True)):
@@ -183,6 +183,18 @@ class FeatureStore:
         """
         with safe_open(shard, framework="numpy") as file:
             return np.asarray(file.get_tensor(name)[rows], dtype=np.float32)
+
+
+def _peak(kind: dict[str, object]) -> int | None:
+    """The largest 16-bit sample in a shard's table.
+
+    Raises:
+        ValueError: what is there is no number.
+    """
+    peak = kind.get("peak")
+    if peak is not None and type(peak) is not int:
+        raise ValueError(f"peak is {peak!r:.40}")
+    return peak
 
 
 def _kind(fact: ImageFacts) -> tuple[str, tuple[str, ...], int]:

@@ -65,6 +65,11 @@ def test_largest_samples_are_kept_and_16_bit_images_of_shards_without_them_are_d
 
     assert [row and row.facts for row in map(store(tmp_path).find, digests)] == [None, None, FACTS]
 
+    (tmp_path / f"{hashlib.sha256(data).hexdigest()[:32]}.safetensors").unlink()
+    data = save(tensors, metadata={**meta, "facts": meta["facts"].replace("4095", '"4095"')})
+    (tmp_path / f"{hashlib.sha256(data).hexdigest()[:32]}.safetensors").write_bytes(data)
+    assert [store(tmp_path).find(digest) for digest in digests] == [None] * 3
+
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "append"])
 def test_an_altered_shard_is_never_trusted(tmp_path, damage):
