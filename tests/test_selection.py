@@ -162,6 +162,13 @@ def test_versions_of_the_same_pictures_are_seen_as_groups(names, groups, example
         assert sum(map(Selection(glob).takes, names)) == count
 
 
+def test_groups_of_a_large_set_are_found_from_some_of_its_names():
+    ids = [f"{i:05d}" for i in range(3000)]
+    for tags in (("_real_A", "_fake_B"), ("", "_mask"), ("_ours", "_theirs")):
+        assert list(find_mixture(versions(*tags, ids=ids)).groups.values()) == [3000, 3000]
+    assert find_mixture(ids) is None
+
+
 @pytest.mark.parametrize(
     "names",
     [

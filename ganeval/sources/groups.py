@@ -5,6 +5,7 @@ folders: by words that name a role ("fake", "hr", "mask"), or because every pict
 Numbered versions ("0001_0", "0001_1") are several samples of one input and no mixture; so are class names in front.
 """
 
+import random
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ ROLES: Final = frozenset(
 
 MOST: Final = 16  # groups; more of them are names of pictures
 ALIGNED: Final = 4  # pictures that must be there under every ending, where no word names a role
+SAMPLED: Final = 512  # names that are looked at first
 _SEPARATORS: Final = "_-. "
 
 
@@ -61,7 +63,14 @@ def find_mixture(names: Sequence[str]) -> Mixture | None:
     """
     if len(names) < 2:
         return None
-    return _by_folder(names) or _by_word(names, "end") or _by_word(names, "beginning") or _by_alignment(names)
+    # Groups are large: what does not show in some names is not there, and a set may have a million of them.
+    some = names if len(names) <= SAMPLED else sorted(random.Random(0).sample(names, SAMPLED))
+    if _by_folder(some) is not None and (found := _by_folder(names)) is not None:
+        return found
+    for end in _ENDS:
+        if _by_word(some, end, whole=False) is not None and (found := _by_word(names, end)) is not None:
+            return found
+    return _by_alignment(names, some)
 
 
 def _tokens(tag: str) -> set[str]:
@@ -106,16 +115,22 @@ def _stem(name: str) -> str:
     return base.rpartition(".")[0] or base
 
 
-def _by_word(names: Sequence[str], end: str) -> Mixture | None:
-    """Names that end, or begin, with two roles at least and a number on the other side of them."""
+def _by_word(names: Sequence[str], end: str, *, whole: bool = True) -> Mixture | None:
+    """Names that end, or begin, with two roles at least and a number on the other side of them.
+
+    Args:
+        names: All of a set, or some.
+        end: "end" or "beginning".
+        whole: False for some, which lack the other versions of their pictures.
+    """
     tags: Counter[str] = Counter()
     endings: dict[str, set[str]] = {}
-    whole = 0
+    bare = 0  # names that are nothing but the words
     for name in names:
         stem = _stem(name)
         found = _ENDS[end].search(stem)
         tag = found[0] if found else ""
-        whole += tag == stem
+        bare += tag == stem
         if end == "beginning" and (first := re.split(r"[_\-. ]", tag)[0]).lower() in ROLES:
             tag = tag[: len(first) + 1]
         tags[tag] += 1
@@ -123,8 +138,9 @@ def _by_word(names: Sequence[str], end: str) -> Mixture | None:
         if len(tags) > MOST:
             return None
     roles = [tag for tag in tags if _is_role(tag)]
-    plain_beside = bool(roles) and set(tags) - set(roles) == {""} and _share_stems(names, roles)
-    if len(tags) < 2 or whole or not (len(roles) >= 2 or plain_beside):
+    plain_beside = bool(roles) and set(tags) - set(roles) == {""}
+    plain_beside = plain_beside and (not whole or _share_stems(names, roles))
+    if len(tags) < 2 or bare or not (len(roles) >= 2 or plain_beside):
         return None
     return _mixture(tags, endings, end)
 
@@ -151,13 +167,21 @@ def _mixture(tags: Counter[str], endings: dict[str, set[str]], end: str) -> Mixt
     return Mixture(groups, f"the {end} of their names")
 
 
-def _by_alignment(names: Sequence[str]) -> Mixture | None:
-    """Names of which every one is there with the same few endings: 0001_ours and 0001_theirs, and so on."""
-    stems = [name.rpartition(".")[0] or name for name in names]
-    first = min(stems)
+def _by_alignment(names: Sequence[str], some: Sequence[str]) -> Mixture | None:
+    """Names of which every one is there with the same few endings: 0001_ours and 0001_theirs, and so on.
+
+    Args:
+        names: Sorted, so that the versions of a picture follow each other.
+        some: A few of them.
+    """
+    near = [_without_ending(name) for name in names[: 2 * MOST]]
+    first = min(near)
     for cut in [i for i, letter in enumerate(first) if letter in _SEPARATORS and i > first.rfind("/") + 1]:
-        tags = _tags_behind(stems, first[:cut])
-        if 2 <= len(tags) <= MOST and len(stems) % len(tags) == 0 and not _is_series(tags):
+        tags = _tags_behind(near, first[:cut])
+        if not 2 <= len(tags) <= MOST or len(names) % len(tags) or _is_series(tags):
+            continue
+        if all(_without_ending(name).endswith(tuple(tags)) for name in some):
+            stems = [_without_ending(name) for name in names]
             pictures = _pictures(stems, tags)
             if pictures is not None and len(pictures) >= max(ALIGNED, len(tags)):
                 endings: dict[str, set[str]] = {tag: set() for tag in tags}
@@ -165,6 +189,10 @@ def _by_alignment(names: Sequence[str]) -> Mixture | None:
                     endings[_tag_of(stem, tags)].add(name[len(stem) :])
                 return _mixture(Counter(dict.fromkeys(tags, len(pictures))), endings, "end")
     return None
+
+
+def _without_ending(name: str) -> str:
+    return name.rpartition(".")[0] or name
 
 
 def _tags_behind(stems: Sequence[str], picture: str) -> list[str]:
