@@ -124,11 +124,12 @@ def _same_everywhere(plan: Plan, options: ScoreOptions) -> dict[str, str]:
 
 
 def _with_origin(result: Result, subject: ImageSource) -> Result:
-    """A row says which model, recipe, seed and step its images came from, and what its interval leaves out by that."""
+    """A row says which model, recipe, seed and step its images came from, and what is to be known of them."""
     if not subject.origin:
         return result
     leaves_out = TRAINING_LEFT_OUT if result.stderr is not None and "training_seed" in subject.origin else ""
-    note = "; ".join(filter(None, [result.note, leaves_out]))
+    remark = str(subject.origin.get("remark", ""))
+    note = "; ".join(filter(None, [result.note, leaves_out, remark]))
     return dataclasses.replace(result, note=note, provenance={**result.provenance, "subject": dict(subject.origin)})
 
 

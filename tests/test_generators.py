@@ -277,6 +277,24 @@ def test_a_generator_draws_as_many_images_as_the_reference_has(make_folder):
     assert (scores["kd@pixels"].n_fake, scores["kd@pixels"].n_real) == (9, 9)
 
 
+def test_a_sigmoid_that_is_said_to_be_a_tanh_is_scored_and_doubted():
+    """Only a person can know: bright drawings look the same."""
+
+    def unit(count, rng):
+        return torch.rand(count, 3, 8, 8, generator=rng)
+
+    def words(subject, value_range):
+        scores = ganeval.score(subject, n=8, value_range=value_range, metrics="vendi@pixels", device="cpu")
+        return scores["vendi@pixels"].note
+
+    images = unit(8, torch.Generator().manual_seed(0))
+    for subject in (unit, images, images.permute(0, 2, 3, 1).numpy()):
+        assert "8 images none has a value below 0 of the range -1..1" in words(subject, "-1..1")
+        assert "below 0" not in words(subject, "0..1")
+    assert "below 0" not in words(lambda count, rng: 2 * unit(count, rng) - 1, "-1..1")
+    assert "below 0" not in words(images * 0.1, "-1..1"), "almost grey, as a network that was hardly trained draws"
+
+
 def test_one_batch_at_every_call_is_refused_but_a_collapsed_generator_is_scored():
     batch = np.random.default_rng(0).integers(0, 256, (64, 3, 8, 8), dtype=np.uint8)
     with pytest.raises(DataError, match="images 64 to 127 that are images 0 to 63 again"):

@@ -53,6 +53,7 @@ class Generator:
         translate: Translates one image, for a generator that translates.
         scale: Factor of a super-resolution generator.
         classes: Names of the classes, () for none.
+        value_range: What its floats mean, None where it is not stated.
         facts: What rows say of it.
     """
 
@@ -61,4 +62,5 @@ class Generator:
     translate: Translate | None = None
     scale: int | None = None
     classes: tuple[str, ...] = ()
+    value_range: ValueRange | None = None
     facts: Mapping[str, object] = field(default_factory=dict)

@@ -34,10 +34,10 @@ from ganeval.plan import ScoreOptions
 from ganeval.recorded import refuse_recorded
 from ganeval.reference import is_statistics_file, load_reference
 from ganeval.registry import unknown_name
-from ganeval.sources.arrays import ArraySource
+from ganeval.sources.arrays import IN_THE_UPPER_HALF, NEARLY_WHITE, ArraySource
 from ganeval.sources.base import ImageSource
 from ganeval.sources.dataset import DATASETS
-from ganeval.sources.generator import GeneratorSource
+from ganeval.sources.generator import BLOCK, GeneratorSource
 from ganeval.sources.resolve import refuse_missing
 from ganeval.sources.translated import Translate, TranslatedSource
 
@@ -111,7 +111,20 @@ def open_generator(options: ScoreOptions, only_class: str | None = None) -> Imag
     source.origin = generator.facts
     if kind != "checkpoint":
         source.read(0)
+        source.origin = {**generator.facts, **_doubt(source, generator)}
     return source
+
+
+def _doubt(source: ImageSource, generator: Generator) -> dict[str, str]:
+    """What rows say where a stated range is possible and looks like the other one: a sigmoid's output as -1..1."""
+    if generator.value_range != "-1..1" or not isinstance(source, GeneratorSource):
+        return {}
+    count = min(BLOCK, len(source))
+    images = [source.read(index).decode().pixels for index in range(count)]  # of one block, which is drawn by now
+    darkest, brightest = min(int(image.min()) for image in images), max(int(image.max()) for image in images)
+    if darkest < 128 or brightest < 255 * NEARLY_WHITE:
+        return {}
+    return {"remark": f"of the first {count} images {IN_THE_UPPER_HALF}"}
 
 
 def from_memory(options: ScoreOptions) -> Generator:

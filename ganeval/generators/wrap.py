@@ -50,7 +50,7 @@ def wrap(made: object, name: str, declared: Declared, *, translates: bool) -> Ge
     classes, facts = _classes_of(made, name), _facts_of(made)
     if latent is not None:
         drawer = _from_latents(made, name, latent, value_range, len(classes))
-        return Generator(name, draw=drawer, classes=classes, facts=facts)
+        return Generator(name, draw=drawer, classes=classes, value_range=value_range, facts=facts)
     if isinstance(made, nn.Module):
         if translates:
             rule = _network_translator(made, name, value_range)
@@ -65,7 +65,7 @@ def wrap(made: object, name: str, declared: Declared, *, translates: bool) -> Ge
         return Generator(name, translate=rule, scale=_scale_of(made, name), facts=facts)
     by_index = first in BY_INDEX or rest[0] in BY_INDEX
     drawer = (_by_index if by_index else _by_count)(made, name, value_range)
-    return Generator(name, draw=drawer, classes=classes, facts=facts)
+    return Generator(name, draw=drawer, classes=classes, value_range=value_range, facts=facts)
 
 
 def shape_of_latent(stated: object, name: str) -> tuple[int, ...] | None:

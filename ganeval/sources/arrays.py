@@ -27,6 +27,10 @@ from ganeval.text import printable
 ValueRange = Literal["0..1", "-1..1"]
 VALUE_RANGES: Final[tuple[ValueRange, ...]] = get_args(ValueRange)
 
+NEARLY_WHITE: Final = 0.95
+IN_THE_UPPER_HALF: Final = "none has a value below 0 of the range -1..1: floats of 0..1 look so, too bright"
+"""What a row says of them: the range is as it was stated, and may be what was meant."""
+
 _SCAN_VALUES: Final = 1 << 24  # floats checked at a time: 64 MiB of float32
 
 
@@ -73,7 +77,9 @@ class ArraySource(ImageSource):
         if _is_16_bit(array):
             _check_16_bit(array, name, peak)
         elif array.dtype != np.uint8:
-            _check_floats(array, name, value_range)
+            least, most = _check_floats(array, name, value_range)
+            if value_range == "-1..1" and least >= 0 and most >= NEARLY_WHITE:
+                self.origin = {"remark": f"of {len(array)} images {IN_THE_UPPER_HALF}"}
         width = max(6, len(str(len(array) - 1)))
         names = [f"{i:0{width}d}" for i in range(len(array))] if item_names is None else list(item_names)
         if len(names) != len(array) or (labels is not None and len(labels) != len(array)):
@@ -244,7 +250,10 @@ def _check_16_bit(array: npt.NDArray[Any] | StoredArray, name: str, peak: int | 
         raise DataError(f"{name!r} holds {largest:,}, above --peak {peak}. Give the largest value that it can hold.")
 
 
-def _check_floats(array: npt.NDArray[Any] | StoredArray, name: str, value_range: ValueRange | None) -> None:
+def _check_floats(
+    array: npt.NDArray[Any] | StoredArray, name: str, value_range: ValueRange | None
+) -> tuple[float, float]:
+    """The least and the largest value."""
     if not np.issubdtype(array.dtype, np.floating):
         raise DataError(f"{name!r} holds {array.dtype}; expected uint8 (0 to 255) or floats. Convert it with astype.")
     if value_range is None:
@@ -254,9 +263,12 @@ def _check_floats(array: npt.NDArray[Any] | StoredArray, name: str, value_range:
         )
     low, high = (0, 1) if value_range == "0..1" else (-1, 1)
     step = max(1, _SCAN_VALUES // math.prod(array.shape[1:]))
+    least, most = math.inf, -math.inf
     for start in range(0, len(array), step):
         block = array[start : start + step]
-        if low <= block.min() and block.max() <= high:  # false for NaN
+        darkest, brightest = float(block.min()), float(block.max())
+        least, most = min(least, darkest), max(most, brightest)
+        if low <= darkest and brightest <= high:  # false for NaN
             continue
         bad = ~((block >= low) & (block <= high))
         first = np.argwhere(bad)[0]
@@ -266,3 +278,4 @@ def _check_floats(array: npt.NDArray[Any] | StoredArray, name: str, value_range:
             f"{name!r} has {value} at index {where} (image, row, column, channel); expected numbers from {low} to "
             f"{high} for --value-range {value_range}. Give the other range, or clamp what the generator overshoots."
         )
+    return least, most

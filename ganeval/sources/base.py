@@ -79,7 +79,7 @@ class ImageSource(abc.ABC):
         name: What the user typed; goes into the row as `subject`, never into a cache key.
         items: All items, sorted by name.
         origin: What is known of where the images come from (model, recipe, training seed, step, ... of a checkpoint);
-            goes into the row's provenance as "subject". Empty for files.
+            goes into the row's provenance as "subject". Empty for files. A "remark" goes into the row's note.
         skipped: Reason -> how many entries of the folder or archive are no images of the set ("hidden", "broken
             link"); what has an image's name and cannot be decoded is not among them.
         notes: What the user should know of how the set was listed: what was left out, which folders name no classes.
