@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import struct
 import tarfile
 import zipfile
 
@@ -11,10 +12,12 @@ import pytest
 from PIL import Image, features
 
 import ganeval
-from ganeval.errors import DataError, UsageError
+from ganeval.errors import BadImageError, DataError, UsageError
+from ganeval.sources import formats
 from ganeval.sources.class_folders import why_no_classes
+from ganeval.sources.decode import decode
 from ganeval.sources.folder import FolderSource
-from ganeval.sources.formats import FORMATS, picture_name
+from ganeval.sources.formats import FORMATS, picture_name, sniff
 from ganeval.sources.groups import find_mixture
 from ganeval.sources.listing import Selection, labelled
 from ganeval.sources.resolve import open_source
@@ -322,7 +325,7 @@ def test_lossless_formats_come_back_bit_for_bit(tmp_path):
 
 
 def test_a_format_without_its_codec_is_counted_by_its_first_bytes(tmp_path, monkeypatch):
-    from ganeval.sources import formats, listing
+    from ganeval.sources import listing
 
     few = tuple(row for row in FORMATS if row.name not in ("avif", "jpeg2000"))
     monkeypatch.setattr(formats, "FORMATS", few)
@@ -462,3 +465,45 @@ def test_what_does_not_exist_is_said_first_in_python_too():
         ganeval.score("typo.pt", latent_dim=100, n=10)
     with pytest.raises(DataError, match=r"'typo\.pt' does not exist"):
         ganeval.compare("digits:test", "typo.pt", reference="digits:train", latent_dim=100)
+
+
+NEW_FORMATS = [row for row in FORMATS if row.name in ("avif", "jpeg2000", "qoi", "sgi", "sun", "dds", "pcx")]
+
+
+@pytest.mark.parametrize("row", NEW_FORMATS, ids=lambda row: row.name)
+def test_a_cut_file_of_a_new_format_is_refused(row):
+    if row.name == "sun":
+        data = b"\x59\xa6\x6a\x95" + struct.pack(">7I", 16, 16, 24, 768, 1, 0, 0) + bytes(range(256)) * 3
+    else:
+        data = stored(3, row.name.upper())
+    assert decode(data, "x").pixels.shape == (3, 16, 16)
+    assert sniff(data).name == row.name
+    for cut in range(1, len(data) - 1, max(1, len(data) // 25)):
+        with pytest.raises(BadImageError):
+            decode(data[:cut], "x")
+
+
+@pytest.mark.skipif(not features.check("jpg_2000"), reason="this Pillow has no JPEG 2000")
+def test_deep_jpeg_2000_is_whole_or_refused():
+    wide = np.arange(256, dtype=np.uint16).reshape(16, 16) * 257
+    data = io.BytesIO()
+    Image.fromarray(wide).save(data, "JPEG2000")
+    assert np.array_equal(decode(data.getvalue(), "x").pixels[0], (wide // 257).astype(np.uint8))
+    codestream = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(codestream, "JPEG2000", no_jp2=True)
+    deep = bytearray(codestream.getvalue())
+    at = deep.index(b"\xff\x51") + 2 + 38  # the depth of each component stands at the end of SIZ
+    assert [deep[at + 3 * k] for k in range(3)] == [7, 7, 7]
+    deep[at] = 11
+    with pytest.raises(BadImageError, match="expected 8-bit colours or grey"):
+        decode(bytes(deep), "x")
+
+
+@pytest.mark.parametrize("row", NEW_FORMATS, ids=lambda row: row.name)
+def test_the_pixel_limit_holds_for_new_formats(row, monkeypatch):
+    if row.name == "sun":
+        pytest.skip("cannot be written here")
+    data = stored(3, row.name.upper())
+    monkeypatch.setattr(formats, "MAX_PIXELS", 255)
+    with pytest.raises(BadImageError, match="at most 255 are read"):
+        decode(data, "x")
