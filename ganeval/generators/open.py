@@ -6,7 +6,6 @@ here without being imported.
 """
 
 import dataclasses
-import hashlib
 import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from ganeval.devices import resolve_device
 from ganeval.errors import UsageError
+from ganeval.files import sha256_of
 from ganeval.generators.base import Declared, Generator
 from ganeval.generators.in_memory import array_of
 from ganeval.generators.load import (
@@ -196,7 +196,7 @@ def _check_trust(options: ScoreOptions) -> torch.device:
 
 
 def _hash_of(options: ScoreOptions) -> dict[str, str]:
-    return {"sha256": hashlib.sha256(Path(options.subject).read_bytes()).hexdigest()}
+    return {"sha256": sha256_of(Path(options.subject))}
 
 
 def _imported(path: str) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganeval.errors import DataError
+from ganeval.files import open_regular
 from ganeval.sources.arrays import ArraySource
 from ganeval.sources.base import ImageSource
 from ganeval.sources.dataset import DatasetInfo, find_files
@@ -89,7 +90,7 @@ def read_batch(path: Path) -> tuple[npt.NDArray[np.uint8], list[int]]:
         DataError: the file is damaged, holds anything but plain data, or no batch of CIFAR-10.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(_MAX_BYTES + 1)
         if len(data) > _MAX_BYTES:
             raise ValueError(f"{path.stat().st_size:,} bytes; at most {_MAX_BYTES:,} are read")

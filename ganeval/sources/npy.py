@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganeval.errors import BadImageError, DataError
+from ganeval.files import open_regular
 from ganeval.sources.limits import MAX_RATIO, is_bomb
 
 _VERSIONS: Final = ((1, 0), (2, 0), (3, 0))
@@ -109,7 +110,7 @@ def read_header(stream: Stream, size: int, what: str) -> Header:
 def holds_statistics(path: Path) -> bool:
     """True for a `.npy` that holds a dict with mu and sigma, as old tools save it: looked at, never unpickled."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             dtype = header_fields(file)[2]
             start = file.read(1 << 20)
     except Exception:
@@ -133,7 +134,7 @@ class StoredArray:
         self._step = math.prod(header.shape[1:]) * header.dtype.itemsize
         self._name = path.name
         self._lock = threading.Lock()
-        self._file = path.open("rb")
+        self._file = open_regular(path)
         self._closer = weakref.finalize(self, self._file.close)
 
     def __len__(self) -> int:
@@ -176,7 +177,7 @@ def open_npy(path: Path) -> npt.NDArray[Any] | StoredArray:
     Raises:
         Exception: as `read_header` does, and OSError.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         header = read_header(file, path.stat().st_size, path.name)
         return _stored(path, file, header, header.begin)
 
@@ -192,7 +193,7 @@ def open_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> 
     if info.flag_bits & 1:
         raise ValueError(f"{info.filename} is encrypted")
     if info.compress_type == zipfile.ZIP_STORED:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(info.header_offset)
             name_length, extra_length = struct.unpack_from("<HH", file.read(_LOCAL_HEADER), 26)
             begin = info.header_offset + _LOCAL_HEADER + name_length + extra_length

@@ -22,6 +22,9 @@ MAX_EXIF: Final = 1 << 22
 MAX_SCANS: Final = 100
 """Most scans of a progressive JPEG; each goes over all pixels. Encoders make about ten."""
 
+MAX_STRIPS: Final = 1 << 19
+"""Most strips or tiles of a TIFF, 524,288: twice the tiles of 16 × 16 pixels of the largest picture."""
+
 MAX_HEADER: Final = 1 << 16
 """Most bytes before the pixels of a PPM, comments included: they are read one by one."""
 
@@ -89,7 +92,7 @@ def _behind_blocks(data: bytes, at: int, most: int) -> int:
 
 
 def _jpeg(data: bytes) -> None:
-    at, garbage, exif = 2, 0, bytearray()
+    at, garbage, exif, components = 2, 0, bytearray(), 0
     for _ in range(MAX_PARTS):
         start = data.find(b"\xff", at)
         if start < 0:
@@ -106,11 +109,15 @@ def _jpeg(data: bytes) -> None:
         marker = data[at]
         at += 1
         if marker == 0xDA:
-            _scans(data, at)
+            # One scan of all components at once is the whole picture; the decoder looks for no other.
+            if data[at + 2] < components:
+                _scans(data, at)
             break
         if marker in _ALONE:
             continue
         (length,) = struct.unpack_from(">H", data, at)
+        if marker in _FRAMES:
+            components = 256 if marker in _PROGRESSIVE else data[at + 7]
         if marker == 0xE1 and data[at + 2 : at + 8] == b"Exif\0\0":
             exif += data[at + 8 : at + length]
             if len(exif) > MAX_EXIF:
@@ -122,6 +129,8 @@ def _jpeg(data: bytes) -> None:
         _check_quietly(bytes(exif))
 
 
+_PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE: Final = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})  # markers without a length
 
 
@@ -139,6 +148,9 @@ def _check_quietly(exif: bytes) -> None:
     except (struct.error, IndexError):
         return
 
+
+_PLACES: Final = frozenset({273, 279, 324, 325})
+"""Tags that say where each strip or tile is, and how long."""
 
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes of one value of each type (TIFF 6.0, section 2; BigTIFF from 16 on)."""
@@ -159,11 +171,24 @@ def _tiff(data: bytes) -> None:
     at += struct.calcsize(order + count_form)
     total = 0
     for place in range(at, min(at + count * entry, len(data) - entry + 1), entry):
-        _, kind, values = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, place)
+        tag, kind, values = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, place)
+        if tag in _PLACES and values > MAX_STRIPS:
+            raise ValueError(f"{values:,} strips or tiles; at most {MAX_STRIPS:,} are read")
         length = _SIZES.get(kind, 0) * values
         total += length if length <= len(data) else 0  # a longer one is not read
     if total > 2 * len(data) + MAX_HEADER:
         raise ValueError(f"a directory whose values are {total:,} bytes in a file of {len(data):,}")
+
+
+def _bmp(data: bytes) -> None:
+    """Runs of pixels take at most two bytes a pixel and two a row; ends of empty rows could go on for ever."""
+    if len(data) < 34 or struct.unpack_from("<I", data, 14)[0] < 40:
+        return
+    width, height = struct.unpack_from("<ii", data, 18)
+    (compression,) = struct.unpack_from("<I", data, 30)
+    most = 4 * abs(width) * abs(height) + MAX_HEADER
+    if compression in (1, 2) and len(data) > most:
+        raise ValueError(f"{len(data):,} bytes of runs for {width} × {abs(height)} pixels; at most {most:,} are read")
 
 
 def _jpeg2000(data: bytes) -> None:
@@ -193,5 +218,6 @@ _CHECKS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "jpeg": _jpeg,
     "tiff": _tiff,
     "ppm": _ppm,
+    "bmp": _bmp,
     "jpeg2000": _jpeg2000,
 }

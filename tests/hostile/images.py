@@ -149,6 +149,22 @@ def tags_of_the_same_bytes(size: int) -> bytes:
     return b"II*\0" + struct.pack("<I", 8) + directory + bytes(size - 8 - len(directory))
 
 
+def many_strips(count: int) -> bytes:
+    """A TIFF of 16 x 16 grey pixels in so many strips."""
+    tags = [(256, 3, 1, 16), (257, 3, 1, 16), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, count, 8)]
+    tags += [(277, 3, 1, 1), (278, 3, 1, 1), (279, 4, count, 8)]
+    at = 8 + 4 * count
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    return b"II*\0" + struct.pack("<I", at) + struct.pack("<I", 8) * count + directory + bytes(256)
+
+
+def empty_rows(count: int) -> bytes:
+    """A BMP of runs with so many ends of empty rows."""
+    head = struct.pack("<IiiHHIIiiII", 40, 16, 16, 1, 8, 1, 0, 0, 0, 256, 0)
+    body = bytes(2) * count
+    return b"BM" + struct.pack("<IHHI", 54 + 1024 + len(body), 0, 0, 54 + 1024) + head + bytes(1024) + body
+
+
 def exif_of_the_same_bytes() -> bytes:
     """1 MiB of EXIF over several segments, whose tags all hold the same half of it."""
     whole = tags_of_the_same_bytes(1 << 20)
@@ -238,6 +254,16 @@ CASES = (
         "TIFF whose 20,000 tags all hold the same MiB",
         file("fake/b.tif", lambda: tags_of_the_same_bytes(1 << 20)),
         "a directory whose values are",
+    ),
+    error(
+        "TIFF of 16 x 16 pixels in 5 million strips",
+        file("fake/b.tif", lambda: many_strips(5_000_000)),
+        "at most 524,288 are read",
+    ),
+    error(
+        "BMP of 16 x 16 pixels with 20 million ends of rows",
+        file("fake/b.bmp", lambda: empty_rows(20_000_000)),
+        "bytes of runs for 16 × 16 pixels",
     ),
     error(
         "PPM with a comment of 50 MB",
