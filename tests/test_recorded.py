@@ -89,7 +89,7 @@ def test_rules_make_no_command_fetch_originals(work, command):
     Path("gates.toml").write_text(f'[run]\npaired = "memory://recorded/real"\n{RULE}')
     before = Path("baseline.jsonl").read_bytes()
     if command == "check":
-        with pytest.raises(UntrustedPlaceError, match="--paired memory://recorded/real"):
+        with pytest.raises(UntrustedPlaceError, match="type it yourself: paired= memory://recorded/real"):
             check("new", baseline="baseline.jsonl", rules="gates.toml")
         return
     code, out, err = work("gate", *(["accept"] if command == "accept" else []), "new", *GATE)
