@@ -130,7 +130,11 @@ def _compare_pairs(
     for request, a, b in zip(plan.paired_requests, rows_a, rows_b, strict=True):
         _check_protocols(a, b)
         key = request.outputs[0] if request.backbone is None else f"{request.outputs[0]}@{request.backbone}"
-        if key in pairs_a.values and key in pairs_b.values:
+        repeated = next((side.repeated for side in (pairs_b, pairs_a) if not side.independent), "")
+        if repeated and a.value is not None and b.value is not None:
+            note = f"{repeated}: too many for a standard error, which takes pairs as independent draws"
+            difference = Difference(b.value - a.value, "cannot tell", paired=True, note=note)
+        elif key in pairs_a.values and key in pairs_b.values:
             difference = paired_difference(pairs_a.values[key][order], pairs_b.values[key], _better(b))
         else:
             difference = Difference(0.0, "cannot tell", note=b.note)

@@ -11,7 +11,7 @@ from ganeval.backbones.loading import load_backbone
 from ganeval.backbones.weights import LoadedWeights, load_state_dict
 from ganeval.decoding import decoded_counts, difference_words, luma_words, pair_depth_words
 from ganeval.keys import Request, printed_key
-from ganeval.metrics.base import PixelMetric, PyramidMetric
+from ganeval.metrics.base import PixelMetric, PyramidMetric, with_copies
 from ganeval.metrics.luma import LUMA_RULE, LUMA_VERSION
 from ganeval.pair_means import NoEstimate, mean_estimate
 from ganeval.pairs import PairRequest, PairScores, score_pairs
@@ -121,6 +121,8 @@ def _row(
     estimate = mean_estimate(pairs.values[request.key])
     if isinstance(estimate, NoEstimate):
         return Result(name, key, None, better, n, n, status="failed", note=estimate.reason)
+    if pairs.repeated:
+        estimate = with_copies(estimate, pairs.repeated, not pairs.independent)
     pixel = isinstance(metric, PixelMetric)
     luma = pixel and options.channel == "y"
     own_luma = luma and any(real.one_channel for _, real in pairs.seen)
@@ -173,8 +175,11 @@ def _row(
 
 
 def _by_image(pairs: PairScores, key: str) -> dict[str, object]:
-    """The values by image, which boards and gates compare rows by; left out of the row where they would fill it."""
-    if len(pairs.stems) > MOST_IMAGES:
+    """The values by image, which boards and gates compare rows by.
+
+    Left out of the row where they would fill it, and where many are those of copies: a comparison would be too sure.
+    """
+    if len(pairs.stems) > MOST_IMAGES or not pairs.independent:
         return {}
     values = [float(value) if np.isfinite(value) else None for value in pairs.values[key]]
     return {PER_IMAGE: dict(zip(pairs.stems, values, strict=True))}

@@ -21,7 +21,7 @@ from ganeval.backbones.base import Backbone
 from ganeval.backbones.calls import without_tf32
 from ganeval.decoding import Both
 from ganeval.errors import BadImageError, DataError, UsageError, WeightsError
-from ganeval.metrics.base import Params, PixelMetric, PyramidMetric
+from ganeval.metrics.base import Params, PixelMetric, PyramidMetric, many_copies
 from ganeval.metrics.luma import crop_border as cut
 from ganeval.metrics.luma import pair_luma
 from ganeval.pair_means import Float64, MeanUncertainty, NoEstimate, mean_estimate, uncertainty_of_mean
@@ -84,6 +84,7 @@ class PairScores:
         real_sha256: Content hash of their originals.
         seconds: Time by stage.
         left_out: Reason -> entries of the fakes' folder or archive that are no images of the set.
+        copies: How many pairs are exact copies of another pair, in both images.
     """
 
     stems: list[str]
@@ -96,6 +97,17 @@ class PairScores:
     real_sha256: str
     seconds: dict[str, float]
     left_out: dict[str, int] = field(default_factory=dict)
+    copies: int = 0
+
+    @property
+    def repeated(self) -> str:
+        """How many pairs are copies, in words; "" where none is."""
+        return f"{self.copies} of {len(self.stems)} pairs are exact copies of others" if self.copies else ""
+
+    @property
+    def independent(self) -> bool:
+        """False where so many pairs are copies that a standard error, an interval or a test would be too sure."""
+        return not many_copies(self.copies, len(self.stems))
 
 
 def score_pairs(
@@ -184,6 +196,7 @@ def score_pairs(
         real_sha256=content_hash([pair[1] for pair in digests]),
         seconds=dict(run.seconds),
         left_out=dict(fake.skipped),
+        copies=len(digests) - len(set(digests)),
     )
 
 

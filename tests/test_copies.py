@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganeval.comparing import compare
 from ganeval.differences import set_difference
 from ganeval.engine import summarise
 from ganeval.floors import noise_floor
@@ -42,7 +43,7 @@ def rows(n, seed=0, shift=0.0):
 
 
 def summary(features):
-    labels = tuple("ab"[i % 2] for i in range(len(features)))
+    labels = tuple("ab"[int(row[0] > 0)] for row in features)
     return SetSummary(Moments.of(features), FeatureBank.of(features), FeatureBank.of(features[:, :5]), labels)
 
 
@@ -194,3 +195,29 @@ def test_a_statistics_file_knows_its_copies(features, toy, make_folder, tmp_path
 
     assert loaded.sets["efflite0"].distinct == 6
     assert loaded.n == 12
+
+
+def test_pairs_that_are_copies_have_no_interval_either(tmp_path):
+    """Thirty pairs, each three times: a mean of 90 values of which 30 are independent."""
+    rng = np.random.default_rng(0)
+    for name, copies in (("once", 1), ("thrice", 3)):
+        for side in ("fake", "other", "real"):
+            (tmp_path / name / side).mkdir(parents=True)
+            for i in range(30):
+                image = Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8))
+                for copy in range(copies):
+                    image.save(tmp_path / name / side / f"{i}-{copy}.png")
+
+    def options(name):
+        return ScoreOptions(str(tmp_path / name / "fake"), paired=str(tmp_path / name / "real"), metrics="psnr")
+
+    once, thrice = (score(options(name)).results[0] for name in ("once", "thrice"))
+    (compared,) = compare(options("thrice"), str(tmp_path / "thrice" / "other"))
+
+    assert once.ci95 is not None
+    assert (thrice.ci95, thrice.stderr) == (None, None)
+    assert "60 of 90 pairs are exact copies of others: no interval" in thrice.note
+    assert "per_image" in once.provenance
+    assert "per_image" not in thrice.provenance
+    assert (compared.difference.verdict, compared.difference.p) == ("cannot tell", None)
+    assert "60 of 90 pairs are exact copies" in compared.difference.note

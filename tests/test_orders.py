@@ -40,7 +40,8 @@ def images():
     rng = np.random.default_rng(5)
     sides = {}
     for side, shift in (("fake", 60), ("real", 0)):
-        coarse = rng.integers(0, 256 - shift, (520, 4, 4, 3)).astype(np.uint8) + np.uint8(shift)
+        coarse = rng.integers(0, 156 - shift, (520, 4, 4, 3)).astype(np.uint8) + np.uint8(shift)
+        coarse[1::2, :2] += np.uint8(100)  # class b is brighter above
         sides[side] = [(coarse[i], "ab"[i % 2]) for i in range(520)]
     return sides
 
@@ -104,7 +105,11 @@ def test_a_statistics_file_gives_the_rows_of_its_folder(images, toy, tmp_path, p
         score(options)
     again = told(dataclasses.replace(options, reference=str(tmp_path / "real.safetensors")))
 
-    assert again == told(dataclasses.replace(options, cache=False))
+    fresh = told(dataclasses.replace(options, cache=False))
+    for row in zip(again, fresh, strict=True):
+        ours, theirs = (dict(json.loads(text)) for text in row)
+        del ours["provenance"], theirs["provenance"]  # a file does not state how its images were decoded
+        assert ours == theirs
 
 
 def test_a_file_without_digests_has_floors_of_its_own(images, toy, tmp_path):

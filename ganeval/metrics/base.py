@@ -155,7 +155,7 @@ class SetMetric:
                 raise TooFewSamplesError(f"{self.name} needs at least {self.min_n} {side} images; got {n}. Add images.")
         found = self.compute(real, fake, self.params if params is None else params)
         note, many = copies_note(sides), too_many_copies(sides)
-        return {name: _with_copies(estimate, note, many) for name, estimate in found.items()} if note else found
+        return {name: with_copies(estimate, note, many) for name, estimate in found.items()} if note else found
 
 
 def copies_note(sides: Sides) -> str:
@@ -172,10 +172,15 @@ def copies_note(sides: Sides) -> str:
 
 def too_many_copies(sides: Sides) -> bool:
     """True where the copies in a set are too many for a standard error."""
-    return any(side.moments.n - side.distinct > COPIES * side.moments.n for _, side in sides)
+    return any(many_copies(side.moments.n - side.distinct, side.moments.n) for _, side in sides)
 
 
-def _with_copies(estimate: Estimate, note: str, many: bool) -> Estimate:
+def many_copies(copies: int, n: int) -> bool:
+    """True where so many of n images, or pairs, are copies that a standard error would be too small."""
+    return copies > COPIES * n
+
+
+def with_copies(estimate: Estimate, note: str, many: bool) -> Estimate:
     """An estimate with the note on copies; without its uncertainty where they are many."""
     if many and (estimate.stderr is not None or estimate.ci95 is not None or estimate.debiased is not None):
         note += ": no interval, no standard error and no debiased value, which take images as independent draws"
