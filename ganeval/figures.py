@@ -18,9 +18,9 @@ _UNDATED: Final[Mapping[str, dict[str, Any]]] = {
 
 @contextlib.contextmanager
 def own_style(settings: Mapping[Any, object] = MappingProxyType({})) -> Iterator[None]:
-    """Matplotlib's own style, whatever a `matplotlibrc` says.
+    """Matplotlib's own style: no `matplotlibrc` has a part in it.
 
-    One is read from the current folder, which may be a stranger's: `text.usetex` in it would run LaTeX.
+    One is also read from the current folder, which may be untrusted: `text.usetex` in it would run LaTeX.
 
     Args:
         settings: On top of it.

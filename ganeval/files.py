@@ -129,7 +129,7 @@ def lines(file: io.BufferedReader) -> Iterator[bytes]:
 
 
 def sha256_of(path: Path) -> str:
-    """sha256 of a regular file, 64 hex digits, of whatever size.
+    """sha256 of a regular file of any size, 64 hex digits.
 
     Raises:
         OSError: as for `open_regular`.
