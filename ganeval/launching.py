@@ -6,8 +6,11 @@ No torch: the command line asks before it does anything, since one process print
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from ganeval.errors import UsageError
+
+LAUNCHER: Final = "GANEVAL_LAUNCHER"  # environment variable: the process that `--devices` started others from
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Launched:
         local_count: How many there are on this machine.
         address: Where process 0 can be reached by the others; a SLURM node list where nothing else is known.
         port: The port there.
+        starter: The process that started this one and ends with it, where that was ganeval.
     """
 
     by: str
@@ -31,6 +35,7 @@ class Launched:
     local_count: int
     address: str
     port: int
+    starter: int | None = None
 
 
 def launched(environment: Mapping[str, str] = os.environ) -> Launched | None:
@@ -65,16 +70,17 @@ def _by_torchrun(environment: Mapping[str, str]) -> Launched | None:
         )
     local = _number(environment, "LOCAL_WORLD_SIZE", count)
     rank = _number(environment, "RANK", 0)
-    by = "--devices" if environment.get("GANEVAL_LAUNCHED") else "torchrun"
+    starter = _number(environment, LAUNCHER, 0) or None
     return _checked(
         Launched(
-            by,
+            "torchrun" if starter is None else "--devices",
             rank,
             count,
             _number(environment, "LOCAL_RANK", rank % max(1, local)),
             local,
             environment["MASTER_ADDR"],
             _number(environment, "MASTER_PORT", 0),
+            starter,
         )
     )
 

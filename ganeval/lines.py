@@ -88,7 +88,7 @@ class Lines:
     def __init__(self, me: Launched, timeout: float) -> None:
         self.rank, self.count, self.timeout = me.rank, me.count, timeout
         self.temporary: list[Path] = []
-        self._parent = os.getppid() if me.by == "--devices" else None
+        self._starter = me.starter
         self._failure: Failure | None = None
         self._final: int | None = None
         self._ending = False
@@ -285,7 +285,7 @@ class Lines:
         while not self._closed.wait(BEAT):
             # Only time in which this process itself ran counts: a laptop that slept finds no one lost.
             passed, before = min(time.monotonic() - before, 2 * BEAT), time.monotonic()
-            if self._parent is not None and os.getppid() != self._parent:
+            if self._starter is not None and os.getppid() != self._starter:
                 self._leave(
                     Failure("the command that started this process has gone", GanevalError.exit_code, self.rank)
                 )

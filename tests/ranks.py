@@ -12,7 +12,7 @@ import numpy as np
 
 def factory():
     def draws(indices, seed):
-        if os.environ.get("RANK") == os.environ.get("VICTIM") and indices[0] >= 64:
+        if os.environ.get("RANK") == os.environ.get("VICTIM", "none") and indices[0] >= 64:
             if os.environ["FATE"] == "hang":
                 time.sleep(600)
             os.kill(os.getpid(), getattr(signal, os.environ["FATE"]))

@@ -14,7 +14,7 @@ import click
 
 from ganeval.cli.telling import ARGUMENTS, tell
 from ganeval.errors import GanevalError, ProcessesError
-from ganeval.launching import launched
+from ganeval.launching import LAUNCHER, launched
 
 if TYPE_CHECKING:
     from ganeval.devices import Processes
@@ -87,7 +87,7 @@ def start(count: int, arguments: Sequence[str]) -> int:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     shared = {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    shared |= {"GANEVAL_LAUNCHED": 1, "GROUP_RANK": 0, "NODE_RANK": 0}
+    shared |= {LAUNCHER: os.getpid(), "GROUP_RANK": 0, "NODE_RANK": 0}
     command = [sys.executable, "-m", "ganeval.cli.main", *arguments]
     processes = []
     for rank in range(count):
