@@ -66,7 +66,7 @@ def test_the_trace_that_a_network_was_converted_by_holds_no_weights(monkeypatch)
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_ten_calls_hold_what_two_calls_hold(entry, inception_file):
     command = [sys.executable, "-m", "tests.memory_growth", entry, "10", str(inception_file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parent.parent)
 
     assert done.returncode == 0, done.stderr
     held = [float(line) for line in done.stdout.split()]
