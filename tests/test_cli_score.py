@@ -28,10 +28,10 @@ def run(command_line, monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory):
-    """One real run for several tests: 24 digits against 30 others."""
+    """One real run for several tests: 60 digits against 60 others, so that each has every class."""
     folder = tmp_path_factory.mktemp("scored")
     command = [sys.executable, "-m", "ganeval.cli.main", "score", "digits:test", "--reference", "digits:train"]
-    command += ["--num-samples", "24", "--engine", "torch", "--json", "-", "--append", "rows.jsonl", "--name", "mine"]
+    command += ["--num-samples", "60", "--engine", "torch", "--json", "-", "--append", "rows.jsonl", "--name", "mine"]
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, env=_environment(folder), check=False, timeout=300
     )
@@ -55,7 +55,7 @@ def test_a_plain_score_has_every_embedded_set_metric_and_skips_the_canonical_one
         assert row["status"] == "ok"
         assert np.isfinite(row["value"])
         assert row["subject"] == "mine"
-        assert row["n_fake"] == 24
+        assert row["n_fake"] == 60
         assert row["comparable_to_published"] is False
         assert row["protocol"]["backbone"] == "efflite0"
     for name in ("fid", "kid", "is", "prdc@inception", "fd_dinov2", "cmmd"):

@@ -99,7 +99,8 @@ def test_files_that_pillow_converts_otherwise_are_a_term_of_their_own(run, make_
     assert mixed["ganeval"].value != pytest.approx(plain["ganeval"].value, rel=1e-3)
     for name in TOOLS:
         assert mixed[name].value == pytest.approx(plain[name].value, rel=1e-6), name
-        assert mixed[name].terms["decode"] == pytest.approx(plain["ganeval"].value - mixed["ganeval"].value, rel=1e-9)
+        # the same pixels in other batches, whose float32 sums differ in the last digit on some processors
+        assert mixed[name].terms["decode"] == pytest.approx(plain["ganeval"].value - mixed["ganeval"].value, rel=2e-6)
 
 
 def test_each_tool_finds_the_files_that_it_looks_for(run, make_folder):

@@ -197,7 +197,7 @@ def test_accepting_takes_the_metrics_of_the_baseline_and_tells_of_damaged_lines(
 
 def test_a_first_baseline_needs_something_to_compare_with():
     with pytest.raises(UsageError, match="give --reference REF or --paired REF"):
-        first_rows(ScoreOptions("folder"), Silent(), None)
+        first_rows(ScoreOptions("folder"), Silent())
 
 
 # ---- images
@@ -214,7 +214,7 @@ def test_a_plain_first_baseline_of_pairs_has_the_paired_metrics_that_run_here(ma
     )
     folder = make_folder("a", 4, sizes=[(24, 24)])
     originals = make_folder("b", 4, sizes=[(24, 24)], seed=1)
-    rows = first_rows(ScoreOptions(str(folder), paired=str(originals), device="cpu"), Silent(), None)
+    rows = first_rows(ScoreOptions(str(folder), paired=str(originals), device="cpu"), Silent())
 
     assert [(one.key, one.status) for one in rows] == [("psnr", "ok"), ("ssim", "ok")]
     assert all(len(one.provenance["per_image"]) == 4 for one in rows)

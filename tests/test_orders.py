@@ -64,6 +64,7 @@ def told(options):
         for key in ("timing", "subject"):
             row.pop(key)
         row["provenance"].pop("time")
+        row["provenance"].pop("reference_left_out", None)  # a statistics file knows no folder
         row["provenance"]["engine"] = row["provenance"]["engine"].removesuffix(" (cached)")
         rows.append(json.dumps(row, sort_keys=True))
     return rows
