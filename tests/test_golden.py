@@ -19,11 +19,12 @@ from ganeval.summaries.moments import Moments
 from tests.conftest import GOLDEN
 
 
-def summary(n, seed, shift):
+def summary(n, seed, shift, learnable=False):
     """Rows from a formula, not from a generator whose stream may change."""
     i, j = np.meshgrid(np.arange(n), np.arange(10), indexing="ij")
     rows = np.abs(np.sin(1.7 * i * (j + 1) + seed) + 0.5 * np.cos(0.3 * i + j) + shift).astype(np.float32)
-    labels = tuple("ab"[k % 2] for k in range(n))
+    # every other row for distances; classes that a classifier can learn where it must be above chance
+    labels = tuple("ab"[int(rows[k, 0] > 0.8) if learnable else k % 2] for k in range(n))
     return SetSummary(Moments.of(rows), FeatureBank.of(rows), FeatureBank.of(rows[:, :6] * 3), labels)
 
 
@@ -38,7 +39,8 @@ def values(name):
     params = dict(metric.params)
     if isinstance(metric, SetMetric):
         params |= {key: value for key, value in {"subsets": 5, "subset_size": 20}.items() if key in params}
-        estimates = metric.compute(summary(60, 0.0, 0.0), summary(50, 0.4, 0.2), params)
+        real, fake = (summary(*facts, learnable=name == "agreement") for facts in ((60, 0.0, 0.0), (50, 0.4, 0.2)))
+        estimates = metric.compute(real, fake, params)
         return {key: estimate.value for key, estimate in estimates.items()}
     return {metric.output.name: float(metric.compute(image(0.05), image(0.0), params))}
 
