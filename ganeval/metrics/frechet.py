@@ -342,7 +342,7 @@ def compute_fd_per_class(real: SetSummary | None, fake: SetSummary, params: Para
     """`fd` of every class that both sides have, as "fd_per_class:<label>", and their mean as "fd_per_class".
 
     Raises:
-        DataError: the generated set has classes that the reference lacks.
+        DataError: most generated images are of classes that the reference lacks: the names do not match.
         TooFewSamplesError: no class has two images on both sides.
     """
     if real is None or real.bank is None or fake.bank is None or real.labels is None or fake.labels is None:
@@ -351,14 +351,15 @@ def compute_fd_per_class(real: SetSummary | None, fake: SetSummary, params: Para
     fake_rows, fake_labels = fake.bank.rows(), np.asarray(fake.labels)
     estimates: dict[str, Estimate] = {}
     known, made = set(real_labels.tolist()), set(fake_labels.tolist())
-    if strange := [label for label in fake_labels.tolist() if label not in known]:
+    strange = [label for label in fake_labels.tolist() if label not in known]
+    if 2 * len(strange) > len(fake_labels):
         first = sorted(known)[:5]
         raise DataError(
             f"fd_per_class: {len(strange)} of {len(fake_labels)} generated images are of classes that the reference "
             f"does not have ({sorted(set(strange))[:3]}); it has {first}{', ...' if len(known) > 5 else ''}. Name "
             "the classes alike on both sides, or drop the labels with --no-labels."
         )
-    for label in sorted(made):
+    for label in sorted(known & made):
         a, b = real_rows[real_labels == label], fake_rows[fake_labels == label]
         if min(len(a), len(b)) < 2:
             continue
@@ -372,7 +373,8 @@ def compute_fd_per_class(real: SetSummary | None, fake: SetSummary, params: Para
         )
     mean = float(np.mean([e.value for e in estimates.values()]))
     every = f" of {len(known)}" if len(estimates) < len(known) else ""
-    note = join(f"mean over {len(estimates)}{every} classes", NO_CLASS_INTERVAL)
+    left = f"{len(strange)} of {len(fake_labels)} generated images are of other classes" if strange else ""
+    note = join(f"mean over {len(estimates)}{every} classes", left, NO_CLASS_INTERVAL)
     return {"fd_per_class": Estimate(mean, note=note)} | estimates
 
 
