@@ -690,8 +690,9 @@ def test_torchrun_over_two_network_namespaces(two_machines, make_folder, tmp_pat
         own = {**os.environ, "GANEVAL_CACHE": str(tmp_path / f"cache-{rank}"), "VICTIM": "1", "FATE": fate or "none"}
         own |= {"PYTHONPATH": os.pathsep.join([os.getcwd(), str(tmp_path)])}
         own |= {} if fate.startswith("SIG") else {"VICTIM": "none"}
-        launcher = ["torchrun", "--nnodes", "2", "--node-rank", str(rank), "--nproc-per-node", "1"]
-        launcher += ["--master-addr", "10.77.0.1", "--master-port", "29517", "-m", "ganeval.cli.main"]
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--node-rank", str(rank)]
+        launcher += ["--nproc-per-node", "1", "--master-addr", "10.77.0.1", "--master-port", "29517"]
+        launcher += ["-m", "ganeval.cli.main"]
         arguments = score_it if not (fate == "no data" and rank == 1) else [*score_it, "--reference", "gone"]
         command = ["ip", "netns", "exec", name, *launcher, *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
