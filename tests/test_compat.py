@@ -263,4 +263,5 @@ def test_values_are_those_of_the_libraries(make_folder, inception_file, monkeypa
 
     print({name: f"{abs(a - b) / abs(b):.1e}" if b else a for name, (a, b) in pairs.items()})  # noqa: T201
     for name, (mine, yours) in pairs.items():
-        assert mine == pytest.approx(yours, rel=1e-5), name
+        # a standard deviation of splits is a difference of nearly equal scores: float32's rounding is larger in it
+        assert mine == pytest.approx(yours, rel=1e-4 if name.endswith("_std") else 1e-5), name
