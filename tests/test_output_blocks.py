@@ -22,6 +22,8 @@ MADE = {
     "docs/doctor.md": "make_sets.py",
     "docs/explain.md": "-m ganeval.bench.materials . --images 200 --size 64 --weights",
 }
+# Terms are differences of FIDs near 1.8e6, whose float32 means round by 2e-6 of that, on each processor in its own way.
+ROUNDING = {"docs/explain.md": 4.0}
 SLOW = {"docs/explain.md"}  # 400 images through Inception in six preparations
 
 
@@ -32,13 +34,18 @@ def shown(page):
     return found[0]
 
 
+def without_hash(text):
+    """Random weights are sums of floats, whose last bits differ between processors, and with them the file's hash."""
+    return re.sub(r"\bweights [0-9a-f]{8}\b", "weights HASH", text)
+
+
 def words_of(text):
     """The text with numbers taken out and spaces evened: columns move where a number has a digit more."""
-    return [" ".join(NUMBER.sub("#", line).split()) for line in text.strip().splitlines()]
+    return [" ".join(NUMBER.sub("#", line).split()) for line in without_hash(text).strip().splitlines()]
 
 
 def numbers_of(text):
-    return [float(number.replace(",", "")) for number in NUMBER.findall(text)]
+    return [float(number.replace(",", "")) for number in NUMBER.findall(without_hash(text))]
 
 
 def make_images(page, folder):
@@ -79,7 +86,7 @@ def test_a_page_shows_what_the_program_prints(page, tmp_path, monkeypatch, comma
         return
 
     assert words_of(printed) == words_of(expected)
-    assert numbers_of(printed) == pytest.approx(numbers_of(expected), rel=0.02, abs=2e-4)
+    assert numbers_of(printed) == pytest.approx(numbers_of(expected), rel=0.02, abs=ROUNDING.get(page, 2e-4))
 
 
 def test_the_effect_that_doctors_page_explains_is_one_that_it_shows():
