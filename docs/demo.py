@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from ganeval.sources.photos import photo, photo_names
+from ganeval.sources.datasets.photos import photo, photo_names
 
 HERE = Path("demo")
 SIDE = 192  # pixels of an enlarged photograph's crop

@@ -23,19 +23,19 @@ from pathlib import Path
 
 import torch
 
-from ganeval.files import write_atomically
-from ganeval.plan import ScoreOptions
-from ganeval.protocol import Protocol
-from ganeval.provenance import provenance
-from ganeval.results import Result, append_jsonl
-from ganeval.scoring import score
-from reference_models.cards import card, index
-from reference_models.checkpoint import load_checkpoint
-from reference_models.evaluation import SCORE_SEED, Evaluator
-from reference_models.measured import ENOUGH_SEEDS, RunResult, read_run, write_expected
+from ganeval.files.read_write import write_atomically
+from ganeval.options import ScoreOptions
+from ganeval.results.protocol import Protocol
+from ganeval.results.provenance import provenance
+from ganeval.results.result import Result, append_jsonl
+from ganeval.scoring.score import score
+from reference_models.checkpoints.checkpoint import load_checkpoint
 from reference_models.models import MODELS
-from reference_models.recipe import DIRECTIONS, Recipe
 from reference_models.recipes import RECIPES
+from reference_models.recipes.cards import card, index
+from reference_models.recipes.measured import ENOUGH_SEEDS, RunResult, read_run, write_expected
+from reference_models.recipes.recipe import DIRECTIONS, Recipe
+from reference_models.training.evaluation import SCORE_SEED, Evaluator
 
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "docs" / "recipes"

@@ -11,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from ganeval.comparing import compare as compare_subjects
-from ganeval.devices import TIMEOUT, open_processes
 from ganeval.errors import UsageError
 from ganeval.gate.rules import GateRules, Mode, read_rules
 from ganeval.gate.run import GateReport, run_gate
@@ -21,12 +19,14 @@ from ganeval.gate.sides import GateOptions
 from ganeval.generators.in_memory import Images, Subject, evaluating, name_of, path_of
 from ganeval.generators.wrap import shape_of_latent
 from ganeval.notebook import Comparisons, Scores, picture_of
-from ganeval.opening import check_places, open_subject_source
-from ganeval.plan import ScoreOptions
-from ganeval.python_words import python_words
-from ganeval.reporting import Reporter, Silent
-from ganeval.results import Result
-from ganeval.scoring import score as score_subject
+from ganeval.options import ScoreOptions
+from ganeval.processes.shares import TIMEOUT, open_processes
+from ganeval.progress import Reporter, Silent
+from ganeval.python_errors import python_words
+from ganeval.results.result import Result
+from ganeval.scoring.compare import compare as compare_subjects
+from ganeval.scoring.open_inputs import check_places, open_subject_source
+from ganeval.scoring.score import score as score_subject
 from ganeval.sources.arrays import VALUE_RANGES, ValueRange
 from ganeval.sources.listing import PLACES, Links
 

@@ -13,14 +13,14 @@ import numpy as np
 from PIL import Image
 
 from ganeval.errors import BadImageError
-from ganeval.results import Result
+from ganeval.escaping import printable
+from ganeval.results.result import Result
 from ganeval.sources.base import ImageSource
-from ganeval.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ganeval.comparing import Comparison
+    from ganeval.scoring.compare import Comparison
 
 SHOWN = 16  # images of the picture
 CELL = 64  # pixels of its longest side in the picture, at most

@@ -17,8 +17,8 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
-from ganeval.sources.evening import restyle
-from ganeval.sources.photos import photo, photo_names
+from ganeval.sources.datasets.photos import photo, photo_names
+from ganeval.sources.datasets.photos_evening import restyle
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageCms, ImageFilter, PngImagePlugin
 
-from ganeval.sources.dataset import open_dataset
+from ganeval.sources.datasets.table import open_dataset
 
 LOSSLESS = ("astronaut", "chelsea", "coffee", "motorcycle")  # photos that are stored as PNG
 N = 60

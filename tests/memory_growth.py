@@ -22,7 +22,7 @@ from ganeval.compat.cleanfid import compute_fid
 from ganeval.compat.pytorch_fid import calculate_fid_given_paths
 from ganeval.compat.torch_fidelity import calculate_metrics
 from ganeval.compat.torchmetrics import FrechetInceptionDistance
-from ganeval.results import append_jsonl
+from ganeval.results.result import append_jsonl
 
 COUNT = 24
 

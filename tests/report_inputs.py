@@ -7,8 +7,8 @@ import json
 import numpy as np
 from PIL import Image
 
-from ganeval.protocol import Protocol
-from ganeval.results import Result, append_jsonl
+from ganeval.results.protocol import Protocol
+from ganeval.results.result import Result, append_jsonl
 
 HOSTILE = (
     "<script>window.owned=1</script>",

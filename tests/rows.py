@@ -6,8 +6,8 @@ import random
 import subprocess
 import sys
 
-from ganeval.protocol import Protocol
-from ganeval.results import SCHEMA, Result
+from ganeval.results.protocol import Protocol
+from ganeval.results.result import SCHEMA, Result
 
 BASE = Protocol("fd", 1, {"ddof": 1}, "efflite0", "ab" * 32, reference_sha256="cd" * 32, n_real=599, n_fake=599)
 
@@ -46,7 +46,7 @@ def line(row):
 APPENDING = """
 import dataclasses, json, sys
 from pathlib import Path
-from ganeval.results import Result, append_jsonl
+from ganeval.results.result import Result, append_jsonl
 
 row = Result.from_dict(json.loads(sys.argv[2]))
 for value in range(int(sys.argv[3])):

@@ -15,7 +15,7 @@ import ganeval
 from ganeval.cli import main as cli
 from ganeval.errors import DataError, UsageError
 from ganeval.generators.open import open_generator
-from ganeval.plan import ScoreOptions
+from ganeval.options import ScoreOptions
 from ganeval.sources.base import content_hash
 
 RNG = np.random.default_rng(0)

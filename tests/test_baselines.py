@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from ganeval.generators.open import open_generator
-from ganeval.plan import ScoreOptions
-from ganeval.scoring import score
+from ganeval.options import ScoreOptions
+from ganeval.scoring.score import score
 
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,

@@ -20,8 +20,8 @@ from ganeval.cli.main import root
 from ganeval.errors import DataError, UsageError
 from ganeval.leaderboard.timing_board import timing_tables
 from ganeval.leaderboard.timings import append_timings, read_timings
+from ganeval.sources.datasets.photos import photo
 from ganeval.sources.folder import FolderSource
-from ganeval.sources.photos import photo
 from tests.conftest import ToyBackbone
 
 

@@ -8,10 +8,10 @@ from click.testing import CliRunner
 
 from ganeval.cli.main import root
 from ganeval.leaderboard.timings import SAMPLING, read_timings
+from reference_models.benchmarks.timing import Timed, _drawer, in_turn, time_sampling
 from reference_models.models import MODELS
 from reference_models.models.build import build_generator
 from reference_models.recipes import RECIPES
-from reference_models.timing import Timed, _drawer, in_turn, time_sampling
 
 
 def bench(*arguments):

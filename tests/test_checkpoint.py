@@ -8,11 +8,11 @@ import torch
 from safetensors import safe_open
 
 from ganeval.errors import UsageError, WeightsError
-from reference_models.checkpoint import Checkpoint, is_checkpoint, load_checkpoint, save_checkpoint
+from reference_models.checkpoints.checkpoint import Checkpoint, is_checkpoint, load_checkpoint, save_checkpoint
 from reference_models.models import MODELS
 from reference_models.models.build import build_generator
-from reference_models.recipe import recipe_to_json
 from reference_models.recipes import RECIPES
+from reference_models.recipes.recipe import recipe_to_json
 
 CPU = torch.device("cpu")
 SETTINGS = {

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from ganeval.cli.ci_log import Guarded
+from ganeval.escaping import inert_lines, printable
 from ganeval.gate.report import to_annotations, to_markdown, to_text
 from ganeval.gate.rules import GateRule, GateRules
 from ganeval.gate.run import run_gate
 from ganeval.gate.sides import GateOptions
-from ganeval.reporting import Silent
-from ganeval.results import append_jsonl, to_json
-from ganeval.text import inert_lines, printable
+from ganeval.progress import Silent
+from ganeval.results.result import append_jsonl, to_json
 from tests.test_gate import row
 
 KEY, SUBJECT, NOTE = "::set-env name=PATH::/tmp", "##[add-mask]x", "a\n::stop-commands::b\r##vso[task.setvariable]c"

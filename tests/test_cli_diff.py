@@ -10,8 +10,8 @@ from PIL import Image
 from rich.console import Console
 
 from ganeval.cli.diff import print_comparisons
-from ganeval.comparing import Comparison
-from ganeval.differences import Difference
+from ganeval.metrics.difference import Difference
+from ganeval.scoring.compare import Comparison
 from tests.conftest import TOY, ToyBackbone
 from tests.rows import result
 
@@ -44,7 +44,7 @@ def network(monkeypatch):
     """The toy network under the default backbone's name, so that features cost nothing."""
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.passes.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
 
 
 def test_rows_of_b_carry_the_difference_and_stdout_is_json_alone(run, restored):
@@ -75,7 +75,7 @@ def test_people_get_a_verdict_an_interval_and_how_it_was_found_and_a_file_the_ro
 
 
 def test_a_metric_that_the_images_are_too_small_for_is_told_beside_the_others(run, restored, monkeypatch):
-    monkeypatch.setattr("ganeval.comparing.PLAIN_PAIRED", "psnr,ssim")  # without those that need a network
+    monkeypatch.setattr("ganeval.scoring.compare.PLAIN_PAIRED", "psnr,ssim")  # without those that need a network
     restored(count=6, side=8)  # ssim's window is 11 px
     code, out, err = run("a", "b", "--paired", "hr", "--json", "-")
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from ganeval.cli import main as cli
-from ganeval.results import read_jsonl
+from ganeval.results.result import read_jsonl
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ from PIL import Image
 import ganeval
 from ganeval.cli.train_reference import inside_expected
 from ganeval.errors import UsageError
-from ganeval.sources.dataset import open_dataset
-from reference_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from reference_models.expected import check_range
+from ganeval.sources.datasets.table import open_dataset
+from reference_models.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from reference_models.models import MODELS
 from reference_models.models.build import build_generator
-from reference_models.recipe import Expected, recipe_to_json
 from reference_models.recipes import RECIPES
-from reference_models.train import TrainOutcome
+from reference_models.recipes.expected import check_range
+from reference_models.recipes.recipe import Expected, recipe_to_json
+from reference_models.training.train import TrainOutcome
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from ganeval.compat.torchmetrics import FrechetInceptionDistance
 from ganeval.errors import DataError, GanevalError, TooFewSamplesError, UsageError, WeightsError
 from ganeval.explain.explaining import ExplainOptions, explain
 from ganeval.explain.pipelines import parse_tools
-from ganeval.plan import ScoreOptions
+from ganeval.options import ScoreOptions
 from tests.peer_networks import Trunk, instead_of_inception, local_weights, quiet, stack
 
 SIZE = (33, 40)

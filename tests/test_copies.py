@@ -6,26 +6,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganeval.comparing import compare
-from ganeval.differences import set_difference
-from ganeval.engine import summarise
-from ganeval.floors import noise_floor
 from ganeval.gate.given import stderr_given_reference
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import COPIES, SetMetric
+from ganeval.metrics.difference import set_difference
 from ganeval.metrics.frechet import FD, distance_of_rows, frechet_of_rows, frechet_of_summaries
 from ganeval.metrics.kernel import KD
 from ganeval.metrics.prdc import PRDC
-from ganeval.passes import open_store
-from ganeval.plan import ScoreOptions
-from ganeval.reference import load_reference, save_reference
-from ganeval.reporting import Silent
-from ganeval.scoring import build_reference, score
+from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
+from ganeval.scoring.compare import compare
+from ganeval.scoring.feature_pass import summarise
+from ganeval.scoring.loaded_networks import open_store
+from ganeval.scoring.noise_floor import noise_floor
+from ganeval.scoring.score import build_reference, score
 from ganeval.sources.folder import FolderSource
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.copies import distinct_rows
 from ganeval.summaries.moments import Moments
+from ganeval.summaries.reference_file import load_reference, save_reference
 from tests.conftest import TOY, ToyBackbone
 
 D = 24
@@ -51,7 +51,7 @@ def summary(features):
 def toy(monkeypatch):
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.passes.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
     return backbone
 
 

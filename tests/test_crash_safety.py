@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganeval.cache import FeatureStore
-from ganeval.engine import summarise
 from ganeval.metrics.frechet import frechet_distance
+from ganeval.scoring.feature_pass import summarise
+from ganeval.scoring.feature_store import FeatureStore
 from ganeval.sources.folder import FolderSource
 from tests.conftest import ToyBackbone
 
@@ -31,9 +31,9 @@ class SlowToy(ToyBackbone):
 
 def score(folder, cache, ready=None):
     """One whole pass; says when it starts, so that imports do not count."""
-    import ganeval.engine
+    import ganeval.scoring.feature_pass
 
-    ganeval.engine.SHARD_ROWS = SHARD
+    ganeval.scoring.feature_pass.SHARD_ROWS = SHARD
     if ready is not None:
         ready.set()
     store = FeatureStore(cache, "toy|v1")
@@ -53,7 +53,7 @@ def trusted(cache):
 
 def truth(folder):
     """Digest -> features, image by image, without a store."""
-    from ganeval.engine import run_network
+    from ganeval.scoring.feature_pass import run_network
 
     toy, source = ToyBackbone(), FolderSource(folder)
     raws = [source.read(i) for i in range(len(source))]
@@ -112,7 +112,7 @@ def test_fifty_thousand_images_are_listed_in_two_seconds_and_summarised_in_bound
 
     n, folder = 50_000, tmp_path / "many"
     folder.mkdir()
-    from ganeval.sources.photos import photo, photo_names
+    from ganeval.sources.datasets.photos import photo, photo_names
 
     photos, rng = [photo(name) for name in photo_names()], np.random.default_rng(0)
     with tarfile.open(tmp_path / "many.tar", "w") as tar:

@@ -9,10 +9,10 @@ import torch
 from PIL import Image, ImageFile, ImageOps
 
 from ganeval.errors import BadImageError, DataError
-from ganeval.sources.decode import DECODE_POLICY, RULES, decode, rgb_from_array
+from ganeval.sources.decoding.quantise import quantise
+from ganeval.sources.decoding.quantise_tensor import quantise_tensor
+from ganeval.sources.decoding.rules import DECODE_POLICY, RULES, decode, rgb_from_array
 from ganeval.sources.limits import MAX_PIXELS
-from ganeval.sources.quantise import quantise
-from ganeval.sources.tensors import quantise_tensor
 from tests.image_files import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png, saved, tiff
 
 rng = np.random.default_rng(7)

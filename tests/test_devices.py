@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ganeval.errors import UsageError
-from reference_models.devices import share_buffers, together
+from reference_models.training.devices import share_buffers, together
 
 
 class Pair:

@@ -18,16 +18,17 @@ import torch
 from click.testing import CliRunner
 
 import ganeval
-from ganeval import lines as lines_module
 from ganeval.cli.main import root
 from ganeval.cli.options import parse_timeout
 from ganeval.cli.several import start
-from ganeval.devices import Processes, open_processes
 from ganeval.errors import DataError, GanevalError, ProcessesError, UsageError
-from ganeval.launching import Launched, launched
-from ganeval.lines import Lines
-from ganeval.plan import ScoreOptions, make_plan
-from ganeval.scoring import score
+from ganeval.options import ScoreOptions
+from ganeval.processes import connections as lines_module
+from ganeval.processes.connections import Lines
+from ganeval.processes.launch import Launched, launched
+from ganeval.processes.shares import Processes, open_processes
+from ganeval.scoring.plan import make_plan
+from ganeval.scoring.score import score
 from tests.conftest import TOY, ToyBackbone
 from tests.ranks import GENERATOR, free_port, places, run_ranks
 
@@ -44,7 +45,7 @@ def place(rank, count, port, by="torchrun"):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Heartbeats every 20 ms, and no thread that ends the whole test run."""
-    monkeypatch.setattr("ganeval.lines.BEAT", 0.02)
+    monkeypatch.setattr("ganeval.processes.connections.BEAT", 0.02)
     monkeypatch.setattr(Lines, "_leave", lambda self, failure: None)
 
 
@@ -69,7 +70,7 @@ def all_of(count, work, timeout=20.0):
 
 
 def ending(processes):
-    from ganeval.devices import _ending_together
+    from ganeval.processes.shares import _ending_together
 
     return _ending_together(processes, None)
 
@@ -95,8 +96,10 @@ def toy(monkeypatch, tmp_path):
     """The toy network under the default backbone's name; each process has a cache of its own."""
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.passes.load_backbone", lambda name, device, weights_file: backbone)
-    monkeypatch.setattr("ganeval.passes.cache_home", lambda: tmp_path / threading.current_thread().name)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr(
+        "ganeval.scoring.loaded_networks.cache_home", lambda: tmp_path / threading.current_thread().name
+    )
     return backbone
 
 
@@ -149,7 +152,7 @@ def test_no_cache_needs_no_common_folder(toy, options):
 
 
 def test_a_shared_cache_saves_the_sending(toy, options, monkeypatch, tmp_path):
-    monkeypatch.setattr("ganeval.passes.cache_home", lambda: tmp_path / "shared")
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.cache_home", lambda: tmp_path / "shared")
     sent = []
     send = Lines.send
 
@@ -182,9 +185,9 @@ def test_bad_images_are_skipped_and_counted_in_every_share(make_folder, toy):
 
 
 def test_a_statistics_file_is_read_by_all_and_shared_by_none(toy, options, tmp_path):
-    from ganeval.reference import save_reference
-    from ganeval.reporting import Silent
-    from ganeval.scoring import build_reference
+    from ganeval.progress import Silent
+    from ganeval.scoring.score import build_reference
+    from ganeval.summaries.reference_file import save_reference
 
     statistics = build_reference(ScoreOptions(options.reference, engine="torch"), ["efflite0"], Silent())
     file = tmp_path / "real.safetensors"
@@ -248,7 +251,7 @@ def test_other_weights_in_one_process_are_refused(toy, options, monkeypatch):
     def load(name, device, weights_file):
         return other if threading.current_thread().name == "rank-1" else toy
 
-    monkeypatch.setattr("ganeval.passes.load_backbone", load)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", load)
 
     first, _ = all_of(2, lambda processes: score(options, processes=processes))
 
@@ -403,7 +406,7 @@ def test_strangers_who_call_do_not_count(monkeypatch):
         threading.Thread(target=call, daemon=True).start()
         return accept(me, store, timeout)
 
-    monkeypatch.setattr("ganeval.lines._accept", visited)
+    monkeypatch.setattr("ganeval.processes.connections._accept", visited)
 
     assert all_of(2, lambda processes: processes.rank) == [0, 1]
     assert served in ([], [b""])

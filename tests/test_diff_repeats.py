@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganeval.comparing import compare
-from ganeval.differences import set_difference
 from ganeval.metrics import METRICS
-from ganeval.plan import ScoreOptions
-from ganeval.reporting import Silent
-from ganeval.scoring import build_reference
+from ganeval.metrics.difference import set_difference
+from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
+from ganeval.scoring.compare import compare
+from ganeval.scoring.score import build_reference
 from ganeval.sources.resolve import open_source
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary

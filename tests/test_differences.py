@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganeval.blame import blame
-from ganeval.comparing import compare, pairing
-from ganeval.differences import from_stderr, images_needed, paired_difference, set_difference, verdict_of
-from ganeval.engine import SourceSummary
 from ganeval.errors import DataError, UsageError
-from ganeval.floors import at_counts, cached_floor, noise_floor
+from ganeval.metrics.difference import from_stderr, images_needed, paired_difference, set_difference, verdict_of
 from ganeval.metrics.frechet import FD
 from ganeval.metrics.kernel import CMMD, KD
 from ganeval.metrics.mind import MIND, mind
 from ganeval.metrics.prdc import PRDC
-from ganeval.plan import ScoreOptions
+from ganeval.options import ScoreOptions
+from ganeval.scoring.compare import compare, pairing
+from ganeval.scoring.feature_pass import SourceSummary
+from ganeval.scoring.image_influence import blame
+from ganeval.scoring.noise_floor import at_counts, cached_floor, noise_floor
 from ganeval.stats.jackknife import block_numbers
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary

@@ -10,9 +10,9 @@ from ganeval.doctor.examine import examine
 from ganeval.doctor.reading import look_at
 from ganeval.doctor.table import FACT_CHECKS, LOOK_CHECKS, check_looks
 from ganeval.errors import DataError
-from ganeval.reporting import Silent
+from ganeval.progress import Silent
 from ganeval.sources.base import Subset
-from ganeval.sources.dataset import open_dataset
+from ganeval.sources.datasets.table import open_dataset
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.resolve import open_source
 from tests.doctor_cases import CASES, LOSSLESS, clean, high_quality, tiles, with_alpha

@@ -11,7 +11,6 @@ import scipy.fft
 import torch
 from PIL import Image
 
-from ganeval.checks import cheap_checks
 from ganeval.doctor import effects
 from ganeval.doctor.check import percent
 from ganeval.doctor.check_values import _colour_distance
@@ -30,20 +29,21 @@ from ganeval.doctor.damage import (
 )
 from ganeval.doctor.damaged import Damaged
 from ganeval.doctor.examine import Examination, examine
+from ganeval.doctor.facts import Values
 from ganeval.doctor.finding import Effect, Finding, at_least, worst_first
 from ganeval.doctor.grid import coefficients, find_grid
 from ganeval.doctor.jpeg_quality import jpeg_quality
-from ganeval.doctor.looks import Values
+from ganeval.doctor.score_checks import cheap_checks
 from ganeval.doctor.section import doctor_section
 from ganeval.doctor.sharpness import fine_detail, repeated_pixels
 from ganeval.doctor.stored import read_examination
 from ganeval.doctor.thumbnails import ALIKE, NEAR, Thumbnails, nearly_same, thumbnail
-from ganeval.engine import summarise
 from ganeval.errors import DataError
-from ganeval.plan import ScoreOptions
-from ganeval.reporting import Silent
+from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
+from ganeval.scoring.feature_pass import summarise
 from ganeval.sources.arrays import ArraySource
-from ganeval.sources.dataset import open_dataset
+from ganeval.sources.datasets.table import open_dataset
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.resolve import open_source
 from tests.conftest import ToyBackbone
@@ -358,8 +358,10 @@ def test_damage_may_be_done_to_a_share_of_the_images():
 @pytest.fixture
 def toy_engine(monkeypatch):
     toy = ToyBackbone()
-    monkeypatch.setattr("ganeval.passes.load_backbone", lambda name, **_: toy)
-    monkeypatch.setattr("ganeval.passes._weights_file", lambda name, given: None)  # the table does not know it
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, **_: toy)
+    monkeypatch.setattr(
+        "ganeval.scoring.loaded_networks._weights_file", lambda name, given: None
+    )  # the table does not know it
     monkeypatch.setattr(effects, "BACKBONE", "toy")
     return toy
 

@@ -12,13 +12,14 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from ganeval.cache import FeatureStore, ImageFacts
-from ganeval.engine import run_network, summarise
 from ganeval.errors import BadImageError, DataError
-from ganeval.files import write_atomically
+from ganeval.files.read_write import write_atomically
 from ganeval.metrics.frechet import frechet_distance
+from ganeval.scoring.feature_pass import run_network, summarise
+from ganeval.scoring.feature_store import FeatureStore
 from ganeval.sources.base import Subset, content_hash, seeded_subset
 from ganeval.sources.folder import FolderSource
+from ganeval.sources.image_facts import ImageFacts
 from tests.conftest import ToyBackbone
 
 FACTS = ImageFacts(4, 5, "png", ("grey",))
@@ -149,7 +150,7 @@ def test_the_batch_size_does_not_matter(make_folder, toy, tmp_path, batch_size):
 def test_shards_of_any_size_give_the_same_number(make_folder, toy, tmp_path, monkeypatch):
     source = FolderSource(make_folder("images", 40))
     whole = go(source, toy, tmp_path / "a").sets["toy"]
-    monkeypatch.setattr("ganeval.engine.SHARD_ROWS", 8)
+    monkeypatch.setattr("ganeval.scoring.feature_pass.SHARD_ROWS", 8)
 
     split = go(source, toy, tmp_path / "b").sets["toy"]
 

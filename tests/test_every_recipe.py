@@ -9,13 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from reference_models.checkpoint import load_checkpoint
-from reference_models.evaluation import held_out
-from reference_models.recipe import with_settings
+from reference_models.checkpoints.checkpoint import load_checkpoint
+from reference_models.checkpoints.sampling import draw_tensor
+from reference_models.checkpoints.translation import needs_inputs, translator
 from reference_models.recipes import RECIPES
-from reference_models.sampling import draw_tensor
-from reference_models.train import TrainOptions, train
-from reference_models.translation import needs_inputs, translator
+from reference_models.recipes.recipe import with_settings
+from reference_models.training.evaluation import held_out
+from reference_models.training.train import TrainOptions, train
 from tests.test_train import Quiet, TinyContent, WeightScore
 
 TRAIN, TEST = 150, 12  # images of a split: at least a batch of 128 to train on
@@ -87,8 +87,8 @@ def one_step(name):
 
 @pytest.mark.parametrize("name", RECIPES.names())
 def test_a_recipe_builds_and_takes_a_step(name, data_root, tmp_path, monkeypatch):
-    monkeypatch.setattr("reference_models.train.Evaluator", WeightScore)
-    monkeypatch.setattr("reference_models.players.ContentNetwork", TinyContent)
+    monkeypatch.setattr("reference_models.training.train.Evaluator", WeightScore)
+    monkeypatch.setattr("reference_models.training.networks.ContentNetwork", TinyContent)
     recipe = one_step(name)
 
     outcome = train(TrainOptions(recipe, tmp_path / "run", data_root=data_root, device="cpu"), Quiet())

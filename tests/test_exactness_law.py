@@ -14,10 +14,10 @@ from PIL import Image
 
 from ganeval.backbones.engines import use_engine
 from ganeval.backbones.loading import load_backbone
-from ganeval.cache import FeatureStore
-from ganeval.engine import fill, summarise
 from ganeval.metrics.frechet import frechet_of_summaries
-from ganeval.passes import store_protocol
+from ganeval.scoring.feature_pass import fill, summarise
+from ganeval.scoring.feature_store import FeatureStore
+from ganeval.scoring.loaded_networks import store_protocol
 from ganeval.sources.base import Subset
 from ganeval.sources.folder import FolderSource
 
@@ -94,7 +94,7 @@ def test_the_batch_does_not_matter_to_the_last_digit(folders, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 def test_batch_processes_kills_and_engine_give_one_number(folders, tmp_path, monkeypatch):
-    monkeypatch.setattr("ganeval.engine.SHARD_ROWS", 8)
+    monkeypatch.setattr("ganeval.scoring.feature_pass.SHARD_ROWS", 8)
     values = {}
     for engine in ENGINES:
         alone, _ = distance(engine, folders, tmp_path / f"{engine}-alone", tmp_path / "engines", 16)

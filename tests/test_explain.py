@@ -15,7 +15,7 @@ from ganeval.explain.explaining import ExplainOptions, explain
 from ganeval.explain.features import mean_in_float32, part_of
 from ganeval.explain.parts import parts_of
 from ganeval.explain.pipelines import TOOLS, parse_tools
-from ganeval.plan import ScoreOptions
+from ganeval.options import ScoreOptions
 from ganeval.sources import folder as folder_source
 from ganeval.summaries.bank import Block, FeatureBank
 from ganeval.summaries.base import SetSummary

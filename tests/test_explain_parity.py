@@ -14,7 +14,7 @@ import torch
 from ganeval.backbones.inception_variants import PREPARATIONS
 from ganeval.explain.explaining import ExplainOptions, explain
 from ganeval.explain.pipelines import parse_tools
-from ganeval.plan import ScoreOptions
+from ganeval.options import ScoreOptions
 from tests.peer_networks import (
     Trunk,
     adm_features,

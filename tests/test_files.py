@@ -13,18 +13,19 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from ganeval import files
-from ganeval.cache import FeatureStore, ImageFacts
 from ganeval.errors import DataError
-from ganeval.reference import save_reference
+from ganeval.files.read_write import read_write as files
+from ganeval.files.safetensors_bytes import tensor_bytes, with_sorted_metadata
 from ganeval.report.charts import LineChart, Series
 from ganeval.report.plots import draw
-from ganeval.results import append_lines
-from ganeval.tensor_bytes import tensor_bytes, with_sorted_metadata
-from reference_models.checkpoint import save_checkpoint
-from reference_models.players import make_players
+from ganeval.results.result import append_lines
+from ganeval.scoring.feature_store import FeatureStore
+from ganeval.sources.image_facts import ImageFacts
+from ganeval.summaries.reference_file import save_reference
+from reference_models.checkpoints.checkpoint import save_checkpoint
 from reference_models.recipes import RECIPES
-from reference_models.state import Progress, save_state
+from reference_models.training.networks import make_players
+from reference_models.training.state import Progress, save_state
 from tests.test_checkpoint import make
 from tests.test_reference import statistics
 
@@ -78,7 +79,7 @@ def test_two_processes_with_different_hash_seeds_write_the_same_bytes(tmp_path):
         "import sys; from pathlib import Path; import numpy as np\n"
         "from ganeval.report.charts import LineChart, Series\n"
         "from ganeval.report.plots import draw\n"
-        "from ganeval.tensor_bytes import tensor_bytes\n"
+        "from ganeval.files.safetensors_bytes import tensor_bytes\n"
         "metadata = {name: name for name in {'format', 'model', 'config', 'recipe', 'seed', 'step'}}\n"
         "tensors = {name: np.ones(3, np.float32) for name in {'a', 'b', 'c', 'd'}}\n"
         "Path(sys.argv[1], 't.safetensors').write_bytes(tensor_bytes(tensors, metadata))\n"

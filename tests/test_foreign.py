@@ -16,17 +16,17 @@ import ganeval
 from ganeval.backbones.engines import openvino_version
 from ganeval.errors import DataError, UsageError, WeightsError
 from ganeval.generators.base import Declared
+from ganeval.generators.latents import draws_from, latents
 from ganeval.generators.open import open_generator
 from ganeval.generators.output import to_bytes
 from ganeval.generators.wrap import wrap
-from ganeval.plan import ScoreOptions
-from ganeval.sources.latents import draws_from, latents
-from reference_models.checkpoint import Checkpoint, save_checkpoint
+from ganeval.options import ScoreOptions
+from reference_models.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from reference_models.data.transforms import low_resolution
 from reference_models.models import MODELS
 from reference_models.models.build import build_generator
-from reference_models.recipe import recipe_to_json
 from reference_models.recipes import RECIPES
-from reference_models.transforms import low_resolution
+from reference_models.recipes.recipe import recipe_to_json
 from tests.onnx_files import write_onnx
 
 CODE = """

@@ -19,9 +19,9 @@ from ganeval.gate.baseline import choose_baseline
 from ganeval.gate.rules import GateRule, GateRules, read_rules, write_toml
 from ganeval.gate.run import run_gate
 from ganeval.gate.sides import GateOptions
-from ganeval.protocol import Protocol
-from ganeval.reporting import Silent
-from ganeval.results import Result, append_jsonl, read_jsonl, to_json
+from ganeval.progress import Silent
+from ganeval.results.protocol import Protocol
+from ganeval.results.result import Result, append_jsonl, read_jsonl, to_json
 
 HOSTILE = 'evil|<script>"x"</script>\n::error::pwned\x1b[2J@everyone`%0A'
 

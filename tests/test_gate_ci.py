@@ -13,8 +13,8 @@ import yaml
 
 from ganeval.cli import main as cli
 from ganeval.gate.rules import GateRule, GateRules, write_toml
-from ganeval.protocol import Protocol
-from ganeval.results import Result, append_jsonl, read_jsonl, to_json
+from ganeval.results.protocol import Protocol
+from ganeval.results.result import Result, append_jsonl, read_jsonl, to_json
 
 ROOT = Path(__file__).parent.parent
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganeval.comparing import Comparison
-from ganeval.differences import Difference
 from ganeval.errors import DataError, ProtocolMismatchError, UsageError
 from ganeval.gate.baseline import ACCEPTED
 from ganeval.gate.evidence import from_comparison, from_samples
@@ -18,10 +16,12 @@ from ganeval.gate.rules import GateRule, GateRules, read_rules
 from ganeval.gate.run import run_gate
 from ganeval.gate.scorer import Scorer, first_rows
 from ganeval.gate.sides import GateOptions
-from ganeval.plan import ScoreOptions
-from ganeval.reporting import Silent
-from ganeval.results import append_jsonl, read_jsonl, to_json
-from ganeval.scoring import ScoreOutcome
+from ganeval.metrics.difference import Difference
+from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
+from ganeval.results.result import append_jsonl, read_jsonl, to_json
+from ganeval.scoring.compare import Comparison
+from ganeval.scoring.score import ScoreOutcome
 from ganeval.sources.arrays import ArraySource
 from tests.test_gate import row, seeds
 

@@ -24,23 +24,23 @@ from sklearn.datasets import load_digits
 
 from ganeval.backbones.engines import use_engine
 from ganeval.backbones.loading import load_backbone
-from ganeval.engine import run_network
 from ganeval.gate.evidence import GIVEN, from_samples
 from ganeval.gate.given import stderr_given_reference
 from ganeval.gate.propose import propose
 from ganeval.gate.ruling import judge, overall
 from ganeval.gate.scorer import DRAWN, FIRST_SET
 from ganeval.metrics import kernel
-from ganeval.protocol import Protocol
-from ganeval.results import Result
-from ganeval.sources.dataset import open_dataset
+from ganeval.results.protocol import Protocol
+from ganeval.results.result import Result
+from ganeval.scoring.feature_pass import run_network
+from ganeval.sources.datasets.table import open_dataset
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
-from reference_models.checkpoint import load_checkpoint
+from reference_models.checkpoints.checkpoint import load_checkpoint
+from reference_models.checkpoints.sampling import image_drawer
 from reference_models.recipes import RECIPES
-from reference_models.sampling import image_drawer
-from reference_models.train import LAST, TrainOptions, train
+from reference_models.training.train import LAST, TrainOptions, train
 
 pytestmark = pytest.mark.slow
 RUNS = 100

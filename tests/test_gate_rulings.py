@@ -15,14 +15,14 @@ from ganeval.gate.propose import propose, rounded_up
 from ganeval.gate.rules import GateRule
 from ganeval.gate.ruling import Evidence, judge, overall
 from ganeval.gate.scorer import DRAWN, first_count, first_rows
+from ganeval.generators.source import GeneratorSource
 from ganeval.metrics.frechet import FD
 from ganeval.metrics.kernel import KD
 from ganeval.metrics.prdc import PRDC
-from ganeval.plan import ScoreOptions
-from ganeval.protocol import Protocol
-from ganeval.reporting import Silent
-from ganeval.results import Result
-from ganeval.sources.generator import GeneratorSource
+from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
+from ganeval.results.protocol import Protocol
+from ganeval.results.result import Result
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments

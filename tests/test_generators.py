@@ -16,8 +16,8 @@ from ganeval.errors import DataError, GanevalError, UsageError
 from ganeval.generators.base import Declared
 from ganeval.generators.open import ENDINGS, ENLARGED, OPENERS, kind_of, open_generator
 from ganeval.generators.wrap import wrap
-from ganeval.plan import ScoreOptions
-from ganeval.python_words import in_python
+from ganeval.options import ScoreOptions
+from ganeval.python_errors import in_python
 
 PICTURES = "torch.tanh(torch.randn(n, 3, 8, 8, generator=torch.Generator().manual_seed(0)))"
 

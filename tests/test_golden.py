@@ -12,7 +12,7 @@ import torch
 
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import PixelMetric, SetMetric
-from ganeval.protocol import Protocol
+from ganeval.results.protocol import Protocol
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments

@@ -7,14 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from ganeval.sources.evening import restyle
-from ganeval.sources.photos import photo, photo_names
-from reference_models.held_out_grid import held_out_pictures, translated_grid
-from reference_models.players import make_players
-from reference_models.recipe import with_settings
+from ganeval.sources.datasets.photos import photo, photo_names
+from ganeval.sources.datasets.photos_evening import restyle
+from reference_models.data.transforms import bicubic_enlargement, edges, low_resolution
 from reference_models.recipes import RECIPES
-from reference_models.train import TrainOptions, train
-from reference_models.transforms import bicubic_enlargement, edges, low_resolution
+from reference_models.recipes.recipe import with_settings
+from reference_models.training.held_out_grid import held_out_pictures, translated_grid
+from reference_models.training.networks import make_players
+from reference_models.training.train import TrainOptions, train
 from tests.test_train import TINY, Quiet, TinyContent, WeightScore
 
 CPU = torch.device("cpu")
@@ -22,8 +22,8 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch):
-    monkeypatch.setattr("reference_models.train.Evaluator", WeightScore)
-    monkeypatch.setattr("reference_models.players.ContentNetwork", TinyContent)
+    monkeypatch.setattr("reference_models.training.train.Evaluator", WeightScore)
+    monkeypatch.setattr("reference_models.training.networks.ContentNetwork", TinyContent)
 
 
 def grid(name, *settings, data_root=None):
@@ -118,7 +118,7 @@ def test_a_run_scores_the_generator_of_its_direction_and_averages_both(direction
     players = make_players(recipe, 0, CPU, torch.Tensor.backward)
     line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
 
-    from reference_models.checkpoint import load_checkpoint
+    from reference_models.checkpoints.checkpoint import load_checkpoint
 
     last = load_checkpoint(tmp_path / "run" / "last.safetensors", CPU, direction)
     assert line["score psnr"] == WeightScore(recipe, CPU, None).score(last.network)

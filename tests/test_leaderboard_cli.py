@@ -19,10 +19,10 @@ from PIL import Image
 
 from ganeval.cli import main as cli
 from ganeval.errors import DataError, UsageError
+from ganeval.escaping import markdown, printable, spreadsheet
 from ganeval.leaderboard import append_timings
 from ganeval.leaderboard.showing import count, number, spread
-from ganeval.results import append_jsonl, to_json
-from ganeval.text import markdown, printable, spreadsheet
+from ganeval.results.result import append_jsonl, to_json
 from tests.rows import BASE, checkpoint, line, result, seeds
 from tests.test_leaderboard_timings import ROW, WRITTEN
 

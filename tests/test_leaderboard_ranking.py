@@ -28,7 +28,7 @@ from ganeval.leaderboard.significance import (
     rank,
 )
 from ganeval.leaderboard.standings import Cost, stand
-from ganeval.results import append_jsonl
+from ganeval.results.result import append_jsonl
 from tests.rows import BASE, checkpoint, result, seeds
 
 BOARD = Board("digits", "Digits", "digits:test", "fd@efflite0", ("fd@efflite0", "kd@efflite0"))

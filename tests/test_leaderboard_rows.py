@@ -17,7 +17,7 @@ from ganeval.leaderboard.places import leaderboards_folder, project_folder, row_
 from ganeval.leaderboard.ranking import rows_of
 from ganeval.leaderboard.reading import flat_rows, read_rows
 from ganeval.leaderboard.rows import load
-from ganeval.results import LINES, append_jsonl, check_fields, read_jsonl
+from ganeval.results.result import LINES, append_jsonl, check_fields, read_jsonl
 from tests.rows import BASE, append_together, checkpoint, line, result, write_many
 
 

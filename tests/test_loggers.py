@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from ganeval.cli import main as cli
-from reference_models import loggers
 from reference_models.recipes import RECIPES
-from reference_models.train import Unheard
+from reference_models.training import loggers
+from reference_models.training.train import Unheard
 
 SHORT = ["--seed", "3", "--device", "cpu", "--set", "steps=20", "--set", "log_every=10", "--set", "grid_every=20"]
 SHORT += ["--set", "save_every=20", "--set", "evaluation.every=20", "--set", "evaluation.n=64"]

@@ -9,9 +9,9 @@ import pytest
 from ganeval.cli import main as cli
 from ganeval.errors import TooFewSamplesError, UsageError
 from ganeval.generators.base import Generator
-from ganeval.plan import ScoreOptions
-from ganeval.reporting import Silent
-from ganeval.scoring import score
+from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
+from ganeval.scoring.score import score
 from ganeval.sources.arrays import ArraySource
 from ganeval.sources.remembered import Remembered
 from tests.conftest import TOY, ToyBackbone
@@ -38,8 +38,8 @@ def toy(monkeypatch):
     """The toy network under the default backbone's name, and a small first look, so that a score costs nothing."""
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.looks.FIRST_LOOK", 100)
-    monkeypatch.setattr("ganeval.passes.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.until.FIRST_LOOK", 100)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
     return backbone
 
 

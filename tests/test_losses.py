@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ganeval.errors import UsageError
-from reference_models.losses import LOSSES, content_loss, cycle_loss, identity_loss, l1_loss, pixel_loss
+from reference_models.training.losses import LOSSES, content_loss, cycle_loss, identity_loss, l1_loss, pixel_loss
 
 LN2, LN3 = math.log(2), math.log(3)
 # Name: scores of real, scores of fake, discriminator's loss, generator's loss.

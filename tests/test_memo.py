@@ -8,18 +8,18 @@ import sys
 import numpy as np
 import pytest
 
-from ganeval.cache import FeatureStore
-from ganeval.engine import summarise
 from ganeval.errors import BadImageError
-from ganeval.estimates import cached_estimates
 from ganeval.metrics.base import Estimate
 from ganeval.metrics.frechet import FD
-from ganeval.plan import ScoreOptions
-from ganeval.scoring import score
+from ganeval.options import ScoreOptions
+from ganeval.scoring.estimate_store import cached_estimates
+from ganeval.scoring.feature_pass import summarise
+from ganeval.scoring.feature_store import FeatureStore
+from ganeval.scoring.score import score
+from ganeval.sources.digest_memo import DigestMemo
 from ganeval.sources.folder import FolderSource
-from ganeval.sources.memo import DigestMemo
+from ganeval.sources.local_file_systems import is_invented, volume_of
 from ganeval.sources.remembered import Remembered
-from ganeval.sources.volumes import is_invented, volume_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the time of status change is POSIX's")
 
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="the time of status c
 @pytest.fixture
 def settled(monkeypatch):
     """Files count as settled at once, on any file system: tests do not wait two seconds, and may run on an overlay."""
-    monkeypatch.setattr("ganeval.sources.memo.SETTLED_NS", -1)
-    monkeypatch.setattr("ganeval.sources.memo.volume_of", lambda folder: (os.stat(folder).st_dev, 1))
+    monkeypatch.setattr("ganeval.sources.digest_memo.SETTLED_NS", -1)
+    monkeypatch.setattr("ganeval.sources.digest_memo.volume_of", lambda folder: (os.stat(folder).st_dev, 1))
 
 
 def opened(folder, cache):
@@ -113,14 +113,14 @@ def test_two_writers_of_one_memo_keep_what_both_learnt(make_folder, tmp_path, se
 
 
 def test_moments_of_a_large_set_are_read_the_second_time(make_folder, toy, tmp_path, monkeypatch):
-    monkeypatch.setattr("ganeval.engine.KEPT_MOMENTS", 10)
+    monkeypatch.setattr("ganeval.scoring.feature_pass.KEPT_MOMENTS", 10)
     source, store = FolderSource(make_folder("images", 12)), FeatureStore(tmp_path / "c", "toy|v1")
     first = summarise(source, [toy], {"toy": store}, batch_size=8, on_bad="fail").sets["toy"].moments
     (kept,) = (tmp_path / "c" / "moments").iterdir()
     monkeypatch.setattr("ganeval.summaries.moments.Moments.of", lambda _: pytest.fail("computed again"))
     again = summarise(source, [toy], {"toy": store}, batch_size=8, on_bad="fail").sets["toy"].moments
     monkeypatch.undo()
-    monkeypatch.setattr("ganeval.engine.KEPT_MOMENTS", 10)
+    monkeypatch.setattr("ganeval.scoring.feature_pass.KEPT_MOMENTS", 10)
     kept.write_bytes(kept.read_bytes()[:-8])
     third = summarise(source, [toy], {"toy": store}, batch_size=8, on_bad="fail").sets["toy"].moments
 
@@ -230,7 +230,7 @@ def test_times_in_equal_whole_seconds_are_invented():
 @pytest.mark.parametrize("volume", [None, (0, 1)])
 def test_files_of_an_unknown_volume_are_read_again(make_folder, tmp_path, settled, monkeypatch, volume):
     folder = make_folder("images", 3)
-    monkeypatch.setattr("ganeval.sources.memo.volume_of", lambda folder: volume)
+    monkeypatch.setattr("ganeval.sources.digest_memo.volume_of", lambda folder: volume)
     digests(opened(folder, tmp_path / "cache"))
 
     assert DigestMemo(tmp_path / "cache", folder).find("00000.png", (folder / "00000.png").stat()) is None
@@ -239,7 +239,7 @@ def test_files_of_an_unknown_volume_are_read_again(make_folder, tmp_path, settle
 def test_another_volume_under_the_same_numbers_is_another(make_folder, tmp_path, settled, monkeypatch):
     folder = make_folder("images", 3)
     digests(opened(folder, tmp_path / "cache"))
-    monkeypatch.setattr("ganeval.sources.memo.volume_of", lambda folder: (os.stat(folder).st_dev, 2))
+    monkeypatch.setattr("ganeval.sources.digest_memo.volume_of", lambda folder: (os.stat(folder).st_dev, 2))
 
     assert DigestMemo(tmp_path / "cache", folder).find("00000.png", (folder / "00000.png").stat()) is None
 
@@ -257,7 +257,7 @@ def test_an_image_that_changes_between_two_looks_is_refused(make_folder):
 IN_TURN = """
 import os, subprocess, sys
 from pathlib import Path
-import ganeval.sources.memo as memo
+import ganeval.sources.digest_memo as memo
 from ganeval.sources.folder import FolderSource
 
 memo.SETTLED_NS = -1

@@ -12,16 +12,16 @@ from PIL import Image
 
 from ganeval.cli.main import root
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError, UsageError
-from ganeval.merging import merge
 from ganeval.metrics.frechet import frechet_distance
-from ganeval.plan import ScoreOptions
-from ganeval.reference import BackboneFacts, ReferenceStatistics, Whole, load_reference, save_reference
-from ganeval.reporting import Silent
-from ganeval.scoring import build_reference, score
+from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
+from ganeval.scoring.score import build_reference, score
 from ganeval.sources.base import content_hash
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
+from ganeval.summaries.merge_files import merge
 from ganeval.summaries.moments import Moments
+from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics, Whole, load_reference, save_reference
 from tests.conftest import TOY, ToyBackbone
 
 FACTS = {"toy": BackboneFacts("0" * 64, "area-8", "exact")}
@@ -182,7 +182,7 @@ def test_a_statistics_file_as_subject_gives_the_rows_of_its_images(toy, tmp_path
 def toy(monkeypatch):
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.passes.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
     return backbone
 
 

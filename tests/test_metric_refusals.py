@@ -10,7 +10,7 @@ from ganeval.errors import DataError, TooFewSamplesError, UsageError, WeightsErr
 from ganeval.metrics import METRICS
 from ganeval.metrics.frechet import frechet_distance, frechet_influences
 from ganeval.metrics.luma import crop_border
-from ganeval.protocol import Protocol
+from ganeval.results.protocol import Protocol
 from ganeval.stats.intervals import bca_interval, mean_interval
 from ganeval.stats.jackknife import delete_block_jackknife, jackknife
 from ganeval.stats.multiple_tests import holm

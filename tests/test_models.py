@@ -12,7 +12,11 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from ganeval.errors import DataError, UsageError
-from reference_models.layers import (
+from reference_models.data.transforms import bicubic_enlargement
+from reference_models.models import MODELS
+from reference_models.models.build import build_discriminator, build_generator, parameter_count
+from reference_models.models.config import to_json
+from reference_models.models.layers import (
     EqualisedConv2d,
     EqualisedLinear,
     PixelNorm,
@@ -22,12 +26,8 @@ from reference_models.layers import (
     with_minibatch_stddev,
     with_one_hot,
 )
-from reference_models.losses import LOSSES
-from reference_models.models import MODELS
-from reference_models.models.build import build_discriminator, build_generator, parameter_count
-from reference_models.models.config import to_json
 from reference_models.recipes import RECIPES
-from reference_models.transforms import bicubic_enlargement
+from reference_models.training.losses import LOSSES
 
 # Trainable parameters at the default settings: generator, discriminator.
 PARAMETERS = {

@@ -36,7 +36,7 @@ def test_the_page_names_every_function_and_every_tool():
     text = PAGE.read_text()
     for name in ("pytorch_fid", "cleanfid", "torch_fidelity", "torchmetrics"):
         assert f"ganeval.compat.{name}" in text
-    from ganeval.peer_files.origins import ORIGINS
+    from ganeval.summaries.peer_files.origins import ORIGINS
 
     for tool, origin in ORIGINS.items():
         assert re.search(rf"\| `{tool}` \|.*\| `{origin.backbone}` \|", text), tool

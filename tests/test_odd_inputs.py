@@ -9,8 +9,8 @@ import pytest
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import SetMetric
-from ganeval.plan import ScoreOptions
-from ganeval.scoring import score
+from ganeval.options import ScoreOptions
+from ganeval.scoring.score import score
 from tests.conftest import TOY, ToyBackbone
 
 SETS = [name for name in METRICS if isinstance(METRICS.get(name), SetMetric)]
@@ -44,7 +44,7 @@ def tables(side=12):
 def toy(monkeypatch):
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.passes.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
 
 
 def saved(folder, name, array, labels=True):

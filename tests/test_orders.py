@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from ganeval.backbones.base import Output
-from ganeval.plan import ScoreOptions
-from ganeval.reference import save_reference
-from ganeval.reporting import Silent
-from ganeval.scoring import build_reference, score
+from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
+from ganeval.scoring.score import build_reference, score
+from ganeval.summaries.reference_file import save_reference
 from tests.conftest import TOY, ToyBackbone
 
 ORDERS = 10
@@ -31,7 +31,7 @@ class SteadyBackbone(ToyBackbone):
 def toy(monkeypatch):
     backbone = SteadyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.passes.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +72,8 @@ def told(options):
 
 def test_ten_orders_and_namings_give_the_same_rows_with_and_without_a_cache(images, toy, tmp_path, monkeypatch):
     """The network's shards differ too: each run writes 64 rows a shard, in its own order."""
-    monkeypatch.setattr("ganeval.engine.SHARD_ROWS", 64)
-    monkeypatch.setattr("ganeval.engine.KEPT_MOMENTS", 100)
+    monkeypatch.setattr("ganeval.scoring.feature_pass.SHARD_ROWS", 64)
+    monkeypatch.setattr("ganeval.scoring.feature_pass.KEPT_MOMENTS", 100)
     keys = ",".join(f"{name}@efflite0" for name in METRICS.split(","))
     seen = []
     for number in range(ORDERS):

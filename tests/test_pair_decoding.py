@@ -11,8 +11,8 @@ from PIL import Image, ImageCms
 import ganeval
 from ganeval.errors import DataError, UsageError
 from ganeval.gate.scorer import Setting
-from ganeval.protocol import Protocol
-from ganeval.sources.decode import DECODE_POLICY, decode, decode_policy, stated_peak
+from ganeval.results.protocol import Protocol
+from ganeval.sources.decoding.rules import DECODE_POLICY, decode, decode_policy, stated_peak
 from tests.image_files import RGB, RGBA, png, tiff
 
 

@@ -13,7 +13,6 @@ import scipy.stats
 import torch
 from PIL import Image
 
-from ganeval import pair_reading, pairs
 from ganeval.backbones.base import Backbone, BackboneInfo
 from ganeval.backbones.loading import load_backbone
 from ganeval.errors import BadImageError, DataError, UsageError, WeightsError
@@ -22,7 +21,16 @@ from ganeval.metrics.lpips import LPIPS
 from ganeval.metrics.perceptual import PD
 from ganeval.metrics.psnr import PSNR
 from ganeval.metrics.ssim import MS_SSIM, SSIM
-from ganeval.pairs import NoEstimate, PairRequest, match_by_stem, mean_estimate, score_pairs, uncertainty_of_mean
+from ganeval.scoring.pair_pass import (
+    NoEstimate,
+    PairRequest,
+    match_by_stem,
+    mean_estimate,
+    score_pairs,
+    uncertainty_of_mean,
+)
+from ganeval.scoring.score import pair_pass as pairs
+from ganeval.scoring.score import read_pairs as pair_reading
 from ganeval.sources.base import Decoded, ImageSource, Item, Raw, content_hash
 
 CPU = torch.device("cpu")

@@ -9,14 +9,14 @@ import torch
 from torch_fidelity import calculate_metrics
 
 from ganeval.backbones.loading import load_backbone
-from ganeval.engine import summarise
 from ganeval.metrics.frechet import FD, frechet_of_rows
 from ganeval.metrics.inception_score import log_softmax, split_scores
 from ganeval.metrics.kernel import classic_subsets
 from ganeval.metrics.prdc import neighbourhoods
-from ganeval.passes import open_store
-from ganeval.plan import ScoreOptions
-from ganeval.scoring import score
+from ganeval.options import ScoreOptions
+from ganeval.scoring.feature_pass import summarise
+from ganeval.scoring.loaded_networks import open_store
+from ganeval.scoring.score import score
 from ganeval.sources.folder import FolderSource
 
 SIZES = [(40, 40), (64, 31), (299, 299), (330, 310)]

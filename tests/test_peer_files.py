@@ -15,23 +15,23 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganeval import passes
 from ganeval.backbones import BACKBONES
 from ganeval.compat.pytorch_fid import calculate_fid_given_paths
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError, UsageError
 from ganeval.explain.explaining import ExplainOptions, explain
 from ganeval.explain.pipelines import TOOLS, parse_tools
 from ganeval.metrics.frechet import uncertain_fd
-from ganeval.peer_files.contents import read_contents
-from ganeval.peer_files.importing import import_statistics
-from ganeval.peer_files.origins import ORIGINS
-from ganeval.peer_files.torch_archive import read_torch
-from ganeval.peer_files.unpickle import KNOWN, Array, Callee, DType, Reader, Refused, value_at
-from ganeval.plan import ScoreOptions
-from ganeval.reference import load_reference, save_reference
+from ganeval.options import ScoreOptions
+from ganeval.scoring.score import loaded_networks as passes
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import UNKNOWN_N, Moments
+from ganeval.summaries.peer_files.contents import read_contents
+from ganeval.summaries.peer_files.importing import import_statistics
+from ganeval.summaries.peer_files.origins import ORIGINS
+from ganeval.summaries.peer_files.torch_archive import read_torch
+from ganeval.summaries.peer_files.unpickle import KNOWN, Array, Callee, DType, Reader, Refused, value_at
+from ganeval.summaries.reference_file import load_reference, save_reference
 from tests.peer_networks import Cheap, instead_of_inception
 
 N = 60

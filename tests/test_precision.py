@@ -14,11 +14,10 @@ import torch
 from ganeval.backbones.calls import CALL, Measured, TorchNetwork, in_calls, joined, without_tf32
 from ganeval.backbones.engines import measured_error, use_engine
 from ganeval.backbones.loading import load_backbone
-from ganeval.cache import write_json
-from ganeval.engine import run_network
-from ganeval.paths import cache_home
-from ganeval.plan import ScoreOptions
-from ganeval.scoring import score
+from ganeval.files.disk_cache import cache_home, write_json
+from ganeval.options import ScoreOptions
+from ganeval.scoring.feature_pass import run_network
+from ganeval.scoring.score import score
 from tests.conftest import ToyBackbone
 
 CPU = torch.device("cpu")
@@ -45,7 +44,7 @@ def test_openvino_never_finds_what_it_would_phone_home_with():
         "import sys, numpy as np, torch\n"
         "from ganeval.backbones.engines import use_engine\n"
         "from ganeval.backbones.loading import load_backbone\n"
-        "from ganeval.engine import run_network\n"
+        "from ganeval.scoring.feature_pass import run_network\n"
         "backbone = load_backbone('efflite0', device=torch.device('cpu'))\n"
         "print(use_engine(backbone, 'openvino').partition(' ')[0])\n"
         "run_network(backbone, [np.zeros((3, 40, 40), np.uint8)])\n"
@@ -164,7 +163,7 @@ def test_a_backbone_without_parameters_keeps_its_network():
 @pytest.mark.skipif("openvino" not in ENGINES, reason="needs OpenVINO")
 def test_a_row_names_the_engine_that_made_its_features_whatever_runs_now(make_folder, tmp_path):
     """Cached features, estimates, floors and moments stay what they were; the row says whose they are."""
-    from ganeval.comparing import compare
+    from ganeval.scoring.compare import compare
 
     fake, real = make_folder("fake", 20, seed=0), make_folder("real", 22, seed=1)
     more = make_folder("more", 3, seed=2)
@@ -217,7 +216,8 @@ def test_features_of_a_cache_that_names_no_engine_are_used_and_said_to_be_of_an_
     from safetensors import safe_open
     from safetensors.numpy import save
 
-    from ganeval.cache import UNRECORDED, FeatureStore, ImageFacts
+    from ganeval.scoring.feature_store import UNRECORDED, FeatureStore
+    from ganeval.sources.image_facts import ImageFacts
 
     store = FeatureStore(tmp_path / "now", "toy")
     store.write([b"1" * 32], [ImageFacts(1, 1, "png", ())], np.ones((1, 4), np.float32), None, "torch 1")

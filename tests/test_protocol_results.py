@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganeval.errors import DataError
-from ganeval.protocol import Protocol, differing_fields
-from ganeval.results import Result, append_jsonl, read_jsonl, to_json
+from ganeval.results.protocol import Protocol, differing_fields
+from ganeval.results.result import Result, append_jsonl, read_jsonl, to_json
 from tests.rows import append_together
 
 PROTOCOL = Protocol("fd", 1, {"ddof": 1}, "efflite0", "ab" * 32, n_real=10, n_fake=20)

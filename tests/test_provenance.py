@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from ganeval.provenance import commit, provenance
+from ganeval.results.provenance import commit, provenance
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 

@@ -9,13 +9,13 @@ import sys
 import pytest
 
 from ganeval.errors import UsageError
-from ganeval.sources.dataset import DATASETS
-from reference_models.data import FOLDERS
-from reference_models.evaluation import NUMBERS
+from ganeval.sources.datasets.table import DATASETS
+from reference_models.data.training_data import FOLDERS
 from reference_models.models import MODELS
-from reference_models.recipe import Training, plan_to_json, recipe_to_json, with_settings
 from reference_models.recipes import RECIPES, default_recipe, recipes_of
-from reference_models.schedules import SCHEDULES, Constant, Cyclic, ExponentialDecay
+from reference_models.recipes.recipe import Training, plan_to_json, recipe_to_json, with_settings
+from reference_models.recipes.schedules import SCHEDULES, Constant, Cyclic, ExponentialDecay
+from reference_models.training.evaluation import NUMBERS
 
 EMBEDDED = {"digits", "photos", "mixture-1d"}
 # Full plans on one data set beside another: with named changes, the tutorial's own, or under another schedule.

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from ganeval.errors import DataError
-from reference_models.cards import card, index, separation
-from reference_models.expected import read_expected
-from reference_models.measured import RunResult, pooled, write_expected
-from reference_models.recipe import Expected
 from reference_models.recipes import RECIPES
+from reference_models.recipes.cards import card, index, separation
+from reference_models.recipes.expected import read_expected
+from reference_models.recipes.measured import RunResult, pooled, write_expected
+from reference_models.recipes.recipe import Expected
 
 PAGES = Path(__file__).parent.parent / "docs" / "recipes"
 

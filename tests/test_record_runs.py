@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from ganeval.errors import DataError
-from ganeval.sources.dataset import DATASETS
-from reference_models.devices import machine_of
-from reference_models.measured import RunResult, pooled
+from ganeval.sources.datasets.table import DATASETS
 from reference_models.models import MODELS
 from reference_models.recipes import RECIPES
+from reference_models.recipes.measured import RunResult, pooled
+from reference_models.training.devices import machine_of
 
 SPEC = importlib.util.spec_from_file_location("record_runs", Path(__file__).parent.parent / "docs" / "record_runs.py")
 record_runs = importlib.util.module_from_spec(SPEC)

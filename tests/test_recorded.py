@@ -17,8 +17,8 @@ from ganeval.cli.config import read_file
 from ganeval.cli.options import PLACE
 from ganeval.errors import UsageError
 from ganeval.gate.rules import read_rules
-from ganeval.recorded import RecordedPlace, UntrustedPlaceError
 from ganeval.sources.resolve import open_source
+from ganeval.untrusted import RecordedPlace, UntrustedPlaceError
 
 EVIL = "from pathlib import Path\nPath('canary').touch()\n\n\ndef make():\n    Path('canary').touch()\n"
 RULE = '[[rule]]\nmetric = "psnr"\nmargin = "2%"\n'

@@ -6,19 +6,19 @@ from safetensors.numpy import save_file
 
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
 from ganeval.metrics.frechet import frechet_distance
-from ganeval.plan import ScoreOptions
-from ganeval.reference import (
+from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
+from ganeval.scoring.score import build_reference, score
+from ganeval.summaries.bank import FeatureBank
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Moments
+from ganeval.summaries.reference_file import (
     BackboneFacts,
     ReferenceStatistics,
     is_statistics_file,
     load_reference,
     save_reference,
 )
-from ganeval.reporting import Silent
-from ganeval.scoring import build_reference, score
-from ganeval.summaries.bank import FeatureBank
-from ganeval.summaries.base import SetSummary
-from ganeval.summaries.moments import Moments
 
 ROWS = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
 

@@ -15,22 +15,23 @@ from torchvision import models
 from ganeval.backbones.torchvision_nets import VGG19, TorchvisionNet
 from ganeval.backbones.weights import LoadedWeights
 from ganeval.errors import DataError, UsageError
-from ganeval.sources.evening import restyle
-from reference_models import content, evaluation
-from reference_models.checkpoint import Checkpoint, save_checkpoint
-from reference_models.devices import from_all, open_fabric
-from reference_models.evaluation import Evaluator
-from reference_models.expected import read_expected
-from reference_models.journal import DivergedError
-from reference_models.measured import read_run
+from ganeval.sources.datasets.photos_evening import restyle
+from reference_models.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from reference_models.models import MODELS
 from reference_models.models.build import build_generator
-from reference_models.players import make_players
-from reference_models.recipe import plan_to_json, recipe_to_json, with_settings
 from reference_models.recipes import RECIPES
-from reference_models.run_folder import check_folder, open_folder
-from reference_models.steps import STEPS
-from reference_models.train import TrainOptions, Unheard, train
+from reference_models.recipes.expected import read_expected
+from reference_models.recipes.measured import read_run
+from reference_models.recipes.recipe import plan_to_json, recipe_to_json, with_settings
+from reference_models.training import content_loss as content
+from reference_models.training import evaluation
+from reference_models.training.devices import from_all, open_fabric
+from reference_models.training.evaluation import Evaluator
+from reference_models.training.networks import make_players
+from reference_models.training.run_folder import check_folder, open_folder
+from reference_models.training.run_log import DivergedError
+from reference_models.training.steps import STEPS
+from reference_models.training.train import TrainOptions, Unheard, train
 
 CPU = torch.device("cpu")
 FULL = RECIPES.get("gan-1d.mixture-1d-cpu")
@@ -98,7 +99,7 @@ def test_a_run_of_before_a_setting_existed_is_a_result_where_the_recipe_leaves_i
 
     assert read_run(finished).last == 0.5
     drifting = dataclasses.replace(NUMBERS, techniques=dataclasses.replace(NUMBERS.techniques, drift=0.1))
-    monkeypatch.setattr("reference_models.measured.RECIPES.get", lambda name: drifting)
+    monkeypatch.setattr("reference_models.recipes.measured.RECIPES.get", lambda name: drifting)
     with pytest.raises(DataError, match="techniques differ"):
         read_run(finished)
 
@@ -210,7 +211,7 @@ def test_a_batch_that_devices_cannot_share_evenly_is_refused(tmp_path, monkeypat
         def all_reduce(self, tensor, reduce_op):
             return tensor
 
-    monkeypatch.setattr("reference_models.train.open_fabric", lambda *arguments: Three())
+    monkeypatch.setattr("reference_models.training.train.open_fabric", lambda *arguments: Three())
     recipe = with_settings(NUMBERS, ["batch_size=64"])
 
     with pytest.raises(UsageError, match="A batch of 64 cannot be split over 3 devices evenly"):

@@ -10,11 +10,11 @@ import pytest
 from ganeval.doctor.examine import Examination
 from ganeval.doctor.finding import Finding
 from ganeval.errors import DataError
+from ganeval.progress import Silent
 from ganeval.report import ReportOptions, write_report
 from ganeval.report.charts import LineChart, Series
 from ganeval.report.page import line_values
 from ganeval.report.runs import MAX_GRIDS
-from ganeval.reporting import Silent
 from tests.report_inputs import (
     HOSTILE,
     Reader,

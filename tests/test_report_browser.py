@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ganeval.progress import Silent
 from ganeval.report import ReportOptions, write_report
-from ganeval.reporting import Silent
 from tests.report_inputs import HOSTILE, checkpoint_row, write_pairs, write_rows, write_run, write_values
 
 playwright = pytest.importorskip("playwright.sync_api")

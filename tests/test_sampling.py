@@ -9,13 +9,13 @@ from PIL import Image
 from scipy import stats
 
 from ganeval.errors import DataError, UsageError
+from ganeval.generators.source import GeneratorSource
 from ganeval.sources.arrays import ArraySource
-from ganeval.sources.generator import GeneratorSource
+from reference_models.checkpoints.sampling import draw_tensor, grid_of, image_drawer, labels_of, latents, save_png
+from reference_models.checkpoints.translation import TranslatedSource, translator
+from reference_models.data.transforms import edges
 from reference_models.models import MODELS
 from reference_models.models.build import build_generator
-from reference_models.sampling import draw_tensor, grid_of, image_drawer, labels_of, latents, save_png
-from reference_models.transforms import edges
-from reference_models.translation import TranslatedSource, translator
 
 CPU = torch.device("cpu")
 

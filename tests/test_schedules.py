@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ganeval.errors import UsageError
-from reference_models.schedules import (
+from reference_models.recipes.schedules import (
     SCHEDULES,
     Constant,
     Cosine,

@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from ganeval.blame import blame
 from ganeval.devices import resolve_device
-from ganeval.engine import SourceSummary
 from ganeval.errors import DataError, ProtocolMismatchError, ReferenceStatisticsError, UsageError, WeightsError
-from ganeval.passes import Passes
-from ganeval.plan import ScoreOptions, make_plan
-from ganeval.reference import BackboneFacts, ReferenceStatistics
-from ganeval.reporting import Silent
-from ganeval.scoring import build_reference, score
-from ganeval.sources.decode import DECODE_POLICY
+from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
+from ganeval.scoring.feature_pass import SourceSummary
+from ganeval.scoring.image_influence import blame
+from ganeval.scoring.loaded_networks import Passes
+from ganeval.scoring.plan import make_plan
+from ganeval.scoring.score import build_reference, score
+from ganeval.sources.decoding.rules import DECODE_POLICY
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
+from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics
 from tests.conftest import TOY, ToyBackbone
 
 CPU = torch.device("cpu")
@@ -29,7 +30,7 @@ def toy(monkeypatch):
     """The toy network under the default backbone's name, so that a score costs nothing."""
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.passes.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
     return backbone
 
 

@@ -13,11 +13,11 @@ from PIL import Image, features
 
 import ganeval
 from ganeval.errors import BadImageError, DataError, UsageError
-from ganeval.sources import formats
 from ganeval.sources.class_folders import why_no_classes
-from ganeval.sources.decode import decode
+from ganeval.sources.decoding import formats
+from ganeval.sources.decoding.formats import FORMATS, picture_name, sniff
+from ganeval.sources.decoding.rules import decode
 from ganeval.sources.folder import FolderSource
-from ganeval.sources.formats import FORMATS, picture_name, sniff
 from ganeval.sources.groups import find_mixture
 from ganeval.sources.listing import Selection, labelled
 from ganeval.sources.resolve import open_source

@@ -9,9 +9,9 @@ from PIL import Image
 
 from ganeval.compat.shared import TensorDataset
 from ganeval.compat.torch_fidelity import calculate_metrics
-from ganeval.engine import summarise
 from ganeval.errors import DataError, GanevalError, TooFewSamplesError
 from ganeval.metrics import frechet, inception_score, kernel, mind, neighbours, prdc, vendi
+from ganeval.scoring.feature_pass import summarise
 from ganeval.stats import groups, influence
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
@@ -136,8 +136,8 @@ def test_an_empty_data_set_is_an_error_of_ours():
 
 
 def test_pictures_smaller_than_the_window_of_ssim_are_refused(tmp_path):
-    from ganeval.plan import ScoreOptions
-    from ganeval.scoring import score
+    from ganeval.options import ScoreOptions
+    from ganeval.scoring.score import score
 
     for side in ("a", "b"):
         (tmp_path / side).mkdir()

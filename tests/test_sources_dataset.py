@@ -13,10 +13,10 @@ from PIL import Image
 
 from ganeval.errors import DataError, UsageError
 from ganeval.sources.base import content_hash
-from ganeval.sources.cifar import read_batch
-from ganeval.sources.dataset import DATASETS, find_files, open_dataset, packaged_file
-from ganeval.sources.mnist import read_idx
-from ganeval.sources.photos import photo, photo_names
+from ganeval.sources.datasets.cifar import read_batch
+from ganeval.sources.datasets.mnist import read_idx
+from ganeval.sources.datasets.photos import photo, photo_names
+from ganeval.sources.datasets.table import DATASETS, find_files, open_dataset, packaged_file
 
 rng = np.random.default_rng(2)
 # Decoded pixels of scikit-learn 1.9 and scikit-image 0.26; the photos among them that are PNG, so no decoder matters.

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from ganeval.errors import DataError
+from ganeval.generators.source import BLOCK, GeneratorSource, image_seed
 from ganeval.sources.base import seeded_subset
-from ganeval.sources.generator import BLOCK, GeneratorSource, image_seed
 
 
 def draw(indices, seed):

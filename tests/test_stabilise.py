@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from ganeval.errors import DataError, UsageError
-from reference_models.layers import draws_from
-from reference_models.stabilise import (
+from reference_models.models.layers import draws_from
+from reference_models.training.stabilise import (
     EMA,
     DiffAugment,
     FadeIn,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from ganeval.stats.moderated import common_variance, digamma, trigamma, trigamma_inverse
+from ganeval.stats.moderated_variances import common_variance, digamma, trigamma, trigamma_inverse
 from ganeval.stats.multiple_tests import benjamini_hochberg
 from ganeval.stats.sign_flips import exact_sign_flip_p, fewest_pairs
 from ganeval.stats.student_t import quantile, sum_degrees, two_sided_p, upper_tail

@@ -21,16 +21,16 @@ from torch import nn
 from ganeval.backbones.hedvgg import HEDVGG16, LAYERS, HedVgg16, VggConvolutions
 from ganeval.backbones.weights import LoadedWeights
 from ganeval.errors import DataError, UsageError
-from reference_models.content import _first_layers
-from reference_models.evaluation import Evaluator, needed_weights_of
-from reference_models.journal import DivergedError, LossMeter, truncate_metrics
-from reference_models.layers import draws_from
-from reference_models.players import make_players
-from reference_models.recipe import with_settings
+from reference_models.checkpoints.sampling import stream
+from reference_models.models.layers import draws_from
 from reference_models.recipes import RECIPES
-from reference_models.sampling import stream
-from reference_models.steps import at_level
-from reference_models.train import TrainOptions, train
+from reference_models.recipes.recipe import with_settings
+from reference_models.training.content_loss import _first_layers
+from reference_models.training.evaluation import Evaluator, needed_weights_of
+from reference_models.training.networks import make_players
+from reference_models.training.run_log import DivergedError, LossMeter, truncate_metrics
+from reference_models.training.steps import at_level
+from reference_models.training.train import TrainOptions, train
 
 CPU = torch.device("cpu")
 SMALL = [name for name in RECIPES if RECIPES.get(name).tier == "cpu"]
@@ -99,8 +99,8 @@ class TinyContent(nn.Module):
 
 @pytest.fixture
 def cheap(monkeypatch):
-    monkeypatch.setattr("reference_models.train.Evaluator", WeightScore)
-    monkeypatch.setattr("reference_models.players.ContentNetwork", TinyContent)
+    monkeypatch.setattr("reference_models.training.train.Evaluator", WeightScore)
+    monkeypatch.setattr("reference_models.training.networks.ContentNetwork", TinyContent)
 
 
 def tiny(name, *settings):
@@ -533,9 +533,9 @@ def test_scores_repeat_and_leave_the_network_in_its_mode(name):
 
 def test_the_periodic_score_is_that_of_the_score_command(tmp_path, monkeypatch):
     from ganeval.generators.open import open_generator
-    from ganeval.plan import ScoreOptions
-    from ganeval.scoring import score
-    from reference_models import evaluation
+    from ganeval.options import ScoreOptions
+    from ganeval.scoring.score import score
+    from reference_models.training import evaluation
 
     monkeypatch.setattr(evaluation, "MAX_REFERENCE", 20)
     recipe = tiny("gan-mlp-small.digits-cpu", "evaluation.n=20")

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from ganeval.errors import DataError, UsageError
-from ganeval.sources.evening import restyle
-from reference_models.data import (
+from ganeval.sources.datasets.photos_evening import restyle
+from reference_models.checkpoints.sampling import stream
+from reference_models.data.training_data import (
     MIXTURE,
     CropData,
     ResidentData,
@@ -15,12 +16,7 @@ from reference_models.data import (
     load_training_data,
     mixture,
 )
-from reference_models.models import MODELS
-from reference_models.models.base import SIGNED, UNIT
-from reference_models.recipe import DataPlan
-from reference_models.recipes import RECIPES
-from reference_models.sampling import stream
-from reference_models.transforms import (
+from reference_models.data.transforms import (
     bicubic_enlargement,
     edges,
     low_resolution,
@@ -28,6 +24,10 @@ from reference_models.transforms import (
     to_range,
     to_uint8,
 )
+from reference_models.models import MODELS
+from reference_models.models.base import SIGNED, UNIT
+from reference_models.recipes import RECIPES
+from reference_models.recipes.recipe import DataPlan
 
 CPU = torch.device("cpu")
 

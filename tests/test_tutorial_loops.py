@@ -5,11 +5,11 @@ import torch
 
 from ganeval.backbones.hedvgg import HEDVGG16, HedVgg16, VggConvolutions
 from ganeval.backbones.weights import LoadedWeights
-from reference_models.layers import Projection
+from reference_models.benchmarks.tutorial_loop import OurLoop, TutorialLoop, as_written, plain, same_batches
 from reference_models.models.build import build_generator
-from reference_models.recipe import with_settings
+from reference_models.models.layers import Projection
 from reference_models.recipes import RECIPES, default_recipe
-from reference_models.tutorial_loop import OurLoop, TutorialLoop, as_written, plain, same_batches
+from reference_models.recipes.recipe import with_settings
 from tests.benchmarks.tutorial_loops import MODELS_COMPARED
 
 SMALLER = {
@@ -27,7 +27,7 @@ def drawn_content_weights(monkeypatch):
     state = {name: torch.randn(shape, generator=rng) / 20 for name, shape in shapes.items()}
     weights = LoadedWeights(state, "0" * 64, False)
     monkeypatch.setattr(
-        "reference_models.content.load_backbone", lambda name, device: HedVgg16(HEDVGG16, weights, device)
+        "reference_models.training.content_loss.load_backbone", lambda name, device: HedVgg16(HEDVGG16, weights, device)
     )
 
 

@@ -8,16 +8,16 @@ import pytest
 import torch
 from PIL import Image
 
-from ganeval.neighbours import nearest, nearest_others, rare_distance
+from ganeval.metrics.nearest_images import nearest, nearest_others, rare_distance
 from ganeval.summaries.bank import FeatureBank
-from reference_models.checkpoint import Checkpoint, save_checkpoint
-from reference_models.data import mixture
-from reference_models.lookalikes import lookalikes
+from reference_models.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from reference_models.data.training_data import mixture
 from reference_models.models import MODELS
 from reference_models.models.build import build_generator
-from reference_models.recipe import recipe_to_json
 from reference_models.recipes import RECIPES
-from reference_models.views import CELL, MARGIN, Row, density_picture, mixture_density, numbers_distance, sheet
+from reference_models.recipes.recipe import recipe_to_json
+from reference_models.training.lookalikes import lookalikes
+from reference_models.training.views import CELL, MARGIN, Row, density_picture, mixture_density, numbers_distance, sheet
 
 
 def rows(n, seed, d=6):

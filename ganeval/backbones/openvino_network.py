@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ganeval._version import __version__
 from ganeval.backbones.calls import CALL, Outputs, Precision, in_calls, joined
-from ganeval.cache import read_checked, write_checked
+from ganeval.files.disk_cache import read_checked, write_checked
 
 _HINTS: dict[Precision, str] = {"exact": "f32", "fast": "bf16"}
 

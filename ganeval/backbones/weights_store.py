@@ -18,7 +18,7 @@ import filelock
 
 from ganeval.backbones.weights_table import WEIGHTS, Embedded, WeightsFile
 from ganeval.errors import WeightsError
-from ganeval.paths import cache_home
+from ganeval.files.disk_cache import cache_home
 from ganeval.registry import unknown_name
 
 

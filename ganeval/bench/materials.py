@@ -19,7 +19,7 @@ from ganeval.backbones.inception import InceptionNetwork
 from ganeval.backbones.weights import load_into
 from ganeval.bench.materials_names import FAKE, PICKLED, REAL, WEIGHTS
 from ganeval.sources.base import Pixels
-from ganeval.sources.photos import photo, photo_names
+from ganeval.sources.datasets.photos import photo, photo_names
 
 NOISE: Final = 12.0  # standard deviation in grey levels of what makes the fakes fakes
 SEED: Final = 1

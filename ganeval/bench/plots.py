@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from ganeval.bench.scoring import Comparison
-from ganeval.figures import figure_bytes, own_style
+from ganeval.files.figures import figure_bytes, own_style
 
 # Observable's ten colours, told apart by most eyes; markers tell them apart in grey.
 _COLOURS: Sequence[str] = ("#4269d0", "#ff725c", "#6cc5b0", "#efb118", "#9c6b4e", "#a463f2")

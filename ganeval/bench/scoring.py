@@ -16,7 +16,7 @@ from ganeval.bench.peers import Entrant, Job
 from ganeval.bench.process import Run, run_process
 from ganeval.errors import DataError
 from ganeval.leaderboard.timings import TimingRow
-from ganeval.provenance import installed_versions
+from ganeval.results.provenance import installed_versions
 
 TIMEOUT = 3600.0  # seconds that one process may take
 

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from ganeval.backbones.base import Backbone
-from ganeval.cache import FeatureStore
-from ganeval.engine import fill, run_network
 from ganeval.metrics.frechet import frechet_distance
+from ganeval.scoring.feature_pass import fill, run_network
+from ganeval.scoring.feature_store import FeatureStore
 from ganeval.sources.base import ImageSource, Pixels
 from ganeval.summaries.moments import Moments
 

@@ -81,7 +81,7 @@ def scoring(
     from ganeval.bench.peers import entrants
     from ganeval.bench.scoring import compare, timing_rows, to_dict
     from ganeval.cli.progress import RichReporter
-    from ganeval.files import write_output
+    from ganeval.files.read_write import write_output
     from ganeval.leaderboard.timings import append_timings
 
     counts, chosen, reporter = parse_counts(images), entrants(vs), RichReporter()
@@ -212,7 +212,7 @@ def stages(
     import dataclasses
 
     from ganeval.bench.run_stages import run_stages
-    from ganeval.files import write_output
+    from ganeval.files.read_write import write_output
 
     found, limits = run_stages(name, images, size, repeats, engine, precision)
     record = {

@@ -14,7 +14,7 @@ from ganeval.errors import UsageError
 
 if TYPE_CHECKING:
     from ganeval.leaderboard.timings import TimingRow
-    from reference_models.timing import Timed
+    from reference_models.benchmarks.timing import Timed
 
 TUTORIAL = "tutorial"
 SOURCE = "ganeval bench"
@@ -74,9 +74,9 @@ def training(
     json_file = _checked(append, json_target)
     from ganeval.cli.train_reference import bring_weights, chosen_recipe
     from ganeval.devices import resolve_device
-    from reference_models.recipe import Recipe
-    from reference_models.timing import time_training
-    from reference_models.tutorial_loop import plain
+    from reference_models.benchmarks.timing import time_training
+    from reference_models.benchmarks.tutorial_loop import plain
+    from reference_models.recipes.recipe import Recipe
 
     chosen: Recipe = chosen_recipe(model, recipe, assignments)
     if vs is not None:
@@ -121,12 +121,12 @@ def sampling(
     json_file = _checked(append, json_target)
     sizes = parse_batches(batches)
     from ganeval.devices import resolve_device
-    from reference_models.checkpoint import load_checkpoint
+    from reference_models.benchmarks.timing import time_sampling
+    from reference_models.checkpoints.checkpoint import load_checkpoint
+    from reference_models.checkpoints.sampling import stream
     from reference_models.models import MODELS
     from reference_models.models.build import build_generator
     from reference_models.recipes import RECIPES, default_recipe
-    from reference_models.sampling import stream
-    from reference_models.timing import time_sampling
 
     where, path = resolve_device(device), Path(subject)
     if path.suffix == ".safetensors" or path.exists():
@@ -172,7 +172,7 @@ def _row(name: str, stage: str, one: "Timed", value: float, unit: str, device: s
 
     from ganeval.bench.machine import describe_machine
     from ganeval.leaderboard.timings import TimingRow
-    from ganeval.provenance import installed_versions
+    from ganeval.results.provenance import installed_versions
 
     per_call = [value * one.median / seconds if unit != "ms" else 1000 * seconds for seconds in one.seconds]
     return TimingRow(
@@ -206,7 +206,7 @@ def _finish(
     """Rows of one run share its identifier; then files, then the table or JSON."""
     import dataclasses
 
-    from ganeval.files import write_output
+    from ganeval.files.read_write import write_output
     from ganeval.leaderboard.timings import append_timings
 
     rows = [dataclasses.replace(row, run=rows[0].run, time=rows[0].time) for row in rows]

@@ -10,7 +10,7 @@ def show_table(head: list[str], lines: list[list[str]], notes: list[str]) -> Non
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    from ganeval.text import printable
+    from ganeval.escaping import printable
 
     console = Console(highlight=False)
     table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")

@@ -2,7 +2,7 @@
 
 GitHub's runner takes a line that begins with `::` for a command (set a variable, stop masking a secret), and `##[` at
 any place; Azure Pipelines takes `##vso[`, TeamCity `##teamcity[`. Names and notes are escaped where they are put into
-messages (`ganeval.text.printable`); here the streams themselves are guarded, so that no message can forget it.
+messages (`ganeval.escaping.printable`); here the streams themselves are guarded, so that no message can forget it.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final, TextIO
 
-from ganeval.text import inert_lines
+from ganeval.escaping import inert_lines
 
 _SERVERS: Final = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
 

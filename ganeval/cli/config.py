@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from ganeval.errors import UsageError
-from ganeval.files import MAX_SETTINGS, read_bytes, read_text
-from ganeval.recorded import RecordedPlace
+from ganeval.files.read_write import MAX_SETTINGS, read_bytes, read_text
 from ganeval.registry import unknown_name
+from ganeval.untrusted import RecordedPlace
 
 # Key -> type. The keys are the long options of `score` with underscores.
 KEYS: dict[str, type] = {

@@ -12,7 +12,7 @@ from ganeval.cli.options import COMPARED, DIRECTION, GENERATED, PLACE, RUN, chec
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ganeval.comparing import Comparison
+    from ganeval.scoring.compare import Comparison
 
 
 @click.command("diff", short_help="Is B better than A?")
@@ -65,11 +65,11 @@ def command(
     from rich.console import Console
 
     from ganeval.cli.progress import RichReporter
-    from ganeval.comparing import compare
-    from ganeval.files import write_output
-    from ganeval.opening import check_places
-    from ganeval.plan import ScoreOptions
-    from ganeval.results import SCHEMA
+    from ganeval.files.read_write import write_output
+    from ganeval.options import ScoreOptions
+    from ganeval.results.result import SCHEMA
+    from ganeval.scoring.compare import compare
+    from ganeval.scoring.open_inputs import check_places
 
     options = ScoreOptions(
         subject=a,
@@ -112,7 +112,7 @@ def command(
 def print_comparisons(comparisons: "Sequence[Comparison]", console: "Console") -> None:
     """Two lines a metric: values and verdict, then the difference and how sure it is; then methods and notes."""
     from ganeval.cli.tables import ARROWS, format_interval, format_value
-    from ganeval.text import printable
+    from ganeval.escaping import printable
 
     def show(text: str, style: str = "dim") -> None:
         console.print(printable(text), style=style, markup=False, soft_wrap=True)

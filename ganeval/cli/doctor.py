@@ -9,7 +9,7 @@ import click
 
 from ganeval.cli.options import LISTED, PEAK, PLACE, SUBSET, check_writable, with_options
 from ganeval.errors import UsageError
-from ganeval.files import write_output
+from ganeval.files.read_write import write_output
 
 
 @click.command("doctor", short_help="Say what is wrong with images before one trusts a score.")
@@ -85,10 +85,10 @@ def command(
     from ganeval.cli.progress import RichReporter
     from ganeval.doctor.check_decoding import without_depth
     from ganeval.doctor.examine import examine
-    from ganeval.reference import is_statistics_file
     from ganeval.sources.base import seeded_subset
     from ganeval.sources.listing import Place, Selection
     from ganeval.sources.resolve import open_source
+    from ganeval.summaries.reference_file import is_statistics_file
 
     if against is not None and is_statistics_file(Path(against)):
         raise UsageError(f"--against {against} holds statistics; doctor compares images. Name the images themselves.")
@@ -121,7 +121,7 @@ def command(
             found = dataclasses.replace(found, findings=without_depth(found.findings))
         if effects:
             from ganeval.doctor.effects import measure
-            from ganeval.plan import ScoreOptions
+            from ganeval.options import ScoreOptions
 
             options = ScoreOptions(
                 subject=folder, batch_size=batch_size, engine=engine, on_bad="skip", cache=not no_cache

@@ -9,7 +9,7 @@ from ganeval.doctor.check import percent
 from ganeval.doctor.examine import Examination
 from ganeval.doctor.finding import Finding
 from ganeval.doctor.section import effect_of, images_of, summary_of
-from ganeval.text import printable
+from ganeval.escaping import printable
 
 STYLES = {"serious": "bold red", "warning": "yellow", "info": "dim"}
 

@@ -8,7 +8,7 @@ import click
 from ganeval.cli.options import PLACE, READ, SUBSET, check_writable, with_options
 from ganeval.errors import UsageError
 from ganeval.explain.pipelines import parse_tools
-from ganeval.files import write_output
+from ganeval.files.read_write import write_output
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -94,7 +94,7 @@ def command(
     from ganeval.cli.progress import RichReporter
     from ganeval.explain.explaining import ExplainOptions, explain
     from ganeval.explain.rows import to_json
-    from ganeval.plan import ScoreOptions
+    from ganeval.options import ScoreOptions
 
     run = ScoreOptions(
         subject=subject,

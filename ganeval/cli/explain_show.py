@@ -4,11 +4,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ganeval.cli.tables import format_value, print_whole
+from ganeval.escaping import printable
 from ganeval.explain.explaining import Explanation
 from ganeval.explain.pipelines import TERM_WORDS, TERMS, Term
 from ganeval.explain.rows import note_of
 from ganeval.explain.waterfall import OWN
-from ganeval.text import printable
 
 
 def _signed(value: float) -> str:

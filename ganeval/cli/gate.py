@@ -12,7 +12,7 @@ from ganeval.cli.ci_log import for_commands
 from ganeval.cli.gate_record import FILE, MODES, accept, init
 from ganeval.cli.options import COMPARED, GENERATED, PLACE, READ, check_writable, with_options
 from ganeval.errors import DataError
-from ganeval.files import write_output
+from ganeval.files.read_write import write_output
 
 if TYPE_CHECKING:
     from ganeval.gate.sides import Scores
@@ -104,7 +104,7 @@ def command(
     scorer: Scores | None = None
     if not all(map(is_row_file, subjects)) or against is not None:  # torch is imported from here on, if at all
         from ganeval.gate.scorer import Scorer
-        from ganeval.plan import ScoreOptions
+        from ganeval.options import ScoreOptions
 
         run: Mapping[str, str] = {} if read is None else read.run
         options = ScoreOptions(

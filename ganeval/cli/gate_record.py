@@ -8,12 +8,12 @@ import click
 
 from ganeval.cli.options import COMPARED, GENERATED, PLACE, READ, RUN, check_writable, with_options
 from ganeval.errors import UsageError
-from ganeval.files import write_output
+from ganeval.files.read_write import write_output
 
 if TYPE_CHECKING:
     from ganeval.gate.rules import Mode
     from ganeval.gate.sides import Scores
-    from ganeval.results import Result
+    from ganeval.results.result import Result
 
 MODES: tuple["Mode", ...] = ("auto", "samples", "same-weights", "retrained")
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -78,12 +78,12 @@ def init(
         raise UsageError(f"{len(subjects)} subjects are taken as training seeds of one model. Give it a --name.")
     check_writable(baseline, rules)
     from ganeval.cli.progress import RichReporter
+    from ganeval.escaping import printable
     from ganeval.gate.baseline import is_row_file
     from ganeval.gate.propose import propose
     from ganeval.gate.record import accepted_rows, rows_in_file
     from ganeval.gate.rules import write_toml
-    from ganeval.results import append_jsonl
-    from ganeval.text import printable
+    from ganeval.results.result import append_jsonl
 
     reporter = RichReporter()
     replicates: list[list[Result]] = []
@@ -92,7 +92,7 @@ def init(
             replicates.append(rows_in_file(subject, reporter))
             continue
         from ganeval.gate.scorer import first_rows  # torch is imported from here on
-        from ganeval.plan import ScoreOptions
+        from ganeval.options import ScoreOptions
 
         options = ScoreOptions(
             subject=subject,
@@ -181,17 +181,17 @@ def accept(
     """
     from ganeval.cli.progress import RichReporter
     from ganeval.cli.tables import format_value
+    from ganeval.escaping import printable
     from ganeval.gate.baseline import is_row_file
     from ganeval.gate.record import accept as append_accepted
     from ganeval.gate.rules import read_rules
-    from ganeval.text import printable
 
     reporter = RichReporter()
     run: Mapping[str, str] = {} if rules is None else read_rules(rules).run
     scorer: Scores | None = None
     if not all(map(is_row_file, subjects)):
         from ganeval.gate.scorer import Scorer  # torch is imported from here on
-        from ganeval.plan import ScoreOptions
+        from ganeval.options import ScoreOptions
 
         options = ScoreOptions(
             subject=subjects[0],

@@ -10,7 +10,7 @@ import click
 
 from ganeval.cli.options import check_writable, with_options
 from ganeval.errors import UsageError
-from ganeval.text import first_of, printable
+from ganeval.escaping import first_of, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,7 +137,7 @@ def _write(
     if out is None:
         click.echo(data, nl=False)
         return
-    from ganeval.files import write_output
+    from ganeval.files.read_write import write_output
 
     write_output(out, data)
 

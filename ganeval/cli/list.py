@@ -10,9 +10,9 @@ Entry = dict[str, object]
 
 def metrics() -> list[Entry]:
     """Every metric, with its outputs, direction and what it needs."""
-    from ganeval.keys import ALIASES
     from ganeval.metrics import METRICS
     from ganeval.metrics.base import PyramidMetric, SetMetric
+    from ganeval.metrics.keys import ALIASES
 
     entries: list[Entry] = []
     for name in METRICS:
@@ -70,7 +70,7 @@ def backbones() -> list[Entry]:
 
 def datasets() -> list[Entry]:
     """Every data set id."""
-    from ganeval.sources.dataset import DATASETS
+    from ganeval.sources.datasets.table import DATASETS
 
     entries: list[Entry] = []
     for name in DATASETS:
@@ -110,8 +110,8 @@ def models() -> list[Entry]:
 
 def recipes() -> list[Entry]:
     """Every recipe of every reference model."""
-    from reference_models.recipe import recipe_to_json
     from reference_models.recipes import RECIPES
+    from reference_models.recipes.recipe import recipe_to_json
 
     entries: list[Entry] = []
     for name in RECIPES:

@@ -14,9 +14,9 @@ from ganeval._version import __version__
 from ganeval.cli.ci_log import guarded_streams
 from ganeval.cli.telling import ARGUMENTS, tell
 from ganeval.errors import GanevalError, UsageError
-from ganeval.launching import launched
+from ganeval.escaping import printable
+from ganeval.processes.launch import launched
 from ganeval.registry import unknown_name
-from ganeval.text import printable
 
 # name -> (module, one line for the help page). The line is here so that `--help` imports none of them.
 COMMANDS = {

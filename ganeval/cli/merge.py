@@ -30,8 +30,8 @@ def command(parts: tuple[Path, ...], out: Path, moments_only: bool) -> None:
         raise UsageError(f"The merged file must end in .safetensors; got {out}.")
     check_writable(out)
     from ganeval.cli.progress import RichReporter
-    from ganeval.merging import merge
-    from ganeval.reference import load_reference, save_reference
+    from ganeval.summaries.merge_files import merge
+    from ganeval.summaries.reference_file import load_reference, save_reference
 
     whole = merge([load_reference(part) for part in parts], [str(part) for part in parts])
     written = save_reference(out, whole, features=not moments_only)

@@ -18,7 +18,7 @@ class Place(StringParamType):
     """What is mostly a path (and may name a data set or a factory): any text, and the tab key completes file names."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The text as it is: of one that a settings file gave, the mark that says so stays (`ganeval.recorded`)."""
+        """The text as it is: of one that a settings file gave, the mark that says so stays (`ganeval.untrusted`)."""
         return value if isinstance(value, str) else super().convert(value, param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -7,7 +7,7 @@ import click
 
 from ganeval.cli.options import PEAK, PLACE, PRECISION, RUN, check_writable, parse_weights, with_options
 from ganeval.errors import UsageError
-from ganeval.peer_files.origins import ORIGINS
+from ganeval.summaries.peer_files.origins import ORIGINS
 
 
 def parse_part(text: str | None) -> tuple[int, int] | None:
@@ -86,9 +86,9 @@ def build(
     """
     check_reference_name(out)
     from ganeval.cli.progress import RichReporter
-    from ganeval.plan import ScoreOptions
-    from ganeval.reference import save_reference
-    from ganeval.scoring import build_reference
+    from ganeval.options import ScoreOptions
+    from ganeval.scoring.score import build_reference
+    from ganeval.summaries.reference_file import save_reference
 
     options = ScoreOptions(
         subject=ref,
@@ -150,8 +150,8 @@ def import_(file: Path, tool: str, out: Path, n: int | None, weights: dict[str, 
     from ganeval.backbones import BACKBONES
     from ganeval.backbones.weights_store import entry, identify, sha256_of
     from ganeval.cli.progress import RichReporter
-    from ganeval.peer_files.importing import import_statistics
-    from ganeval.reference import save_reference
+    from ganeval.summaries.peer_files.importing import import_statistics
+    from ganeval.summaries.reference_file import save_reference
 
     pinned = entry("inception")
     given = weights.get("inception")
@@ -177,8 +177,8 @@ def show(file: Path) -> None:
     ganeval reference show real.safetensors
     """
     from ganeval.errors import ReferenceStatisticsError
-    from ganeval.reference import is_statistics_file, load_reference
-    from ganeval.text import printable
+    from ganeval.escaping import printable
+    from ganeval.summaries.reference_file import is_statistics_file, load_reference
 
     if not is_statistics_file(file):
         raise ReferenceStatisticsError(

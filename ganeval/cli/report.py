@@ -7,7 +7,7 @@ import click
 from ganeval.cli.options import check_writable
 from ganeval.cli.progress import RichReporter
 from ganeval.errors import UsageError
-from ganeval.text import first_of
+from ganeval.escaping import first_of
 
 
 @click.command("report", short_help="Write one self-contained HTML page.")

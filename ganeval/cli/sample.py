@@ -66,7 +66,7 @@ def command(
 
     from ganeval.cli.views import is_of_numbers, training_set, write_density, write_views
     from ganeval.generators.open import open_generator
-    from ganeval.plan import ScoreOptions
+    from ganeval.options import ScoreOptions
 
     default = None if inputs is not None else LOOKED_AT if views is not None else DRAWN
     options = ScoreOptions(
@@ -108,7 +108,7 @@ def _say(lines: list[str], views: Path) -> None:
 
 
 def _no_generator(subject: str) -> UsageError | WeightsError:
-    from ganeval.sources.dataset import DATASETS
+    from ganeval.sources.datasets.table import DATASETS
 
     if not Path(subject).exists() and subject.partition(":")[0] not in DATASETS:
         return WeightsError(f"There is no checkpoint {subject}. `ganeval train-reference` writes last.safetensors.")
@@ -140,7 +140,7 @@ def write_files(source: "object", count: int, out: Path) -> None:
     """One PNG an image, in a folder a class; into a hidden folder beside `out` first, renamed when all are there."""
     from PIL import Image
 
-    from ganeval.files import new_folder
+    from ganeval.files.read_write import new_folder
     from ganeval.sources.base import ImageSource
 
     if not isinstance(source, ImageSource):
@@ -172,7 +172,7 @@ def write_grid(source: "object", count: int, out: Path) -> None:
     import torch
 
     from ganeval.sources.base import ImageSource
-    from reference_models.sampling import grid_of, save_png
+    from reference_models.checkpoints.sampling import grid_of, save_png
 
     if not isinstance(source, ImageSource):
         raise TypeError("write_grid takes an ImageSource")

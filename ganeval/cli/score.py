@@ -124,14 +124,14 @@ def command(
         if first:
             check_writable(per_image, blame, append, None if json_target in (None, "-") else Path(str(json_target)))
         if statistics is not None:
-            from ganeval.reference import require_statistics
+            from ganeval.summaries.reference_file import require_statistics
 
             require_statistics(statistics)
         from ganeval.cli.show import show_outcome  # torch is imported from here on
-        from ganeval.opening import check_places
-        from ganeval.plan import ScoreOptions
-        from ganeval.reporting import Silent
-        from ganeval.scoring import score
+        from ganeval.options import ScoreOptions
+        from ganeval.progress import Silent
+        from ganeval.scoring.open_inputs import check_places
+        from ganeval.scoring.score import score
 
         options = ScoreOptions(
             subject=subject,

@@ -14,10 +14,10 @@ import click
 
 from ganeval.cli.telling import ARGUMENTS, tell
 from ganeval.errors import GanevalError, ProcessesError
-from ganeval.launching import LAUNCHER, launched
+from ganeval.processes.launch import LAUNCHER, launched
 
 if TYPE_CHECKING:
-    from ganeval.devices import Processes
+    from ganeval.processes.shares import Processes
 
 PATIENCE: Final = 20.0  # seconds that the other processes have to end once one has failed
 
@@ -30,7 +30,7 @@ def several(device: str, devices: int, timeout: float) -> "Iterator[Processes | 
     started several, they join. Once one fails, the first of them has told the user and all leave with its exit status.
 
     Args:
-        device: As for `ganeval.devices.open_processes`.
+        device: As for `ganeval.processes.shares.open_processes`.
         devices: As there.
         timeout: As there.
     """
@@ -41,7 +41,7 @@ def several(device: str, devices: int, timeout: float) -> "Iterator[Processes | 
         return
     # Where a connection breaks, torch would print C++ frames beside our message.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
-    from ganeval.devices import open_processes
+    from ganeval.processes.shares import open_processes
 
     with contextlib.suppress(ValueError):  # not in the main thread: a test's
         signal.signal(signal.SIGTERM, _stop)
@@ -68,7 +68,7 @@ def _stop(number: int, frame: Any) -> None:
     """torchrun, srun and schedulers ask by SIGTERM, most often since another process ended."""
     del number, frame
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    from ganeval.devices import StoppedError
+    from ganeval.processes.shares import StoppedError
 
     raise StoppedError
 

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ganeval.escaping import printable
 from ganeval.leaderboard.showing import Sheet
-from ganeval.text import printable
 
 WIDTH = 100  # of what is not a terminal
 GAP = 2  # between columns

@@ -8,12 +8,13 @@ from rich.console import Console
 
 from ganeval.cli.progress import RichReporter
 from ganeval.cli.tables import print_results
-from ganeval.files import write_output
-from ganeval.pairs import PairScores
-from ganeval.plan import ScoreOptions
-from ganeval.results import append_jsonl, to_json
-from ganeval.scoring import ScoreOutcome
-from ganeval.text import spreadsheet
+from ganeval.doctor.score_checks import checks_of
+from ganeval.escaping import spreadsheet
+from ganeval.files.read_write import write_output
+from ganeval.options import ScoreOptions
+from ganeval.results.result import append_jsonl, to_json
+from ganeval.scoring.pair_pass import PairScores
+from ganeval.scoring.score import ScoreOutcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,7 @@ def show_outcome(
         reporter.message(f"lower it most: {', '.join(images[: -SHOWN - 1 : -1])}")
     if append is not None:
         append_jsonl(append, [result for result in outcome.results if result.status == "ok"])
-    for line in outcome.checks:
+    for line in checks_of(outcome, options.peak):
         reporter.message(f"note: {line}")
     if options.reference is None and options.paired is None:
         reporter.message("Name a reference to compare with: --reference FOLDER (or digits:test), or --paired FOLDER.")

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from ganeval.results import Result
-from ganeval.text import printable
+from ganeval.escaping import printable
+from ganeval.results.result import Result
 
 ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}
 WORST_SHOWN = 3

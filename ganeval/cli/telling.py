@@ -5,7 +5,7 @@ from typing import Final
 import click
 
 from ganeval.errors import GanevalError, UsageError
-from ganeval.text import printable
+from ganeval.escaping import printable
 
 ARGUMENTS: Final = "ganeval.arguments"  # in click's `meta`: the command line of this run
 

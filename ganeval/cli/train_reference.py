@@ -14,8 +14,8 @@ from ganeval.cli.several import several
 from ganeval.errors import DataError, UsageError, WeightsError
 
 if TYPE_CHECKING:
-    from reference_models.recipe import Recipe
-    from reference_models.train import TrainOutcome
+    from reference_models.recipes.recipe import Recipe
+    from reference_models.training.train import TrainOutcome
 
 OUTSIDE = 4  # as for a failed gate: the run is whole, its result is not the expected one
 SHOWN_EVERY = 10  # lines of losses a run on stderr, beside those with a score
@@ -104,8 +104,8 @@ def command(
             processes.lines.work(False)  # steps end together: who hangs is known by its heartbeat alone
         bring_weights(recipe, offline)
 
-        from reference_models.loggers import logged, require  # torch is imported from here on
-        from reference_models.train import TrainOptions, train
+        from reference_models.training.loggers import logged, require  # torch is imported from here on
+        from reference_models.training.train import TrainOptions, train
 
         if log is not None:
             require(log)
@@ -144,8 +144,8 @@ def chosen_recipe(model: str, name: str | None, assignments: tuple[str, ...]) ->
         UsageError: unknown model, recipe or key, or a recipe of another model.
     """
     from reference_models.models import MODELS
-    from reference_models.recipe import with_settings
     from reference_models.recipes import RECIPES, default_recipe, recipes_of
+    from reference_models.recipes.recipe import with_settings
 
     spec = MODELS.get(model)
     if name is not None and name not in RECIPES and f"{model}.{name}" in RECIPES:
@@ -164,7 +164,7 @@ def show_recipe(recipe: "Recipe", as_json: bool) -> None:
     """Prints a recipe by the names that --set takes, the model's settings among them, and where its values are from."""
     from reference_models.models import MODELS
     from reference_models.models.config import to_json
-    from reference_models.recipe import PARTS, plan_to_json, recipe_to_json
+    from reference_models.recipes.recipe import PARTS, plan_to_json, recipe_to_json
 
     if as_json:
         click.echo(json.dumps(recipe_to_json(recipe), indent=2))
@@ -191,7 +191,7 @@ def bring_weights(recipe: "Recipe", offline: bool) -> None:
     """
     from ganeval.backbones.weights_fetch import fetch
     from ganeval.backbones.weights_store import entry, locate
-    from reference_models.evaluation import needed_weights_of
+    from reference_models.training.evaluation import needed_weights_of
 
     for name in needed_weights_of(recipe):
         if locate(name) is not None:
@@ -210,7 +210,7 @@ def inside_expected(recipe: "Recipe", outcome: "TrainOutcome") -> bool:
 
     The line also states how often a fresh seed of the unchanged recipe passes.
     """
-    from reference_models.expected import check_range
+    from reference_models.recipes.expected import check_range
 
     inside = True
     untrained = next((expected.mean for expected in recipe.expected if expected.checkpoint == "untrained"), None)

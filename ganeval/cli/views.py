@@ -11,20 +11,20 @@ import torch
 from ganeval.cli.progress import RichReporter
 from ganeval.devices import resolve_device
 from ganeval.errors import DataError, UsageError
-from ganeval.files import write_atomically
+from ganeval.files.read_write import write_atomically
+from ganeval.generators.translated import TranslatedSource
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import SetMetric
-from ganeval.neighbours import RARE
-from ganeval.passes import open_passes
-from ganeval.plan import ScoreOptions
+from ganeval.metrics.nearest_images import RARE
+from ganeval.options import ScoreOptions
+from ganeval.scoring.loaded_networks import open_passes
 from ganeval.sources.base import ImageSource, Pixels
-from ganeval.sources.translated import TranslatedSource
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
-from reference_models.lookalikes import Lookalikes, lookalikes, random_part
-from reference_models.transforms import resized
-from reference_models.views import Row, density_picture, numbers_distance, sheet
+from reference_models.data.transforms import resized
+from reference_models.training.lookalikes import Lookalikes, lookalikes, random_part
+from reference_models.training.views import Row, density_picture, numbers_distance, sheet
 
 SPACES = ("efflite0", "pixels")  # what a network of photographs sees, and the pixels themselves
 SHOWN = 6  # samples of each kind on the sheet of neighbours
@@ -101,8 +101,8 @@ def write_density(checkpoint: Path, options: ScoreOptions, folder: Path) -> list
         WeightsError: no such checkpoint.
         DataError: a file cannot be written.
     """
-    from reference_models.checkpoint import load_checkpoint
-    from reference_models.sampling import draw_tensor
+    from reference_models.checkpoints.checkpoint import load_checkpoint
+    from reference_models.checkpoints.sampling import draw_tensor
 
     loaded = load_checkpoint(checkpoint, resolve_device(options.device))
     count = options.num_samples or NUMBERS
@@ -115,7 +115,7 @@ def write_density(checkpoint: Path, options: ScoreOptions, folder: Path) -> list
 
 def is_of_numbers(subject: str) -> bool:
     """True for a checkpoint whose generator gives numbers instead of images."""
-    from reference_models.checkpoint import is_checkpoint, load_checkpoint
+    from reference_models.checkpoints.checkpoint import is_checkpoint, load_checkpoint
 
     path = Path(subject)
     return is_checkpoint(path) and load_checkpoint(path, torch.device("cpu")).spec.kind == "one-dimensional"
@@ -123,7 +123,7 @@ def is_of_numbers(subject: str) -> bool:
 
 def training_set(subject: str) -> str | None:
     """The data set split that a checkpoint was trained on, where its images are shown whole; None elsewhere."""
-    from reference_models.checkpoint import is_checkpoint, load_checkpoint
+    from reference_models.checkpoints.checkpoint import is_checkpoint, load_checkpoint
 
     path = Path(subject)
     if not is_checkpoint(path):

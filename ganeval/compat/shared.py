@@ -15,15 +15,15 @@ from ganeval.explain.explaining import inception_set, no_weights
 from ganeval.explain.features import look, open_paths
 from ganeval.explain.parts import parts_of
 from ganeval.explain.pipelines import Reading, Tool
-from ganeval.passes import Passes
-from ganeval.plan import ScoreOptions
-from ganeval.reference import is_statistics_file, load_reference
-from ganeval.reporting import Silent
+from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
+from ganeval.scoring.loaded_networks import Passes
 from ganeval.sources.arrays import pixels_digest
 from ganeval.sources.base import Decoded, ImageSource, Item, Raw, Subset
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.resolve import open_source
 from ganeval.summaries.base import SetSummary
+from ganeval.summaries.reference_file import is_statistics_file, load_reference
 
 
 class TensorDataset(ImageSource):

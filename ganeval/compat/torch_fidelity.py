@@ -16,10 +16,10 @@ from ganeval.explain.pipelines import TOOLS, Reading
 from ganeval.metrics.inception_score import log_softmax, split_scores
 from ganeval.metrics.kernel import classic_subsets
 from ganeval.metrics.prdc import neighbourhoods
-from ganeval.passes import Passes
-from ganeval.reference import require_statistics
+from ganeval.scoring.loaded_networks import Passes
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
+from ganeval.summaries.reference_file import require_statistics
 
 KEY_METRIC_ISC_MEAN = "inception_score_mean"
 KEY_METRIC_ISC_STD = "inception_score_std"

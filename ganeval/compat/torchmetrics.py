@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ganeval.compat.shared import distance, open_network, refuse
-from ganeval.engine import run_network
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.explain.pipelines import TOOLS
+from ganeval.scoring.feature_pass import run_network
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from ganeval.doctor.check import Check, image_word, percent
 from ganeval.doctor.damage import flat, repeated
+from ganeval.doctor.facts import Looks, SetFacts
 from ganeval.doctor.finding import Finding, Severity
-from ganeval.doctor.looks import Looks, SetFacts
 from ganeval.doctor.thumbnails import ALIKE, NEAR, nearly_same
 
 MANY_COPIES: Final = 0.05

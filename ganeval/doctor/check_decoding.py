@@ -7,11 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from ganeval.decoding import BLACK, FILLED, depth_of
 from ganeval.doctor.check import Check, percent, share_of
 from ganeval.doctor.damage import Damage, as_palette, turned
+from ganeval.doctor.facts import SetFacts
 from ganeval.doctor.finding import Finding, Severity
-from ganeval.doctor.looks import SetFacts
+from ganeval.sources.decoding_differences import BLACK, FILLED, depth_of
 
 LIKE: Final = 0.1
 

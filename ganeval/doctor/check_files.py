@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from ganeval.doctor.check import Check, image_word, percent, share_of
 from ganeval.doctor.damage import as_grey, as_jpeg, resized
+from ganeval.doctor.facts import SetFacts
 from ganeval.doctor.finding import Finding, Severity
-from ganeval.doctor.looks import SetFacts
 from ganeval.sources.listing import PICTURE
 
 SMALL_N: Final = 2048  # below this, a Frechet distance is mostly bias on the usual backbones

@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 from ganeval.doctor.check import Check, percent, share_of
 from ganeval.doctor.damage import as_jpeg, enlarged
+from ganeval.doctor.facts import Looks, SetFacts
 from ganeval.doctor.finding import Finding, Severity
 from ganeval.doctor.grid import EXCESS, MIN_SIDE
-from ganeval.doctor.looks import Looks, SetFacts
 
 LOW_QUALITY: Final = 75
 QUALITY_APART: Final = 5

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from ganeval.doctor.check import Check, percent, share_of
 from ganeval.doctor.damage import Damage, linear, permuted, stretched
+from ganeval.doctor.facts import Looks, Values
 from ganeval.doctor.finding import Finding, Severity
-from ganeval.doctor.looks import Looks, Values
 
 NARROW: Final = 0.5
 SMALLER: Final = 0.8

@@ -18,13 +18,13 @@ from ganeval.doctor.damaged import Damaged
 from ganeval.doctor.examine import Examination
 from ganeval.doctor.finding import Effect, Finding
 from ganeval.errors import GanevalError
-from ganeval.keys import printed_key
 from ganeval.metrics.frechet import FD, fd_of_rows
-from ganeval.passes import Passes, open_passes
-from ganeval.plan import ScoreOptions
-from ganeval.reporting import Reporter
+from ganeval.metrics.keys import printed_key
+from ganeval.options import ScoreOptions
+from ganeval.progress import Reporter
+from ganeval.scoring.loaded_networks import Passes, open_passes
 from ganeval.sources.base import ImageSource, Subset, seeded_subset
-from ganeval.sources.dataset import open_dataset
+from ganeval.sources.datasets.table import open_dataset
 from ganeval.summaries.bank import Rows
 
 BACKBONE: Final = "efflite0"

@@ -6,7 +6,7 @@ from typing import Any
 from ganeval.doctor.finding import Finding, Severity, at_least, worst_first
 from ganeval.doctor.reading import look_at
 from ganeval.doctor.table import FACT_CHECKS, LOOK_CHECKS, check_looks
-from ganeval.reporting import Reporter
+from ganeval.progress import Reporter
 from ganeval.sources.base import ImageSource
 
 

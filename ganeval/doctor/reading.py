@@ -6,16 +6,16 @@ from typing import Final
 
 import numpy as np
 
-from ganeval.decoding import facts_of
+from ganeval.doctor.facts import Look, Looks, SetFacts, Traces, Values
 from ganeval.doctor.grid import find_grid
 from ganeval.doctor.jpeg_quality import jpeg_quality
-from ganeval.doctor.looks import Look, Looks, SetFacts, Traces, Values
 from ganeval.doctor.sharpness import fine_detail, repeated_pixels
 from ganeval.doctor.thumbnails import thumbnail
 from ganeval.errors import BadImageError, DataError
-from ganeval.reporting import Reporter
+from ganeval.progress import Reporter
 from ganeval.sources.arrays import pixels_digest
 from ganeval.sources.base import ImageSource, Pixels
+from ganeval.sources.decoding_differences import facts_of
 
 TRACED: Final = 256  # images whose pixels are looked at closely: a share of one half is known to 6 points then
 TRACED_SEED: Final = 0

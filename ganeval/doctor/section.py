@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ganeval.doctor.examine import Examination
 from ganeval.doctor.finding import Finding
-from ganeval.text import printable
+from ganeval.escaping import printable
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from ganeval.doctor.check_decoding import DECODING_CHECKS, DEPTH_CHECKS
 from ganeval.doctor.check_files import FILE_CHECKS
 from ganeval.doctor.check_traces import QUALITY_CHECKS, TRACE_CHECKS
 from ganeval.doctor.check_values import VALUE_CHECKS
+from ganeval.doctor.facts import Looks, SetFacts
 from ganeval.doctor.finding import Finding
-from ganeval.doctor.looks import Looks, SetFacts
 
 FACT_CHECKS: Final[tuple[Check[SetFacts], ...]] = (
     *FILE_CHECKS,

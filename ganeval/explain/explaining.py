@@ -13,13 +13,13 @@ from ganeval.explain.features import OTHER_WEIGHTS, Side, look, open_paths
 from ganeval.explain.pipelines import TOOLS, Tool
 from ganeval.explain.waterfall import Row, Stations, other_weights_row, own_row, tool_row
 from ganeval.metrics.frechet import rank_note
-from ganeval.plan import ScoreOptions
-from ganeval.reference import ReferenceStatistics, is_statistics_file, load_reference, require_statistics
-from ganeval.reporting import Reporter, Silent
+from ganeval.options import ScoreOptions
+from ganeval.progress import Reporter, Silent
 from ganeval.sources.base import ImageSource, seeded_subset
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.listing import Place
 from ganeval.summaries.base import SetSummary
+from ganeval.summaries.reference_file import ReferenceStatistics, is_statistics_file, load_reference, require_statistics
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,13 @@ from ganeval.backbones.engines import use_engine
 from ganeval.backbones.inception import INCEPTION
 from ganeval.backbones.inception_variants import InceptionVariant
 from ganeval.backbones.weights import load_state_dict
-from ganeval.engine import SourceSummary
 from ganeval.explain.pillow import DIFFERENT, PillowSource
 from ganeval.explain.pipelines import Reading
-from ganeval.passes import Passes, open_store
-from ganeval.paths import cache_home
-from ganeval.plan import ScoreOptions
-from ganeval.reporting import Reporter
+from ganeval.files.disk_cache import cache_home
+from ganeval.options import ScoreOptions
+from ganeval.progress import Reporter
+from ganeval.scoring.feature_pass import SourceSummary
+from ganeval.scoring.loaded_networks import Passes, open_store
 from ganeval.sources.base import ImageSource
 from ganeval.summaries.bank import Block, FeatureBank, Rows
 from ganeval.summaries.base import SetSummary

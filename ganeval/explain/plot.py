@@ -7,10 +7,10 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ganeval.escaping import printable
 from ganeval.explain.explaining import Explanation
 from ganeval.explain.waterfall import Row
-from ganeval.figures import figure_bytes, own_style
-from ganeval.text import printable
+from ganeval.files.figures import figure_bytes, own_style
 
 _TOTAL, _UP, _DOWN = "#8a8f98", "#ff725c", "#4269d0"
 COLUMNS: Final = 3

@@ -8,12 +8,12 @@ from ganeval.explain.features import OTHER_WEIGHTS
 from ganeval.explain.pillow import PILLOW_POLICY
 from ganeval.explain.pipelines import TOOLS
 from ganeval.explain.waterfall import OTHER, OWN, Row
-from ganeval.keys import printed_key
 from ganeval.metrics.frechet import FD
-from ganeval.protocol import Protocol
-from ganeval.provenance import provenance
-from ganeval.results import SCHEMA, Result
-from ganeval.sources.decode import DECODE_POLICY
+from ganeval.metrics.keys import printed_key
+from ganeval.results.protocol import Protocol
+from ganeval.results.provenance import provenance
+from ganeval.results.result import SCHEMA, Result
+from ganeval.sources.decoding.rules import DECODE_POLICY
 
 
 def note_of(row: Row) -> str:

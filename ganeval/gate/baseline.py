@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganeval.errors import DataError, ProtocolMismatchError
-from ganeval.files import MAX_JSON, read_text
-from ganeval.protocol import Protocol
-from ganeval.results import Result, check_schema, read_jsonl
+from ganeval.files.read_write import MAX_JSON, read_text
+from ganeval.results.protocol import Protocol
+from ganeval.results.result import Result, check_schema, read_jsonl
 
 ACCEPTED = "gate"  # in a row's provenance: when and why it was accepted; equal for rows accepted together
 ROW_FILES = (".jsonl", ".json")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganeval.gate.ruling import Evidence, SeedSpread
-from ganeval.results import PER_IMAGE, Result
+from ganeval.results.result import PER_IMAGE, Result
 from ganeval.stats.student_t import sum_degrees
 from ganeval.summaries.moments import Float64
 
 if TYPE_CHECKING:
-    from ganeval.comparing import Comparison
+    from ganeval.scoring.compare import Comparison
 
 GIVEN = "stderr_given_reference"  # in a row's provenance: standard error over the generated images alone
 LARGER = "larger_draw"  # in a baseline row's provenance: n, value, standard errors of a larger draw of its generator

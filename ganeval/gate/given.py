@@ -14,8 +14,8 @@ from ganeval.errors import DataError
 from ganeval.gate.evidence import GIVEN
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import SetMetric, too_many_copies
-from ganeval.results import Result
-from ganeval.scoring import ScoreOutcome
+from ganeval.results.result import Result
+from ganeval.scoring.score import ScoreOutcome
 from ganeval.stats.influence import influence_stderr
 from ganeval.summaries.base import SetSummary
 

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from ganeval.gate.evidence import GIVEN, LARGER
 from ganeval.gate.given import with_given_reference
 from ganeval.generators.open import open_generator
+from ganeval.generators.source import GeneratorSource
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import SetMetric
-from ganeval.plan import ScoreOptions
-from ganeval.reporting import Reporter
-from ganeval.results import Result
-from ganeval.scoring import score
-from ganeval.sources.generator import GeneratorSource
+from ganeval.options import ScoreOptions
+from ganeval.progress import Reporter
+from ganeval.results.result import Result
+from ganeval.scoring.score import score
 
 TIMES = 4  # images of a candidate
 

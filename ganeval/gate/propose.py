@@ -13,7 +13,7 @@ import numpy as np
 from ganeval.gate.evidence import FEWEST_SEEDS, SEED_SHARE, larger_draw, stderr_and_degrees
 from ganeval.gate.expectation import passes_seeds, seeds_factor
 from ganeval.gate.rules import LEVEL, GateRule, GateRules, Mode
-from ganeval.results import PER_IMAGE, Result
+from ganeval.results.result import PER_IMAGE, Result
 from ganeval.stats.student_t import quantile, sum_degrees
 
 # What a gate may stand on. cs and IS are blind to what they were not trained for and vendi knows no reference.

@@ -16,8 +16,8 @@ from ganeval.gate.baseline import (
     read_row_file,
 )
 from ganeval.gate.sides import Scores
-from ganeval.reporting import Reporter
-from ganeval.results import Result, append_jsonl, read_jsonl
+from ganeval.progress import Reporter
+from ganeval.results.result import Result, append_jsonl, read_jsonl
 
 
 def accepted_rows(replicates: Sequence[Sequence[Result]], *, name: str | None, why: str) -> list[Result]:

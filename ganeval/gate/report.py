@@ -3,11 +3,11 @@
 import dataclasses
 import xml.etree.ElementTree as ET
 
+from ganeval.escaping import markdown, printable
 from ganeval.gate.ruling import Ruling, unchanged_passes
 from ganeval.gate.run import GateReport
 from ganeval.gate.text import command_data, command_property, number, signed, xml
-from ganeval.results import SCHEMA
-from ganeval.text import markdown, printable
+from ganeval.results.result import SCHEMA
 
 ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}
 HEAD = ("metric", "baseline", "now", "worse by", "95% bounds", "margin", "mde", "fails from", "verdict")

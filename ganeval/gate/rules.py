@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ganeval.errors import UsageError
-from ganeval.files import MAX_SETTINGS, read_text
-from ganeval.recorded import RecordedPlace
+from ganeval.files.read_write import MAX_SETTINGS, read_text
 from ganeval.registry import unknown_name
+from ganeval.untrusted import RecordedPlace
 
 Mode = Literal["auto", "samples", "same-weights", "retrained"]
 MODES: tuple[Mode, ...] = get_args(Mode)

@@ -5,22 +5,23 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ganeval.comparing import Comparison, compare
 from ganeval.errors import ProtocolMismatchError, UsageError
 from ganeval.gate.given import with_given_reference
 from ganeval.gate.larger import with_larger_draw
 from ganeval.gate.outputs import Outputs, compare_outputs
 from ganeval.generators.open import open_generator
-from ganeval.keys import parse_keys
-from ganeval.opening import open_reference, open_subject_source
-from ganeval.plan import ScoreOptions, missing_weights
-from ganeval.protocol import Protocol
-from ganeval.reporting import Reporter
-from ganeval.results import Result
-from ganeval.scoring import score
+from ganeval.generators.source import GeneratorSource
+from ganeval.metrics.keys import parse_keys
+from ganeval.options import ScoreOptions
+from ganeval.progress import Reporter
+from ganeval.results.protocol import Protocol
+from ganeval.results.result import Result
+from ganeval.scoring.compare import Comparison, compare
+from ganeval.scoring.open_inputs import open_reference, open_subject_source
+from ganeval.scoring.plan import missing_weights
+from ganeval.scoring.score import score
 from ganeval.sources.base import ImageSource
-from ganeval.sources.decode import stated_peak
-from ganeval.sources.generator import GeneratorSource
+from ganeval.sources.decoding.rules import stated_peak
 
 # What a first baseline holds. kd alone: it sees lost classes at least as well as recall and coverage do (worse by 4.7,
 # 4.4 and 4.8 standard deviations of a difference with two of ten classes of digits gone, n = 1,198) and gains on them

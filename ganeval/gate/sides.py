@@ -11,13 +11,13 @@ from ganeval.gate.baseline import Baseline, check_protocols, training_seed
 from ganeval.gate.evidence import from_comparison, from_samples, from_seeds
 from ganeval.gate.rules import GateRules, Mode
 from ganeval.gate.ruling import Evidence
-from ganeval.recorded import RecordedPlace, UntrustedPlaceError
-from ganeval.reporting import Reporter
-from ganeval.results import Result
+from ganeval.progress import Reporter
+from ganeval.results.result import Result
+from ganeval.untrusted import RecordedPlace, UntrustedPlaceError
 
 if TYPE_CHECKING:
-    from ganeval.comparing import Comparison
     from ganeval.gate.outputs import Outputs
+    from ganeval.scoring.compare import Comparison
 
 MODE_WORDS = {
     "samples": "two sets of samples",

@@ -25,9 +25,9 @@ gets the same noise for the same images, and the global one stands afterwards wh
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ganeval.generators.source import Draw
+from ganeval.generators.translated import Translate
 from ganeval.sources.arrays import ValueRange
-from ganeval.sources.generator import Draw
-from ganeval.sources.translated import Translate
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,11 @@ from torch import Tensor, nn
 from ganeval.backbones.engines import import_openvino, openvino_version
 from ganeval.backbones.weights import is_torchscript, load_into, read_state_dict
 from ganeval.errors import DataError, UsageError, WeightsError
+from ganeval.generators.latents import draws_from
 from ganeval.generators.output import called
 from ganeval.registry import unknown_name
 from ganeval.sources.arrays import array_in_file
-from ganeval.sources.dataset import DATASETS
-from ganeval.sources.latents import draws_from
+from ganeval.sources.datasets.table import DATASETS
 
 TORCH_EXTENSIONS: Final = (".pt", ".pth", ".ts", ".torchscript", ".jit", ".bin", ".ckpt")
 ONNX_EXTENSION: Final = ".onnx"

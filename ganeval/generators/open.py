@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ganeval.devices import resolve_device
 from ganeval.errors import UsageError
-from ganeval.files import sha256_of
+from ganeval.files.read_write import sha256_of
 from ganeval.generators.base import Declared, Generator
 from ganeval.generators.in_memory import array_of
 from ganeval.generators.load import (
@@ -29,17 +29,17 @@ from ganeval.generators.load import (
     load_into_class,
     load_torchscript,
 )
+from ganeval.generators.source import BLOCK, GeneratorSource
+from ganeval.generators.translated import Translate, TranslatedSource
 from ganeval.generators.wrap import wrap
-from ganeval.plan import ScoreOptions
-from ganeval.recorded import refuse_recorded
-from ganeval.reference import is_statistics_file, load_reference
+from ganeval.options import ScoreOptions
 from ganeval.registry import unknown_name
 from ganeval.sources.arrays import IN_THE_UPPER_HALF, NEARLY_WHITE, ArraySource
 from ganeval.sources.base import ImageSource
-from ganeval.sources.dataset import DATASETS
-from ganeval.sources.generator import BLOCK, GeneratorSource
+from ganeval.sources.datasets.table import DATASETS
 from ganeval.sources.resolve import refuse_missing
-from ganeval.sources.translated import Translate, TranslatedSource
+from ganeval.summaries.reference_file import is_statistics_file, load_reference
+from ganeval.untrusted import refuse_recorded
 
 DEFAULT_SAMPLES = 2000  # of a generator by name, without a reference that says how many
 
@@ -49,7 +49,7 @@ OPENERS: Final[Mapping[str, str]] = {
     "state dict": "ganeval.generators.open:from_state_dict",
     "torchscript": "ganeval.generators.open:from_torchscript",
     "onnx": "ganeval.generators.open:from_onnx",
-    "checkpoint": "reference_models.opening:from_checkpoint",
+    "checkpoint": "reference_models.checkpoints.open:from_checkpoint",
 }
 """Kind -> "package.module:function", called with the options; gives a `Generator`."""
 
@@ -60,7 +60,7 @@ ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Kind -> endings of its files."""
 
-ENLARGED: Final = "reference_models.translation:enlarged_from_truth"  # inputs made of true images by the recipes' rule
+ENLARGED: Final = "reference_models.checkpoints.translation:enlarged_from_truth"  # by the rule of recipes
 
 
 def kind_of(options: ScoreOptions) -> str | None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganeval.errors import DataError, GanevalError
 from ganeval.sources.arrays import VALUE_RANGES, ValueRange
-from ganeval.sources.tensors import quantise_tensor
+from ganeval.sources.decoding.quantise_tensor import quantise_tensor
 
 # A linear output overshoots a little; this share of values farther out than a quarter of the range is another range.
 OVERSHOOT, OVERSHOOT_SHARE = 0.25, 1e-3

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from ganeval.errors import UsageError
 from ganeval.generators.base import Declared, Generator
+from ganeval.generators.latents import draws_from, latents
 from ganeval.generators.output import bounds, called, to_bytes
+from ganeval.generators.source import Draw, image_seed
+from ganeval.generators.translated import Translate
 from ganeval.sources.arrays import VALUE_RANGES, ValueRange
 from ganeval.sources.base import Pixels
-from ganeval.sources.generator import Draw, image_seed
-from ganeval.sources.latents import draws_from, latents
-from ganeval.sources.translated import Translate
 
 CPU = torch.device("cpu")
 BY_INDEX = ("indices", "index", "ids", "seed")  # arguments of a function of (indices, seed)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganeval.errors import DataError
-from ganeval.files import MAX_JSON, read_bytes
+from ganeval.files.read_write import MAX_JSON, read_bytes
 from ganeval.leaderboard.pytest_benchmark import benchmark_timings, is_pytest_benchmark
 from ganeval.leaderboard.reading import Row, flat_rows, read_rows
 from ganeval.leaderboard.timings import TimingRow, append_timings, read_timings, timings_among
-from ganeval.results import Result, append_jsonl, check_schema, iter_objects, parse_json
+from ganeval.results.result import Result, append_jsonl, check_schema, iter_objects, parse_json
 
 TIMINGS = "timings.jsonl"
 

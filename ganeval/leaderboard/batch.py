@@ -1,7 +1,7 @@
 """Checks many rows at once, column by column: what lets 100,000 of them load in seconds.
 
-`ganeval.results.check_fields` is the definition of a good row. Here is only a quick look that says "all of these would
-pass it, for sure"; where it does not, the rows are judged one by one.
+`ganeval.results.result.check_fields` is the definition of a good row. Here is only a quick look that says "all of these
+would pass it, for sure"; where it does not, the rows are judged one by one.
 """
 
 import functools
@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 
 from ganeval.errors import DataError
-from ganeval.protocol import Protocol
-from ganeval.results import FIELD_TYPES, LARGEST, REQUIRED, SCHEMA
+from ganeval.results.protocol import Protocol
+from ganeval.results.result import FIELD_TYPES, LARGEST, REQUIRED, SCHEMA
 
 _IN_JSON: Mapping[type, type] = {Protocol: dict, Mapping: dict, tuple: list}
 KINDS = {name: frozenset(_IN_JSON.get(kind, kind) for kind in kinds) for name, kinds in FIELD_TYPES.items()}

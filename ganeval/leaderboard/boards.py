@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganeval.errors import UsageError
-from ganeval.files import MAX_SETTINGS, read_text
+from ganeval.files.read_write import MAX_SETTINGS, read_text
 from ganeval.leaderboard.places import leaderboards_folder
 from ganeval.registry import unknown_name
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from ganeval.errors import UsageError
+from ganeval.escaping import spreadsheet
 from ganeval.leaderboard.ranking import tables
 from ganeval.leaderboard.significance import LEVEL
 from ganeval.leaderboard.standings import Standings
 from ganeval.leaderboard.timing_board import TimingTable
-from ganeval.text import spreadsheet
 
 SCHEMA = 1
 

@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from ganeval.errors import UsageError
+from ganeval.escaping import printable
 from ganeval.leaderboard.cells import Cell
 from ganeval.leaderboard.showing import number
 from ganeval.leaderboard.standings import LAST, Column, Entry, Standings
 from ganeval.registry import unknown_name
-from ganeval.text import printable
 
 PREFERRED = LAST  # "best" was chosen by its score, which flatters it
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ganeval.errors import DataError
-from ganeval.files import MAX_JSON, read_bytes
+from ganeval.files.read_write import MAX_JSON, read_bytes
 from ganeval.leaderboard.timings import TimingRow
-from ganeval.results import parse_json
+from ganeval.results.result import parse_json
 
 
 def is_pytest_benchmark(content: object) -> bool:

@@ -11,7 +11,7 @@ import orjson
 
 from ganeval.errors import DataError
 from ganeval.leaderboard.batch import KINDS, Columns, Protocols, checked, parsed, small
-from ganeval.results import LARGEST, PER_IMAGE, Result, check_fields, iter_lines, object_of
+from ganeval.results.result import LARGEST, PER_IMAGE, Result, check_fields, iter_lines, object_of
 
 TEXTS, COUNTS = frozenset((str, NoneType)), frozenset((int, NoneType))
 

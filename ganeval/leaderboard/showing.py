@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ganeval.escaping import markdown
 from ganeval.leaderboard.cells import Cell
 from ganeval.leaderboard.standings import Apart, Column, Entry, Standings
 from ganeval.leaderboard.timing_board import TimingTable
-from ganeval.text import markdown
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 FIRST = 4  # columns before the numbers of an entry

@@ -3,7 +3,7 @@
 Ten equal entries of three seeds make 45 pairs; each judged by itself at 5%, some pair differed in half of such boards.
 So the p-values are corrected by Benjamini and Hochberg over all pairs: where nothing differs, a board shows a
 difference with a chance of at most 5%. What that costs in power comes back by sharing the spread of seeds over entries
-(`ganeval.stats.moderated`). `python -m tests.benchmarks.boards` measures both.
+(`ganeval.stats.moderated_variances`). `python -m tests.benchmarks.boards` measures both.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ganeval.leaderboard.cells import Cell
-from ganeval.stats.moderated import CommonVariance, common_variance
+from ganeval.stats.moderated_variances import CommonVariance, common_variance
 from ganeval.stats.multiple_tests import benjamini_hochberg
 from ganeval.stats.sign_flips import EXACT_UP_TO, exact_sign_flip_p, fewest_pairs
 from ganeval.stats.student_t import sum_degrees, two_sided_p

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import NoneType
 
 from ganeval.errors import DataError
-from ganeval.results import LARGEST, append_lines, iter_objects
+from ganeval.results.result import LARGEST, append_lines, iter_objects
 
 SCHEMA = 1
 KIND = "timing"

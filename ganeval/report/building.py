@@ -7,10 +7,11 @@ from pathlib import Path
 from ganeval.doctor.section import doctor_section
 from ganeval.doctor.stored import read_examination
 from ganeval.errors import DataError
-from ganeval.files import MAX_JSON, read_bytes, write_atomically
+from ganeval.files.read_write import MAX_JSON, read_bytes, write_atomically
 from ganeval.leaderboard.gathering import Gathered, gather
 from ganeval.leaderboard.places import leaderboards_folder, project_folder
 from ganeval.leaderboard.timing_board import latest
+from ganeval.progress import Reporter
 from ganeval.report.boards import board_views
 from ganeval.report.charts import Chart
 from ganeval.report.galleries import Gallery, read_blame, read_pairs
@@ -20,7 +21,6 @@ from ganeval.report.plots import write_plots
 from ganeval.report.protocols import protocols
 from ganeval.report.runs import by_recipe, find_runs, read_run
 from ganeval.report.scores import class_charts, histories, score_tables, usable
-from ganeval.reporting import Reporter
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from ganeval.errors import BadImageError, DataError
-from ganeval.files import MAX_JSON, read_bytes
+from ganeval.escaping import spreadsheet
+from ganeval.files.read_write import MAX_JSON, read_bytes
 from ganeval.report.charts import Histogram
 from ganeval.report.pictures import Album, Picture
 from ganeval.sources.base import ImageSource
 from ganeval.sources.resolve import open_source
-from ganeval.text import spreadsheet
 
 HIGHER_IS_BETTER = frozenset({"psnr", "ssim", "ms_ssim"})
 SHOWN_ENDS, SHOWN_MIDDLE = 3, 2  # pairs: the worst, the best and those about the median

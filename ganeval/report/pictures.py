@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from ganeval.errors import BadImageError, DataError
-from ganeval.files import read_bytes
+from ganeval.files.read_write import read_bytes
 from ganeval.sources.base import Pixels
-from ganeval.sources.decode import decode
+from ganeval.sources.decoding.rules import decode
 from ganeval.sources.limits import MAX_FILE_BYTES
 
 LOSSLESS_PIXELS = 128 * 128  # every artefact of so small a picture would show

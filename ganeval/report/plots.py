@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganeval.errors import DataError
-from ganeval.figures import figure_bytes, own_style
-from ganeval.files import write_atomically
+from ganeval.files.figures import figure_bytes, own_style
+from ganeval.files.read_write import write_atomically
+from ganeval.progress import Reporter
 from ganeval.report.charts import Chart, DotChart, Histogram, LineChart, Scatter
-from ganeval.reporting import Reporter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

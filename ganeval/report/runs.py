@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from ganeval.errors import BadImageError, DataError
-from ganeval.files import MAX_JSON, MAX_SETTINGS, open_regular, read_bytes, read_text
+from ganeval.files.read_write import MAX_JSON, MAX_SETTINGS, open_regular, read_bytes, read_text
 from ganeval.report.charts import LineChart, Series
 from ganeval.report.pictures import Album, Picture, read_picture
 

@@ -19,9 +19,10 @@ from tarfile import BLOCKSIZE as BLOCK
 from typing import BinaryIO, Final, Literal, Protocol, Self, TypeVar
 
 from ganeval.errors import BadImageError, DataError
+from ganeval.escaping import encodable
 from ganeval.sources.base import Raw
+from ganeval.sources.decoding.formats import HEAD
 from ganeval.sources.folder import file_raw
-from ganeval.sources.formats import HEAD
 from ganeval.sources.limits import MAX_RATIO, is_bomb
 from ganeval.sources.listing import (
     ALL,
@@ -34,9 +35,8 @@ from ganeval.sources.listing import (
     Skipped,
     reason_to_skip,
 )
+from ganeval.sources.read_once import check_size, require_file
 from ganeval.sources.seekable_gzip import SeekableGzip
-from ganeval.sources.steady import check_size, require_file
-from ganeval.text import encodable
 
 ARCHIVE_EXTENSIONS: Final = (".zip", ".tar", ".tar.gz", ".tgz")
 

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ganeval.errors import DataError
+from ganeval.escaping import printable
 from ganeval.sources.base import ImageSource, Item, Pixels, Raw
-from ganeval.sources.decode import rgb_from_array
+from ganeval.sources.decoding.quantise import quantise
+from ganeval.sources.decoding.rules import rgb_from_array
 from ganeval.sources.limits import MAX_PIXELS
 from ganeval.sources.npy import StoredArray, holds_statistics, npz_members, open_member, open_npy
-from ganeval.sources.quantise import quantise
-from ganeval.sources.steady import require_file
-from ganeval.text import printable
+from ganeval.sources.read_once import require_file
 
 ValueRange = Literal["0..1", "-1..1"]
 VALUE_RANGES: Final[tuple[ValueRange, ...]] = get_args(ValueRange)

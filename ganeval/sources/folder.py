@@ -5,9 +5,11 @@ import os
 from pathlib import Path
 
 from ganeval.errors import BadImageError, DataError
+from ganeval.escaping import encodable
 from ganeval.sources.base import Decoded, Raw
-from ganeval.sources.decode import decode
-from ganeval.sources.formats import HEAD, sniff
+from ganeval.sources.decoding.formats import HEAD, sniff
+from ganeval.sources.decoding.rules import decode
+from ganeval.sources.digest_memo import DigestMemo
 from ganeval.sources.listing import (
     ALL,
     BROKEN_LINK,
@@ -22,9 +24,7 @@ from ganeval.sources.listing import (
     Selection,
     reason_to_skip,
 )
-from ganeval.sources.memo import DigestMemo
-from ganeval.sources.steady import read_start, read_whole
-from ganeval.text import encodable
+from ganeval.sources.read_once import read_start, read_whole
 
 
 def file_raw(data: bytes, name: str) -> Raw:

@@ -14,7 +14,7 @@ from typing import Final, Literal, get_args
 from ganeval.errors import DataError
 from ganeval.sources.base import ImageSource, Item
 from ganeval.sources.class_folders import why_no_classes
-from ganeval.sources.formats import IMAGE_EXTENSIONS, picture_name, sniff
+from ganeval.sources.decoding.formats import IMAGE_EXTENSIONS, picture_name, sniff
 from ganeval.sources.groups import find_mixture
 
 Skipped = Counter[str]  # reason -> how many entries were left out for it

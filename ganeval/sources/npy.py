@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganeval.errors import BadImageError, DataError
-from ganeval.files import open_regular
+from ganeval.files.read_write import open_regular
 from ganeval.sources.limits import MAX_RATIO, is_bomb
 
 _VERSIONS: Final = ((1, 0), (2, 0), (3, 0))

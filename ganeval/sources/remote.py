@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 import fsspec
 
 from ganeval.errors import BadImageError, DataError, UsageError
+from ganeval.escaping import encodable
 from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
 from ganeval.sources.base import ImageSource, Raw
+from ganeval.sources.decoding.formats import HEAD
 from ganeval.sources.folder import file_raw
-from ganeval.sources.formats import HEAD
 from ganeval.sources.listing import ALL, LINK_OUTSIDE, NO_EXTENSION, ListedSource, Selection, reason_to_skip
-from ganeval.sources.steady import check_size
-from ganeval.text import encodable
+from ganeval.sources.read_once import check_size
 
 # Package of each scheme that fsspec does not open by itself.
 PACKAGES: Final = {

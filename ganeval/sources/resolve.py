@@ -5,19 +5,19 @@ import os
 from pathlib import Path
 
 from ganeval.errors import DataError, UsageError
-from ganeval.recorded import refuse_recorded
 from ganeval.registry import unknown_name
 from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
 from ganeval.sources.arrays import ValueRange, array_in_file, open_array_file
 from ganeval.sources.base import ImageSource, Item
-from ganeval.sources.dataset import DATASETS, open_dataset
-from ganeval.sources.deep import FULL
+from ganeval.sources.datasets.table import DATASETS, open_dataset
+from ganeval.sources.decoding.formats import IMAGE_EXTENSIONS
+from ganeval.sources.decoding.sixteen_bit import FULL
+from ganeval.sources.decoding.stated_white import StatedWhite
 from ganeval.sources.folder import FolderSource
-from ganeval.sources.formats import IMAGE_EXTENSIONS
 from ganeval.sources.listing import ALL, ListedSource, Selection
+from ganeval.sources.read_once import require_file
 from ganeval.sources.shards import ShardedSource, expand, is_pattern, open_shards, shard_name, tar_files
-from ganeval.sources.stated_white import StatedWhite
-from ganeval.sources.steady import require_file
+from ganeval.untrusted import refuse_recorded
 
 ARRAY_EXTENSIONS = (".npz", ".npy")
 _SHARES = ("//", "\\\\")  # how the address of another Windows machine's folder begins

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from reference_models.layers import draws_from, initialise
 from reference_models.models import MODELS
+from reference_models.models.layers import draws_from, initialise
 
 
 def build_generator(

@@ -18,9 +18,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ganeval.errors import UsageError
-from reference_models.layers import with_one_hot
 from reference_models.models.base import SIGNED, ModelSpec
 from reference_models.models.config import require_positive
+from reference_models.models.layers import with_one_hot
 
 # A label's embedding starts at a tenth of the noise. As large as the noise, which is how PyTorch begins one, the
 # generator learns the mean image of each class first and then ignores the noise: one image a class after 800 steps of

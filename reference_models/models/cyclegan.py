@@ -16,9 +16,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganeval.errors import UsageError
-from reference_models.layers import require_multiple
 from reference_models.models.base import SIGNED, ModelSpec
 from reference_models.models.config import require_positive
+from reference_models.models.layers import require_multiple
 
 ROOM = 0.99  # atanh of a full black or white is infinite; one grey level of 255 is .0078
 

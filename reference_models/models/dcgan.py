@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from ganeval.errors import UsageError
-from reference_models.layers import Projection
 from reference_models.models.base import SIGNED, ModelSpec
 from reference_models.models.config import require_positive
+from reference_models.models.layers import Projection
 
 
 @dataclass(frozen=True)

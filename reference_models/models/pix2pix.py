@@ -19,9 +19,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganeval.errors import UsageError
-from reference_models.layers import require_multiple
 from reference_models.models.base import SIGNED, ModelSpec
 from reference_models.models.config import require_positive, require_share
+from reference_models.models.layers import require_multiple
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganeval.errors import UsageError
-from reference_models.layers import EqualisedConv2d, EqualisedLinear, PixelNorm, with_minibatch_stddev
 from reference_models.models.base import SIGNED, ModelSpec
 from reference_models.models.config import require_positive
+from reference_models.models.layers import EqualisedConv2d, EqualisedLinear, PixelNorm, with_minibatch_stddev
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganeval.errors import UsageError
+from reference_models.data.transforms import bicubic_enlargement
 from reference_models.models.base import UNIT, ModelSpec
 from reference_models.models.config import require_positive
-from reference_models.transforms import bicubic_enlargement
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ganeval.registry import Registry, unknown_name
 
 if TYPE_CHECKING:
-    from reference_models.recipe import Recipe
+    from reference_models.recipes.recipe import Recipe
 
 _R = "reference_models.recipes"
 
@@ -23,7 +23,7 @@ class RecipeTable(Registry["Recipe"]):
         Raises:
             UsageError: no such recipe; the message offers the nearest ones.
         """
-        from reference_models.expected import expected_of
+        from reference_models.recipes.expected import expected_of
 
         plan = super().get(name)
         expected, wall_time = expected_of(name)

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from reference_models.recipe import DataPlan, EvaluationPlan, Optimiser, Recipe
+from reference_models.recipes.recipe import DataPlan, EvaluationPlan, Optimiser, Recipe
 
 DIGITS = DataPlan("digits")
 MNIST = DataPlan("mnist")

@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from reference_models.recipe import DataPlan, EvaluationPlan, LossWeights, Recipe, Techniques, Training
 from reference_models.recipes.common import BETA_HALF, EMA_SOURCE
-from reference_models.schedules import LinearDecay
+from reference_models.recipes.recipe import DataPlan, EvaluationPlan, LossWeights, Recipe, Techniques, Training
+from reference_models.recipes.schedules import LinearDecay
 
 _PAPER = "Zhu et al. 2017 (arXiv:1703.10593), section 4 and appendix 7.1"
 

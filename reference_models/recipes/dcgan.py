@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from reference_models.recipe import Recipe, Techniques, Training
 from reference_models.recipes.common import (
     ADAM_SOURCE,
     BETA_HALF,
@@ -14,7 +13,8 @@ from reference_models.recipes.common import (
     OWN,
     on_fashion,
 )
-from reference_models.schedules import Constant, LinearDecay
+from reference_models.recipes.recipe import Recipe, Techniques, Training
+from reference_models.recipes.schedules import Constant, LinearDecay
 
 _PAPER = "Radford et al. 2016 (arXiv:1511.06434), section 4"
 

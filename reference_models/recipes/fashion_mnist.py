@@ -11,7 +11,6 @@ Plans are scored twice, halfway and at the end, against the whole test split.
 
 import dataclasses
 
-from reference_models.recipe import DataPlan, EvaluationPlan, Optimiser, Techniques, Training
 from reference_models.recipes.cgan import CGAN_CONV, CGAN_DENSE, CGAN_MNIST
 from reference_models.recipes.common import (
     ADAM_SOURCE,
@@ -24,8 +23,9 @@ from reference_models.recipes.dcgan import FULL as DCGAN
 from reference_models.recipes.fcn_cnn import FULL as FCN_CNN
 from reference_models.recipes.mlp import GAN_BN, GAN_FASHION, GAN_MLP, GAN_MLP_SMALL, HINGE_GAN, LSGAN
 from reference_models.recipes.progan import FULL as PROGAN
+from reference_models.recipes.recipe import DataPlan, EvaluationPlan, Optimiser, Techniques, Training
+from reference_models.recipes.schedules import Constant, Cyclic, ExponentialDecay, LinearDecay
 from reference_models.recipes.wgan import WGAN, WGAN_GP
-from reference_models.schedules import Constant, Cyclic, ExponentialDecay, LinearDecay
 
 _OWN = "this project: an hour of two CPU cores at most"
 _R1 = "Mescheder et al. 2018 (arXiv:1801.04406), eq. 9; its weight is this project's"

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from reference_models.recipe import Recipe, Techniques, Training
 from reference_models.recipes.common import (
     ADAM_SOURCE,
     BETA_HALF,
@@ -15,7 +14,8 @@ from reference_models.recipes.common import (
     TUTORIAL,
     on_fashion,
 )
-from reference_models.schedules import Constant
+from reference_models.recipes.recipe import Recipe, Techniques, Training
+from reference_models.recipes.schedules import Constant
 
 FULL = Recipe(
     name="gan-fcn-cnn.mnist",

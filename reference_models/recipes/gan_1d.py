@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from reference_models.recipe import DataPlan, EvaluationPlan, Optimiser, Recipe, Techniques, Training
 from reference_models.recipes.common import EMA_SOURCE, OWN
-from reference_models.schedules import Constant
+from reference_models.recipes.recipe import DataPlan, EvaluationPlan, Optimiser, Recipe, Techniques, Training
+from reference_models.recipes.schedules import Constant
 
 CPU = Recipe(
     name="gan-1d.mixture-1d-cpu",

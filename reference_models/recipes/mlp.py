@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from reference_models.recipe import Recipe, Techniques, Training
 from reference_models.recipes.common import (
     ADAM_SOURCE,
     BETA_HALF,
@@ -17,7 +16,8 @@ from reference_models.recipes.common import (
     TUTORIAL,
     on_fashion,
 )
-from reference_models.schedules import Constant, LinearDecay
+from reference_models.recipes.recipe import Recipe, Techniques, Training
+from reference_models.recipes.schedules import Constant, LinearDecay
 
 GAN_MLP = Recipe(
     name="gan-mlp.mnist",

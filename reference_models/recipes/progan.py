@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from reference_models.recipe import EvaluationPlan, Optimiser, Recipe, Techniques, Training
 from reference_models.recipes.common import CIFAR10, DIGITS, FULL_SCORE, OWN, on_fashion
-from reference_models.schedules import Constant
+from reference_models.recipes.recipe import EvaluationPlan, Optimiser, Recipe, Techniques, Training
+from reference_models.recipes.schedules import Constant
 
 _PAPER = "Karras et al. 2018 (arXiv:1710.10196), appendix A"
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from reference_models.recipe import DataPlan, EvaluationPlan, LossWeights, Recipe, Training
-from reference_models.schedules import Constant, StepDecay
+from reference_models.recipes.recipe import DataPlan, EvaluationPlan, LossWeights, Recipe, Training
+from reference_models.recipes.schedules import Constant, StepDecay
 
 _PAPER = "Ledig et al. 2017 (arXiv:1609.04802), section 3.2"
 _OWN = "this project: chosen to train in minutes on two CPU cores"

@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from reference_models.recipe import Optimiser, Recipe, Techniques, Training
 from reference_models.recipes.common import DIGITS, DIGITS_SCORE, EMA_SOURCE, FULL_SCORE, MNIST, OWN, on_fashion
-from reference_models.schedules import Constant
+from reference_models.recipes.recipe import Optimiser, Recipe, Techniques, Training
+from reference_models.recipes.schedules import Constant
 
 _CLIPPED = "Arjovsky et al. 2017 (arXiv:1701.07875), algorithm 1"
 _PENALISED = "Gulrajani et al. 2017 (arXiv:1704.00028), algorithm 1"

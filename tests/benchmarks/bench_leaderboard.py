@@ -43,7 +43,7 @@ def test_parse_only(benchmark, path, parse):
 
 @pytest.mark.benchmark(group="one board of 60 entries, 5 seeds, 7 metrics")
 def test_stand(benchmark, path, tmp_path):
-    from ganeval.results import append_jsonl
+    from ganeval.results.result import append_jsonl
 
     keys = tuple(f"metric{k}@efflite0" for k in range(7))
     for k, key in enumerate(keys):

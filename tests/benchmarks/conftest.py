@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganeval.provenance import installed_versions
+from ganeval.results.provenance import installed_versions
 
 
 @pytest.hookimpl(optionalhook=True)

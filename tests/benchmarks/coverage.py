@@ -26,9 +26,9 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from ganeval.differences import paired_difference, set_difference
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import Estimate, SetMetric
+from ganeval.metrics.difference import paired_difference, set_difference
 from ganeval.metrics.frechet import frechet_distance
 from ganeval.stats.intervals import mean_interval
 from ganeval.summaries.bank import FeatureBank

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ganeval.doctor.examine import examine
-from ganeval.reporting import Silent
+from ganeval.progress import Silent
 from ganeval.sources.base import Subset
 from ganeval.sources.resolve import open_source
 

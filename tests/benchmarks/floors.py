@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganeval.floors import at_counts, noise_floor
+from ganeval.scoring.noise_floor import at_counts, noise_floor
 from ganeval.stats.intervals import mean_interval
 from ganeval.summaries.moments import Float64
 from tests.benchmarks.coverage import set_metric, summary

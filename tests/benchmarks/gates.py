@@ -16,15 +16,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import stats
 
-from ganeval.comparing import Comparison
-from ganeval.differences import paired_difference
 from ganeval.gate.evidence import GIVEN, LARGER, from_comparison, from_samples, from_seeds
 from ganeval.gate.propose import propose
 from ganeval.gate.rules import GateRule
 from ganeval.gate.ruling import Evidence, judge, overall, unchanged_passes
+from ganeval.metrics.difference import paired_difference
 from ganeval.metrics.kernel import cubic_kernel, kernel_sums
-from ganeval.protocol import Protocol
-from ganeval.results import Result
+from ganeval.results.protocol import Protocol
+from ganeval.results.result import Result
+from ganeval.scoring.compare import Comparison
 from ganeval.stats.influence import influence_stderr
 from tests.benchmarks.laws import relu_mixture
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ganeval.plan import ScoreOptions
-from ganeval.reporting import Silent
-from ganeval.scoring import build_reference
+from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
+from ganeval.scoring.score import build_reference
 from ganeval.sources.base import ImageSource, seeded_subset
 from ganeval.sources.resolve import open_source
 from ganeval.summaries.base import SetSummary

@@ -19,8 +19,8 @@ from ganeval.metrics.kernel import cubic_kernel, kernel_sums
 from ganeval.stats.intervals import bca_interval, mean_interval
 from ganeval.stats.sequential import planned_looks
 from ganeval.summaries.moments import Float64
-from reference_models.expected import check_range
-from reference_models.recipe import Expected
+from reference_models.recipes.expected import check_range
+from reference_models.recipes.recipe import Expected
 from tests.benchmarks.laws import relu_mixture
 
 Law = Callable[[np.random.Generator, int], Float64]

@@ -11,8 +11,8 @@ import sys
 
 import torch
 
+from reference_models.benchmarks.timing import time_training
 from reference_models.recipes import RECIPES, default_recipe
-from reference_models.timing import time_training
 
 MODELS_COMPARED = ("gan-mlp", "dcgan", "cgan-conv", "srgan", "cyclegan")
 

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from ganeval.differences import Difference, set_difference
 from ganeval.metrics.base import SetMetric
+from ganeval.metrics.difference import Difference, set_difference
 from ganeval.summaries.moments import Float64
 from tests.benchmarks.coverage import centre, set_metric, summary
 from tests.benchmarks.laws import Rows, relu_mixture

@@ -16,42 +16,43 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganeval import cache, results
 from ganeval.backbones.weights import read_state_dict
 from ganeval.cli import config, options, reference
 from ganeval.doctor.jpeg_quality import jpeg_quality
 from ganeval.doctor.stored import read_examination
+from ganeval.escaping import encodable, markdown, printable, spreadsheet
 from ganeval.gate.baseline import read_row_file
 from ganeval.gate.rules import read_rules
-from ganeval.keys import parse_keys
 from ganeval.leaderboard.adding import read_source
 from ganeval.leaderboard.boards import load_boards
 from ganeval.leaderboard.reading import read_rows
 from ganeval.leaderboard.timings import TimingRow, read_timings
-from ganeval.peer_files.contents import read_contents
-from ganeval.peer_files.unpickle import value_at
-from ganeval.reference import is_statistics_file, load_reference
+from ganeval.metrics.keys import parse_keys
 from ganeval.report.galleries import read_values
 from ganeval.report.runs import find_runs, read_run
+from ganeval.results.result import result as results
+from ganeval.scoring.score import feature_store as cache
 from ganeval.sources.archive import open_archive
 from ganeval.sources.arrays import open_array_file
 from ganeval.sources.base import ImageSource
-from ganeval.sources.cifar import read_batch
-from ganeval.sources.decode import decode
-from ganeval.sources.exif import orientation_of
+from ganeval.sources.datasets.cifar import read_batch
+from ganeval.sources.datasets.mnist import read_idx
+from ganeval.sources.decoding.exif import orientation_of
+from ganeval.sources.decoding.rules import decode
+from ganeval.sources.digest_memo import DigestMemo
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.listing import labelled, reason_to_skip
-from ganeval.sources.memo import DigestMemo
-from ganeval.sources.mnist import read_idx
 from ganeval.sources.remote import open_remote
 from ganeval.sources.resolve import is_remote
 from ganeval.sources.shards import expand
-from ganeval.text import encodable, markdown, printable, spreadsheet
-from reference_models.checkpoint import is_checkpoint, load_checkpoint
-from reference_models.players import make_players
-from reference_models.recipe import with_settings
+from ganeval.summaries.peer_files.contents import read_contents
+from ganeval.summaries.peer_files.unpickle import value_at
+from ganeval.summaries.reference_file import is_statistics_file, load_reference
+from reference_models.checkpoints.checkpoint import is_checkpoint, load_checkpoint
 from reference_models.recipes import RECIPES
-from reference_models.state import Progress, load_state, save_state
+from reference_models.recipes.recipe import with_settings
+from reference_models.training.networks import make_players
+from reference_models.training.state import Progress, load_state, save_state
 from tests.hostile import archives, arrays, checkpoints, images, texts
 from tests.hostile.case import Box
 from tests.image_files import GREY, RGB, png, saved, tiff

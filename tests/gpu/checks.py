@@ -15,8 +15,8 @@ from ganeval.backbones.engines import measured_error, use_engine
 from ganeval.backbones.loading import load_backbone
 from ganeval.bench.machine import describe_machine
 from ganeval.bench.materials import crop, random_inception
-from ganeval.provenance import installed_versions
-from ganeval.sources.photos import photo, photo_names
+from ganeval.results.provenance import installed_versions
+from ganeval.sources.datasets.photos import photo, photo_names
 from tests.gpu.work import Task, Work
 
 RANDOM = ("inception", "inception-pytorch", "inception-clean", "inception-antialias")

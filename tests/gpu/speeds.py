@@ -17,7 +17,7 @@ from PIL import Image
 from ganeval.backbones.engines import Precision, use_engine
 from ganeval.bench.machine import describe_machine
 from ganeval.leaderboard.timings import TimingRow, append_timings
-from ganeval.provenance import installed_versions
+from ganeval.results.provenance import installed_versions
 from tests.gpu.checks import RANDOM, load, weights
 from tests.gpu.work import CheckError, Task, Work
 

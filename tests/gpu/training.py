@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
+from reference_models.benchmarks.timing import time_training
 from reference_models.recipes import RECIPES, default_recipe
-from reference_models.timing import time_training
 from tests.gpu.speeds import timing
 from tests.gpu.work import CheckError, Task, Work
 

@@ -12,7 +12,7 @@ import torch
 from safetensors.numpy import save
 
 from ganeval.backbones import BACKBONES
-from ganeval.sources.decode import DECODE_POLICY
+from ganeval.sources.decoding.rules import DECODE_POLICY
 from reference_models.models.build import build_generator
 from tests.conftest import ToyBackbone
 from tests.hostile.arrays import Code

@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ganeval import files, results
+from ganeval.files.read_write import read_write as files
+from ganeval.results.result import result as results
 from tests.hostile.case import PAIRED, SET, Box, error, score, swapped
 from tests.hostile.judge import run
 

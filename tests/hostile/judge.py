@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from ganeval.cli.main import main
-from ganeval.text import inert_lines
+from ganeval.escaping import inert_lines
 from tests.conftest import TOY, ToyBackbone
 from tests.hostile.case import Box, Case, fill
 
@@ -104,7 +104,7 @@ def run(box: Box, command: str, monkeypatch: pytest.MonkeyPatch, *, compared: bo
             patch.setenv(name, str(path))
         patch.setattr("tempfile.tempdir", str(box.root / "tmp"))
         if "--weights" not in arguments:
-            patch.setattr("ganeval.passes.load_backbone", lambda name, device, weights_file: backbone)
+            patch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
         held = _reset_peak()
         with time_limit(seconds), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:

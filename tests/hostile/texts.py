@@ -2,8 +2,8 @@
 
 import json
 
-from ganeval.protocol import Protocol
-from ganeval.results import Result
+from ganeval.results.protocol import Protocol
+from ganeval.results.result import Result
 from tests.hostile.case import PAIRED, SET, Box, error, score
 
 GATE = "gate {root}/box/new.json --baseline base.jsonl --rules gates.toml"

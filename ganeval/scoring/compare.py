@@ -1,0 +1,225 @@
+"""Compares two subjects against one reference: the same passes as a score, three summaries, a difference a metric."""
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ganeval.devices import resolve_device
+from ganeval.errors import DataError, ProtocolMismatchError, UsageError
+from ganeval.metrics.base import Better, Estimate, SetMetric
+from ganeval.metrics.difference import Difference, Order, paired_difference, set_difference
+from ganeval.metrics.keys import Request
+from ganeval.options import ScoreOptions
+from ganeval.progress import Reporter, Silent
+from ganeval.results.protocol import differing_fields
+from ganeval.results.provenance import provenance
+from ganeval.results.result import Result
+from ganeval.scoring.feature_pass import SourceSummary
+from ganeval.scoring.loaded_networks import Passes, RealSide, open_passes
+from ganeval.scoring.open_inputs import open_originals, open_reference, open_subject_source
+from ganeval.scoring.paired_metrics import score_paired
+from ganeval.scoring.plan import Plan, make_plan
+from ganeval.scoring.set_metrics import check_counts, estimates_of, set_row
+from ganeval.sources.base import ImageSource, Item
+
+# What a plain diff compares: metrics whose difference has a standard error.
+PLAIN_SET = "fd,kd,mind,precision,recall,fid,kid,fd_dinov2"
+PLAIN_PAIRED = "psnr,ssim,pd@efflite0,lpips"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One row of a comparison: B's result, A's value and the difference.
+
+    Attributes:
+        result: B's row.
+        against: What A is called.
+        value_a: The metric on A.
+        difference: B - A.
+    """
+
+    result: Result
+    against: str
+    value_a: float | None
+    difference: Difference
+
+    def to_dict(self) -> dict[str, object]:
+        """B's row with the difference's fields beside it; `stderr` and `ci95` are those of the difference."""
+        fields = dataclasses.asdict(self.difference)
+        fields["ci95"] = None if self.difference.ci95 is None else list(self.difference.ci95)
+        return {**self.result.to_dict(), "against": self.against, "value_a": self.value_a, **fields}
+
+
+def pairing(a: Sequence[str], b: Sequence[str]) -> Order | None:
+    """order[i] = index in A of the image with the stem of B's image i; None where the stems are not the same set."""
+    stems_a, stems_b = [Item(name).stem for name in a], [Item(name).stem for name in b]
+    where = {stem: i for i, stem in enumerate(stems_a)}
+    if len(where) != len(stems_a) or set(where) != set(stems_b) or len(stems_a) != len(stems_b):
+        return None
+    return np.asarray([where[stem] for stem in stems_b], dtype=np.int64)
+
+
+def compare(options: ScoreOptions, other: str, reporter: Reporter | None = None) -> list[Comparison]:
+    """Is B better than A?
+
+    Args:
+        options: `subject` is A; reference, paired, metrics and the rest as for a score. One of reference and paired.
+        other: B.
+        reporter: Where progress and messages go.
+
+    Raises:
+        GanevalError: whatever of the user's cannot be used.
+        ProtocolMismatchError: the two sides ended with different protocols (other counts after bad images, say).
+    """
+    reporter = Silent() if reporter is None else reporter
+    if (options.reference is None) == (options.paired is None):
+        raise UsageError("diff compares against one thing: give --reference REF (sets) or --paired REF (pairs).")
+    plan = make_plan(options, PLAIN_SET, PLAIN_PAIRED)
+    for request in plan.set_requests:
+        if isinstance(request.metric, SetMetric) and not request.metric.reference:
+            raise UsageError(
+                f"{request.asked} does not compare with a reference; diff takes metrics that do. Drop it, or score "
+                "both sides with `ganeval score`."
+            )
+    with contextlib.ExitStack() as stack:
+        sources = [
+            open_subject_source(dataclasses.replace(options, subject=name), stack) for name in (options.subject, other)
+        ]
+        smaller = min(len(source) for source in sources)
+        if len(sources[0]) != len(sources[1]):
+            # Counts are protocol: the larger set is cut to a seeded subset, so that both numbers mean the same.
+            counts = " and ".join(str(len(source)) for source in sources)
+            reporter.message(f"The sets have {counts} images; {smaller} of each are compared.")
+            options = dataclasses.replace(options, num_samples=smaller)
+            sources = [
+                open_subject_source(dataclasses.replace(options, subject=name), stack)
+                for name in (options.subject, other)
+            ]
+        named = [dataclasses.replace(options, subject=name) for name in (options.subject, other)]
+        device = resolve_device(options.device)
+        if options.paired is not None:
+            return _compare_pairs(plan, named, sources, device, reporter, stack)
+        return _compare_sets(plan, named, sources, device, reporter, stack)
+
+
+def _compare_pairs(
+    plan: Plan,
+    named: Sequence[ScoreOptions],
+    sources: Sequence[ImageSource],
+    device: torch.device,
+    reporter: Reporter,
+    stack: contextlib.ExitStack,
+) -> list[Comparison]:
+    originals = [open_originals(options, source, stack) for options, source in zip(named, sources, strict=True)]
+    sides = [
+        score_paired(plan, options, source, original, device, reporter)
+        for options, source, original in zip(named, sources, originals, strict=True)
+        if original is not None
+    ]
+    (rows_a, pairs_a), (rows_b, pairs_b) = sides
+    order = pairing(pairs_a.stems, pairs_b.stems)
+    if order is None:
+        raise DataError(
+            f"{named[0].subject} and {named[1].subject} were scored on different images ({len(pairs_a.stems)} and "
+            f"{len(pairs_b.stems)}). Mend the images that were skipped, or score a common subset."
+        )
+    comparisons = []
+    for request, a, b in zip(plan.paired_requests, rows_a, rows_b, strict=True):
+        _check_protocols(a, b)
+        key = request.outputs[0] if request.backbone is None else f"{request.outputs[0]}@{request.backbone}"
+        repeated = next((side.repeated for side in (pairs_b, pairs_a) if not side.independent), "")
+        if repeated and a.value is not None and b.value is not None:
+            note = f"{repeated}: too many for a standard error, which takes pairs as independent draws"
+            difference = Difference(b.value - a.value, "cannot tell", paired=True, note=note)
+        elif key in pairs_a.values and key in pairs_b.values:
+            difference = paired_difference(pairs_a.values[key][order], pairs_b.values[key], _better(b))
+        else:
+            difference = Difference(0.0, "cannot tell", note=b.note)
+        comparisons.append(Comparison(b, named[0].subject, a.value, difference))
+    return comparisons
+
+
+def _compare_sets(
+    plan: Plan,
+    named: Sequence[ScoreOptions],
+    sources: Sequence[ImageSource],
+    device: torch.device,
+    reporter: Reporter,
+    stack: contextlib.ExitStack,
+) -> list[Comparison]:
+    reference = open_reference(named[0], stack)
+    for source in sources:
+        check_counts(plan, "generated", source, named[0].on_bad)
+    names = [r.backbone for r in plan.set_requests if r.backbone is not None]
+    passes = open_passes(names, named[0], device, reporter, stack, reference)
+    a, b = (passes.run(source, source.name) for source in sources)
+    real = passes.run_reference(reference)
+    if real is None:
+        raise UsageError("diff of sets needs --reference REF.")
+    order = pairing(a.names, b.names)
+    comparisons = []
+    with reporter.stage("differences", len(plan.set_requests)) as advance:
+        for request in plan.set_requests:
+            comparisons += _set_comparisons(request, plan, named, (a, b), real, passes, order, device)
+            advance(1)
+    return comparisons
+
+
+def _set_comparisons(
+    request: Request,
+    plan: Plan,
+    named: Sequence[ScoreOptions],
+    sides: tuple[SourceSummary, SourceSummary],
+    real: RealSide,
+    passes: Passes,
+    order: Order | None,
+    device: torch.device,
+) -> list[Comparison]:
+    metric = request.metric
+    if not isinstance(metric, SetMetric):
+        raise TypeError(f"{request.name} is no set metric")
+    backbone = passes.backbones[request.backbone or ""]
+    name = backbone.info.name
+    found = [
+        estimates_of(request, metric, real.sets[name], side.sets[name], plan.explicit, metric.evaluate)
+        for side in sides
+    ]
+    origins = [{**provenance(str(device)), "engine": passes.engine_of(name, side, real.passed)} for side in sides]
+    comparisons = []
+    for output in request.outputs:
+        estimates = [estimates.get(output) for estimates in found]
+        rows = [
+            set_row(request, metric, output, e, options, side, real, backbone, origin, side.seconds)
+            for e, options, side, origin in zip(estimates, named, sides, origins, strict=True)
+            if e is not None
+        ]
+        if len(rows) < 2:
+            continue
+        _check_protocols(rows[0], rows[1])
+        if isinstance(estimates[0], Estimate) and isinstance(estimates[1], Estimate):
+            both = (estimates[0], estimates[1])
+            summaries = real.sets[name], sides[0].sets[name], sides[1].sets[name]
+            difference = set_difference(metric, output, *summaries, both, order)
+        else:
+            difference = Difference(0.0, "cannot tell", note=rows[1].note or rows[0].note)
+        comparisons.append(Comparison(rows[1], named[0].subject, rows[0].value, difference))
+    return comparisons
+
+
+def _better(result: Result) -> Better:
+    return "lower" if result.better == "lower" else "higher" if result.better == "higher" else "neither"
+
+
+def _check_protocols(a: Result, b: Result) -> None:
+    """Nothing is compared across fingerprints."""
+    if a.protocol is not None and b.protocol is not None and a.fingerprint != b.fingerprint:
+        differing = differing_fields(a.protocol, b.protocol)
+        said = "; ".join(f"{name} {ours!r}, {theirs!r}" for name, (ours, theirs) in differing.items())
+        raise ProtocolMismatchError(
+            f"{a.key} of {a.subject} and of {b.subject} have different protocols: {said} (A's, B's). Nothing is "
+            "compared across protocols: mend or remove what differs, and score both sides the same way."
+        )

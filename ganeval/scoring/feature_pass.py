@@ -1,0 +1,466 @@
+"""The one loop over images: read ahead, decode, resize, network, features into shards; then summaries from the shards.
+
+Each image goes through each network once, whatever the number of metrics, and not at all when the store already has its
+features. Memory holds a few batches, never the set.
+"""
+
+import contextlib
+import functools
+import hashlib
+import json
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from ganeval.backbones.base import Backbone
+from ganeval.backbones.calls import call_size
+from ganeval.errors import BadImageError, DataError
+from ganeval.files.disk_cache import read_checked, write_checked
+from ganeval.scoring.feature_store import FeatureStore, Row
+from ganeval.sources.base import Decoded, ImageSource, Pixels, content_hash
+from ganeval.sources.budget import PixelBudget
+from ganeval.sources.decoding_differences import facts_of
+from ganeval.sources.image_facts import ImageFacts
+from ganeval.summaries.bank import Block, FeatureBank
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Moments
+
+KEPT_MOMENTS = 4096  # images from which on their moments cost more to compute than to read
+SHARD_ROWS = 1024  # 1024 x 2048 x 4 B = 8 MB: one write, and what a killed run can lose
+WORKERS = 4
+WAITING_PIXELS = 2**26  # read ahead, and again waiting for the network: 201 MB each
+STACKED_PIXELS = 2**24  # resized at a time: 201 MB as float32; an image that is larger goes alone
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class SourceSummary:
+    """What one pass over a source leaves behind.
+
+    Attributes:
+        name: The source's name.
+        sets: Backbone name -> summary.
+        content_sha256: Hash over the digests of the images that were kept.
+        names: Item name of each kept image; position = image index in the banks.
+        digests: sha256 of each kept image.
+        facts: Size, format and decode notes of each kept image.
+        skipped: "name: reason" of images left out under on_bad="skip".
+        computed: Backbone name -> images that really went through its network.
+        engines: Backbone name -> what made the features that the summary is of, in this run or before -> images.
+        seconds: Time by stage.
+        warnings: What the user should be told (a cache that could not be written).
+        left_out: Reason -> entries of the folder or archive that are no images of the set.
+    """
+
+    name: str
+    sets: Mapping[str, SetSummary]
+    content_sha256: str
+    names: tuple[str, ...]
+    digests: tuple[bytes, ...]
+    facts: tuple[ImageFacts, ...]
+    skipped: tuple[str, ...]
+    computed: Mapping[str, int]
+    seconds: Mapping[str, float]
+    warnings: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    engines: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        """Number of kept images."""
+        return len(self.names)
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """Hash over the digests with their labels, in any order: all that metrics can tell two sets apart by."""
+        labels = next((one.labels for one in self.sets.values()), None) or ("",) * self.n
+        return hashlib.sha256(repr(sorted(zip(self.digests, labels, strict=True))).encode()).hexdigest()
+
+    @property
+    def distinct(self) -> int:
+        """How many of the kept images differ from each other."""
+        return len(set(self.digests))
+
+
+@dataclass
+class Queue:
+    """Decoded images of one backbone on their way to its network, and finished rows on their way to a shard."""
+
+    backbone: Backbone
+    store: FeatureStore
+    waiting: list[tuple[bytes, ImageFacts, Pixels]] = field(default_factory=list)
+    pixels: int = 0
+    queued: set[bytes] = field(default_factory=set)
+    digests: list[bytes] = field(default_factory=list)
+    facts: list[ImageFacts] = field(default_factory=list)
+    features: list[np.ndarray] = field(default_factory=list)
+    logits: list[np.ndarray] = field(default_factory=list)
+    computed: int = 0
+
+
+@torch.inference_mode()
+def run_network(backbone: Backbone, images: Sequence[Pixels]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Features and logits of images of any mix of sizes, in their order.
+
+    Images of one size are resized together; then all share one batch of the network.
+
+    Returns:
+        (n, D) float32 and (n, K) float32 or None.
+    """
+    by_size: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for position, pixels in enumerate(images):
+        by_size[pixels.shape].append(position)
+    prepared: list[torch.Tensor] = [torch.empty(0)] * len(images)
+    for (_, height, width), positions in by_size.items():
+        size = max(1, STACKED_PIXELS // (height * width))
+        for part in (positions[start : start + size] for start in range(0, len(positions), size)):
+            stacked = torch.from_numpy(np.stack([images[p] for p in part]))
+            for position, image in zip(part, backbone.prepare(stacked), strict=True):
+                prepared[position] = image
+    output = backbone.forward(torch.stack(prepared))
+    logits = None if output.logits is None else output.logits.float().cpu().numpy()
+    return output.features.float().cpu().numpy(), logits
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    digest: bytes
+    facts: ImageFacts
+    decoded: Decoded | None
+
+    @property
+    def pixels(self) -> int:
+        """How many are held in memory."""
+        return 0 if self.decoded is None else self.facts.height * self.facts.width
+
+
+def _load_within(
+    budget: PixelBudget, source: ImageSource, index: int, stores: Sequence[FeatureStore]
+) -> _Loaded | BadImageError:
+    """Reads one image, and waits until there is room for it. Runs in a worker thread."""
+    loaded = _load(source, index, stores)
+    budget.hold(index, 0 if isinstance(loaded, BadImageError) else loaded.pixels)
+    return loaded
+
+
+def _load(source: ImageSource, index: int, stores: Sequence[FeatureStore]) -> _Loaded | BadImageError:
+    """Reads one image; decodes it only when some store lacks it."""
+    try:
+        raw = source.read(index)
+        rows = [store.find(raw.digest) for store in stores]
+        known = next((row for row in rows if row is not None), None)
+        if known is not None and all(row is not None for row in rows):
+            return _Loaded(raw.digest, known.facts, None)
+        decoded = raw.decode()
+    except BadImageError as error:
+        return error
+    return _Loaded(raw.digest, facts_of(raw, decoded), decoded)
+
+
+def _read_ahead(
+    source: ImageSource, stores: Sequence[FeatureStore], ahead: int
+) -> Iterator[tuple[int, _Loaded | BadImageError]]:
+    """Loaded images in order, at most `ahead` of them and WAITING_PIXELS in memory, decoded by a small thread pool."""
+    budget = PixelBudget(WAITING_PIXELS)
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="decode") as pool:
+        pending: deque[tuple[int, Future[_Loaded | BadImageError]]] = deque()
+        indices = iter(range(len(source)))
+        try:
+            while True:
+                while len(pending) < ahead and (index := next(indices, None)) is not None:
+                    pending.append((index, pool.submit(_load_within, budget, source, index, stores)))
+                if not pending:
+                    return
+                index, future = pending.popleft()
+                loaded = future.result()
+                budget.release(index, 0 if isinstance(loaded, BadImageError) else loaded.pixels)
+                yield index, loaded
+        finally:
+            budget.stop()
+            for _, future in pending:
+                future.cancel()
+
+
+@dataclass
+class Walked:
+    """What one walk over a source has seen so far."""
+
+    queues: list[Queue]
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    digests: list[bytes] = field(default_factory=list)
+    facts: list[ImageFacts] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def fill(
+    source: ImageSource,
+    backbones: Sequence[Backbone],
+    stores: Mapping[str, FeatureStore],
+    *,
+    batch_size: int,
+    on_bad: Literal["fail", "skip"],
+    progress: Progress | None = None,
+) -> int:
+    """Puts the features of every image of a source into the stores, and nothing more: one process's share of a set.
+
+    What it takes and raises is that of `summarise`, but a source without a usable image is no error here.
+
+    Returns:
+        Images that went through a network.
+    """
+    walked = walk(source, backbones, stores, batch_size, on_bad, progress)
+    return max((queue.computed for queue in walked.queues), default=0)
+
+
+def summarise(
+    source: ImageSource,
+    backbones: Sequence[Backbone],
+    stores: Mapping[str, FeatureStore],
+    *,
+    batch_size: int,
+    on_bad: Literal["fail", "skip"],
+    progress: Progress | None = None,
+) -> SourceSummary:
+    """Runs every image of a source through every backbone and summarises the features.
+
+    Args:
+        source: The images.
+        backbones: Networks; may be empty (the pass then only reads, hashes and decodes).
+        stores: Backbone name -> where its shards are.
+        batch_size: Images that are gathered for the networks, >= 1; the result does not depend on it.
+        on_bad: What to do with an image that cannot be decoded.
+        progress: Called with the number of images done since the last call.
+
+    Raises:
+        BadImageError: an image cannot be decoded and on_bad is "fail".
+        DataError: no image is left, features are not finite, or the disk is full.
+    """
+    return summed_up(source, walk(source, backbones, stores, batch_size, on_bad, progress))
+
+
+def summed_up(source: ImageSource, walked: Walked) -> SourceSummary:
+    """The summaries of a source that was walked over, from the rows in the stores.
+
+    Raises:
+        DataError: no image is left.
+    """
+    queues, kept, digests, skipped = walked.queues, walked.kept, walked.digests, walked.skipped
+    if not len(source):
+        raise DataError(f"{source.name} holds 0 images; expected at least one. Name a set that has some.")
+    if not kept:
+        raise DataError(
+            f"None of the {len(source)} images of {source.name} could be decoded; first: {skipped[0]} "
+            "Run `ganeval score` on a folder of images."
+        )
+    started = time.perf_counter()
+    labels = tuple(source.items[i].label or "" for i in kept)
+    sets = {q.backbone.info.name: _summary(q, digests, labels if all(labels) else None) for q in queues}
+    walked.seconds["reduce"] += time.perf_counter() - started
+    # A fallback folder goes with its store, so banks that live in one are pulled into memory first.
+    sets |= {q.backbone.info.name: in_memory(sets[q.backbone.info.name]) for q in queues if q.store.temporary}
+    return SourceSummary(
+        name=source.name,
+        sets=sets,
+        content_sha256=content_hash(digests),
+        names=tuple(source.items[i].name for i in kept),
+        digests=tuple(digests),
+        facts=tuple(walked.facts),
+        skipped=tuple(skipped),
+        computed={q.backbone.info.name: q.computed for q in queues},
+        seconds=dict(walked.seconds),
+        warnings=tuple(walked.warnings),
+        left_out=dict(source.skipped),
+        engines={q.backbone.info.name: engines_of(q.store, digests) for q in queues},
+    )
+
+
+def walk(
+    source: ImageSource,
+    backbones: Sequence[Backbone],
+    stores: Mapping[str, FeatureStore],
+    batch_size: int,
+    on_bad: Literal["fail", "skip"],
+    progress: Progress | None,
+) -> Walked:
+    """Every image read once, decoded and put through the networks where a store lacks it; raises as `summarise`."""
+    # A network takes calls of one size: a batch that is no multiple of it would be filled up each time.
+    sizes = [-(-batch_size // call_size(b.device)) * call_size(b.device) for b in backbones]
+    batch_size = max(sizes, default=batch_size)
+    seen = Walked([Queue(backbone, stores[backbone.info.name]) for backbone in backbones])
+    queues, seconds = seen.queues, seen.seconds
+    started = time.perf_counter()
+    for index, loaded in _read_ahead(source, [q.store for q in queues], ahead=2 * batch_size):
+        seconds["read+decode (waited)"] += time.perf_counter() - started
+        if isinstance(loaded, BadImageError):
+            if on_bad == "fail":
+                raise loaded
+            seen.skipped.append(str(loaded))
+        else:
+            seen.kept.append(index)
+            seen.digests.append(loaded.digest)
+            seen.facts.append(loaded.facts)
+            for queue in queues:
+                known = queue.store.find(loaded.digest) is not None or loaded.digest in queue.queued
+                if loaded.decoded is not None and not known:
+                    queue.queued.add(loaded.digest)
+                    queue.waiting.append((loaded.digest, loaded.facts, loaded.decoded.pixels))
+                    queue.pixels += loaded.pixels
+                    if len(queue.waiting) >= batch_size or queue.pixels >= WAITING_PIXELS:
+                        _drain(queue, source, seconds)
+                    if len(queue.digests) >= SHARD_ROWS:
+                        flush(queue, seen.warnings)
+        if progress is not None:
+            progress(1)
+        started = time.perf_counter()
+    for queue in queues:
+        _drain(queue, source, seconds)
+        flush(queue, seen.warnings)
+    return seen
+
+
+def _drain(queue: Queue, source: ImageSource, seconds: dict[str, float]) -> None:
+    """Runs the network on what is waiting."""
+    if not queue.waiting:
+        return
+    started = time.perf_counter()
+    features, logits = run_network(queue.backbone, [pixels for _, _, pixels in queue.waiting])
+    seconds[f"network {queue.backbone.info.name}"] += time.perf_counter() - started
+    finite = np.isfinite(features).all(axis=1)
+    if not finite.all():
+        raise DataError(
+            f"Backbone {queue.backbone.info.name} gave NaN or infinite features for {int((~finite).sum())} of "
+            f"{len(finite)} images of {source.name}. Its weights are damaged, or not made for this network; "
+            f"check them with `ganeval weights verify {queue.backbone.info.name}`."
+        )
+    queue.digests += [digest for digest, _, _ in queue.waiting]
+    queue.facts += [facts for _, facts, _ in queue.waiting]
+    queue.features.append(features)
+    if logits is not None:
+        queue.logits.append(logits)
+    queue.computed += len(queue.waiting)
+    queue.waiting.clear()
+    queue.pixels = 0
+
+
+def flush(queue: Queue, warnings: list[str], engine: str | None = None) -> None:
+    """Writes finished rows as one shard; goes on in a temporary folder when the cache cannot be written.
+
+    Args:
+        queue: Whose rows.
+        warnings: Takes what the user should be told.
+        engine: What made the rows, where it was not this process's backbone.
+    """
+    if not queue.digests:
+        return
+    logits = np.concatenate(queue.logits) if queue.logits else None
+    features = np.concatenate(queue.features)
+    engine = queue.backbone.engine if engine is None else engine
+    try:
+        queue.store.write(queue.digests, queue.facts, features, logits, engine)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        warnings.append(f"The cache {queue.store.folder} cannot be written ({reason}); this run is not cached.")
+        try:
+            queue.store.fall_back()
+            queue.store.write(queue.digests, queue.facts, features, logits, engine)
+        except OSError as second:
+            raise DataError(
+                f"Features can be written neither to the cache nor to {queue.store.folder}: {second.strerror}. "
+                "Free disk space or set GANEVAL_CACHE to a folder with room."
+            ) from second
+    queue.digests, queue.facts, queue.features, queue.logits = [], [], [], []
+
+
+def _bank(rows: Sequence[Row], tensor: str, dim: int) -> FeatureBank:
+    """A bank whose blocks are read from their shards when asked for."""
+    by_shard: dict[Path, list[tuple[int, int]]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        by_shard[row.shard].append((index, row.row))
+    blocks = []
+    for shard, pairs in by_shard.items():
+        indices = np.asarray([index for index, _ in pairs], dtype=np.int64)
+        numbers = np.asarray([row for _, row in pairs], dtype=np.int64)
+        blocks.append(Block(indices, functools.partial(read_rows, shard, tensor, numbers)))
+    return FeatureBank(dim, tuple(blocks))
+
+
+def read_rows(shard: Path, tensor: str, rows: np.ndarray) -> np.ndarray:
+    """Rows of one tensor of a shard.
+
+    Raises:
+        DataError: the shard went away during the run.
+    """
+    try:
+        return FeatureStore.load(shard, tensor, rows)
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"The feature shard {shard} vanished or changed during the run ({error}); run again."
+        ) from error
+
+
+def _summary(queue: Queue, digests: Sequence[bytes], labels: tuple[str, ...] | None) -> SetSummary:
+    rows = []
+    for digest in digests:
+        row = queue.store.find(digest)
+        if row is None:
+            raise RuntimeError(f"no features for digest {digest.hex()} after the pass")
+        rows.append(row)
+    info = queue.backbone.info
+    if info.dim is None:
+        raise RuntimeError(f"backbone {info.name} has no features to summarise")
+    bank = _bank(rows, "features", info.dim)
+    logits = None if info.classes is None else _bank(rows, "logits", info.classes)
+    summary = SetSummary(Moments.empty(info.dim), bank, logits, labels, digests=tuple(digests))
+    return replace(summary, moments=_moments(queue.store, summary.canonical.bank or bank, digests))
+
+
+def engines_of(store: FeatureStore, digests: Sequence[bytes]) -> dict[str, int]:
+    """What made the features of these images -> how many of them; the engines in sorted order."""
+    found = Counter(row.engine for row in map(store.find, digests) if row is not None)
+    return dict(sorted(found.items()))
+
+
+def _moments(store: FeatureStore, bank: FeatureBank, digests: Sequence[bytes]) -> Moments:
+    """Moments of a bank, chunk by chunk; those of a large set are kept beside its shards.
+
+    What made the features is part of their name: the same images by another engine differ in the last digits.
+
+    Args:
+        store: Its shards.
+        bank: In canonical order, so that the rounding of the sums is that of the images, not of their names.
+        digests: Of its images.
+    """
+    named = f"canonical {content_hash(digests)} {json.dumps(engines_of(store, digests))}"
+    folder, key = store.folder / "moments", hashlib.sha256(named.encode()).hexdigest()[:32]
+    large = len(bank) >= KEPT_MOMENTS
+    if large and (data := read_checked(folder, key)) is not None:
+        stored = load(data)
+        return Moments(len(bank), stored["mean"], stored["scatter"])
+    moments = Moments.empty(bank.dim)
+    for _, chunk in bank.chunks():
+        moments = moments.merge(Moments.of(chunk))
+    if large:
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the number
+            write_checked(folder, key, save({"mean": moments.mean, "scatter": moments.scatter}))
+    return moments
+
+
+def in_memory(summary: SetSummary) -> SetSummary:
+    """A summary whose rows do not go with the temporary folder that they are in."""
+
+    def pulled(bank: FeatureBank | None) -> FeatureBank | None:
+        return None if bank is None else FeatureBank.of(bank.rows(), bank.indices().tolist())
+
+    return replace(summary, bank=pulled(summary.bank), logits=pulled(summary.logits))

@@ -1,0 +1,327 @@
+"""The networks of one run with their feature stores: opened once, run over as many sources as the run has."""
+
+import contextlib
+import hashlib
+import json
+import math
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from ganeval.backbones import BACKBONES
+from ganeval.backbones.base import Backbone
+from ganeval.backbones.engines import Precision, measured_error, use_engine
+from ganeval.backbones.loading import load_backbone
+from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
+from ganeval.files.disk_cache import cache_home, read_json, write_json
+from ganeval.options import ScoreOptions
+from ganeval.processes.shares import Processes
+from ganeval.progress import Reporter
+from ganeval.scoring.feature_pass import SourceSummary, Walked, summarise, summed_up, walk
+from ganeval.scoring.feature_store import FeatureStore
+from ganeval.scoring.gather_features import gather_walked, send_walked
+from ganeval.sources.base import ImageSource, Subset
+from ganeval.sources.decoding.rules import DECODE_POLICY, stated_peak
+from ganeval.sources.decoding_differences import refuse_shallow
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics
+
+
+@dataclass(frozen=True)
+class RealSide:
+    """The reference of a set comparison, from images or from a statistics file.
+
+    Attributes:
+        sets: Backbone name -> summary.
+        content_sha256: What the protocol knows it by.
+        n: Number of images, None where unknown.
+        note: What the reader must know of it.
+        seconds: Time of its pass by stage.
+        identity: What tells these images, or this statistics file, from all others; None where nothing does.
+        passed: What the pass over its images saw, None for a statistics file.
+    """
+
+    sets: Mapping[str, SetSummary]
+    content_sha256: str
+    n: int | None
+    note: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    identity: str | None = None
+    passed: SourceSummary | None = None
+
+
+def store_protocol(backbone: Backbone, precision: Precision = "exact", decode: str = DECODE_POLICY) -> str:
+    """What must agree before cached features may be used again."""
+    return "|".join((backbone.info.name, backbone.weights_sha256, backbone.info.resize, precision, decode))
+
+
+def open_store(
+    backbone: Backbone, root: Path, precision: Precision = "exact", decode: str = DECODE_POLICY
+) -> FeatureStore:
+    """The feature shards of one backbone protocol under `root`."""
+    protocol = store_protocol(backbone, precision, decode)
+    folder = root / f"{backbone.info.name}-{hashlib.sha256(protocol.encode()).hexdigest()[:16]}"
+    return FeatureStore(folder, protocol)
+
+
+def _keep_error(folder: Path, error: float) -> None:
+    """Beside the shards, for rows of a later run that reads them; the largest counts."""
+    with contextlib.suppress(OSError):
+        write_json(folder / "fast-error.json", max(error, _kept_error(folder) or 0.0))
+
+
+def _kept_error(folder: Path) -> float | None:
+    kept = read_json(folder / "fast-error.json")
+    return kept if isinstance(kept, float) and math.isfinite(kept) else None
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Loaded backbones, what runs them, and where their features are kept.
+
+    Attributes:
+        backbones: Name -> backbone.
+        engines: Name -> what runs it, for provenance.
+        stores: Name -> its shards.
+        options: Batch size and the rule for bad images.
+        reporter: Where progress goes.
+        errors: Backbone name -> relative error that "fast" made on its first images in this run.
+        processes: Those that share the images, None for this one alone.
+    """
+
+    backbones: Mapping[str, Backbone]
+    engines: Mapping[str, str]
+    stores: Mapping[str, FeatureStore]
+    options: ScoreOptions
+    reporter: Reporter
+    errors: dict[str, float] = field(default_factory=dict)
+    processes: Processes | None = None
+
+    def contribute(self, source: ImageSource, processes: Processes) -> None:
+        """Runs this process's share of a source, and sends what came of it to the first process."""
+        walked = self._walk_share(source, processes, lambda _: None)
+        send_walked(processes, walked, processes.share(len(source)).start, self.errors)
+
+    def _walk_share(self, source: ImageSource, processes: Processes, advance: Callable[[int], None]) -> Walked:
+        def progress(steps: int) -> None:
+            processes.lines.progress(steps)
+            advance(steps)
+
+        own = Subset(source, processes.share(len(source)))
+        processes.lines.work(True)
+        walked = walk(
+            own, list(self.backbones.values()), self.stores, self.options.batch_size, self.options.on_bad, progress
+        )
+        own.keep()
+        self._keep_errors()
+        return walked
+
+    def _run_shared(self, source: ImageSource, processes: Processes, advance: Callable[[int], None]) -> SourceSummary:
+        walked = self._walk_share(source, processes, advance)
+        gather_walked(processes, walked, self.errors)
+        return summed_up(source, walked)
+
+    def _keep_errors(self) -> None:
+        """Writes down what "fast" was measured to be off by."""
+        for name, backbone in self.backbones.items():
+            error = measured_error(backbone)
+            if error is not None and name not in self.errors:
+                self.errors[name] = error
+                _keep_error(self.stores[name].folder, error)
+
+    def fast_error(self, name: str) -> float | None:
+        """The relative error of a backbone's features under "fast": the largest of this run and of the cache's."""
+        if self.options.precision == "exact":
+            return None
+        measured = (self.errors.get(name), _kept_error(self.stores[name].folder))
+        return max((error for error in measured if error is not None), default=None)
+
+    def identity(self, name: str, *sides: SourceSummary | None) -> str:
+        """What names the features of sets, beside the images, for what is computed from them and kept.
+
+        The engine is provenance and not protocol: numbers of two engines differ in the last digits and may be
+        compared. But a kept number must come from the very features whose engine the row states.
+        """
+        made = [{} if side is None else dict(side.engines.get(name, {})) for side in sides]
+        protocol = store_protocol(self.backbones[name], self.options.precision, self.options.decode)
+        return f"{protocol}|{json.dumps(made)}"
+
+    def engine_of(self, name: str, *sides: SourceSummary | None) -> str:
+        """What made the features behind a row, for its provenance; from the shards, not from what runs now.
+
+        Args:
+            name: The backbone.
+            sides: What the passes over the sets of the row saw, None for one that had no pass.
+        """
+        passed = [side for side in sides if side is not None]
+        counts: Counter[str] = Counter()
+        for side in passed:
+            counts.update(side.engines.get(name, {}))
+        cached = " (cached)" if not any(side.computed.get(name) for side in passed) else ""
+        if len(counts) <= 1:
+            return f"{next(iter(counts), self.engines[name])}{cached}"
+        return ", ".join(f"{engine} ({count:,} images)" for engine, count in sorted(counts.items())) + cached
+
+    def run(self, source: ImageSource, title: str) -> SourceSummary:
+        """Runs every image of a source through every network, once, and tells the user what was left out.
+
+        Raises:
+            DataError: as `summarise`, or the files hold samples of fewer bits and no `peak` says what is white.
+        """
+        own = len(source) if self.processes is None else len(self.processes.share(len(source)))
+        with self.reporter.stage(title, own) as advance:
+            if self.processes is not None:
+                summary = self._run_shared(source, self.processes, advance)
+            else:
+                summary = summarise(
+                    source,
+                    list(self.backbones.values()),
+                    self.stores,
+                    batch_size=self.options.batch_size,
+                    on_bad=self.options.on_bad,
+                    progress=advance,
+                )
+        self._keep_errors()
+        if self.options.peak is None:
+            refuse_shallow(summary.name, summary.facts)
+        for warning in summary.warnings:
+            self.reporter.message(warning)
+        if summary.skipped:
+            first = summary.skipped[0]
+            self.reporter.message(f"{len(summary.skipped)} images of {summary.name} were skipped; first: {first}")
+        for note in source.notes:
+            self.reporter.message(note)
+        return summary
+
+    def stored(self, statistics: ReferenceStatistics, path: str) -> SourceSummary:
+        """The summary of a subject from a statistics file, as the pass over its images would leave it.
+
+        Raises:
+            ReferenceStatisticsError: the file has nothing for a backbone of this run.
+            ProtocolMismatchError: it was made by another protocol.
+        """
+        self.check_statistics(statistics, path)
+        names = tuple(f"{index:06d}" for index in range(len(statistics.digests)))
+        return SourceSummary(
+            name=statistics.name,
+            sets=statistics.sets,
+            content_sha256=statistics.content_sha256,
+            names=names,
+            digests=statistics.digests,
+            facts=(),
+            skipped=("not recorded",) * statistics.skipped,
+            computed=dict.fromkeys(statistics.sets, 0),
+            seconds={},
+            engines={name: {"statistics file": len(names)} for name in statistics.sets},
+        )
+
+    def run_reference(self, reference: ImageSource | ReferenceStatistics | None) -> RealSide | None:
+        """The reference side, by a pass over its images or from its file; None without one."""
+        if reference is None:
+            return None
+        if isinstance(reference, ImageSource):
+            passed = self.run(reference, f"{reference.name} (reference)")
+            return RealSide(
+                passed.sets,
+                passed.content_sha256,
+                passed.n,
+                seconds=passed.seconds,
+                identity=passed.identity,
+                passed=passed,
+            )
+        note = "reference statistics of another tool: its resize and weights were not checked" if reference.peer else ""
+        if reference.tool:
+            known = "" if reference.n is not None else ", of an unknown number of images"
+            note = f"reference statistics imported from {reference.tool}{known}"
+        return RealSide(reference.sets, reference.content_sha256, reference.n, note, identity=reference.identity)
+
+    def check_statistics(self, reference: ReferenceStatistics, path: str) -> None:
+        """A statistics file must have been made by the very backbones that will see the subject.
+
+        Raises:
+            ReferenceStatisticsError: it has nothing for a backbone of this run.
+            ProtocolMismatchError: it was made by another protocol.
+        """
+        for backbone in self.backbones.values():
+            facts = reference.facts.get(backbone.info.name)
+            if facts is None and reference.tool:
+                own = next(iter(reference.facts))
+                raise ProtocolMismatchError(
+                    f"{path} was made by {reference.tool}, whose features are those of {own}; this run has those of "
+                    f"{backbone.info.name}. Score by that tool's path: --metrics fd@{own}."
+                )
+            if facts is None:
+                raise ReferenceStatisticsError(
+                    f"{path} has statistics for {', '.join(reference.facts)}, not for {backbone.info.name}. "
+                    f"Ask for metrics on those (--metrics fd@{next(iter(reference.facts))}), or build the file again."
+                )
+            if reference.peer:
+                continue
+            expected = BackboneFacts(backbone.weights_sha256, backbone.info.resize, self.options.precision)
+            if facts != expected or (reference.decode != self.options.decode and not reference.tool):
+                advice = "Import it again, with the weights it was made by." if reference.tool else "Build it again."
+                if facts == expected and (peak := stated_peak(reference.decode)) is not None:
+                    advice = f"Score with --peak {peak}, as it was built, or build it again."
+                raise ProtocolMismatchError(
+                    f"{path} was built by another protocol of {backbone.info.name}: {facts}, decode "
+                    f"{reference.decode!r}; this run has {expected}, decode {self.options.decode!r}. {advice}"
+                )
+
+
+def _weights_file(name: str, given: Mapping[str, Path]) -> Path | None:
+    """The user's file for a backbone: inception and inception-clean share one, so it goes by weights."""
+    weights = BACKBONES.get(name).weights
+    return given.get(weights[0]) if weights else None
+
+
+def open_passes(
+    names: Sequence[str],
+    options: ScoreOptions,
+    device: torch.device,
+    reporter: Reporter,
+    stack: contextlib.ExitStack,
+    reference: ImageSource | ReferenceStatistics | None = None,
+    processes: Processes | None = None,
+) -> Passes:
+    """Loads the backbones of a run.
+
+    Args:
+        names: Registry names; one given twice is loaded once.
+        options: Weights files, engine, cache, batch size.
+        device: Where the networks run.
+        reporter: Where progress goes.
+        stack: Removes a temporary store when the run ends.
+        reference: Checked against the loaded weights when it is a statistics file, before any engine is built.
+        processes: Those that share the images; each has a store of its own.
+
+    Raises:
+        GanevalError: weights that cannot be used, or a statistics file of another protocol.
+    """
+    backbones = {
+        name: load_backbone(name, device=device, weights_file=_weights_file(name, options.weights))
+        for name in dict.fromkeys(names)
+    }
+    if options.cache:
+        root = cache_home() / "features"
+    else:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-")))
+        if processes is not None:
+            processes.lines.temporary.append(root)
+    stores = {
+        name: open_store(backbone, root, options.precision, options.decode) for name, backbone in backbones.items()
+    }
+    if isinstance(reference, ReferenceStatistics):
+        Passes(backbones, {}, stores, options, reporter).check_statistics(reference, options.reference or "")
+    kept = cache_home() / "engines" if options.cache else None
+    engines = {name: use_engine(b, options.engine, options.precision, kept) for name, b in backbones.items()}
+    if processes is not None:
+        made = {
+            f"networks {name}": f"{store_protocol(backbone, options.precision, options.decode)}, {engines[name]}"
+            for name, backbone in backbones.items()
+        }
+        processes.compare(made, "Give all machines the same weights and packages, or name one --engine.")
+    return Passes(backbones, engines, stores, options, reporter, processes=processes)

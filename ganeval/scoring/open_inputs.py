@@ -1,0 +1,129 @@
+"""Opens what a run reads, before anything runs: a wrong path shows at once, not after an hour."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from ganeval.errors import ReferenceStatisticsError, UsageError
+from ganeval.files.disk_cache import cache_home
+from ganeval.generators.load import is_factory_name
+from ganeval.generators.open import open_generator
+from ganeval.options import ScoreOptions
+from ganeval.scoring.read_pairs import match_by_stem
+from ganeval.sources.base import ImageSource, Subset, seeded_subset
+from ganeval.sources.digest_memo import DigestMemo
+from ganeval.sources.folder import FolderSource
+from ganeval.sources.listing import Place
+from ganeval.sources.resolve import refuse_missing, without_labels
+from ganeval.summaries.reference_file import ReferenceStatistics, is_own_statistics, is_statistics_file, load_reference
+
+
+def check_places(options: ScoreOptions, *subjects: str) -> None:
+    """Refuses a path that does not exist, before anything else is said of it.
+
+    Args:
+        options: The reference, originals and inputs are looked at.
+        subjects: What is to be scored, where it is nothing in memory; a bare word is left to whoever opens it.
+
+    Raises:
+        GanevalError: the first that is missing.
+    """
+    for subject in subjects:
+        if (Path(subject).suffix or "/" in subject) and not is_factory_name(subject):
+            refuse_missing(subject)
+    for given in (options.reference, options.paired, options.inputs):
+        if given is not None:
+            refuse_missing(given)
+
+
+def open_subject_source(options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
+    """What is to be scored, cut to the seeded subset that was asked for.
+
+    Args:
+        options: The subject and how to read it.
+        stack: Closes the source.
+    """
+    opened = open_generator(options)
+    if opened is None:
+        return _open("subject", options.subject, options, stack)
+    stack.callback(opened.close)
+    if options.labels is False:
+        opened = without_labels(opened)
+    return seeded_subset(opened, options.num_samples, options.seed)
+
+
+def open_stored_subject(options: ScoreOptions) -> ReferenceStatistics | None:
+    """A subject that is a statistics file of ganeval's, merged or built in one go; None for all other subjects.
+
+    Raises:
+        UsageError: an option that needs the images themselves.
+        ReferenceStatisticsError: a part of a set, or a file of another tool or an early version.
+    """
+    path = Path(options.subject)
+    if not is_own_statistics(path):
+        return None
+    needs_images = {
+        "--paired": options.paired is not None,
+        "--blame": options.blame,
+        "--num-samples": options.num_samples is not None,
+        "--until-se": options.until_se is not None,
+        "--until-rel": options.until_rel is not None,
+        "--inputs": options.inputs is not None,
+        "--generator": options.generator is not None,
+        "--latent-dim": options.latent_dim is not None,
+    }
+    named = [option for option, given in needs_images.items() if given]
+    if named:
+        raise UsageError(
+            f"{path} holds features of a set and not its images, which {', '.join(named)} needs. Score the images."
+        )
+    statistics = _whole(load_reference(path), path)
+    if statistics.tool or statistics.whole is None or not statistics.digests:
+        made = f"imported from {statistics.tool}" if statistics.tool else "written by an early version of ganeval"
+        raise ReferenceStatisticsError(
+            f"{path} was {made}, and lacks what a subject needs: which images it is of, and their digests. It serves "
+            "as --reference; build a subject with `ganeval reference build`."
+        )
+    return statistics
+
+
+def _whole(statistics: ReferenceStatistics, path: Path) -> ReferenceStatistics:
+    """Refuses a part: a number of it would be one of another set than its name says."""
+    if statistics.part is not None:
+        number, count = statistics.part
+        raise ReferenceStatisticsError(
+            f"{path} is part {number} of {count} of {statistics.name}, with {statistics.n} images. Join all parts with "
+            "`ganeval merge` first."
+        )
+    return statistics
+
+
+def _open(place: Place, name: str, options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
+    whole = options.open(place, name)
+    stack.callback(whole.close)
+    if options.cache and isinstance(whole, FolderSource) and os.name == "posix":  # elsewhere ctime is another thing
+        whole.memo = DigestMemo(cache_home() / "digests", Path(name))
+    return seeded_subset(whole, options.num_samples, options.seed)
+
+
+def open_reference(options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource | ReferenceStatistics | None:
+    """The reference of set metrics: a statistics file whole, images cut to the same number as the subject."""
+    if options.reference is None:
+        return None
+    path = Path(options.reference)
+    if is_statistics_file(path):
+        return _whole(load_reference(path), path)
+    return _open("reference", options.reference, options, stack)
+
+
+def open_originals(options: ScoreOptions, subject: ImageSource, stack: contextlib.ExitStack) -> ImageSource | None:
+    """The other side of the pairs; names are matched here, before any image is decoded."""
+    if options.paired is None:
+        return None
+    whole = options.open("paired", options.paired)
+    stack.callback(whole.close)
+    if options.num_samples is not None and len(subject) == options.num_samples:
+        wanted = {item.stem for item in subject.items}
+        whole = Subset(whole, [i for i, item in enumerate(whole.items) if item.stem in wanted])
+    match_by_stem(subject, whole)
+    return whole

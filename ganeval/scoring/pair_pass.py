@@ -1,0 +1,370 @@
+"""The loop over image pairs: every paired metric on batches of decoded pairs.
+
+Pairs of one size share a batch. Each network sees each image once, whatever the number of its metrics. Memory holds a
+few batches, never the set.
+"""
+
+import contextlib
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from ganeval.backbones.base import Backbone
+from ganeval.backbones.calls import without_tf32
+from ganeval.errors import BadImageError, DataError, UsageError, WeightsError
+from ganeval.metrics.base import Params, PixelMetric, PyramidMetric, many_copies
+from ganeval.metrics.luma import crop_border as cut
+from ganeval.metrics.luma import pair_luma
+from ganeval.metrics.pair_mean import Float64, MeanUncertainty, NoEstimate, mean_estimate, uncertainty_of_mean
+from ganeval.scoring.read_pairs import WAITING_PIXELS, Pair, Size, match_by_stem, read_ahead, wide
+from ganeval.sources.base import ImageSource, content_hash
+from ganeval.sources.decoding_differences import Both
+
+__all__ = [
+    "MeanUncertainty",
+    "NoEstimate",
+    "PairRequest",
+    "PairScores",
+    "match_by_stem",
+    "mean_estimate",
+    "score_pairs",
+    "uncertainty_of_mean",
+]
+
+# A VGG16 that gives all its maps holds 276 float32 a pixel (2·64 + 2·128/4 + 3·256/16 + 3·512/64 + 3·512/256 = 270, and
+# the input): 0.6 GB for a batch of this size. An image that is larger than this goes alone.
+BATCH_PIXELS = 2**19
+
+
+@dataclass(frozen=True)
+class PairRequest:
+    """One paired metric, on one backbone.
+
+    Attributes:
+        metric: The declaration.
+        backbone: Registry name, None for a metric of pixels.
+        params: All of the metric's parameters. "layers" ("relu2_2,relu3_3") chooses maps other than the declared ones.
+        required: With an image that is too small for the metric: True fails; False leaves the metric out and says why
+            in `PairScores.too_small` (a plain score runs what the images allow).
+    """
+
+    metric: PixelMetric | PyramidMetric
+    backbone: str | None
+    params: Params
+    required: bool = True
+
+    @property
+    def key(self) -> str:
+        """Name of its values, as in "psnr" and "lpips@vgg16"."""
+        name = self.metric.output.name
+        return name if self.backbone is None else f"{name}@{self.backbone}"
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """Per-image values, and what was seen on the way.
+
+    Attributes:
+        stems: Name of each scored pair, without extension, in the order of the fake source.
+        values: Key of a request -> one float64 a pair, in the order of `stems`. +inf under PSNR is a pair of identical
+            images; nothing else is infinite, and nothing is NaN.
+        params: Key -> parameters that were used, with "layers" written out: what a row must state.
+        too_small: Key -> why it has no values; only requests with required=False.
+        skipped: "stem: reason" of pairs left out under on_bad="skip".
+        seen: What decoding did to the fake and to the real image of each scored pair.
+        fake_sha256: Content hash of the fakes that were scored.
+        real_sha256: Content hash of their originals.
+        seconds: Time by stage.
+        left_out: Reason -> entries of the fakes' folder or archive that are no images of the set.
+        copies: How many pairs are exact copies of another pair, in both images.
+    """
+
+    stems: list[str]
+    values: dict[str, Float64]
+    params: dict[str, Params]
+    too_small: dict[str, str]
+    skipped: list[str]
+    seen: list[Both]
+    fake_sha256: str
+    real_sha256: str
+    seconds: dict[str, float]
+    left_out: dict[str, int] = field(default_factory=dict)
+    copies: int = 0
+
+    @property
+    def repeated(self) -> str:
+        """How many pairs are copies, in words; "" where none is."""
+        return f"{self.copies} of {len(self.stems)} pairs are exact copies of others" if self.copies else ""
+
+    @property
+    def independent(self) -> bool:
+        """False where so many pairs are copies that a standard error, an interval or a test would be too sure."""
+        return not many_copies(self.copies, len(self.stems))
+
+
+def score_pairs(
+    fake: ImageSource,
+    real: ImageSource,
+    requests: Sequence[PairRequest],
+    *,
+    channel: Literal["rgb", "y"],
+    crop_border: int,
+    batch_size: int,
+    device: torch.device,
+    backbones: Mapping[str, Backbone],
+    heads: Mapping[str, Mapping[str, Tensor]],
+    on_bad: Literal["fail", "skip"],
+    progress: Callable[[int], None] | None,
+) -> PairScores:
+    """Runs every metric on every pair of images of one name.
+
+    Args:
+        fake: The images to score.
+        real: Their originals.
+        requests: Metrics; no two with one key.
+        channel: What metrics of pixels look at: all three colours, or the luma of `pair_luma`. Networks see RGB.
+        crop_border: Pixels cut off each side, for all metrics, before anything else.
+        batch_size: Pairs a batch at most, >= 1; images of 512x512 and more go in smaller batches (`BATCH_PIXELS`).
+        device: Where metrics of pixels run; the CPU if it has no float64. Networks run where they are.
+        backbones: Registry name -> network, for all that the requests name.
+        heads: Weights-table name ("lpips-vgg") -> state dict, for all that the requests' metrics name.
+        on_bad: What to do with a pair of which an image cannot be decoded.
+        progress: Called with the number of pairs read since the last call.
+
+    Raises:
+        BadImageError: an image cannot be decoded and on_bad is "fail".
+        DataError: names do not pair up, two images of a pair differ in size, an image is too small for a required
+            metric or for the cut border, a network gives NaN, or no pair is left.
+        UsageError: two requests with one key, or layers that the backbone does not have.
+        WeightsError: a backbone or heads are missing, or heads do not fit.
+    """
+    indices = match_by_stem(fake, real)
+    run = _Run(
+        requests=list(requests),
+        params=_resolve(requests, backbones, heads),
+        channel=channel,
+        border=crop_border,
+        batch_size=batch_size,
+        device=device if has_float64(device) else torch.device("cpu"),
+        backbones=backbones,
+        heads=heads,
+        values={request.key: np.full(len(indices), math.nan) for request in requests},
+    )
+    kept: list[int] = []
+    stems: list[str] = []
+    digests: list[tuple[bytes, bytes]] = []
+    skipped: list[str] = []
+    seen: list[Both] = []
+    started = time.perf_counter()
+    with contextlib.closing(read_ahead(fake, real, indices, 2 * batch_size)) as ahead:
+        for position, loaded in enumerate(ahead):
+            run.seconds["read+decode (waited)"] += time.perf_counter() - started
+            if isinstance(loaded, BadImageError):
+                if on_bad == "fail":
+                    raise loaded
+                skipped.append(f"{fake.items[indices[position][0]].stem}: {loaded}")
+            else:
+                kept.append(position)
+                stems.append(loaded.stem)
+                digests.append(loaded.digests)
+                seen.append(loaded.seen)
+                run.add(loaded)
+            if progress is not None:
+                progress(1)
+            started = time.perf_counter()
+    if not kept:
+        raise DataError(
+            f"None of the {len(indices)} pairs of {fake.name} and {real.name} could be decoded; first: {skipped[0]}"
+        )
+    run.finish()
+    return PairScores(
+        stems=stems,
+        values={request.key: run.values[request.key][kept] for request in run.requests},
+        params=run.params,
+        too_small=run.too_small,
+        skipped=skipped,
+        seen=seen,
+        fake_sha256=content_hash([pair[0] for pair in digests]),
+        real_sha256=content_hash([pair[1] for pair in digests]),
+        seconds=dict(run.seconds),
+        left_out=dict(fake.skipped),
+        copies=len(digests) - len(set(digests)),
+    )
+
+
+def has_float64(device: torch.device) -> bool:
+    """False on devices without double precision (Apple's MPS)."""
+    try:
+        torch.zeros(1, dtype=torch.float64, device=device)
+    except (TypeError, RuntimeError):
+        return False
+    return True
+
+
+def _resolve(
+    requests: Sequence[PairRequest],
+    backbones: Mapping[str, Backbone],
+    heads: Mapping[str, Mapping[str, Tensor]],
+) -> dict[str, Params]:
+    """Checks that all that is needed is there; key -> parameters, with the layers written out."""
+    params: dict[str, Params] = {}
+    for request in requests:
+        metric, key = request.metric, request.key
+        if key in params:
+            raise UsageError(f"{key} is asked for twice. Ask for it once, or in two runs where the parameters differ.")
+        params[key] = dict(request.params)
+        if isinstance(metric, PixelMetric):
+            if request.backbone is not None:
+                raise UsageError(f"{metric.name} is a metric of pixels and takes no backbone; got {key}.")
+            continue
+        if request.backbone not in metric.backbones:
+            raise UsageError(f"{metric.name} is defined on {', '.join(metric.backbones)}; got {request.backbone}.")
+        if request.backbone not in backbones:
+            raise WeightsError(f"{key} needs backbone {request.backbone}, which was not loaded.")
+        head = metric.heads.get(request.backbone)
+        if head is not None and head not in heads:
+            raise WeightsError(f"{key} needs the weights {head!r}. Run `ganeval weights fetch {head}`.")
+        there = backbones[request.backbone].pyramid_layers
+        chosen = str(request.params.get("layers", ""))
+        layers = tuple(chosen.split(",")) if chosen else metric.layers.get(request.backbone, there)
+        if unknown := [layer for layer in layers if layer not in there]:
+            raise UsageError(f"{key}: {request.backbone} has no layer {', '.join(unknown)}; it has {', '.join(there)}.")
+        params[key] = {**request.params, "layers": ",".join(layers)}
+    return params
+
+
+@dataclass
+class _Run:
+    """Pairs on their way through the metrics."""
+
+    requests: list[PairRequest]
+    params: dict[str, Params]
+    channel: Literal["rgb", "y"]
+    border: int
+    batch_size: int
+    device: torch.device
+    backbones: Mapping[str, Backbone]
+    heads: Mapping[str, Mapping[str, Tensor]]
+    values: dict[str, Float64]
+    waiting: dict[Size, list[Pair]] = field(default_factory=dict)
+    too_small: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def add(self, pair: Pair) -> None:
+        """Queues a pair with others of its size, and runs what is full."""
+        self._check(pair)
+        queue = self.waiting.setdefault(pair.size, [])
+        queue.append(pair)
+        if len(queue) >= min(self.batch_size, max(1, BATCH_PIXELS // pair.area)):
+            self._score(self.waiting.pop(pair.size))
+        elif sum(p.area for waiting in self.waiting.values() for p in waiting) > WAITING_PIXELS:
+            largest = max(self.waiting, key=lambda size: size[0] * size[1] * len(self.waiting[size]))
+            self._score(self.waiting.pop(largest))
+
+    def finish(self) -> None:
+        """Runs what is left."""
+        for batch in self.waiting.values():
+            self._score(batch)
+        self.waiting.clear()
+
+    def _check(self, pair: Pair) -> None:
+        """Leaves out metrics for which an image is too small, or fails."""
+        side = min(pair.size) - 2 * self.border
+        if side < 1:
+            raise DataError(
+                f"{pair.stem!r} is {wide(pair.size)} (width x height): a border of {self.border} pixels on each side "
+                f"leaves nothing of it. Cut at most {(min(pair.size) - 1) // 2}."
+            )
+        for request in [r for r in self.requests if r.metric.min_side > side]:
+            left = wide((pair.size[0] - 2 * self.border, pair.size[1] - 2 * self.border))
+            cropped = f", {left} without its border of {self.border}" if self.border else ""
+            least = request.metric.min_side
+            reason = (
+                f"{request.key} needs images of at least {least}x{least} pixels; {pair.stem!r} is {wide(pair.size)} "
+                f"(width x height){cropped}."
+            )
+            if request.required:
+                raise DataError(f"{reason} Leave {request.key} out, or score larger images.")
+            self.requests.remove(request)
+            self.too_small[request.key] = reason
+            del self.values[request.key], self.params[request.key]
+
+    @torch.inference_mode()
+    def _score(self, batch: Sequence[Pair]) -> None:
+        """Every metric on pairs of one size."""
+        fake = cut(torch.from_numpy(np.stack([pair.fake for pair in batch])), self.border)
+        real = cut(torch.from_numpy(np.stack([pair.real for pair in batch])), self.border)
+        by_backbone: dict[str | None, list[PairRequest]] = defaultdict(list)
+        for request in self.requests:
+            by_backbone[request.backbone].append(request)
+        for name, requests in by_backbone.items():
+            started = time.perf_counter()
+            if name is None:
+                self._score_pixels(batch, fake, real, requests)
+            else:
+                with without_tf32(self.device):
+                    self._score_maps(batch, fake, real, self.backbones[name], requests)
+            self.seconds["pixels" if name is None else f"network {name}"] += time.perf_counter() - started
+
+    def _score_pixels(
+        self,
+        batch: Sequence[Pair],
+        fake: UInt8[Tensor, "B 3 H W"],
+        real: UInt8[Tensor, "B 3 H W"],
+        requests: Sequence[PairRequest],
+    ) -> None:
+        fake, real = fake.to(self.device), real.to(self.device)
+        if self.channel == "y":
+            own = torch.tensor([pair.seen[1].one_channel for pair in batch], device=self.device)
+            pixels = pair_luma(fake, real, own)
+        else:
+            pixels = fake.to(torch.float64), real.to(torch.float64)
+        for request in requests:
+            if isinstance(request.metric, PixelMetric):
+                self._keep(request, batch, request.metric.compute(*pixels, self.params[request.key]))
+
+    def _score_maps(
+        self,
+        batch: Sequence[Pair],
+        fake: UInt8[Tensor, "B 3 H W"],
+        real: UInt8[Tensor, "B 3 H W"],
+        backbone: Backbone,
+        requests: Sequence[PairRequest],
+    ) -> None:
+        layers = {request.key: str(self.params[request.key]["layers"]).split(",") for request in requests}
+        wanted = {layer for names in layers.values() for layer in names}
+        fake_maps, real_maps = _maps(backbone, fake, wanted), _maps(backbone, real, wanted)
+        for request in requests:
+            if isinstance(request.metric, PyramidMetric):
+                distances = request.metric.compute(
+                    tuple(fake_maps[layer] for layer in layers[request.key]),
+                    tuple(real_maps[layer] for layer in layers[request.key]),
+                    self.heads.get(request.metric.heads.get(request.backbone or "", "")),
+                    self.params[request.key],
+                )
+                self._keep(request, batch, distances)
+
+    def _keep(self, request: PairRequest, batch: Sequence[Pair], values: Float[Tensor, " B"]) -> None:
+        """Files the values of a batch; only PSNR may be infinite."""
+        found = values.cpu().numpy()
+        bad = np.isnan(found) if isinstance(request.metric, PixelMetric) else ~np.isfinite(found)
+        if bad.any():
+            raise DataError(
+                f"{request.key} is NaN or infinite for {int(bad.sum())} of {len(batch)} pairs, the first of them "
+                f"{batch[int(bad.argmax())].stem!r}. The weights are damaged, or not made for this network."
+            )
+        self.values[request.key][[pair.position for pair in batch]] = found
+
+
+def _maps(backbone: Backbone, images: UInt8[Tensor, "B 3 H W"], wanted: set[str]) -> dict[str, Tensor]:
+    """The wanted maps by name; the others are let go of."""
+    maps = zip(backbone.pyramid_layers, backbone.pyramid(images), strict=True)
+    return {name: values for name, values in maps if name in wanted}

@@ -1,0 +1,192 @@
+"""Rows of paired metrics: the pass over image pairs, the mean over images, the protocol of each number."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganeval.backbones.base import Backbone
+from ganeval.backbones.loading import load_backbone
+from ganeval.backbones.weights import LoadedWeights, load_state_dict
+from ganeval.metrics.base import PixelMetric, PyramidMetric, with_copies
+from ganeval.metrics.keys import Request, printed_key
+from ganeval.metrics.luma import LUMA_RULE, LUMA_VERSION
+from ganeval.metrics.pair_mean import NoEstimate, mean_estimate
+from ganeval.options import ScoreOptions
+from ganeval.progress import Reporter
+from ganeval.results.protocol import Protocol
+from ganeval.results.provenance import provenance
+from ganeval.results.result import MOST_IMAGES, PER_IMAGE, Result
+from ganeval.scoring.pair_pass import PairRequest, PairScores, score_pairs
+from ganeval.scoring.plan import Plan
+from ganeval.sources.base import ImageSource
+from ganeval.sources.decoding_differences import decoded_counts, difference_words, luma_words, pair_depth_words
+
+
+def score_paired(
+    plan: Plan,
+    options: ScoreOptions,
+    subject: ImageSource,
+    originals: ImageSource,
+    device: torch.device,
+    reporter: Reporter,
+) -> tuple[list[Result], PairScores]:
+    """Runs the paired metrics of a plan.
+
+    Args:
+        plan: What to run.
+        options: As given by the user.
+        subject: The images to score.
+        originals: What each is compared with, matched by stem.
+        device: Where the networks run.
+        reporter: Where progress goes.
+
+    Returns:
+        Rows, and the per-image values behind them.
+    """
+    names = list(dict.fromkeys(r.backbone for r in plan.paired_requests if r.backbone is not None))
+    backbones = {n: load_backbone(n, device=device, weights_file=options.weights.get(n)) for n in names}
+    heads = _load_heads(plan, options, device)
+    requests = {
+        request: PairRequest(request.metric, request.backbone, dict(request.metric.params), required=plan.explicit)
+        for request in plan.paired_requests
+        if isinstance(request.metric, PixelMetric | PyramidMetric)
+    }
+    with reporter.stage(f"{subject.name} against {originals.name}", len(subject)) as advance:
+        pairs = score_pairs(
+            subject,
+            originals,
+            list(requests.values()),
+            channel=options.channel,
+            crop_border=options.crop_border,
+            batch_size=options.batch_size,
+            device=device,
+            backbones=backbones,
+            heads={name: loaded.state for name, loaded in heads.items()},
+            on_bad=options.on_bad,
+            progress=advance,
+        )
+    if pairs.skipped:
+        reporter.message(f"{len(pairs.skipped)} pairs were skipped; first: {pairs.skipped[0]}")
+    depth = "" if options.peak is not None else pair_depth_words(pairs.seen)
+    if depth:
+        reporter.message(f"warning: {depth}")
+    differences, advice = difference_words(pairs.seen)
+    if differences:
+        reporter.message(
+            f"warning: fakes and originals were decoded differently: {differences}. The values measure that as well: "
+            f"{advice}."
+        )
+    for source in (originals,) if plan.set_requests else (subject, originals):
+        for note in source.notes:
+            reporter.message(note)
+    remarks = [depth, f"decoded differently: {differences}" if differences else "", *_peak_unused(pairs, options)]
+    rows = [
+        _row(asked, request, options, pairs, backbones, heads, device, remarks) for asked, request in requests.items()
+    ]
+    return rows, pairs
+
+
+def _load_heads(plan: Plan, options: ScoreOptions, device: torch.device) -> dict[str, LoadedWeights]:
+    heads: dict[str, LoadedWeights] = {}
+    for request in plan.paired_requests:
+        name = request.metric.heads.get(request.backbone or "") if isinstance(request.metric, PyramidMetric) else None
+        if name is not None:
+            loaded = load_state_dict(name, options.weights.get(name))
+            moved: dict[str, Tensor] = {key: tensor.to(device) for key, tensor in loaded.state.items()}
+            heads[name] = LoadedWeights(moved, loaded.sha256, loaded.pinned)
+    return heads
+
+
+def _row(
+    asked: Request,
+    request: PairRequest,
+    options: ScoreOptions,
+    pairs: PairScores,
+    backbones: dict[str, Backbone],
+    heads: dict[str, LoadedWeights],
+    device: torch.device,
+    remarks: Sequence[str],
+) -> Result:
+    metric, name = request.metric, options.name or options.subject
+    backbone = None if request.backbone is None else backbones[request.backbone]
+    head = heads.get(metric.heads.get(request.backbone or "", "")) if isinstance(metric, PyramidMetric) else None
+    pinned = (backbone is None or backbone.pinned) and (head is None or head.pinned)
+    key = printed_key(metric.output.name, None if backbone is None else backbone.key)
+    if head is not None and not head.pinned and backbone is not None:
+        key = f"{metric.output.name}@{backbone.key}#{head.sha256[:8]}"
+    n, better = len(pairs.stems), metric.output.better
+    if request.key in pairs.too_small:
+        return Result(name, key, None, better, n, n, status="skipped", note=pairs.too_small[request.key])
+    estimate = mean_estimate(pairs.values[request.key])
+    if isinstance(estimate, NoEstimate):
+        return Result(name, key, None, better, n, n, status="failed", note=estimate.reason)
+    if pairs.repeated:
+        estimate = with_copies(estimate, pairs.repeated, not pairs.independent)
+    pixel = isinstance(metric, PixelMetric)
+    luma = pixel and options.channel == "y"
+    own_luma = luma and any(real.one_channel for _, real in pairs.seen)
+    protocol = Protocol(
+        metric=metric.output.name,
+        version=max(metric.version, LUMA_VERSION) if own_luma else metric.version,
+        params={**pairs.params[request.key], **({"luma": LUMA_RULE} if own_luma else {})},
+        backbone=None if backbone is None else backbone.info.name,
+        weights_sha256=None if backbone is None else backbone.weights_sha256,
+        heads_sha256=None if head is None else head.sha256,
+        resize=None if pixel else "native size",
+        decode=options.decode,
+        channel=options.channel if pixel else "rgb",
+        crop_border=options.crop_border,
+        reference_sha256=pairs.real_sha256,
+        n_real=n,
+        n_fake=n,
+        num_samples=options.num_samples,
+        seed=options.seed,
+    )
+    return Result(
+        subject=name,
+        key=key,
+        value=estimate.value,
+        better=better,
+        n_real=n,
+        n_fake=n,
+        note="; ".join(filter(None, [estimate.note, luma_words(pairs.seen) if luma else "", *remarks])),
+        protocol=protocol,
+        stderr=estimate.stderr,
+        ci95=estimate.ci95,
+        degrees=estimate.degrees,
+        method=estimate.method,
+        comparable_to_published=pinned and (pixel or (backbone is not None and backbone.info.canonical)),
+        provenance={
+            **provenance(str(device)),
+            "config_file": options.config_file,
+            "subject_sha256": pairs.fake_sha256,
+            "skipped": len(pairs.skipped),
+            "left_out": pairs.left_out,
+            "decoded": {
+                "fake": decoded_counts(fake for fake, _ in pairs.seen),
+                "real": decoded_counts(real for _, real in pairs.seen),
+            },
+            **_by_image(pairs, request.key),
+            **options.selected,
+        },
+        timing={stage: round(seconds, 4) for stage, seconds in pairs.seconds.items()},
+    )
+
+
+def _by_image(pairs: PairScores, key: str) -> dict[str, object]:
+    """The values by image, which boards and gates compare rows by.
+
+    Left out of the row where they would fill it, and where many are those of copies: a comparison would be too sure.
+    """
+    if len(pairs.stems) > MOST_IMAGES or not pairs.independent:
+        return {}
+    values = [float(value) if np.isfinite(value) else None for value in pairs.values[key]]
+    return {PER_IMAGE: dict(zip(pairs.stems, values, strict=True))}
+
+
+def _peak_unused(pairs: PairScores, options: ScoreOptions) -> list[str]:
+    """An option that did nothing is said: what it was meant for was not read."""
+    deep = any("16-bit" in image.facts.notes for pair in pairs.seen for image in pair)
+    return [] if options.peak is None or deep else [f"--peak {options.peak} had no effect: there is no 16-bit image"]

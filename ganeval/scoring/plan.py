@@ -1,0 +1,177 @@
+"""Decides what a score will run before any image is read: metrics, missing weights, options that do not fit."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganeval.backbones import BACKBONES
+from ganeval.backbones.weights_store import locate
+from ganeval.errors import UsageError, WeightsError
+from ganeval.metrics.base import PyramidMetric, SetMetric
+from ganeval.metrics.keys import PLAIN_PAIRED, PLAIN_SET, Request, parse_keys
+from ganeval.options import ScoreOptions
+from ganeval.sources.decoding.sixteen_bit import FULL
+
+MOST_RELATIVE = 0.1
+"""Largest --until-rel: the value at the stop was 1% off at 10%, 2% too high at 20% and 10% too high at 40%."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will run.
+
+    Attributes:
+        set_requests: Set metrics, each with its backbone.
+        paired_requests: Paired metrics.
+        missing: Requests that cannot run here, each with why and the command that would help.
+        explicit: True when the user named the metrics: then what cannot run is an error, not a row.
+    """
+
+    set_requests: tuple[Request, ...]
+    paired_requests: tuple[Request, ...]
+    missing: tuple[tuple[Request, str], ...]
+    explicit: bool
+
+
+def needed_weights(request: Request) -> list[str]:
+    """Names in the weights table that a request loads, network first, then heads."""
+    if request.backbone is None:
+        return []
+    names = list(BACKBONES.get(request.backbone).weights)
+    if isinstance(request.metric, PyramidMetric) and request.backbone in request.metric.heads:
+        names.append(request.metric.heads[request.backbone])
+    return names
+
+
+def missing_weights(request: Request, overrides: Mapping[str, Path]) -> str | None:
+    """Why a request cannot run for lack of weights, or None when all are here."""
+    absent = [n for n in needed_weights(request) if n not in overrides and locate(n) is None]
+    if not absent:
+        return None
+    return f"weights not on this machine: run `ganeval weights fetch {' '.join(absent)}`"
+
+
+def make_plan(options: ScoreOptions, plain_set: str = PLAIN_SET, plain_paired: str = PLAIN_PAIRED) -> Plan:
+    """Resolves the metrics and checks every option that can be checked without reading an image.
+
+    Args:
+        options: As given by the user.
+        plain_set: Set metrics that run when none are named.
+        plain_paired: Paired metrics that run when none are named.
+
+    Raises:
+        UsageError: unknown names, or options that do not go together.
+        WeightsError: a metric that was asked for by name lacks its weights.
+    """
+    _check_options(options)
+    explicit = options.metrics is not None
+    if options.metrics is not None:
+        requests = parse_keys(options.metrics)
+    else:
+        requests = [r for r in parse_keys(plain_set) if _plain_set_fits(r, options)]
+        requests += parse_keys(plain_paired) if options.paired else []
+    if explicit:
+        _check_sides(requests, options)
+    if options.blame and not any(isinstance(r.metric, SetMetric) and r.metric.influences for r in requests):
+        raise UsageError(
+            f"--blame needs a metric that says what each image contributes (fd or kd); got {options.metrics}. Add one "
+            "to --metrics."
+        )
+    if options.until_se is not None or options.until_rel is not None:
+        _check_until(requests, options)
+    unused = sorted(set(options.weights) - {name for r in requests for name in needed_weights(r)})
+    if unused:
+        raise UsageError(f"--weights names {', '.join(unused)}, which no requested metric uses. Ask for one.")
+    missing = [(r, why) for r in requests if (why := missing_weights(r, options.weights)) is not None]
+    if explicit and missing:
+        request, why = missing[0]
+        raise WeightsError(
+            f"{request.asked} cannot be computed: {why}, or `ganeval weights import "
+            f"{needed_weights(request)[0]} FILE` where there is no internet."
+        )
+    absent = {request.asked for request, _ in missing}
+    runnable = [r for r in requests if r.asked not in absent]
+    return Plan(
+        tuple(r for r in runnable if not r.paired),
+        tuple(r for r in runnable if r.paired),
+        tuple(missing),
+        explicit,
+    )
+
+
+def _plain_set_fits(request: Request, options: ScoreOptions) -> bool:
+    """In a plain score, set metrics need a reference unless they do without; a paired-only score has none of them."""
+    if not isinstance(request.metric, SetMetric) or (options.paired and not options.reference):
+        return False
+    return options.reference is not None or not request.metric.reference
+
+
+def _check_options(options: ScoreOptions) -> None:
+    if options.batch_size < 1:
+        raise UsageError(f"--batch-size must be at least 1; got {options.batch_size}.")
+    if options.devices > 1 and (options.until_se is not None or options.until_rel is not None or options.paired):
+        raise UsageError(
+            f"{options.devices} processes (--devices, torchrun or srun) share the images of set metrics; --until-se, "
+            "--until-rel and --paired run in one process. Start one, or drop the option."
+        )
+    if options.num_samples is not None and options.num_samples < 2:
+        raise UsageError(f"--num-samples must be at least 2; got {options.num_samples}.")
+    if options.peak is not None and not 1 <= options.peak <= FULL:
+        raise UsageError(
+            f"--peak must lie between 1 and 65535, the largest value of 16 bits; got {options.peak}. 12-bit data have "
+            "4095."
+        )
+    if options.crop_border < 0:
+        raise UsageError(f"--crop-border must not be negative; got {options.crop_border}.")
+    if options.blame and not options.reference:
+        raise UsageError("--blame says which images raise a distance to the reference. Add --reference REF.")
+    if not options.paired and (options.channel != "rgb" or options.crop_border):
+        raise UsageError("--channel and --crop-border belong to paired metrics. Add --paired REF, or drop them.")
+    if options.until_se is not None and options.until_rel is not None:
+        raise UsageError("--until-se and --until-rel are two rules for one stop. Give one of them.")
+    if options.until_se is not None and not 0.0 < options.until_se < math.inf:
+        raise UsageError(f"--until-se must be above 0; got {options.until_se:g}.")
+    if options.until_rel is not None and not 0.0 < options.until_rel <= MOST_RELATIVE:
+        raise UsageError(
+            f"--until-rel must be above 0 and at most {100 * MOST_RELATIVE:g}%; got {100 * options.until_rel:.6g}%. A "
+            "looser rule stops where the value came out high, which biases it upwards. Ask for less, or score a fixed "
+            "--num-samples."
+        )
+    for name, file in options.weights.items():
+        if not file.is_file():
+            raise WeightsError(f"--weights {name}={file}: there is no such file.")
+
+
+def _check_until(requests: list[Request], options: ScoreOptions) -> None:
+    """Stopping by the standard error needs named set metrics that have one."""
+    option = "--until-se" if options.until_se is not None else "--until-rel"
+    if options.metrics is None:
+        raise UsageError(f"{option} must know which metric is to be that sure: add --metrics fd, say.")
+    if options.paired:
+        raise UsageError(f"{option} adds images to a set; pairs are given. Drop --paired, or {option}.")
+    without = [r.asked for r in requests if not (isinstance(r.metric, SetMetric) and r.metric.has_stderr)]
+    if without:
+        raise UsageError(f"{option}: {', '.join(without)} gives no standard error. Ask for fd, kd, mind, prdc or cs.")
+    outputs = [output for r in requests for output in r.outputs]
+    if options.until_se is not None and len(outputs) > 1:
+        raise UsageError(
+            f"--until-se is in the units of one number; {', '.join(outputs)} are several. Name one, or use --until-rel."
+        )
+
+
+def _check_sides(requests: list[Request], options: ScoreOptions) -> None:
+    """Metrics that were named must have the side that they compare with."""
+    paired = [r.asked for r in requests if r.paired]
+    if paired and not options.paired:
+        raise UsageError(f"An original for each image is needed for {', '.join(paired)}. Add --paired REF.")
+    against = [r.asked for r in requests if isinstance(r.metric, SetMetric) and r.metric.reference]
+    if against and not options.reference:
+        raise UsageError(f"A reference set is needed for {', '.join(against)}. Add --reference REF.")
+    if options.paired and not paired:
+        raise UsageError(f"--paired is given, but none of {', '.join(r.asked for r in requests)} is a paired metric.")
+    if options.reference and not against:
+        raise UsageError(
+            f"--reference is given, but none of {', '.join(r.asked for r in requests)} compares with one. Drop it, or "
+            "ask for fd, kd, mind or prdc."
+        )

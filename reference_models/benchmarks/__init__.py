@@ -1,0 +1,1 @@
+"""How fast models train and draw, beside the tutorials' plain loop."""

@@ -1,0 +1,1 @@
+"""Trained generators on disk, and what is drawn or translated with them."""

@@ -1,0 +1,106 @@
+"""Drawing from a generator: latents seeded one by one, images as bytes, and grids of them.
+
+Latent i depends on (seed, i) alone, so any batch size, number of devices or resumed run draws the same images.
+"""
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from PIL import Image
+from torch import Tensor, nn
+
+from ganeval.files.read_write import write_atomically
+from ganeval.generators.latents import latents as latents
+from ganeval.generators.source import Draw
+from reference_models.data.transforms import to_uint8
+from reference_models.models.base import ModelSpec, OutputRange
+
+GREY_BETWEEN = 128  # the lines of a grid
+
+
+def stream(seed: int, *place: int, device: torch.device | None = None) -> torch.Generator:
+    """A generator of its own for one place in a run: (seed, stream, step, ...) -> unrelated 64-bit seeds.
+
+    Seeding anew at every step is what makes resuming exact: there is no state to save.
+    """
+    (word,) = np.random.SeedSequence(seed, spawn_key=place).generate_state(1, np.uint64)
+    # On a CPU mt19937 keeps the low 32 bits of a seed, which is enough to tell the steps of a run apart.
+    return torch.Generator(device=device or torch.device("cpu")).manual_seed(int(word) >> 1)
+
+
+def labels_of(indices: Sequence[int], classes: int) -> Int[Tensor, " B"]:
+    """Class index mod K of each image: balanced, and known from the index alone."""
+    return torch.tensor([index % classes for index in indices])
+
+
+@torch.no_grad()
+def draw_tensor(
+    network: nn.Module,
+    spec: ModelSpec,
+    config: Any,
+    indices: Sequence[int],
+    seed: int,
+    only_class: int | None = None,
+    arguments: tuple[Any, ...] = (),
+) -> Float[Tensor, "B ..."]:
+    """What a generator makes of the latents of `indices`, in its own range and in eval mode.
+
+    Args:
+        network: On any device; left in the mode it was in.
+        spec: Its model.
+        config: Its settings.
+        indices: Which images.
+        seed: Of the latents.
+        only_class: For a conditional model, the class of all; None for `labels_of`.
+        arguments: More arguments of the generator (level and alpha of a progressive one).
+    """
+    device = next(network.parameters()).device
+    inputs: list[Any] = [latents(indices, config.latent_dim, seed).to(device)]
+    if spec.kind == "conditional":
+        wanted = labels_of(indices, config.classes) if only_class is None else torch.full((len(indices),), only_class)
+        inputs.append(wanted.to(device))
+    was_training = network.training
+    network.eval()
+    try:
+        return cast(Tensor, network(*inputs, *arguments))
+    finally:
+        network.train(was_training)
+
+
+def image_drawer(network: nn.Module, spec: ModelSpec, config: Any, only_class: int | None = None) -> Draw:
+    """(indices, seed) -> uint8 (B, C, H, W) on the CPU: what `GeneratorSource` takes."""
+
+    def draw(indices: Sequence[int], seed: int) -> UInt8[Tensor, "B C H W"]:
+        images = draw_tensor(network, spec, config, list(indices), seed, only_class)
+        return to_uint8(images, spec.output_range).cpu()
+
+    return draw
+
+
+def grid_of(
+    images: Float[Tensor, "B C H W"] | UInt8[Tensor, "B C H W"], output_range: OutputRange, columns: int = 0
+) -> UInt8[Tensor, "C P Q"]:
+    """Images side by side with grey lines of 2 pixels between; `columns` 0 makes the grid about square."""
+    pixels = (images if images.dtype == torch.uint8 else to_uint8(images, output_range)).cpu()
+    count, channels, height, width = pixels.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    canvas = torch.full((channels, rows * (height + 2) - 2, columns * (width + 2) - 2), GREY_BETWEEN, dtype=torch.uint8)
+    for index, image in enumerate(pixels):
+        top, left = index // columns * (height + 2), index % columns * (width + 2)
+        canvas[:, top : top + height, left : left + width] = image
+    return canvas
+
+
+def save_png(path: Path, image: UInt8[Tensor, "C H W"]) -> None:
+    """Writes one image of 1 or 3 channels, whole or not at all."""
+    array = image.permute(1, 2, 0).numpy()
+    buffer = io.BytesIO()
+    Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).save(buffer, format="PNG")
+    write_atomically(path, buffer.getvalue())

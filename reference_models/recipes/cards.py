@@ -1,0 +1,121 @@
+"""Recipe cards: one Markdown page a recipe, generated from its plan and its measured results."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+
+from reference_models.models import MODELS
+from reference_models.recipes import RECIPES
+from reference_models.recipes.expected import read_expected
+from reference_models.recipes.recipe import Expected, Recipe, plan_to_json
+
+SHOWN_PARTS = ("training", "optimiser", "techniques", "weights", "evaluation", "schedule", "d_schedule")
+CHECKPOINTS = ("untrained", "last", "best")
+INTRODUCTION = (
+    "Generated from the recipes and what their runs reached (`reference_models/recipes/expected.json`): mean ± "
+    "standard deviation over training seeds. Distance: how many of the larger of the two deviations the last "
+    "checkpoint lies from the untrained generator; a number without a deviation is of one seed. Minutes: of training "
+    "steps, on the machine each page names. "
+    "Recipes without numbers have not been run here: most are full plans for a GPU.\n\n"
+    "`<model>.<data>-cpu` is a small plan of minutes. `<model>.<data>` is the full one; on Fashion-MNIST it ends "
+    "within an hour of two CPU cores. Where two full plans are of one data set, the name says which: `-tuned` "
+    "stands beside the tutorial's, `-tutorial` is the tutorial's beside ours, `-exponential` and `-cyclic` differ "
+    "in the learning rate alone. GANs of text and speech, and style transfer by Gatys et al., are out of scope."
+)
+
+
+def card(name: str) -> str:
+    """The page of one recipe.
+
+    Raises:
+        UsageError: no such recipe.
+    """
+    recipe = RECIPES.get(name)
+    spec = MODELS.get(recipe.model)
+    lines = [f"# {recipe.name}", "", spec.summary, "", f"{spec.paper}."]
+    if spec.fixed:
+        lines += ["", f"What is fixed: {spec.fixed}"]
+    command = f"ganeval train-reference {recipe.model}"
+    if recipe.tier != "cpu":
+        command += f" --recipe {recipe.name}"
+    if recipe.tier != "cpu" and recipe.data.transform != "mixture":
+        command += " --data-root DIR"
+    lines += ["", "```sh", command, "```", "", *_results(recipe)]
+    lines += ["", "## Plan", "", *_plan(recipe)]
+    if recipe.sources:
+        lines += ["", "## Where the values are from", "", *_table(("value", "source"), recipe.sources.items())]
+    return "\n".join(lines) + "\n"
+
+
+def index() -> str:
+    """The page that lists all recipes, with what the measured ones reach."""
+    rows = []
+    for name in RECIPES:
+        recipe = RECIPES.get(name)
+        found = {expected.checkpoint: expected for expected in recipe.expected}
+        cells = [_mean(found[checkpoint]) if checkpoint in found else "" for checkpoint in CHECKPOINTS]
+        away = separation(found["untrained"], found["last"]) if found else None
+        distance = "" if away is None else f"{away:.0f}"
+        minutes = f"{read_expected()[name]['seconds'] / 60:.1f}" if found else ""
+        rows.append((f"[{name}]({name}.md)", recipe.evaluation.metric, *cells, distance, minutes))
+    header = ("recipe", "judged by", "untrained", "last", "best", "distance", "minutes")
+    return "\n".join(["# Recipes", "", INTRODUCTION, "", *_table(header, rows)]) + "\n"
+
+
+def separation(untrained: Expected, trained: Expected) -> float | None:
+    """Distance of the means in units of the larger standard deviation over seeds; None for too few seeds."""
+    if untrained.sd is None or trained.sd is None:
+        return None
+    return abs(trained.mean - untrained.mean) / max(untrained.sd, trained.sd, 1e-12)
+
+
+def _mean(expected: Expected) -> str:
+    return f"{expected.mean:.4g}" + ("" if expected.sd is None else f" ± {expected.sd:.2g}")
+
+
+def _results(recipe: Recipe) -> list[str]:
+    if not recipe.expected:
+        return ["No run of this plan has been measured yet, so `--check` refuses."]
+    rows = [(expected.checkpoint, _mean(expected), str(expected.seeds)) for expected in recipe.expected]
+    found = {expected.checkpoint: expected for expected in recipe.expected}
+    return [
+        f"![Samples of the last checkpoint]({recipe.name}.png)",
+        "",
+        *_table(("checkpoint", recipe.evaluation.metric, "training seeds"), rows),
+        "",
+        f"{_distance(found['untrained'], found['last'])} {recipe.wall_time}. Scores are the run's own, of "
+        f"{recipe.evaluation.n:,} images at most; the boards have more metrics.",
+    ]
+
+
+def _distance(untrained: Expected, last: Expected) -> str:
+    away = separation(untrained, last)
+    if away is None:
+        return "Too few seeds for a deviation, so `--check` refuses."
+    return f"The last checkpoint lies {away:.0f} standard deviations from the untrained generator."
+
+
+def _plan(recipe: Recipe) -> list[str]:
+    plan = plan_to_json(recipe)
+    rows = [("data", ", ".join(f"{k} {v}" for k, v in plan["data"].items() if v not in (False, "")))]
+    if recipe.settings:
+        rows.append(("model", ", ".join(f"{k} {v}" for k, v in recipe.settings.items())))
+    for part in SHOWN_PARTS:
+        settings = plan[part]
+        if settings is None:
+            continue
+        own = getattr(recipe, part)
+        shown = _changed(own, settings) if part in ("techniques", "weights", "evaluation") else settings
+        if shown:
+            rows.append((part, ", ".join(f"{k} {v}" for k, v in shown.items())))
+    return _table(("part", "settings"), rows)
+
+
+def _changed(part: object, settings: Mapping[str, object]) -> Mapping[str, object]:
+    """Settings that differ from the part's defaults: what is switched on."""
+    defaults = {field.name: field.default for field in dataclasses.fields(part)}  # type: ignore[arg-type]
+    return {name: value for name, value in settings.items() if value != defaults[name]}
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]

@@ -1,0 +1,154 @@
+"""What finished runs reached: reads run folders, pools training seeds, writes what recipes are expected to reach."""
+
+import dataclasses
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganeval.errors import DataError
+from ganeval.files.read_write import MAX_JSON, MAX_SETTINGS, read_text, write_atomically
+from reference_models.checkpoints.checkpoint import load_checkpoint
+from reference_models.recipes import RECIPES
+from reference_models.recipes.expected import FILE, read_expected
+from reference_models.recipes.recipe import SETTINGS, Recipe, plan_to_json
+from reference_models.training.evaluation import Evaluator
+from reference_models.training.networks import make_players
+from reference_models.training.run_folder import TRAINED_ON
+
+ENOUGH_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One finished run.
+
+    Attributes:
+        recipe: Name of its recipe.
+        seed: Training seed.
+        metric: What it was judged by.
+        better: "lower" or "higher".
+        untrained: Score of the generator before its first step.
+        last: Score of the last checkpoint.
+        best: Score of the best one.
+        seconds: Of training steps alone, without scores and grids.
+        device: What trained it, in words; "" where the run's folder does not say.
+    """
+
+    recipe: str
+    seed: int
+    metric: str
+    better: str
+    untrained: float
+    last: float
+    best: float
+    seconds: float
+    device: str = ""
+
+
+def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
+    """Reads a finished run, and scores its untrained generator as the run scored the others.
+
+    Args:
+        folder: Where it ran.
+        data_root: Folder of data sets that are not embedded.
+
+    Raises:
+        DataError: the folder holds no finished run of an unchanged recipe.
+    """
+    try:
+        stored = json.loads(read_text(folder / "recipe.json", MAX_SETTINGS, folder))
+        lines = [json.loads(line) for line in read_text(folder / "metrics.jsonl", MAX_JSON, folder).splitlines()]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder} holds no run that can be read: {error}. Train the recipe again.") from error
+    recipe = RECIPES.get(str(stored.get("name")).partition("+")[0])  # "+" marks a plan that --set changed
+    plan: Mapping[str, Any] = json.loads(json.dumps(plan_to_json(recipe)))
+    changed = [part for part in plan if _completed(recipe, part, stored.get(part)) != plan[part]]
+    if changed:
+        raise DataError(f"{folder} is of another plan than {recipe.name}: {', '.join(changed)} differ. Train it again.")
+    key = f"score {recipe.evaluation.metric}"
+    scores = [line[key] for line in lines if key in line]
+    if not lines or lines[-1].get("step") != recipe.training.steps or not scores:
+        raise DataError(f"{folder} is not finished: expected {recipe.training.steps:,} steps. Go on with --resume.")
+    seed = load_checkpoint(folder / "last.safetensors", torch.device("cpu")).seed
+    players = make_players(recipe, seed, torch.device("cpu"), torch.Tensor.backward)
+    evaluator = Evaluator(recipe, torch.device("cpu"), data_root)
+    steps = [line["step"] for line in lines]
+    seconds = sum(
+        (step - before) * recipe.training.batch_size / line["images/s"]
+        for before, step, line in zip([0, *steps], steps, lines, strict=False)
+    )
+    return RunResult(
+        recipe=recipe.name,
+        seed=seed,
+        metric=recipe.evaluation.metric,
+        better=evaluator.better,
+        untrained=evaluator.score(players.best_generator),
+        last=scores[-1],
+        best=min(scores) if evaluator.better == "lower" else max(scores),
+        seconds=seconds,
+        device=str(stored.get(TRAINED_ON, "")),
+    )
+
+
+def _completed(recipe: Recipe, part: str, stored: object) -> object:
+    """A part of a stored plan, with the defaults of settings that came after it: a default is what was done before."""
+    own = getattr(recipe, part)
+    if part not in SETTINGS or not isinstance(stored, dict):
+        return stored
+    later = {f.name: f.default for f in dataclasses.fields(own) if f.default is not dataclasses.MISSING}
+    return {**later, **stored}
+
+
+def pooled(runs: Sequence[RunResult]) -> dict[str, object]:
+    """What runs of one recipe reached: mean and standard deviation over seeds of each checkpoint, and the cost.
+
+    The deviation is None for fewer than three seeds: with two it is known to within a factor of thirty.
+
+    Raises:
+        DataError: runs of different recipes, a seed twice, or for a small recipe fewer than three seeds.
+    """
+    if len({(run.recipe, run.metric) for run in runs}) != 1:
+        raise DataError(f"Results of one recipe are pooled; got {sorted({run.recipe for run in runs})}.")
+    seeds = sorted(run.seed for run in runs)
+    least = ENOUGH_SEEDS if RECIPES.get(runs[0].recipe).tier == "cpu" else 1
+    if len(set(seeds)) != len(seeds) or len(seeds) < least:
+        raise DataError(f"{runs[0].recipe}: expected {least} different seeds or more; got {seeds}.")
+    expected = []
+    for checkpoint in ("untrained", "last", "best"):
+        values = [float(getattr(run, checkpoint)) for run in runs]
+        expected.append(
+            {
+                "metric": runs[0].metric,
+                "checkpoint": checkpoint,
+                "mean": statistics.fmean(values),
+                "sd": statistics.stdev(values) if len(values) >= ENOUGH_SEEDS else None,
+                "seeds": len(values),
+            }
+        )
+    fastest = min(runs, key=lambda run: run.seconds)  # other work on the machine only ever adds to the time
+    if not fastest.device:
+        raise DataError(f"{fastest.recipe}, seed {fastest.seed}: its folder does not say what trained it. Name it.")
+    return {
+        "expected": expected,
+        "seconds": round(fastest.seconds, 1),
+        "runs": [asdict(run) for run in runs],
+        "device": fastest.device,
+    }
+
+
+def write_expected(runs: Sequence[RunResult], path: Path = FILE) -> None:
+    """Takes the results of these runs into the file; those of other recipes stay.
+
+    Args:
+        runs: Of any recipes, at least three seeds of each small one.
+        path: The file.
+    """
+    table = read_expected(path)
+    for recipe in sorted({run.recipe for run in runs}):
+        table[recipe] = pooled([run for run in runs if run.recipe == recipe])
+    write_atomically(path, (json.dumps(dict(sorted(table.items())), indent=1) + "\n").encode())

@@ -1,0 +1,379 @@
+"""What a recipe is: a frozen training plan, from data to evaluation, with the score that it is expected to reach.
+
+Variants are made by `dataclasses.replace`; there is no inheritance and no file format. Every part is a flat dataclass,
+so that `--set part.key=value` and a checkpoint's JSON need one check only, that of `reference_models.models.config`.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ganeval.errors import UsageError
+from ganeval.registry import unknown_name
+from reference_models.models.config import (
+    ConfigValue,
+    require_not_negative,
+    require_positive,
+    require_share,
+    to_json,
+    updated,
+)
+from reference_models.recipes.schedules import SCHEDULES, Cyclic, Schedule, schedule_over, schedule_to_json
+
+Tier = Literal["cpu", "data", "full"]
+LossName = Literal["minimax", "non-saturating", "wasserstein", "least-squares", "hinge"]
+Transform = Literal["images", "mixture", "crops", "edges", "restyled", "pairs", "two-sets"]
+InitName = Literal["default", "xavier", "he", "normal"]
+Precision = Literal["32-true", "bf16-mixed"]
+Direction = Literal["a2b", "b2a"]
+DIRECTIONS: tuple[Direction, Direction] = ("a2b", "b2a")
+
+
+@dataclass(frozen=True)
+class DataPlan:
+    """Which images, and what is made of them (`reference_models.data.training_data` holds the rules).
+
+    Attributes:
+        id: A data set id of `ganeval list datasets`, "mixture-1d", or a folder below the data folder ("div2k").
+        train: Split that is trained on.
+        test: Split that periodic scores compare with.
+        transform: "images": one by one, resized where the model's side differs; "mixture": drawn numbers; "crops":
+            random crops of whole photos, for super-resolution; "edges": random crops with their edges as the input;
+            "restyled": random crops, and independent ones of the restyled photos; "pairs": files that hold input and
+            output side by side; "two-sets": two folders of images.
+        flip: Mirrors half of the images.
+        balanced: Every class equally often.
+    """
+
+    id: str
+    train: str = "train"
+    test: str = "test"
+    transform: Transform = "images"
+    flip: bool = False
+    balanced: bool = False
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long, and how often what happens. A step is one generator update.
+
+    Attributes:
+        steps: Generator updates.
+        batch_size: Images a batch, over all devices.
+        d_steps: Discriminator updates a step.
+        pretrain_steps: First steps in which the generator learns from pixels alone (super-resolution).
+        loss: A name of `losses.LOSSES`.
+        init: Initialisation of both networks.
+        precision: Of the networks: float32, or bfloat16 where that is safe.
+        log_every: Steps between lines of metrics.jsonl.
+        grid_every: Steps between sample grids.
+        save_every: Steps between resumable states, which is what a killed run can lose.
+    """
+
+    steps: int
+    batch_size: int
+    d_steps: int = 1
+    pretrain_steps: int = 0
+    loss: LossName = "non-saturating"
+    init: InitName = "default"
+    precision: Precision = "32-true"
+    log_every: int = 50
+    grid_every: int = 1000
+    save_every: int = 1000
+
+    def __post_init__(self) -> None:
+        require_not_negative(self)
+        for name in ("steps", "batch_size", "d_steps", "log_every", "grid_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1; got {getattr(self, name)}.")
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """Adam (beta1, beta2) or RMSprop (beta2 is its smoothing); the learning rate is the schedule's."""
+
+    kind: Literal["adam", "rmsprop"] = "adam"
+    beta1: float = 0.9
+    beta2: float = 0.999
+
+    def __post_init__(self) -> None:
+        require_share("beta1", self.beta1)
+        require_share("beta2", self.beta2)
+
+
+@dataclass(frozen=True)
+class Techniques:
+    """What of `stabilise.py` is switched on; the default of each is off.
+
+    Attributes:
+        real_label: The discriminator's target of real images; .9 is one-sided label smoothing.
+        gradient_penalty: Weight of the penalty on the critic's slope.
+        r1: γ of R1.
+        drift: Weight of the penalty that keeps the critic's scores of real images near zero.
+        clip: Bound of the critic's weights, 0 for none.
+        weight_penalty: λ of the L2 penalty on the discriminator's weights.
+        ema: Decay of the generator's average, which is then what is sampled and saved; 0 for none.
+        instance_noise: Standard deviation at step 0 of the noise on what the discriminator sees.
+        instance_noise_steps: Steps until that noise is gone.
+        replay: Past fakes that are kept for the discriminator.
+        replay_share: Chance that a kept fake takes a new one's place.
+        augment_color: DiffAugment's strengths, of color, ...
+        augment_translation: ... translation ...
+        augment_cutout: ... and cutout.
+        spectral_norm: On every layer of the discriminator.
+        fade_steps: Steps in which a new level of a progressive network is faded in.
+        stable_steps: Steps on a level before the next.
+    """
+
+    real_label: float = 1.0
+    gradient_penalty: float = 0.0
+    r1: float = 0.0
+    drift: float = 0.0
+    clip: float = 0.0
+    weight_penalty: float = 0.0
+    ema: float = 0.0
+    instance_noise: float = 0.0
+    instance_noise_steps: int = 1
+    replay: int = 0
+    replay_share: float = 0.5
+    augment_color: float = 0.0
+    augment_translation: float = 0.0
+    augment_cutout: float = 0.0
+    spectral_norm: bool = False
+    fade_steps: int = 0
+    stable_steps: int = 0
+
+    def __post_init__(self) -> None:
+        require_not_negative(self)
+        require_share("ema", self.ema)
+        if self.real_label > 1.0 or self.replay_share > 1.0:
+            raise UsageError(f"real_label and replay_share must be at most 1; got {self}.")
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of an image-to-image model's losses.
+
+    Attributes:
+        adversarial: Of the game.
+        l1: Of the absolute difference to the true image.
+        pixel: Of the squared difference to the true image.
+        content: Of the squared difference of feature maps.
+        content_network: Whose maps: "hedvgg16" or "vgg19".
+        content_layer: Which of its maps.
+        content_scale: Factor on the maps.
+        cycle: Of the way there and back.
+        identity: Of images that should stay as they are.
+    """
+
+    adversarial: float = 1.0
+    l1: float = 0.0
+    pixel: float = 0.0
+    content: float = 0.0
+    content_network: Literal["none", "hedvgg16", "vgg19"] = "none"
+    content_layer: str = "relu5_4"
+    content_scale: float = 1.0
+    cycle: float = 0.0
+    identity: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_not_negative(self)
+        if (self.content > 0.0) != (self.content_network != "none"):
+            raise UsageError(
+                f"A content loss needs a weight and a network; got content {self.content} on {self.content_network!r}."
+            )
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """What is measured while training, and by what "best" is chosen.
+
+    Attributes:
+        metric: A key of ganeval ("fd@efflite0", "psnr"), or "w1" for numbers.
+        n: Images drawn for it; image-to-image models take all test images up to n.
+        every: Steps between scores; the last step is always scored.
+        direction: Which generator of an unpaired model is scored, and used where no direction is named: "a2b" from the
+            first set to the second, "b2a" back.
+    """
+
+    metric: str
+    n: int
+    every: int
+    direction: Direction = "a2b"
+
+    def __post_init__(self) -> None:
+        require_positive(self)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What runs of a recipe reached: one number a metric and checkpoint, over training seeds.
+
+    Its `sd` is None for fewer than three seeds, which show what is reached but no interval to check against.
+    """
+
+    metric: str
+    checkpoint: Literal["untrained", "last", "best"]
+    mean: float
+    sd: float | None
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training plan.
+
+    Attributes:
+        name: "<model>.<data>" for the full plan, "<model>.<data>-cpu" for the small one; "-tuned" is a plan beside the
+            tutorial's.
+        model: A name of `MODELS`.
+        tier: "cpu" runs in minutes on two cores from embedded data; "data" too, on a data set that must be given;
+            "full" is for a GPU, or for up to an hour of two cores.
+        data: See the parts' own docstrings, here and below.
+        training: Steps, batch, loss.
+        evaluation: Periodic scores.
+        schedule: Learning rate of the generator, and of the discriminator unless it has its own.
+        d_schedule: Learning rate of the discriminator; None for the same.
+        optimiser: Of both.
+        techniques: What is switched on.
+        weights: Of an image-to-image model's losses.
+        settings: Settings of the model that differ from its defaults.
+        sources: What -> where its value is from; a value without a source is this project's own choice.
+        expected: Measured results; empty until there are any.
+        wall_time: Minutes and device, in words; "" until measured.
+    """
+
+    name: str
+    model: str
+    tier: Tier
+    data: DataPlan
+    training: Training
+    evaluation: EvaluationPlan
+    schedule: Schedule
+    d_schedule: Schedule | None = None
+    optimiser: Optimiser = Optimiser()
+    techniques: Techniques = Techniques()
+    weights: LossWeights = LossWeights()
+    settings: Mapping[str, ConfigValue] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    expected: tuple[Expected, ...] = ()
+    wall_time: str = ""
+
+
+SETTINGS = ("data", "training", "optimiser", "techniques", "weights", "evaluation")
+RATES = ("schedule", "d_schedule")
+PARTS = (*SETTINGS, *RATES)
+RecipeJson = dict[str, Any]
+
+
+def plan_to_json(recipe: Recipe) -> RecipeJson:
+    """What decides the weights of a run, as JSON: two runs of one seed with equal plans are the same run."""
+    parts: RecipeJson = {part: to_json(getattr(recipe, part)) for part in SETTINGS}
+    for part in RATES:
+        schedule = getattr(recipe, part)
+        parts[part] = None if schedule is None else schedule_to_json(schedule)
+    return {"name": recipe.name, "model": recipe.model, "tier": recipe.tier, "settings": dict(recipe.settings), **parts}
+
+
+def recipe_to_json(recipe: Recipe) -> RecipeJson:
+    """The plan, its sources and what it is expected to reach."""
+    return {
+        **plan_to_json(recipe),
+        "sources": dict(recipe.sources),
+        "expected": [dataclasses.asdict(expected) for expected in recipe.expected],
+        "wall_time": recipe.wall_time,
+    }
+
+
+def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
+    """The recipe with `key=value` assignments, as `--set` takes them; a changed recipe has no expected results.
+
+    Its name ends in six digits of the changed plan's sha256, so that its rows are never taken for those of the recipe:
+    a board pools training seeds by this name.
+
+    Args:
+        recipe: The plan.
+        assignments: "steps=200" (of `training`), "model.width=32", or "<part>.<key>=<value>". Values are JSON, or text.
+            "schedule.kind=cyclic" takes another schedule over the run's steps, whose other settings may be named too;
+            "d_schedule.lr=4e-4" gives the discriminator one of its own, which begins as the generator's.
+
+    Raises:
+        UsageError: no "=", an unknown key, or a value that the field does not take.
+    """
+    changed = recipe
+    rates: dict[str, dict[str, object]] = {part: {} for part in RATES}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set takes key=value, as in --set steps=200; got {assignment!r}.")
+        part, dot, name = key.strip().partition(".")
+        if dot and part in RATES:
+            rates[part][name] = _parsed(text.strip())
+        else:
+            changed = _with_setting(changed, key.strip(), _parsed(text.strip()))
+    for part in RATES:  # last, since they may go by the number of steps, and the second by the first
+        if rates[part]:
+            own: dict[str, Any] = {part: _schedule(changed, part, rates[part])}
+            changed = dataclasses.replace(changed, **own)
+    if not assignments:
+        return recipe
+    plan = plan_to_json(changed)
+    name = recipe.name
+    if plan != plan_to_json(recipe):
+        name += f"+{hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:6]}"
+    return dataclasses.replace(changed, name=name, expected=(), wall_time="")
+
+
+def _with_setting(recipe: Recipe, key: str, value: object) -> Recipe:
+    part, dot, name = key.partition(".")
+    if not dot:
+        part, name = "training", key
+    if part == "model":
+        from reference_models.models import MODELS
+
+        spec = MODELS.get(recipe.model)
+        config = to_json(spec.configure({**recipe.settings, name: value}))
+        return dataclasses.replace(recipe, settings={**recipe.settings, name: config[name]})
+    if part not in PARTS:
+        raise unknown_name("part of a recipe:", part, ["model", *PARTS])
+    try:
+        changed = updated(getattr(recipe, part), {name: value}, f"{part} of {recipe.name}")
+    except UsageError as error:
+        homes = [p for p in (*SETTINGS, "schedule") if name in to_json(getattr(recipe, p))]
+        if not dot and homes and part not in homes:
+            raise UsageError(f"--set {key}: that belongs to another part; write {homes[0]}.{name}=...") from error
+        raise UsageError(f"--set {key}: {error}") from error
+    return dataclasses.replace(recipe, **{part: changed})
+
+
+def _schedule(recipe: Recipe, part: str, values: dict[str, object]) -> Schedule:
+    """A schedule with the settings that were named for it.
+
+    Raises:
+        UsageError: an unknown kind or setting, or a value that it does not take.
+    """
+    named = {name: value for name, value in values.items() if name != "kind"}
+    current: Schedule = getattr(recipe, part) or recipe.schedule
+    kind = str(values.get("kind", schedule_to_json(current)["kind"]))
+    if SCHEDULES.get(kind) is not type(current):
+        lr = current.high if isinstance(current, Cyclic) else current(0)
+        current = schedule_over(kind, lr, recipe.training.steps)
+    try:
+        return updated(current, named, f"{part} of {recipe.name}, {kind!r}")
+    except UsageError as error:
+        raise UsageError(f"--set {part}.{next(iter(named), 'kind')}: {error}") from error
+
+
+def _parsed(text: str) -> object:
+    """A JSON value, a number as Python writes it, or the text itself."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # a number of 5,000 digits is a ValueError too
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text

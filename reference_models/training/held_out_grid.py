@@ -1,0 +1,113 @@
+"""Grids of models that translate images: a few test pictures, what is made of them, and the truth where it is known.
+
+The pictures are those of the test split, which training never sees. A row of super-resolution begins with the bicubic
+enlargement, which the network has to beat.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from ganeval.sources.base import ImageSource, Pixels
+from reference_models.checkpoints.sampling import grid_of
+from reference_models.checkpoints.translation import needs_inputs, translator
+from reference_models.data.transforms import bicubic_enlargement, edges, low_resolution, resized, to_range, to_uint8
+from reference_models.recipes.recipe import DIRECTIONS, Direction
+from reference_models.training.evaluation import held_out
+from reference_models.training.networks import Players
+
+PICTURES = 8
+CROPS = 2  # super-resolution shows this many times the side of the training crops: more of a picture, at its own scale
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Test pictures of one direction, all of one size.
+
+    Attributes:
+        generator: Number of the generator that translates them.
+        inputs: uint8 (3, S, S) each: what it is given, or the true output of which its input is made.
+        truths: The true outputs; empty where they are not known.
+        from_truth: Whether the inputs are made from the truths.
+    """
+
+    generator: int
+    inputs: Sequence[Pixels]
+    truths: Sequence[Pixels]
+    from_truth: bool
+
+
+def held_out_pictures(players: Players, data_root: Path | None) -> list[HeldOut]:
+    """The pictures of a run's grids: of each direction there is; none for models that draw images from noise.
+
+    Raises:
+        DataError: test images are missing.
+    """
+    if not needs_inputs(players.spec):
+        return []
+    directions: Sequence[Direction] = DIRECTIONS[: len(players.generators)]
+    return [_of(players, data_root, number, direction) for number, direction in enumerate(directions)]
+
+
+def _of(players: Players, data_root: Path | None, generator: int, direction: Direction) -> HeldOut:
+    recipe = players.recipe
+    inputs, truths, from_truth = held_out(recipe, data_root, direction)
+    two_sets = recipe.data.transform == "two-sets"  # the second set is no answer to the first
+    whole = players.spec.kind != "super-resolution"
+    side = players.config.image_size if whole else CROPS * players.config.image_size
+    given = _squares(inputs, side, scaled=whole)
+    wanted = () if two_sets else given if truths is inputs else _squares(truths, side, scaled=whole)
+    smallest = min(picture.shape[1] for picture in (*given, *wanted))  # a test picture may be smaller than asked for
+    return HeldOut(generator, [_middle(p, smallest) for p in given], [_middle(p, smallest) for p in wanted], from_truth)
+
+
+def _squares(source: ImageSource, side: int, *, scaled: bool) -> list[Pixels]:
+    """The middle square of pictures spread over a source; scaled to `side`, or cut to it at the picture's own scale."""
+    count = min(PICTURES, len(source))
+    pictures = [source.read(k * len(source) // count).decode().pixels for k in range(count)]
+    if not scaled:
+        return [_middle(picture, side) for picture in pictures]
+    squares = [torch.from_numpy(np.ascontiguousarray(_middle(p, max(p.shape[1:])))) for p in pictures]
+    return [resized(square[None], (side, side))[0].numpy() for square in squares]
+
+
+def _middle(pixels: Pixels, side: int) -> Pixels:
+    """The middle square of a picture, of at most `side` pixels and a multiple of 4."""
+    height, width = pixels.shape[1:]
+    side = min(side, height, width) // 4 * 4
+    top, left = (height - side) // 2, (width - side) // 2
+    return pixels[:, top : top + side, left : left + side]
+
+
+def translated_grid(players: Players, shown: Sequence[HeldOut]) -> UInt8[Tensor, "3 P Q"]:
+    """Rows of inputs, outputs and, where they are known, true outputs; for each direction."""
+    rows: list[Pixels] = []
+    for pictures in shown:
+        network = players.sampled[pictures.generator]
+        was_training = network.training
+        network.eval()
+        translate = translator(
+            network, players.spec, players.config, players.recipe.data.transform, from_truth=pictures.from_truth
+        )
+        outputs = [translate(picture) for picture in pictures.inputs]
+        network.train(was_training)
+        rows += [*(_input(players, picture) for picture in pictures.inputs), *outputs, *pictures.truths]
+    return grid_of(torch.from_numpy(np.stack(rows)), (0.0, 1.0), len(shown[0].inputs))
+
+
+def _input(players: Players, picture: Pixels) -> Pixels:
+    """What the network is given, as a picture of the size of its output."""
+    transform = players.recipe.data.transform
+    if transform == "edges":
+        return np.repeat(edges(picture), 3, axis=0)
+    if players.spec.kind == "super-resolution":
+        scale = players.config.scale
+        small = low_resolution(to_range(torch.from_numpy(np.ascontiguousarray(picture))[None], (0.0, 1.0)), scale)
+        enlarged: Pixels = to_uint8(bicubic_enlargement(small, scale), (0.0, 1.0))[0].numpy()
+        return enlarged
+    return picture

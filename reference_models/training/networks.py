@@ -1,0 +1,230 @@
+"""All that a run trains: networks, optimisers, averages and buffers, built from a recipe and one seed."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganeval.errors import UsageError
+from reference_models.checkpoints.sampling import stream
+from reference_models.models import MODELS
+from reference_models.models.base import ModelSpec
+from reference_models.models.build import build_discriminator, build_generator
+from reference_models.models.srgan import SRDiscriminator
+from reference_models.recipes.recipe import DIRECTIONS, Recipe
+from reference_models.training.content_loss import ContentNetwork
+from reference_models.training.losses import LOSSES, AdversarialLoss
+from reference_models.training.stabilise import EMA, DiffAugment, FadeIn, InstanceNoise, ReplayBuffer, add_spectral_norm
+
+_WEIGHTS = 0  # stream of random numbers
+
+
+@dataclass
+class Players:
+    """The networks of a run and what belongs to them.
+
+    Attributes:
+        recipe: The plan.
+        spec: The model.
+        config: Its settings.
+        generators: One; two for an unpaired model, from A to B and back.
+        discriminators: Number k judges what generator k makes; empty for a model without.
+        g_optimiser: Of all generators.
+        d_optimiser: Of all discriminators, or None.
+        game: The adversarial loss.
+        averages: EMA, one a generator, or empty.
+        replays: One a discriminator, or empty.
+        augment: DiffAugment, or None.
+        noise: Instance noise, or None.
+        fade: When a progressive network grows, or None.
+        content: Network of the content loss, or None.
+        mixes_batch: True where a discriminator's score depends on the other images of the batch.
+        backward: Computes gradients of a loss.
+        share_gradients: Averages gradients over devices; does nothing on one.
+    """
+
+    recipe: Recipe
+    spec: ModelSpec
+    config: Any
+    generators: list[nn.Module]
+    discriminators: list[nn.Module]
+    g_optimiser: torch.optim.Optimizer
+    d_optimiser: torch.optim.Optimizer | None
+    game: AdversarialLoss
+    averages: list[EMA]
+    replays: list[ReplayBuffer]
+    augment: DiffAugment | None
+    noise: InstanceNoise | None
+    fade: FadeIn | None
+    content: ContentNetwork | None
+    mixes_batch: bool
+    backward: Callable[[Tensor], None]
+    share_gradients: Callable[[torch.optim.Optimizer], None]
+
+    @property
+    def sampled(self) -> list[nn.Module]:
+        """What is sampled and saved of each generator: its average where there is one."""
+        return [average.average for average in self.averages] or self.generators
+
+    @property
+    def best_generator(self) -> nn.Module:
+        """What is scored: of an unpaired model's two generators, that of the recipe's direction."""
+        return self.sampled[DIRECTIONS.index(self.recipe.evaluation.direction)]
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Every trained network by a name that stays."""
+        named: dict[str, nn.Module] = {f"generator{k}": network for k, network in enumerate(self.generators)}
+        named.update({f"discriminator{k}": network for k, network in enumerate(self.discriminators)})
+        return named
+
+    def set_learning_rates(self, step: int) -> dict[str, float]:
+        """Applies the schedules; gives the rates that now hold."""
+        rates = {"lr_g": self.recipe.schedule(step)}
+        if self.d_optimiser is not None:
+            rates["lr_d"] = (self.recipe.d_schedule or self.recipe.schedule)(step)
+            for group in self.d_optimiser.param_groups:
+                group["lr"] = rates["lr_d"]
+        for group in self.g_optimiser.param_groups:
+            group["lr"] = rates["lr_g"]
+        return rates
+
+
+def no_sharing(optimiser: torch.optim.Optimizer) -> None:
+    """One device has nothing to average."""
+    del optimiser
+
+
+def make_players(
+    recipe: Recipe,
+    seed: int,
+    device: torch.device,
+    backward: Callable[[Tensor], None],
+    share_gradients: Callable[[torch.optim.Optimizer], None] = no_sharing,
+    devices: int = 1,
+) -> Players:
+    """Builds everything on the CPU, so that a seed gives the same weights on every device, then moves it.
+
+    Args:
+        recipe: The plan.
+        seed: Of the weights.
+        device: Where they go.
+        backward: Computes gradients of a loss.
+        share_gradients: Averages gradients over devices.
+        devices: How many share a batch.
+
+    Raises:
+        UsageError: settings that do not fit the model or each other.
+        WeightsError: the content network's weights are not on this machine.
+    """
+    spec = MODELS.get(recipe.model)
+    config = spec.configure(recipe.settings)
+    techniques, training = recipe.techniques, recipe.training
+    rng = stream(seed, _WEIGHTS)
+    count = 2 if spec.kind == "unpaired" else 1
+    generators = [build_generator(recipe.model, recipe.settings, rng, training.init) for _ in range(count)]
+    discriminators: list[nn.Module] = []
+    for _ in range(count):
+        discriminator = build_discriminator(recipe.model, recipe.settings, rng, training.init)
+        if discriminator is not None:
+            if techniques.spectral_norm:
+                add_spectral_norm(discriminator, rng)
+            discriminators.append(discriminator)
+    _check(recipe, spec.kind, discriminators)
+    if training.batch_size < 2 * devices and _needs_two_images(config, [*generators, *discriminators]):
+        raise UsageError(
+            f"BatchNorm in {recipe.model} needs at least two images a batch on each device, or it has one value a "
+            f"channel; got {training.batch_size} on {devices}. Set batch_size={2 * devices} or more."
+        )
+    for network in (*generators, *discriminators):
+        network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    strengths = (techniques.augment_color, techniques.augment_translation, techniques.augment_cutout)
+    noise = InstanceNoise(techniques.instance_noise, techniques.instance_noise_steps)
+    weights = recipe.weights
+    return Players(
+        recipe=recipe,
+        spec=spec,
+        config=config,
+        generators=generators,
+        discriminators=discriminators,
+        g_optimiser=_optimiser(recipe, generators),
+        d_optimiser=_optimiser(recipe, discriminators) if discriminators else None,
+        game=LOSSES[training.loss],
+        averages=[EMA(generator, techniques.ema) for generator in generators] if techniques.ema else [],
+        replays=[ReplayBuffer(techniques.replay, techniques.replay_share) for _ in discriminators if techniques.replay],
+        augment=DiffAugment(*strengths) if any(strengths) else None,
+        noise=noise if techniques.instance_noise else None,
+        fade=FadeIn(config.levels, techniques.fade_steps, techniques.stable_steps) if techniques.fade_steps else None,
+        content=ContentNetwork(weights.content_network, weights.content_layer, device) if weights.content else None,
+        mixes_batch=spec.kind == "progressive" or any(_mixes_batch(network) for network in discriminators),
+        backward=backward,
+        share_gradients=share_gradients,
+    )
+
+
+def _optimiser(recipe: Recipe, networks: list[nn.Module]) -> torch.optim.Optimizer:
+    parameters = list(itertools.chain.from_iterable(network.parameters() for network in networks))
+    lr, chosen = recipe.schedule(0), recipe.optimiser
+    if chosen.kind == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=lr, alpha=chosen.beta2)
+    # fused: one pass over each tensor, on CPU and CUDA; the same rule as the default.
+    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
+    return torch.optim.Adam(parameters, lr=lr, betas=(chosen.beta1, chosen.beta2), fused=fused)
+
+
+def _mixes_batch(network: nn.Module) -> bool:
+    return any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in network.modules())
+
+
+def _needs_two_images(config: Any, networks: list[nn.Module]) -> bool:
+    """True where BatchNorm has one value a channel and image, of which there is no variance.
+
+    That is BatchNorm of vectors, and of maps of one pixel: SRGAN's discriminator halves its image four times. Maps of
+    more pixels are normalised over their pixels: pix2pix is trained so, one image a batch.
+    """
+    if any(isinstance(layer, nn.BatchNorm1d) for network in networks for layer in network.modules()):
+        return True
+    return any(isinstance(network, SRDiscriminator) for network in networks) and config.image_size <= 16
+
+
+def _check(recipe: Recipe, kind: str, discriminators: list[nn.Module]) -> None:
+    """Refuses combinations that would train something else than what they say.
+
+    Raises:
+        UsageError: names the setting.
+    """
+    techniques = recipe.techniques
+    if recipe.training.loss in ("wasserstein", "hinge") and techniques.real_label != 1.0:
+        raise UsageError(f"The {recipe.training.loss} loss has no labels to smooth; set techniques.real_label=1.")
+    grows = (techniques.fade_steps > 0, techniques.stable_steps > 0)
+    if grows != ((kind == "progressive"),) * 2:
+        raise UsageError(
+            f"techniques.fade_steps and stable_steps belong to progressive models, which need both; {recipe.name} has "
+            f"{techniques.fade_steps} and {techniques.stable_steps}."
+        )
+    if recipe.evaluation.direction != "a2b" and kind != "unpaired":
+        raise UsageError(f"{recipe.model} has one generator; set evaluation.direction=a2b.")
+    if kind == "progressive":
+        _check_growth(recipe)
+    if kind == "progressive" and techniques.replay:
+        raise UsageError("A replay buffer cannot keep the images of a network that grows; set techniques.replay=0.")
+    penalised = techniques.gradient_penalty > 0 or techniques.r1 > 0
+    if penalised and kind != "progressive" and any(_mixes_batch(network) for network in discriminators):
+        raise UsageError(
+            "A gradient penalty is of each image alone, which BatchNorm in the discriminator mixes. Set "
+            "techniques.gradient_penalty=0 and techniques.r1=0, or choose a model without it."
+        )
+
+
+def _check_growth(recipe: Recipe) -> None:
+    """A progressive network must reach its full size before the last step, or there is nothing to score."""
+    techniques = recipe.techniques
+    levels = MODELS.get(recipe.model).configure(recipe.settings).levels
+    growing = FadeIn(levels, techniques.fade_steps, techniques.stable_steps).growing_steps
+    if recipe.training.steps <= growing:
+        raise UsageError(
+            f"{recipe.name} grows for {growing:,} steps and stops after {recipe.training.steps:,}. Set steps above "
+            f"{growing}, or lower techniques.fade_steps and techniques.stable_steps."
+        )

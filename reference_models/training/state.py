@@ -1,0 +1,287 @@
+"""The resumable state of a run: every tensor that training changes, in one safetensors file without any code in it.
+
+Nothing is stored of random numbers or of the place in the data: both are functions of (seed, step).
+"""
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ganeval.errors import DataError, UsageError
+from ganeval.files.read_write import open_regular, write_atomically
+from ganeval.files.safetensors_bytes import with_sorted_metadata
+from reference_models.training.networks import Players
+
+FORMAT = "ganeval-training-state-2"
+FILE = "state.safetensors"
+_AVERAGES = ("average", "average1")  # of the generators, in their order
+
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: Steps done.
+        best_score: Best periodic score so far, None before the first.
+        best_step: Steps done when it was measured.
+        last_score: The latest periodic score.
+    """
+
+    step: int = 0
+    best_score: float | None = None
+    best_step: int | None = None
+    last_score: float | None = None
+
+
+def save_state(
+    path: Path,
+    players: Players,
+    progress: Progress,
+    identity: dict[str, Any],
+    replays: Sequence[Mapping[str, Tensor]],
+) -> None:
+    """Writes the state, whole or not at all.
+
+    Args:
+        path: The file.
+        players: What is trained.
+        progress: How far.
+        identity: The plan, the seed and the digest of the data: what a resumed run must agree in.
+        replays: `replay_tensors` of every device: all else is equal on all.
+    """
+    metadata = {
+        "format": FORMAT,
+        "identity": json.dumps(identity),
+        "progress": json.dumps(vars(progress)),
+        "moments": json.dumps(_moments_held(players)),
+    }
+    tensors = _tensors(players)
+    for rank, kept in enumerate(replays):
+        tensors |= {f"device{rank}/{name}": tensor for name, tensor in kept.items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, with_sorted_metadata(safetensors.torch.save(tensors, metadata=metadata)))
+
+
+def load_state(path: Path, players: Players, identity: dict[str, Any], rank: int) -> Progress:
+    """Puts a state back, in place, and gives how far it was.
+
+    Args:
+        path: The file.
+        players: Get their tensors.
+        identity: As for `save_state`.
+        rank: Number of this device, whose replay buffers are taken.
+
+    Raises:
+        DataError: the file is truncated or of another version.
+        UsageError: it is the state of another plan, seed or data.
+    """
+    try:
+        open_regular(path, path.parent).close()
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise DataError(f"{path} is of format {metadata.get('format')!r}; expected {FORMAT!r}. Start anew.")
+            _check_identity(path, json.loads(metadata["identity"]), json.loads(json.dumps(identity)))
+            progress = _checked_progress(json.loads(metadata["progress"]), players.recipe.training.steps)
+            moments = json.loads(metadata["moments"]) if "moments" in metadata else None
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        _check_tensors(players, tensors, moments, progress.step, rank)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read ({error}). Remove the run's folder and start anew.") from error
+    _restore(players, tensors, rank)
+    return progress
+
+
+def _checked_progress(stored: object, steps: int) -> Progress:
+    """How far a file says that the run is.
+
+    Raises:
+        ValueError: what no run of this many steps writes.
+    """
+    if not isinstance(stored, dict) or stored.keys() != vars(Progress()).keys():
+        raise ValueError("its progress has other entries than this version writes")
+    step, best = stored["step"], stored["best_step"]
+    if type(step) is not int or not 0 <= step <= steps:
+        raise ValueError(f"its step is {step!r:.40}; expected a whole number up to {steps:,}")
+    if best is not None and (type(best) is not int or not 0 <= best <= step):
+        raise ValueError(f"its best step is {best!r:.40}; expected a whole number up to {step:,}")
+    for name in ("best_score", "last_score"):
+        score = stored[name]
+        if score is not None and (type(score) not in (int, float) or not abs(score) <= sys.float_info.max):
+            raise ValueError(f"its {name} is {score!r:.40}; expected a finite number")
+    return Progress(**stored)
+
+
+def _check_tensors(
+    players: Players, tensors: Mapping[str, Tensor], moments: Mapping[str, int] | None, step: int, rank: int
+) -> None:
+    """Every tensor that training needs, of its type and shape, and no other one.
+
+    Args:
+        players: What is to be trained on.
+        tensors: What the file holds.
+        moments: Optimiser -> parameters that it had moved when the file was written; None of an earlier version's.
+        step: Steps done.
+        rank: Number of this device.
+
+    Raises:
+        ValueError: tensors are missing, unknown, of another type or shape; counted, the first one named.
+    """
+    wanted = _network_tensors(players)
+    optional = {
+        f"{name}/{index}/{field}": value
+        for name, optimiser in _optimisers(players).items()
+        for index, parameter in enumerate(_parameters(optimiser))
+        for field, value in _fresh_moments(optimiser, parameter).items()
+    }
+    known = {**wanted, **optional}
+    own = [name for name in tensors if not _REPLAY.fullmatch(name)]
+    faults = {
+        "missing": [name for name in wanted if name not in tensors],
+        "unknown": [name for name in own if name not in known],
+        "of another type or shape": [
+            name
+            for name in own
+            if name in known and (tensors[name].dtype, tensors[name].shape) != (known[name].dtype, known[name].shape)
+        ],
+        "not finite": [name for name in own if name in known and not bool(tensors[name].isfinite().all())],
+    }
+    if any(faults.values()):
+        told = ", ".join(f"{len(names):,} {what} ({names[0][:80]})" for what, names in faults.items() if names)
+        raise ValueError(f"of its tensors {told}")
+    held = {name: _held(name, optimiser, tensors) for name, optimiser in _optimisers(players).items()}
+    if (moments is not None and held != moments) or (moments is None and step and not any(held.values())):
+        raise ValueError(f"it holds the moments of {held} parameters after {step:,} steps, and {moments} were written")
+    for number in range(len(players.replays)):
+        columns = {name for name in tensors if name.startswith(f"device{rank}/replay{number}/")}
+        if columns != {f"device{rank}/replay{number}/{k}" for k in range(len(columns))} or any(
+            tensors[name].dim() < 1 for name in columns
+        ):
+            raise ValueError(f"its replay buffer {number} has other columns than this version writes")
+
+
+_REPLAY = re.compile(r"device\d{1,6}/replay\d{1,6}/\d{1,6}")
+
+
+def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    """In the order of their numbers in the optimiser's state."""
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
+
+
+def _fresh_moments(optimiser: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
+    """What the optimiser keeps of a parameter that it moved, by what it keeps of a small one; without memory."""
+    small = torch.zeros(2, requires_grad=True)
+    small.grad = torch.zeros(2)
+    probe = type(optimiser)([small], lr=0.0)  # type: ignore[call-arg]
+    probe.step()
+    kept = probe.state[small]
+    return {
+        field: torch.empty(parameter.shape if value.shape == small.shape else (), dtype=value.dtype, device="meta")
+        for field, value in kept.items()
+    }
+
+
+def _held(name: str, optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> int:
+    """Parameters of which the file holds moments.
+
+    Raises:
+        ValueError: it holds some of those of one parameter, and not all.
+    """
+    fields = _fresh_moments(optimiser, torch.zeros(2, device="meta"))
+    count = 0
+    for index in range(len(_parameters(optimiser))):
+        there = [f"{name}/{index}/{field}" in tensors for field in fields]
+        if any(there) and not all(there):
+            raise ValueError(f"it holds some moments of {name}/{index} and lacks others")
+        count += all(there)
+    return count
+
+
+def _moments_held(players: Players) -> dict[str, int]:
+    return {name: len(optimiser.state) for name, optimiser in _optimisers(players).items()}
+
+
+def _check_identity(path: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
+    differing = _differences(stored, wanted)
+    if differing:
+        raise UsageError(
+            f"{path.parent} holds a run that differs: {'; '.join(differing)}. Resume with the same recipe, seed, data "
+            "and --set, or name another folder with --out."
+        )
+
+
+def _differences(stored: object, wanted: object, name: str = "") -> list[str]:
+    """Which leaves differ, as "plan.training.steps 300 (now 200)"."""
+    if not isinstance(stored, dict) or not isinstance(wanted, dict):
+        same = stored == wanted
+        return [] if same else [f"{name} {json.dumps(stored)[:200]} (now {json.dumps(wanted)[:200]})"]
+    keys = dict.fromkeys([*wanted, *stored])
+    return [
+        difference
+        for key in keys
+        for difference in _differences(stored.get(key), wanted.get(key), f"{name}.{key}" if name else str(key))
+    ]
+
+
+def _network_tensors(players: Players) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for name, network in players.networks().items():
+        tensors |= {f"{name}/{key}": value for key, value in network.state_dict().items()}
+    for name, average in zip(_AVERAGES, players.averages, strict=False):
+        tensors |= {f"{name}/{key}": value for key, value in average.state_dict().items()}
+    return tensors
+
+
+def _tensors(players: Players) -> dict[str, Tensor]:
+    tensors = _network_tensors(players)
+    for name, optimiser in _optimisers(players).items():
+        for index, values in optimiser.state_dict()["state"].items():
+            tensors |= {f"{name}/{index}/{key}": value for key, value in values.items() if isinstance(value, Tensor)}
+    return tensors
+
+
+def replay_tensors(players: Players) -> dict[str, Tensor]:
+    """What this device alone knows: the past fakes that it keeps."""
+    return {
+        f"replay{number}/{key}": value.detach().cpu()
+        for number, replay in enumerate(players.replays)
+        for key, value in replay.state_dict().items()
+    }
+
+
+def _optimisers(players: Players) -> dict[str, torch.optim.Optimizer]:
+    optimisers = {"g_optimiser": players.g_optimiser}
+    return optimisers if players.d_optimiser is None else optimisers | {"d_optimiser": players.d_optimiser}
+
+
+def _restore(players: Players, tensors: dict[str, Tensor], rank: int) -> None:
+    def part(name: str) -> dict[str, Tensor]:
+        return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+
+    for name, network in players.networks().items():
+        network.load_state_dict(part(name))
+    for name, optimiser in _optimisers(players).items():
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in part(name).items():
+            index, _, field = key.partition("/")
+            state.setdefault(int(index), {})[field] = value
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        for parameter, values in optimiser.state.items():
+            for field, value in values.items():
+                # The fused optimisers walk memory in order, so a moment must lie as its parameter does.
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    values[field] = torch.empty_like(parameter, requires_grad=False).copy_(value)
+    for name, average in zip(_AVERAGES, players.averages, strict=False):
+        average.load_state_dict(part(name))
+    for number, replay in enumerate(players.replays):
+        replay.load_state_dict(part(f"device{rank}/replay{number}"))

@@ -1,0 +1,300 @@
+"""The one training loop: every model, every recipe, one device or several.
+
+What differs between kinds of models is a step function (`steps.STEPS`). The loop draws batches, makes steps, writes
+losses, scores, grids and checkpoints, and can be killed at any moment: a resumed run ends with the very weights of one
+that was left alone (on the CPU, bit for bit).
+"""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from ganeval.errors import DataError, UsageError
+from ganeval.progress import Reporter, Silent
+from reference_models.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from reference_models.checkpoints.sampling import stream
+from reference_models.data.training_data import Batch, TrainingData, load_training_data
+from reference_models.models import MODELS
+from reference_models.models.layers import draws_from
+from reference_models.recipes.recipe import Recipe, plan_to_json, recipe_to_json
+from reference_models.training.devices import from_all, gradient_sharing, open_fabric, share_buffers, together
+from reference_models.training.evaluation import Evaluator
+from reference_models.training.held_out_grid import HeldOut, held_out_pictures
+from reference_models.training.networks import Players, make_players
+from reference_models.training.run_folder import check_folder, open_folder
+from reference_models.training.run_log import (
+    DivergedError,
+    LossMeter,
+    append_metrics,
+    save_grid,
+)
+from reference_models.training.state import FILE as STATE
+from reference_models.training.state import Progress, replay_tensors, save_state
+from reference_models.training.steps import STEPS
+
+UNTRAINED, LAST, BEST = "untrained.safetensors", "last.safetensors", "best.safetensors"
+_STEP, _DROPOUT = 3, 4  # streams of random numbers; those of weights and data order are 0 to 2
+
+
+class TrainingReporter(Reporter, Protocol):
+    """A reporter that also shows how training goes."""
+
+    def training(self, step: int, values: Mapping[str, float]) -> None:
+        """Losses, rates and scores after `step` steps."""
+        ...
+
+
+class Unheard(Silent):
+    """The reporter of all processes but the first."""
+
+    def training(self, step: int, values: Mapping[str, float]) -> None:
+        """Ignores how training goes."""
+        del step, values
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What to train and where.
+
+    Attributes:
+        recipe: The plan.
+        out: Folder of the run.
+        seed: Of weights, data order and noise.
+        data_root: Folder of data sets that are not embedded.
+        resume: Go on where the run in `out` stopped.
+        device: "cpu" or "cuda"; "auto" takes what there is.
+        devices: How many.
+    """
+
+    recipe: Recipe
+    out: Path
+    seed: int = 0
+    data_root: Path | None = None
+    resume: bool = False
+    device: str = "auto"
+    devices: int = 1
+
+
+@dataclass(frozen=True)
+class TrainOutcome:
+    """How a run ended.
+
+    Attributes:
+        folder: The run's.
+        steps: Steps done.
+        last_score: Of the last checkpoint, under the recipe's metric.
+        best_score: Of the best checkpoint.
+        best_step: Steps done when it was scored.
+        seconds: From start to end, or since the run was resumed.
+        first: True in the one process that tells the user.
+    """
+
+    folder: Path
+    steps: int
+    last_score: float
+    best_score: float
+    best_step: int
+    seconds: float
+    first: bool = True
+
+
+def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
+    """Trains a recipe to its end.
+
+    Raises:
+        UsageError: a folder that holds another run, or settings that cannot be.
+        DataError: data are missing, or a state cannot be read or written.
+        DivergedError: NaN or collapse; the checkpoints of before stay.
+    """
+    started = time.perf_counter()
+    recipe, training = options.recipe, options.recipe.training
+    fabric = open_fabric(options.device, options.devices, training.precision)
+    reporter = reporter if fabric.is_global_zero else Unheard()
+    with together(fabric):
+        if training.batch_size % fabric.world_size:
+            raise UsageError(
+                f"A batch of {training.batch_size} cannot be split over {fabric.world_size} devices evenly. Set "
+                "batch_size to a multiple."
+            )
+        players = make_players(
+            recipe, options.seed, fabric.device, fabric.backward, gradient_sharing(fabric), fabric.world_size
+        )
+        data = load_training_data(
+            recipe.data,
+            players.config,
+            MODELS.get(recipe.model).output_range,
+            batch_size=training.batch_size,
+            seed=options.seed,
+            device=fabric.device,
+            data_root=options.data_root,
+            rank=fabric.global_rank,
+            world_size=fabric.world_size,
+        )
+        evaluator = Evaluator(recipe, fabric.device, options.data_root) if fabric.is_global_zero else None
+        identity = {"plan": plan_to_json(recipe), "seed": options.seed, "data": data.digest}
+        if fabric.world_size > 1:
+            identity["devices"] = fabric.world_size
+        if fabric.is_global_zero:
+            check_folder(options.out, options.resume, identity)
+    with together(fabric):
+        progress = open_folder(options.out, recipe, players, identity, reporter, rank=fabric.global_rank)
+    run = _Run(options, fabric, players, data, evaluator, progress, identity, reporter)
+    run.loop()
+    progress = fabric.broadcast(progress)  # scores belong to the first process
+    if progress.last_score is None or progress.best_score is None or progress.best_step is None:
+        raise DataError(f"{options.out} holds a run of {training.steps} steps without a score. Train it anew.")
+    return TrainOutcome(
+        folder=options.out,
+        steps=progress.step,
+        last_score=progress.last_score,
+        best_score=progress.best_score,
+        best_step=progress.best_step,
+        seconds=time.perf_counter() - started,
+        first=fabric.is_global_zero,
+    )
+
+
+@dataclass
+class _Run:
+    """One run on its way."""
+
+    options: TrainOptions
+    fabric: Fabric
+    players: Players
+    data: TrainingData
+    evaluator: Evaluator | None
+    progress: Progress
+    identity: dict[str, Any]
+    reporter: TrainingReporter
+
+    def loop(self) -> None:
+        """Steps, and what is due after each."""
+        recipe, training, folder = self.options.recipe, self.options.recipe.training, self.options.out
+        meter, clock = LossMeter(), time.perf_counter()
+        done_at_clock = self.progress.step
+        shown = held_out_pictures(self.players, self.options.data_root) if self.fabric.is_global_zero else []
+        if self.progress.step == 0 and self.fabric.is_global_zero:
+            save_grid(folder, self.players, 0, shown)
+            self._save(UNTRAINED, None)  # what every later score is set against
+        with self.reporter.stage(recipe.name, training.steps) as advance:
+            advance(self.progress.step)
+            for step in range(self.progress.step, training.steps):
+                rates = self.players.set_learning_rates(step)
+                meter.add(self._step(step))
+                done = self.progress.step = step + 1
+                ends = done == training.steps
+                scored = (ends or done % recipe.evaluation.every == 0) and self._grown(done)
+                saved = ends or done % training.save_every == 0
+                drawn = ends or done % training.grid_every == 0
+                if scored or saved or drawn or done % training.log_every == 0:
+                    share_buffers(self.fabric, self._saved_networks())
+                    replays = from_all(self.fabric, replay_tensors(self.players)) if saved else []
+                    with together(self.fabric):
+                        values = meter.means(done)
+                        elapsed = time.perf_counter() - clock
+                        values["images/s"] = round((done - done_at_clock) * training.batch_size / elapsed, 1)
+                        if scored or saved:
+                            self._require_finite()
+                        if self.fabric.is_global_zero:
+                            self._record(done, rates, values, shown, scored=scored, replays=replays, drawn=drawn)
+                    clock, done_at_clock = time.perf_counter(), done
+                advance(1)
+
+    def _record(
+        self,
+        done: int,
+        rates: Mapping[str, float],
+        values: dict[str, float],
+        shown: Sequence[HeldOut],
+        *,
+        scored: bool,
+        replays: Sequence[Mapping[str, Tensor]],
+        drawn: bool,
+    ) -> None:
+        """What is left on disk after a step: grid, score, line of metrics; with `replays`, checkpoint and state."""
+        folder = self.options.out
+        if drawn:
+            save_grid(folder, self.players, done, shown)
+        if scored:
+            values[f"score {self.options.recipe.evaluation.metric}"] = self._score()
+        append_metrics(folder, {"step": done, **rates, **values})
+        self.reporter.training(done, values)
+        if replays:
+            self._save(LAST, self.progress.last_score if scored else None)
+            save_state(folder / STATE, self.players, self.progress, self.identity, replays)
+
+    def _saved_networks(self) -> list[nn.Module]:
+        """Every network whose buffers are written or scored."""
+        return [*self.players.networks().values(), *(average.average for average in self.players.averages)]
+
+    def _step(self, step: int) -> dict[str, Tensor]:
+        """One step; every random number in it is a function of (seed, step, device number)."""
+        seed, rank, device = self.options.seed, self.fabric.global_rank, self.fabric.device
+        rng = stream(seed, _STEP, step, rank)
+        d_steps = self.options.recipe.training.d_steps
+
+        def draw(number: int) -> Batch:
+            return self.data.batch(step * d_steps + number, rng)
+
+        with draws_from(stream(seed, _DROPOUT, step, rank, device=device)), self.fabric.autocast():
+            losses = STEPS[self.players.spec.kind](self.players, draw, step, rng)
+        for average, generator in zip(self.players.averages, self.players.generators, strict=False):
+            average.update(generator)
+        return losses
+
+    def _grown(self, done: int) -> bool:
+        """False while a progressive network has not reached its full size: it has nothing to score yet."""
+        if self.players.fade is None:
+            return True
+        stage = self.players.fade.at(done)
+        return stage.level == self.players.config.levels - 1 and stage.alpha >= 1.0
+
+    def _score(self) -> float:
+        """Scores what would be saved now; keeps it if it is the best."""
+        if self.evaluator is None:
+            raise TypeError("scores belong to the first process")
+        value = self.evaluator.score(self.players.best_generator)
+        if not math.isfinite(value):
+            raise DivergedError(
+                f"The score at step {self.progress.step:,} is {value}: the generator gives no images that can be "
+                "scored. The last checkpoint is from before that."
+            )
+        self.progress.last_score = value
+        if self.evaluator.is_better(value, self.progress.best_score):
+            self.progress.best_score, self.progress.best_step = value, self.progress.step
+            self._save(BEST, value)
+        return value
+
+    def _require_finite(self) -> None:
+        """Refuses to overwrite good files by weights that are none."""
+        for name, network in self.players.networks().items():
+            if not all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters()):
+                raise DivergedError(
+                    f"Training diverged before step {self.progress.step:,}: weights of {name} are NaN or infinite. The "
+                    "last checkpoint is from before that. Lower the learning rate (--set schedule.lr=...)."
+                )
+
+    def _save(self, name: str, score: float | None) -> None:
+        players, recipe = self.players, self.options.recipe
+        said = {} if score is None else {"metric": recipe.evaluation.metric, "value": score, "n": recipe.evaluation.n}
+        save_checkpoint(
+            self.options.out / name,
+            Checkpoint(
+                players.sampled[0],
+                players.spec,
+                players.config,
+                recipe_to_json(recipe),
+                self.options.seed,
+                self.progress.step,
+                said,
+                self.data.classes,
+                back=players.sampled[1] if len(players.sampled) > 1 else None,
+            ),
+        )
