@@ -6,8 +6,8 @@ import weakref
 import numpy as np
 import pytest
 
+from ganeval.scoring import feature_pass as engine
 from ganeval.scoring.feature_store import FeatureStore
-from ganeval.scoring.score import feature_pass as engine
 from ganeval.sources.base import Decoded, ImageSource, Item, Raw
 from ganeval.sources.budget import PixelBudget
 from tests.conftest import ToyBackbone

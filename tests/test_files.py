@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 
 from ganeval.errors import DataError
-from ganeval.files.read_write import read_write as files
+from ganeval.files import read_write as files
 from ganeval.files.safetensors_bytes import tensor_bytes, with_sorted_metadata
 from ganeval.report.charts import LineChart, Series
 from ganeval.report.plots import draw

@@ -252,6 +252,6 @@ def test_of_very_many_images_all_bytes_are_compared_and_some_pixels():
 
 def test_rows_stay_as_they_are_where_the_features_are_gone():
     made = row(1.0)
-    outcome = ScoreOutcome((made,), None, None, (), None, None)
+    outcome = ScoreOutcome((made,))
 
     assert with_given_reference(outcome) == [made]

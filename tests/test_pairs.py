@@ -21,6 +21,8 @@ from ganeval.metrics.lpips import LPIPS
 from ganeval.metrics.perceptual import PD
 from ganeval.metrics.psnr import PSNR
 from ganeval.metrics.ssim import MS_SSIM, SSIM
+from ganeval.scoring import pair_pass as pairs
+from ganeval.scoring import read_pairs as pair_reading
 from ganeval.scoring.pair_pass import (
     NoEstimate,
     PairRequest,
@@ -29,8 +31,6 @@ from ganeval.scoring.pair_pass import (
     score_pairs,
     uncertainty_of_mean,
 )
-from ganeval.scoring.score import pair_pass as pairs
-from ganeval.scoring.score import read_pairs as pair_reading
 from ganeval.sources.base import Decoded, ImageSource, Item, Raw, content_hash
 
 CPU = torch.device("cpu")

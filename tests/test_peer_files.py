@@ -22,7 +22,7 @@ from ganeval.explain.explaining import ExplainOptions, explain
 from ganeval.explain.pipelines import TOOLS, parse_tools
 from ganeval.metrics.frechet import uncertain_fd
 from ganeval.options import ScoreOptions
-from ganeval.scoring.score import loaded_networks as passes
+from ganeval.scoring import loaded_networks as passes
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import UNKNOWN_N, Moments

@@ -21,6 +21,7 @@ from ganeval.cli import config, options, reference
 from ganeval.doctor.jpeg_quality import jpeg_quality
 from ganeval.doctor.stored import read_examination
 from ganeval.escaping import encodable, markdown, printable, spreadsheet
+from ganeval.files import disk_cache
 from ganeval.gate.baseline import read_row_file
 from ganeval.gate.rules import read_rules
 from ganeval.leaderboard.adding import read_source
@@ -30,8 +31,7 @@ from ganeval.leaderboard.timings import TimingRow, read_timings
 from ganeval.metrics.keys import parse_keys
 from ganeval.report.galleries import read_values
 from ganeval.report.runs import find_runs, read_run
-from ganeval.results.result import result as results
-from ganeval.scoring.score import feature_store as cache
+from ganeval.results import result as results
 from ganeval.sources.archive import open_archive
 from ganeval.sources.arrays import open_array_file
 from ganeval.sources.base import ImageSource
@@ -379,7 +379,7 @@ PARSERS: tuple[Parser, ...] = (
     ),
     Parser("run folder", run_folder, given(RECIPE + b'\0{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 0.25}\n')),
     Parser("feature shard", with_file("f.safetensors", index_shard), feature_shard),
-    Parser("cached JSON", with_file("c.json", cache.read_json), lambda folder: [disk_json(folder)]),
+    Parser("cached JSON", with_file("c.json", disk_cache.read_json), lambda folder: [disk_json(folder)]),
     Parser("remembered digests", memo, given(json.dumps({"a.png": [1, 2, 3, 4, "0" * 64, "png"]}).encode())),
     Parser(
         "--metrics", of_text(parse_keys), given(b"fid,kd@efflite0", b"psnr", b"recall@inception,prdc", b"pd@hedvgg16")
@@ -403,5 +403,5 @@ PARSERS: tuple[Parser, ...] = (
 
 
 def disk_json(folder: Path) -> bytes:
-    cache.write_json(folder / "seed.json", {"values": {"fd": 1.5}, "n": 3})
+    disk_cache.write_json(folder / "seed.json", {"values": {"fd": 1.5}, "n": 3})
     return (folder / "seed.json").read_bytes()

@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ganeval.files.read_write import read_write as files
-from ganeval.results.result import result as results
+from ganeval.files import read_write as files
+from ganeval.results import result as results
 from tests.hostile.case import PAIRED, SET, Box, error, score, swapped
 from tests.hostile.judge import run
 

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from ganeval.files.read_write import read_write as files
+from ganeval.files import read_write as files
 from ganeval.sources import folder
 from tests.hostile.case import PAIRED, SET, Box, error, picture, score, skip, swapped
 from tests.hostile.images import PNG, saved
