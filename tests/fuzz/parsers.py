@@ -32,6 +32,7 @@ from ganeval.metrics.keys import parse_keys
 from ganeval.report.galleries import read_values
 from ganeval.report.runs import find_runs, read_run
 from ganeval.results import result as results
+from ganeval.scoring.feature_store import FeatureStore
 from ganeval.sources.archive import open_archive
 from ganeval.sources.arrays import open_array_file
 from ganeval.sources.base import ImageSource
@@ -41,6 +42,7 @@ from ganeval.sources.decoding.exif import orientation_of
 from ganeval.sources.decoding.rules import decode
 from ganeval.sources.digest_memo import DigestMemo
 from ganeval.sources.folder import FolderSource
+from ganeval.sources.image_facts import ImageFacts
 from ganeval.sources.listing import labelled, reason_to_skip
 from ganeval.sources.remote import open_remote
 from ganeval.sources.resolve import is_remote
@@ -167,14 +169,14 @@ def run_folder(data: bytes, folder: Path) -> object:
 
 
 def feature_shard(folder: Path) -> list[bytes]:
-    store = cache.FeatureStore(folder / "seed", "toy")
-    facts = [cache.ImageFacts(4, 4, "png", ("grey",))] * 3
+    store = FeatureStore(folder / "seed", "toy")
+    facts = [ImageFacts(4, 4, "png", ("grey",))] * 3
     store.write([bytes([i]) * 32 for i in range(3)], facts, np.ones((3, 2), np.float32), None)
     return [path.read_bytes() for path in (folder / "seed").glob("*.safetensors")]
 
 
 def index_shard(path: Path) -> object:
-    store = cache.FeatureStore(path.parent / "store", "toy")
+    store = FeatureStore(path.parent / "store", "toy")
     store._index(path)
     return [store.find(bytes([i]) * 32) for i in range(3)]
 
