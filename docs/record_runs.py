@@ -26,8 +26,9 @@ import torch
 from ganeval.files.read_write import write_atomically
 from ganeval.options import ScoreOptions
 from ganeval.results.protocol import Protocol
+from ganeval.results.protocol_lines import is_protocol_line
 from ganeval.results.provenance import provenance
-from ganeval.results.result import Result, append_jsonl
+from ganeval.results.result import Result, append_to_board
 from ganeval.scoring.score import score
 from reference_models.checkpoints.checkpoint import load_checkpoint
 from reference_models.models import MODELS
@@ -118,23 +119,32 @@ def forget(recipe: str, seeds: set[int] | None) -> None:
         lines = board.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = []
         for line in lines:
-            subject = json.loads(line)["provenance"].get("subject")
+            subject = json.loads(line).get("provenance", {}).get("subject")
             former = isinstance(subject, dict) and subject.get("recipe") == recipe
             if not (former and (seeds is None or subject["training_seed"] in seeds)):
                 kept.append(line)
         if len(kept) < len(lines):
+            named = {row["fingerprint"] for row in map(json.loads, kept) if not is_protocol_line(row)}
+            kept = [
+                line for line in kept if not is_protocol_line(row := json.loads(line)) or row["fingerprint"] in named
+            ]
             write_atomically(board, "".join(kept).encode())
 
 
 def add_rows(recipe: Recipe, run: Path) -> None:
-    """Scores the three checkpoints of a run and appends their rows."""
+    """Scores the three checkpoints of a run and appends their rows, but not those of single classes.
+
+    No board shows these ("fd_per_class:7@efflite0"), and they would be two rows of five.
+    """
     for checkpoint in ("untrained", "last", "best"):
         if MODELS.get(recipe.model).kind == "one-dimensional":
-            append_jsonl(RESULTS / f"{recipe.data.id}.jsonl", [number_row(recipe, run / f"{checkpoint}.safetensors")])
+            append_to_board(
+                RESULTS / f"{recipe.data.id}.jsonl", [number_row(recipe, run / f"{checkpoint}.safetensors")]
+            )
             continue
         for board, options in plans(recipe, run / f"{checkpoint}.safetensors"):
-            rows = [row for row in score(options).results if row.status == "ok"]
-            append_jsonl(RESULTS / f"{board}.jsonl", rows)
+            rows = [row for row in score(options).results if row.status == "ok" and ":" not in row.key]
+            append_to_board(RESULTS / f"{board}.jsonl", rows)
             print(f"{board}: {len(rows)} rows of {run}/{checkpoint}", flush=True)
 
 

@@ -21,7 +21,7 @@ from ganeval.gate.run import run_gate
 from ganeval.gate.sides import GateOptions
 from ganeval.progress import Silent
 from ganeval.results.protocol import Protocol
-from ganeval.results.result import Result, append_jsonl, read_jsonl, to_json
+from ganeval.results.result import Result, append_jsonl, append_to_board, read_jsonl, to_json
 
 HOSTILE = 'evil|<script>"x"</script>\n::error::pwned\x1b[2J@everyone`%0A'
 
@@ -206,6 +206,16 @@ def test_a_cut_off_last_line_is_told_by_its_number_and_the_rest_counts(recorded)
 
     assert code == 0
     assert "baseline.jsonl:3" in err
+
+
+def test_a_baseline_may_hold_its_protocols_on_lines_of_their_own(recorded):
+    rows, _ = read_jsonl(Path("baseline.jsonl"))
+    Path("baseline.jsonl").unlink()
+    append_to_board(Path("baseline.jsonl"), rows)
+
+    code, _, _ = recorded(row(1.0), row(0.5, key="recall@efflite0", better="higher"))
+
+    assert code == 0
 
 
 def test_a_row_of_a_future_schema_is_refused_by_name(recorded):

@@ -1,7 +1,9 @@
 """Rows become tables fast, and nothing is lost on the way: damaged lines are named, odd ones judged one by one."""
 
 import copy
+import dataclasses
 import json
+import re
 import subprocess
 import sys
 import time
@@ -12,12 +14,13 @@ import pytest
 
 import ganeval
 from ganeval.errors import DataError
+from ganeval.leaderboard.adding import add
 from ganeval.leaderboard.batch import Protocols, checked, parsed
 from ganeval.leaderboard.places import leaderboards_folder, project_folder, row_files
 from ganeval.leaderboard.ranking import rows_of
 from ganeval.leaderboard.reading import flat_rows, read_rows
 from ganeval.leaderboard.rows import load
-from ganeval.results.result import LINES, append_jsonl, check_fields, read_jsonl
+from ganeval.results.result import LINES, append_jsonl, append_to_board, check_fields, read_jsonl
 from tests.rows import BASE, append_together, checkpoint, line, result, write_many
 
 
@@ -167,6 +170,95 @@ def test_a_damaged_line_in_one_batch_leaves_the_others_alone(tmp_path):
 
     assert [row.line for row in rows] == [i + 1 for i in range(3 * LINES) if i not in (5, LINES + 5)]
     assert [problem.split(":")[1] for problem in problems] == ["6", str(LINES + 6)]
+
+
+OTHER = dataclasses.replace(BASE, seed=8)
+LINE = {"kind": "protocol", "fingerprint": BASE.fingerprint, "protocol": BASE.to_dict(), "schema": 1}
+
+
+def pointer(row):
+    """A row that names its protocol and does not hold it."""
+    fields = json.loads(line(row))
+    del fields["protocol"]
+    return fields
+
+
+def write_objects(path, objects):
+    path.write_text("".join(json.dumps(one) + "\n" for one in objects))
+
+
+def test_a_board_holds_each_protocol_once_and_reads_as_if_every_row_held_its_own(tmp_path):
+    rows = [checkpoint(float(i), seed=i, protocol=(BASE, OTHER)[i % 2]) for i in range(3 * LINES)]
+    rows.append(dataclasses.replace(result(1.0), protocol=None))
+    whole, once = tmp_path / "whole" / "a.jsonl", tmp_path / "once" / "a.jsonl"
+    append_jsonl(whole, rows)
+    append_to_board(once, rows[:100])
+    append_to_board(once, rows[100:])
+
+    assert once.read_text().count('"quantisation"') == 2
+    assert once.stat().st_size < 0.6 * whole.stat().st_size
+    assert read_jsonl(once) == read_jsonl(whole) == (rows, [])
+    assert [row._replace(line=0) for row in read_rows([once])[0]] == [
+        row._replace(line=0) for row in read_rows([whole])[0]
+    ]
+    assert load(once).drop(columns="line").equals(load(whole).drop(columns="line"))
+
+
+def test_rows_are_added_in_the_form_that_the_file_has(tmp_path):
+    old, new, more = tmp_path / "old" / "a.jsonl", tmp_path / "new" / "a.jsonl", tmp_path / "more.jsonl"
+    append_jsonl(old, [result(1.0)])
+    append_to_board(new, [result(1.0)])
+    append_jsonl(more, [result(2.0), result(3.0, protocol=OTHER)])
+    for path in (old, new):
+        add(more, path.parent, path.stem)
+
+    assert old.read_text() == "".join(map(line, (result(1.0), result(2.0), result(3.0, protocol=OTHER))))
+    assert [json.loads(text).get("kind", "row") for text in new.read_text().splitlines()] == [
+        *("protocol", "row", "row", "protocol", "row")
+    ]
+    append_jsonl(new, [result(4.0)])
+    assert [row.value for row in read_jsonl(new)[0]] == [1.0, 2.0, 3.0, 4.0]
+    assert read_rows([new])[1] == []
+
+
+def test_a_protocol_holds_for_its_own_file_only_and_two_processes_may_write_it_twice(tmp_path):
+    write_objects(tmp_path / "a.jsonl", [LINE, LINE, pointer(result(1.0))])
+    write_objects(tmp_path / "b.jsonl", [pointer(result(2.0))])
+    rows, (problem,) = read_rows([tmp_path / "a.jsonl", tmp_path / "b.jsonl"])
+
+    assert [row.value for row in rows] == [1.0]
+    assert f"b.jsonl:1: Row fd@efflite0 of folder names the protocol '{BASE.fingerprint}', and no line above" in problem
+
+
+BAD_LINES = {
+    "of another content": (LINE | {"protocol": OTHER.to_dict()}, f"protocol's fingerprint is {OTHER.fingerprint}"),
+    "with a field too many": (LINE | {"colour": "red"}, r"unknown fields \['colour'\]"),
+    "without a fingerprint": ({k: v for k, v in LINE.items() if k != "fingerprint"}, r"lacks \['fingerprint'\]"),
+    "called by a list": (LINE | {"fingerprint": [1]}, r"is called \[1\]"),
+    "that is a text": (LINE | {"protocol": "fd"}, "protocol is 'fd', expected an object"),
+    "of another version": (LINE | {"protocol": {"metric": "fd"}}, "fields that this version does not know"),
+    "with infinity": (LINE | {"protocol": {**BASE.to_dict(), "params": {"a": float("inf")}}}, "."),
+}
+
+
+@pytest.mark.parametrize(("bad", "message"), BAD_LINES.values(), ids=BAD_LINES.keys())
+def test_a_bad_protocol_is_named_with_its_line_and_no_row_takes_it(tmp_path, bad, message):
+    path = tmp_path / "rows.jsonl"
+    write_objects(path, [bad, pointer(result(1.0)), LINE, bad, *[pointer(result(2.0))] * 70])
+    for rows, problems in (read_rows([path]), read_jsonl(path)):
+        assert [row.value for row in rows] == [2.0] * 70
+        assert [problem.split(":")[1] for problem in problems] == ["1", "2", "4"]
+        assert re.search(message, problems[0])
+        assert "no line above it in its file holds that protocol" in problems[1]
+
+
+@pytest.mark.parametrize("name", [3, ["x"], {"a": 1}, "", True, "0" * 16])
+def test_a_row_that_names_no_protocol_of_its_file_is_damaged(tmp_path, name):
+    path = tmp_path / "rows.jsonl"
+    write_objects(path, [LINE, *[pointer(result(1.0))] * LINES, pointer(result(2.0)) | {"fingerprint": name}])
+
+    for _, problems in (read_rows([path]), read_jsonl(path)):
+        assert [problem.split(":")[1] for problem in problems] == [str(LINES + 2)]
 
 
 def test_timings_among_the_rows_are_no_rows_and_no_problem(file):

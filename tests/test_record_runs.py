@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from ganeval.errors import DataError
+from ganeval.results.result import append_to_board, read_jsonl
 from ganeval.sources.datasets.table import DATASETS
 from reference_models.models import MODELS
 from reference_models.recipes import RECIPES
 from reference_models.recipes.measured import RunResult, pooled
 from reference_models.training.devices import machine_of
+from tests.rows import BASE, result, seeds
 
 SPEC = importlib.util.spec_from_file_location("record_runs", Path(__file__).parent.parent / "docs" / "record_runs.py")
 record_runs = importlib.util.module_from_spec(SPEC)
@@ -74,3 +76,20 @@ def test_the_device_is_that_of_the_run_whose_time_is_told():
 
 def test_a_machine_is_named_with_its_threads_and_cores():
     assert machine_of(torch.device("cpu")).startswith(f"{torch.get_num_threads()} thread")
+
+
+def test_former_rows_go_with_the_protocols_that_only_they_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(record_runs, "RESULTS", tmp_path)
+    other = dataclasses.replace(BASE, seed=8)
+    rows = [
+        *seeds([1.0, 2.0], "gan-mlp.digits-cpu"),
+        *seeds([3.0], protocol=other),
+        result(4.0, subject="digits:train"),
+    ]
+    append_to_board(tmp_path / "digits.jsonl", rows)
+
+    record_runs.forget("gan-mlp.digits-cpu", {1})
+    assert read_jsonl(tmp_path / "digits.jsonl") == ([rows[0], *rows[2:]], [])
+    record_runs.forget("dcgan.digits-cpu", None)
+    assert read_jsonl(tmp_path / "digits.jsonl") == ([rows[0], rows[3]], [])
+    assert (tmp_path / "digits.jsonl").read_text().count('"kind": "protocol"') == 1

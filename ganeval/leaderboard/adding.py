@@ -10,7 +10,7 @@ from ganeval.files.read_write import MAX_JSON, read_bytes
 from ganeval.leaderboard.pytest_benchmark import benchmark_timings, is_pytest_benchmark
 from ganeval.leaderboard.reading import Row, flat_rows, read_rows
 from ganeval.leaderboard.timings import TimingRow, append_timings, read_timings, timings_among
-from ganeval.results.result import Result, append_jsonl, check_schema, iter_objects, parse_json
+from ganeval.results.result import Result, append_to_board, check_schema, iter_jsonl, parse_json
 
 TIMINGS = "timings.jsonl"
 
@@ -55,7 +55,7 @@ def add(source: Path, folder: Path, name: str) -> Added:
     measured = _new_timings(timings, files, skipped)
     added: dict[Path, int] = {}
     if chosen:
-        append_jsonl(folder / f"{name}.jsonl", chosen)
+        append_to_board(folder / f"{name}.jsonl", chosen)
         added[folder / f"{name}.jsonl"] = len(chosen)
     if measured:
         append_timings(folder / TIMINGS, measured)
@@ -97,17 +97,13 @@ def _read_lines(source: Path) -> tuple[list[Result], list[TimingRow], list[str]]
     results: list[Result] = []
     others: list[tuple[str, Mapping[str, object]]] = []
     problems: list[str] = []
-    for number, row in iter_objects(source):
-        where = f"{source}:{number}"
-        if isinstance(row, str):
-            problems.append(row)
-        elif "kind" in row:
-            others.append((where, row))
+    for number, found in iter_jsonl(source):
+        if isinstance(found, Result):
+            results.append(found)
+        elif isinstance(found, str):
+            problems.append(found)
         else:
-            try:
-                results.append(Result.from_dict(row))
-            except DataError as error:
-                problems.append(f"{where}: {error} Line skipped")
+            others.append((f"{source}:{number}", found))
     timings, more = timings_among(others)
     return results, timings, problems + more
 

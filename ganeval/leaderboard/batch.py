@@ -8,12 +8,14 @@ import functools
 import math
 import operator
 from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 import orjson
 
 from ganeval.errors import DataError
 from ganeval.results.protocol import Protocol
+from ganeval.results.protocol_lines import ProtocolLines
 from ganeval.results.result import FIELD_TYPES, LARGEST, REQUIRED, SCHEMA
 
 _IN_JSON: Mapping[type, type] = {Protocol: dict, Mapping: dict, tuple: list}
@@ -26,13 +28,20 @@ STATES = {
     for status in ("ok", "skipped", "failed")
 }
 
+_NAMES_OF_PROTOCOLS = frozenset((str, NoneType))
+
 Columns = Mapping[str, Sequence[Any]]
 
 
 class Protocols:
-    """Protocols met so far, by their JSON: few protocols stand behind many rows, and each is hashed once."""
+    """Protocols of one file met so far: few stand behind many rows, and each is hashed once.
+
+    Attributes:
+        held: Those on lines of their own, which rows name.
+    """
 
     def __init__(self) -> None:
+        self.held = ProtocolLines()
         self._seen: dict[bytes, tuple[str, str]] = {}
 
     def look_up(self, protocol: dict[str, Any] | None) -> tuple[str | None, str]:
@@ -82,11 +91,18 @@ def checked(columns: Columns, protocols: Protocols) -> list[tuple[str | None, st
     if not STATES.issuperset(zip(columns["better"], columns["status"], map(_is_none, columns["value"]), strict=True)):
         return None
     nothing = (None,) * len(columns["key"])
+    fingerprints = columns.get("fingerprint", nothing)
+    if not _NAMES_OF_PROTOCOLS.issuperset(map(type, fingerprints)):
+        return None
+    if "protocol" not in columns:
+        if not all(name is None or name in protocols.held for name in set(fingerprints)):
+            return None
+        return [(name, "" if name is None else protocols.held.canonical_json(name)) for name in fingerprints]
     try:
-        known = [protocols.look_up(protocol) for protocol in columns.get("protocol", nothing)]
+        known = [protocols.look_up(protocol) for protocol in columns["protocol"]]
     except DataError:
         return None
-    return known if [fingerprint for fingerprint, _ in known] == list(columns.get("fingerprint", nothing)) else None
+    return known if [fingerprint for fingerprint, _ in known] == list(fingerprints) else None
 
 
 def small(numbers: Sequence[float | None]) -> bool:

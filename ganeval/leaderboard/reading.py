@@ -11,6 +11,7 @@ import orjson
 
 from ganeval.errors import DataError
 from ganeval.leaderboard.batch import KINDS, Columns, Protocols, checked, parsed, small
+from ganeval.results.protocol_lines import ProtocolLines, is_protocol_line
 from ganeval.results.result import LARGEST, PER_IMAGE, Result, check_fields, iter_lines, object_of
 
 TEXTS, COUNTS = frozenset((str, NoneType)), frozenset((int, NoneType))
@@ -134,15 +135,14 @@ def read_files(files: Iterable[Path]) -> Read:
     columns: list[list[Any]] = [[] for _ in Row._fields]
     others: list[tuple[str, dict[str, Any]]] = []
     problems: list[str] = []
-    protocols = Protocols()
     for file in files:
+        protocols = Protocols()
         for lines in iter_lines(file):
             numbers: Sequence[int] = [number for number, _ in lines]
             found = parsed([line for _, line in lines])
             known = None if found is None else checked(found, protocols)
             if found is None or known is None:
-                numbers, found = _judged(lines, file, others, problems)
-                known = [protocols.look_up(protocol) for protocol in found["protocol"]]
+                numbers, found, known = _judged(lines, file, protocols.held, others, problems)
             for column, values in zip(columns, _flat(found, known, numbers, file.name), strict=True):
                 column += values
     return Read(columns, others, problems)
@@ -159,27 +159,35 @@ def flat_rows(results: Sequence[Result]) -> list[Row]:
 
 
 def _judged(
-    lines: Sequence[tuple[int, bytes]], file: Path, others: list[tuple[str, dict[str, Any]]], problems: list[str]
-) -> tuple[list[int], Columns]:
-    """Numbers and columns of those lines that hold good rows; what else there is goes where it belongs."""
+    lines: Sequence[tuple[int, bytes]],
+    file: Path,
+    held: ProtocolLines,
+    others: list[tuple[str, dict[str, Any]]],
+    problems: list[str],
+) -> tuple[list[int], Columns, list[tuple[str | None, str]]]:
+    """Numbers, columns and protocols of those lines that hold good rows; what else there is goes where it belongs."""
     numbers: list[int] = []
     good: list[dict[str, Any]] = []
+    known: list[tuple[str | None, str]] = []
     for number, line in lines:
         where = f"{file}:{number}"
         row = object_of(line, where)
         if isinstance(row, str):
             problems.append(row)
-        elif row is not None and "kind" in row:
-            others.append((where, row))
         elif row is not None:
             try:
-                check_fields(row)
+                if is_protocol_line(row):
+                    held.add(row)
+                elif "kind" in row:
+                    others.append((where, row))
+                else:
+                    protocol = check_fields(row, held).get("protocol")
+                    known.append((None, "") if protocol is None else (protocol.fingerprint, protocol.canonical_json()))
+                    numbers.append(number)
+                    good.append(row)
             except DataError as error:
                 problems.append(f"{where}: {error} Line skipped")
-            else:
-                numbers.append(number)
-                good.append(row)
-    return numbers, {name: [row.get(name, default) for row in good] for name, default in DEFAULTS.items()}
+    return numbers, {name: [row.get(name, default) for row in good] for name, default in DEFAULTS.items()}, known
 
 
 def _flat(

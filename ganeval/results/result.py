@@ -1,5 +1,6 @@
 """One number with its uncertainty, protocol and provenance; and the append-only file of such rows."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -16,6 +17,7 @@ import orjson
 from ganeval.errors import DataError
 from ganeval.files.read_write import lines, open_regular
 from ganeval.results.protocol import Protocol
+from ganeval.results.protocol_lines import ProtocolLines, is_protocol_line, protocol_line
 
 SCHEMA = 1
 PER_IMAGE = "per_image"
@@ -96,16 +98,17 @@ class Result:
         return row
 
     @staticmethod
-    def from_dict(row: Mapping[str, object]) -> "Result":
+    def from_dict(row: Mapping[str, object], held: ProtocolLines | None = None) -> "Result":
         """Reads what `to_dict` wrote and checks that the fingerprint still belongs to the protocol.
 
         Args:
             row: A JSON object; its protocol may be a `Protocol` that was read before.
+            held: The protocols that the lines above it held, for a row that only names its own.
 
         Raises:
             DataError: a field is unknown, missing or of another type, or the fingerprint does not match.
         """
-        return Result(**check_fields(row))
+        return Result(**check_fields(row, held))
 
 
 # What a row of JSON becomes; `ganeval.leaderboard.batch` checks many rows by the same table.
@@ -137,8 +140,12 @@ _BETTER, _STATUS = ("lower", "higher", "neither"), get_args(Status)
 LARGEST = 2**63 - 1  # of a count, as tables hold it
 
 
-def check_fields(row: Mapping[str, object]) -> dict[str, Any]:
+def check_fields(row: Mapping[str, object], held: ProtocolLines | None = None) -> dict[str, Any]:
     """The fields of a row as `Result` takes them, after all that a file could get wrong was checked.
+
+    Args:
+        row: A JSON object.
+        held: As `Result.from_dict` says.
 
     Raises:
         DataError: as `Result.from_dict` says.
@@ -149,6 +156,13 @@ def check_fields(row: Mapping[str, object]) -> dict[str, Any]:
     if not REQUIRED <= fields.keys() <= FIELD_TYPES.keys():
         unknown, missing = sorted(fields.keys() - FIELD_TYPES.keys()), sorted(REQUIRED - fields.keys())
         raise DataError(f"A result row has unknown fields {unknown} and lacks {missing}; expected schema {SCHEMA}.")
+    if stored is not None and "protocol" not in fields:
+        fields["protocol"] = held.get(stored) if held is not None else None
+        if fields["protocol"] is None:
+            raise DataError(
+                f"Row {fields['key']!s:.60} of {fields['subject']!s:.60} names the protocol {stored!r:.60}, and no "
+                "line above it in its file holds that protocol. Take that line from the file's history, or score again."
+            )
     protocol, ci95 = fields.get("protocol"), fields.get("ci95")
     if isinstance(protocol, dict):
         fields["protocol"] = protocol = Protocol.from_dict(protocol)
@@ -198,6 +212,35 @@ def append_jsonl(path: Path, results: Iterable[Result]) -> None:
     )
 
 
+def append_to_board(path: Path, results: Sequence[Result]) -> None:
+    """Appends rows to a board's file, which holds each protocol on one line of its own.
+
+    A file whose rows hold their protocols themselves, as `append_jsonl` writes them, goes on that way.
+
+    Raises:
+        DataError: the file cannot be read or written, or a row of it is of a future schema.
+    """
+    held, rows = ProtocolLines(), False
+    for _, found in iter_objects(path) if path.exists() else ():
+        if isinstance(found, dict) and is_protocol_line(found):
+            with contextlib.suppress(DataError):  # a damaged line holds nothing; readers report it
+                held.add(found)
+        rows = True
+    if rows and not held:
+        append_jsonl(path, results)
+        return
+    lines = []
+    for result in results:
+        row = {"schema": SCHEMA, **result.to_dict()}
+        if result.protocol is not None:
+            del row["protocol"]
+            if result.fingerprint not in held:
+                lines.append(protocol_line(result.protocol, SCHEMA))
+                held.add(json.loads(lines[-1]))
+        lines.append(json.dumps(row, sort_keys=True, allow_nan=False))
+    append_lines(path, lines)
+
+
 def append_lines(path: Path, lines: Sequence[str]) -> None:
     """Appends lines in one write: two processes at once lose nothing.
 
@@ -243,27 +286,31 @@ def read_jsonl(path: Path) -> tuple[list[Result], list[str]]:
     for _, found in iter_jsonl(path):
         if isinstance(found, Result):
             results.append(found)
-        else:
+        elif isinstance(found, str):
             problems.append(found)
     return results, problems
 
 
-def iter_jsonl(path: Path) -> Iterator[tuple[int, Result | str]]:
+def iter_jsonl(path: Path) -> Iterator[tuple[int, Result | str | dict[str, object]]]:
     """Line by line, without holding the file: the line's number, and its row or what is wrong with it in words.
 
-    Lines of another kind (timings) are passed over: they have readers of their own.
+    Lines of another kind (timings) are given as they are: they have readers of their own.
 
     Raises:
         DataError: the file cannot be opened, or a row is of a future schema.
     """
+    held = ProtocolLines()
     for number, row in iter_objects(path):
         if isinstance(row, str):
             yield number, row
-        elif "kind" not in row:
-            try:
-                yield number, Result.from_dict(row)
-            except DataError as error:
-                yield number, f"{path}:{number}: {error} Line skipped"
+            continue
+        try:
+            if is_protocol_line(row):
+                held.add(row)
+            else:
+                yield number, row if "kind" in row else Result.from_dict(row, held)
+        except DataError as error:
+            yield number, f"{path}:{number}: {error} Line skipped"
 
 
 def iter_objects(path: Path) -> Iterator[tuple[int, dict[str, object] | str]]:

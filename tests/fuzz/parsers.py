@@ -364,12 +364,12 @@ PARSERS: tuple[Parser, ...] = (
     Parser(
         "rows .jsonl",
         with_file("rows.jsonl", results.read_jsonl),
-        given(texts.GOOD, texts.GOOD * 2, TIMING + texts.GOOD),
+        given(texts.GOOD, texts.GOOD * 2, TIMING + texts.GOOD, texts.ONCE),
     ),
     Parser(
         "rows on a board",
         with_file("rows.jsonl", lambda path: read_rows([path])),
-        given(texts.GOOD, texts.GOOD * 2, TIMING),
+        given(texts.GOOD, texts.GOOD * 2, TIMING, texts.ONCE),
     ),
     Parser("rows to add", with_file("rows.jsonl", read_source), given(texts.GOOD, TIMING)),
     Parser("timings", with_file("t.jsonl", lambda path: read_timings([path])), given(TIMING, TIMING + b"\n" + TIMING)),

@@ -68,6 +68,9 @@ def all_bad(box: Box) -> None:
 BRACKETS = f"train-reference gan-mlp --set steps={'[' * 100_000} --out {{root}}/out/run"
 PART = f"reference build real -o {{root}}/out/r.safetensors --part 1/{'9' * 5000}"
 GOOD = line()
+DANGLING = json.dumps({name: value for name, value in row().items() if name != "protocol"}).encode() + b"\n"
+PROTOCOL = {"kind": "protocol", "fingerprint": row()["fingerprint"], "protocol": row()["protocol"]}
+ONCE = json.dumps(PROTOCOL).encode() + b"\n" + DANGLING
 
 
 def commanding(box: Box) -> None:
@@ -176,6 +179,25 @@ CASES = (
         "has no scored row",
         code=6,
         command=GATE,
+    ),
+    error(
+        "baseline: a row that names a protocol which is not there",
+        gate(DANGLING),
+        "has no scored row",
+        code=6,
+        command=GATE,
+    ),
+    error(
+        "leaderboard add: a row that names a protocol which is not there",
+        rows(DANGLING),
+        "no line above it in its file holds that protocol",
+        command="leaderboard add rows.jsonl --results {root}/out",
+    ),
+    error(
+        "leaderboard add: a protocol that does not hash to its name",
+        rows(json.dumps(PROTOCOL | {"fingerprint": "0" * 16}).encode() + b"\n" + DANGLING),
+        "is called '0000000000000000'",
+        command="leaderboard add rows.jsonl --results {root}/out",
     ),
     error("baseline: a protocol that is a list", gate(line(protocol=[1])), "has no scored row", code=6, command=GATE),
     error(
