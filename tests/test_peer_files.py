@@ -20,6 +20,7 @@ from ganeval.compat.pytorch_fid import calculate_fid_given_paths
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError, UsageError
 from ganeval.explain.explaining import ExplainOptions, explain
 from ganeval.explain.pipelines import TOOLS, parse_tools
+from ganeval.files.unpickle import KNOWN, Array, Callee, DType, Reader, Refused, value_at
 from ganeval.metrics.frechet import uncertain_fd
 from ganeval.options import ScoreOptions
 from ganeval.scoring import loaded_networks as passes
@@ -30,7 +31,6 @@ from ganeval.summaries.peer_files.contents import read_contents
 from ganeval.summaries.peer_files.importing import import_statistics
 from ganeval.summaries.peer_files.origins import ORIGINS
 from ganeval.summaries.peer_files.torch_archive import read_torch
-from ganeval.summaries.peer_files.unpickle import KNOWN, Array, Callee, DType, Reader, Refused, value_at
 from ganeval.summaries.reference_file import load_reference, save_reference
 from tests.peer_networks import Cheap, instead_of_inception
 

@@ -288,13 +288,14 @@ class Runs:
     [
         (Runs(os.system, "touch OWNED"), "system, which is code and not data"),
         (Runs(eval, "open('OWNED', 'w')"), "eval, which is code and not data"),
-        ({"data": np.empty((4, 3072), object), "labels": [0] * 4}, "not of unsigned bytes"),
+        ({"data": np.empty((4, 3072), object), "labels": [0] * 4}, "values of type 'O8'"),
+        ({"data": [0] * 4, "labels": [0] * 4}, "list, which is not of unsigned bytes"),
         ({"data": ROWS.astype(np.int16), "labels": [0] * 4}, "not of unsigned bytes"),
         ({"data": ROWS[:, :-1].copy(), "labels": [0] * 4}, r"rows of shape \(4, 3071\)"),
         ({"data": ROWS, "labels": [0] * 3}, "3 labels for 4 images"),
         ({"data": ROWS, "labels": [0, 1, 2, 10]}, "labels that are not a list of 0 to 9"),
-        ({"data": ROWS}, "labels"),
-        ([1, 2], "items"),
+        ({"data": ROWS}, "it lacks labels"),
+        ([1, 2], "a list; expected a dict with the items data and labels"),
     ],
 )
 def test_a_batch_that_is_code_or_nonsense_is_refused_and_never_run(hostile, reason, tmp_path, monkeypatch):

@@ -17,12 +17,12 @@ from safetensors import SafetensorError, safe_open
 from ganeval.errors import DataError, ReferenceStatisticsError
 from ganeval.files.read_write import sha256_of, write_atomically
 from ganeval.files.safetensors_bytes import tensor_bytes
+from ganeval.files.unpickle import value_at
 from ganeval.sources.npy import holds_statistics
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import UNKNOWN_N, Float64, Moments
 from ganeval.summaries.peer_files.contents import read_contents
-from ganeval.summaries.peer_files.unpickle import value_at
 
 FORMAT = "ganeval-reference-1"
 

@@ -22,6 +22,7 @@ from ganeval.doctor.jpeg_quality import jpeg_quality
 from ganeval.doctor.stored import read_examination
 from ganeval.escaping import encodable, markdown, printable, spreadsheet
 from ganeval.files import disk_cache
+from ganeval.files.unpickle import value_at
 from ganeval.gate.baseline import read_row_file
 from ganeval.gate.rules import read_rules
 from ganeval.leaderboard.adding import read_source
@@ -48,7 +49,6 @@ from ganeval.sources.remote import open_remote
 from ganeval.sources.resolve import is_remote
 from ganeval.sources.shards import expand
 from ganeval.summaries.peer_files.contents import read_contents
-from ganeval.summaries.peer_files.unpickle import value_at
 from ganeval.summaries.reference_file import is_statistics_file, load_reference
 from reference_models.checkpoints.checkpoint import is_checkpoint, load_checkpoint
 from reference_models.recipes import RECIPES

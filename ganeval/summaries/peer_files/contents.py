@@ -8,9 +8,9 @@ import numpy as np
 
 from ganeval.errors import DataError, ReferenceStatisticsError
 from ganeval.files.read_write import MAX_STATISTICS, read_bytes
+from ganeval.files.unpickle import WITH_OBJECTS, Array, Reader, Refused
 from ganeval.sources.npy import header_fields, holds_statistics, npz_members, open_member, read_header
 from ganeval.summaries.peer_files.torch_archive import read_torch
-from ganeval.summaries.peer_files.unpickle import WITH_OBJECTS, Array, Reader, Refused
 
 ENDINGS: Final = (".npz", ".npy", ".pkl", ".pickle", ".pt", ".pth")
 _WANTED: Final = ("mu", "sigma", "feats", "arr_0")  # of an npz; images of ADM's files are left where they are

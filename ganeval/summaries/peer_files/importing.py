@@ -8,12 +8,12 @@ import numpy as np
 
 from ganeval.errors import ReferenceStatisticsError, UsageError
 from ganeval.files.read_write import sha256_of
+from ganeval.files.unpickle import value_at
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 from ganeval.summaries.peer_files.contents import read_contents
 from ganeval.summaries.peer_files.origins import ORIGINS
-from ganeval.summaries.peer_files.unpickle import value_at
 from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics, checked_moments
 
 DIM: Final = 2048

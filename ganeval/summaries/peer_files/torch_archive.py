@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
+from ganeval.files.unpickle import Array, Callee, Reader, Refused, counts, short
 from ganeval.sources.limits import is_bomb
-from ganeval.summaries.peer_files.unpickle import Array, Callee, Reader, Refused, counts, short
 
 _TYPES: Final = {
     "DoubleStorage": "<f8",

@@ -3,8 +3,8 @@
 A pickle is a program for a small stack machine: it may call whatever it can name. This is such a machine with the
 instructions that arrays, numbers, text and containers need, and with one short table of names, each standing for a
 function of this module. Nothing is imported for a pickle; every other name or instruction is refused before anything
-is done. Time and memory are bounded by the size of the file: keys are text or integers (the hash of a nested tuple may
-take for ever), bytes are shared and not copied.
+is done. Time and memory are bounded by the size of the file: keys are text, bytes or integers (the hash of a nested
+tuple may take for ever), bytes are shared and not copied.
 Source: the opcodes as `pickletools` of the standard library documents them.
 """
 
@@ -160,8 +160,8 @@ def _mapping(items: object = ()) -> dict[Any, object]:
     return made
 
 
-def _key(key: object) -> str | int:
-    if not isinstance(key, str | int):
+def _key(key: object) -> str | bytes | int:
+    if not isinstance(key, str | bytes | int):
         raise Refused(f"it holds a mapping with a key of type {type(key).__name__}")
     return key
 
@@ -360,7 +360,7 @@ class Reader:
 
     def _name(self, name: str) -> None:
         if name not in self._known:
-            raise Refused(f"it calls for {name[:80]}")
+            raise Refused(f"it asks for {name[:80]}, which is code and not data")
         self._stack.append(self._known[name])
 
     def _on_reduce(self, _: object) -> None:
@@ -388,7 +388,7 @@ class Reader:
     def _encoded(self, text: object, encoding: object = "latin1") -> bytes:
         """How protocol 2 writes bytes, and Python 2 all of them."""
         if not isinstance(text, str) or encoding != "latin1":
-            raise Refused("it holds text in an encoding that pickles do not use")
+            raise Refused(f"it holds bytes in encoding {short(encoding)}, which pickles do not use")
         self._spend(len(text), "turns the same text into bytes")
         return text.encode("latin1")
 
