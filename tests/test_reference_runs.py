@@ -83,6 +83,16 @@ def test_a_finished_run_is_read_with_its_last_and_best_score_and_the_time_of_its
     assert found.untrained == Evaluator(NUMBERS, CPU, None).score(untrained)
 
 
+def test_a_machine_that_slept_during_a_run_adds_no_training_time(finished):
+    steps, metric = NUMBERS.training.steps, NUMBERS.evaluation.metric
+    lines = [{"step": step, "images/s": 100.0} for step in range(1, steps)]
+    lines[2]["images/s"] = 0.0  # an hour between two lines, rounded
+    lines.append({"step": steps, "images/s": 100.0, f"score {metric}": 0.5})
+    (finished / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    assert read_run(finished).seconds == pytest.approx(steps * NUMBERS.training.batch_size / 100)
+
+
 def test_a_run_of_a_changed_recipe_is_no_result_of_the_recipe(finished):
     stored = json.loads((finished / "recipe.json").read_text())
     stored["schedule"]["lr"] *= 2

@@ -21,6 +21,7 @@ from reference_models.training.networks import make_players
 from reference_models.training.run_folder import TRAINED_ON
 
 ENOUGH_SEEDS = 3
+ASLEEP = 20  # a rate this many times below the median of its run is of a machine that slept
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,10 @@ def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
     players = make_players(recipe, seed, torch.device("cpu"), torch.Tensor.backward)
     evaluator = Evaluator(recipe, torch.device("cpu"), data_root)
     steps = [line["step"] for line in lines]
+    rates = _awake([line["images/s"] for line in lines])
     seconds = sum(
-        (step - before) * recipe.training.batch_size / line["images/s"]
-        for before, step, line in zip([0, *steps], steps, lines, strict=False)
+        (step - before) * recipe.training.batch_size / rate
+        for before, step, rate in zip([0, *steps], steps, rates, strict=False)
     )
     return RunResult(
         recipe=recipe.name,
@@ -93,6 +95,12 @@ def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
         seconds=seconds,
         device=str(stored.get(TRAINED_ON, "")),
     )
+
+
+def _awake(rates: Sequence[float]) -> list[float]:
+    """Images a second while a run was working: a machine that slept meanwhile leaves one rate near 0."""
+    usual = statistics.median(rates)
+    return [usual if rate < usual / ASLEEP else rate for rate in rates]
 
 
 def _completed(recipe: Recipe, part: str, stored: object) -> object:
