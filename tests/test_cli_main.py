@@ -2,11 +2,14 @@
 
 import errno
 import os
+import subprocess
+import sys
 import types
 
 import click
 import pytest
 
+import ganeval
 from ganeval.cli import main as cli
 
 
@@ -90,3 +93,9 @@ def test_a_command_that_is_none_is_not_imported_and_one_that_click_cannot_run_is
     monkeypatch.setattr(cli.importlib, "import_module", lambda name: types.SimpleNamespace(command=print))
     with pytest.raises(TypeError, match=r"broken_module\.command is no click command"):
         cli.root.get_command(context, "broken")
+
+
+def test_python_m_ganeval_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "ganeval", "--version"], capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout.split()[-1]) == (0, ganeval.__version__)
