@@ -86,3 +86,17 @@ def test_help_works_for_every_command():
     for path, _ in commands(cli.root):
         result = CliRunner().invoke(cli.root, [*path[1:], "--help"])
         assert result.exit_code == 0, path
+
+
+def test_the_map_names_every_folder_of_the_packages():
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## The map")[2].partition("\n## ")[0]
+    named = set(re.findall(r"^\| `([\w/]+)/` \|", table, re.MULTILINE))
+    folders = {
+        file.parent.relative_to(ROOT).as_posix()
+        for package in ("ganeval", "reference_models")
+        for file in (ROOT / package).rglob("__init__.py")
+        if file.parent != ROOT / package
+    }
+
+    assert folders <= named
+    assert all((ROOT / folder).is_dir() for folder in named)
