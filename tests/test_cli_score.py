@@ -82,8 +82,8 @@ def test_paired_scores_print_a_table_and_write_a_csv(run, make_folder):
     code, out, _ = run("score", sr, "--paired", hr, "--metrics", "psnr,ssim", "--per-image", "values.csv")
 
     assert code == 0
-    assert "psnr" in out
-    assert "ssim" in out
+    assert "PSNR" in out
+    assert "SSIM" in out
     table = pd.read_csv("values.csv", dtype={"image": str})
     assert list(table.columns) == ["image", "psnr", "ssim"]
     assert list(table["image"]) == [f"{i:05d}" for i in range(5)]
@@ -96,7 +96,7 @@ def test_json_goes_to_a_file_and_the_table_to_stdout(run, make_folder):
     code, out, _ = run("score", folder, "--paired", folder, "--metrics", "ssim", "--json", "rows.json")
 
     assert code == 0
-    assert "ssim" in out
+    assert "SSIM" in out
     (row,) = json.loads(Path("rows.json").read_text())["rows"]
     assert row["value"] == pytest.approx(1.0)
     assert row["protocol"]["channel"] == "rgb"

@@ -220,7 +220,7 @@ def test_super_resolution_of_a_known_scale_is_scored_from_the_originals(module, 
     assert made.read(0).decode().pixels.shape == (3, 9, 13)
     status, out, err = run("score", f"{module}:Doubling", "--paired", originals, "--metrics", "psnr", "--device", "cpu")
     assert status == 0, err
-    assert "psnr" in out
+    assert "PSNR" in out
     status, _, err = run("score", f"{module}:inverter", "--paired", originals, "--metrics", "psnr", "--device", "cpu")
     assert status == 2
     assert "states no scale" in err

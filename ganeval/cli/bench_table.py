@@ -6,13 +6,13 @@ Table = tuple[list[str], list[list[str]], list[str]]
 
 def show_table(head: list[str], lines: list[list[str]], notes: list[str]) -> None:
     """A table that fits the terminal, and notes below."""
-    from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    from ganeval.cli.consoles import open_console
     from ganeval.escaping import printable
 
-    console = Console(highlight=False)
+    console = open_console()
     table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     narrow = console.width < 100
     left_out = [place for place, title in enumerate(head) if narrow and title in ("cpu s", "MiB")]

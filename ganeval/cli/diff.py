@@ -62,8 +62,7 @@ def command(
     check_match(match, reference=reference, paired=paired, inputs=inputs)
     check_writable(None if json_target in (None, "-") else Path(str(json_target)))
 
-    from rich.console import Console
-
+    from ganeval.cli.consoles import open_console
     from ganeval.cli.progress import RichReporter
     from ganeval.files.read_write import write_output
     from ganeval.options import ScoreOptions
@@ -106,7 +105,7 @@ def command(
         return
     if json_target is not None:
         write_output(Path(json_target), text + "\n")
-    print_comparisons(comparisons, Console(highlight=False))
+    print_comparisons(comparisons, open_console())
 
 
 def print_comparisons(comparisons: "Sequence[Comparison]", console: "Console") -> None:

@@ -4,6 +4,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from ganeval.cli.consoles import open_console
 from ganeval.cli.tables import print_whole
 from ganeval.doctor.check import percent
 from ganeval.doctor.examine import Examination
@@ -21,7 +22,7 @@ def to_json_text(found: Examination) -> str:
 
 def print_examination(found: Examination) -> None:
     """The table, the details, one line of counts; all on stdout."""
-    console = Console(highlight=False)
+    console = open_console()
     if found.findings:
         _print_table(found.findings, console)
         for number, finding in enumerate(found.findings, start=1):

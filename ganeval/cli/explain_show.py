@@ -1,8 +1,8 @@
 """What `explain` prints: a row a tool with the terms that lead to it, the steps of each tool, and what to know."""
 
-from rich.console import Console
 from rich.table import Table
 
+from ganeval.cli.consoles import open_console
 from ganeval.cli.tables import format_value, print_whole
 from ganeval.escaping import printable
 from ganeval.explain.explaining import Explanation
@@ -17,7 +17,7 @@ def _signed(value: float) -> str:
 
 def print_explanation(found: Explanation) -> None:
     """All on stdout."""
-    console = Console(highlight=False)
+    console = open_console()
     terms: list[Term] = [term for term in TERMS if any(term in row.terms for row in found.rows)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("tool", no_wrap=True)

@@ -169,11 +169,10 @@ def _boards(
         sheets = _sheets(list(chosen.values()), timings)
         if format_ == "md" or to_file:
             return (_markdown(sheets) if format_ == "md" else _text(sheets)).encode()
-        from rich.console import Console
-
+        from ganeval.cli.consoles import open_console
         from ganeval.cli.sheets import print_sheets
 
-        print_sheets(sheets, Console(highlight=False))
+        print_sheets(sheets, open_console())
         return b""
     from ganeval.leaderboard import export
 
@@ -207,12 +206,11 @@ def _markdown(sheets: "Sequence[Sheet]") -> str:
 
 
 def _text(sheets: "Sequence[Sheet]") -> str:
-    from rich.console import Console
-
+    from ganeval.cli.consoles import open_console
     from ganeval.cli.sheets import print_sheets
 
     buffer = io.StringIO()
-    print_sheets(sheets, Console(file=buffer, highlight=False))
+    print_sheets(sheets, open_console(file=buffer))
     return buffer.getvalue()
 
 

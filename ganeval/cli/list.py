@@ -149,12 +149,13 @@ def show_entries(entries: list[Entry], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(entries, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from ganeval.cli.consoles import open_console
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("name", "kind", "summary"):
         table.add_column(column, overflow="fold")
     for entry in entries:
         table.add_row(*(str(entry[column]) for column in ("name", "kind", "summary")))
-    Console(highlight=False).print(table)
+    open_console().print(table)

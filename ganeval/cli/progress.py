@@ -3,9 +3,9 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ganeval.cli.consoles import open_console
 from ganeval.escaping import printable
 
 
@@ -13,7 +13,7 @@ class RichReporter:
     """Draws stages as bars on stderr when that is a terminal; always prints messages there."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        self.console = open_console(stderr=True)
 
     @contextlib.contextmanager
     def stage(self, title: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -51,6 +51,7 @@ from ganeval.errors import UsageError
 @click.option("--name", help="What the rows call the subject.")
 @click.option("--append", type=click.Path(dir_okay=False, path_type=Path), help="Append the rows to a JSONL file.")
 @click.option("--json", "json_target", metavar="-|FILE", help="Rows as JSON, to stdout (-) or a file.")
+@click.option("--full", is_flag=True, help="Print every metric with its notes.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -89,6 +90,7 @@ def command(
     name: str | None,
     append: Path | None,
     json_target: str | None,
+    full: bool,
 ) -> None:
     """Score SUBJECT: images, a data set such as digits:test, or a generator.
 
@@ -173,5 +175,12 @@ def command(
         outcome = score(options, reporter if first else Silent(), processes)
         if first:
             show_outcome(
-                outcome, options, reporter, json_target=json_target, append=append, per_image=per_image, blame=blame
+                outcome,
+                options,
+                reporter,
+                json_target=json_target,
+                append=append,
+                per_image=per_image,
+                blame=blame,
+                full=full,
             )

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
+from ganeval.cli.consoles import open_console
+from ganeval.cli.first_screen import first_screen, print_screen
 from ganeval.cli.progress import RichReporter
 from ganeval.cli.tables import print_results
 from ganeval.doctor.score_checks import checks_of
@@ -43,6 +44,7 @@ def show_outcome(
     append: Path | None,
     per_image: Path | None,
     blame: Path | None,
+    full: bool,
 ) -> None:
     """Writes files first, then stdout: a reader of stdout may take its end as the end of the work."""
     if per_image is not None and outcome.pairs is not None:
@@ -54,13 +56,18 @@ def show_outcome(
         reporter.message(f"lower it most: {', '.join(images[: -SHOWN - 1 : -1])}")
     if append is not None:
         append_jsonl(append, [result for result in outcome.results if result.status == "ok"])
-    for line in checks_of(outcome, options.peak):
+    found = checks_of(outcome, options.peak)
+    for line in found:
         reporter.message(f"note: {line}")
-    if options.reference is None and options.paired is None:
-        reporter.message("Name a reference to compare with: --reference FOLDER (or digits:test), or --paired FOLDER.")
     if json_target == "-":
+        if options.reference is None and options.paired is None:
+            reporter.message("Name a reference: --reference FOLDER (or digits:test), or --paired FOLDER.")
         click.echo(to_json(outcome.results))
         return
     if json_target is not None:
         write_output(Path(json_target), to_json(outcome.results) + "\n")
-    print_results(outcome.results, Console(highlight=False))
+    console = open_console()
+    if full:
+        print_results(outcome.results, console)
+    else:
+        print_screen(first_screen(outcome.results, options, doubtful=bool(found)), console)

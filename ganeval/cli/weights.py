@@ -80,14 +80,14 @@ def fetch(names: tuple[str, ...]) -> None:
     Example:
       ganeval weights fetch inception lpips-vgg
     """
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from ganeval.backbones import weights_fetch
     from ganeval.backbones.weights_store import entry, locate
+    from ganeval.cli.consoles import open_console
 
     files = [entry(name) for name in names]  # a wrong name is told before anything is downloaded
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     for file in files:
         source = "here already, checking" if locate(file.name) is not None else f"from {file.origin.describe()[1]}"

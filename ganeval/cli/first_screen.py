@@ -1,0 +1,373 @@
+"""The first screen of `score`: what was compared, the headline numbers in the field's words, what they mean, what next.
+
+`--full` prints the table of everything instead.
+"""
+
+import math
+import re
+import shlex
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from ganeval.backbones import BACKBONES
+from ganeval.cli.tables import format_interval
+from ganeval.escaping import printable
+from ganeval.metrics.base import PixelMetric, SetMetric
+from ganeval.metrics.headlines import FIELD_NAMES, HEADLINES, READ_AS, Headline
+from ganeval.metrics.keys import Request, parse_key
+from ganeval.options import ScoreOptions
+from ganeval.results.result import PER_IMAGE, Result
+from ganeval.scoring.against_floor import Reading, conclusion, read
+from ganeval.scoring.plan import missing_weights, needed_weights
+
+MOST_LINES = 5  # headline numbers of a plain score
+STYLES = {"no worse": "green", "worse": "red", "inconclusive": "yellow", None: ""}
+_ENOUGH = re.compile(r"needs (more than )?([\d,]+) images")
+_COPIES = "exact copies"
+_ABOUT_INTERVALS = re.compile(
+    "no interval|exact copies|reference images themselves|rank-deficient|debiased value|only at equal n|it needs|"
+    "published protocol"
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One number.
+
+    Attributes:
+        title: The metric in the field's words.
+        value: With its unit; "" where there is none.
+        interval: "" where there is none.
+        reading: What it means.
+    """
+
+    title: str
+    value: str
+    interval: str
+    reading: Reading
+
+
+@dataclass(frozen=True)
+class Screen:
+    """All of it.
+
+    Attributes:
+        head: What was compared, and what came out of it.
+        lines: The numbers.
+        below: What is to be known, and the next command.
+    """
+
+    head: tuple[str, ...]
+    lines: tuple[Line, ...]
+    below: tuple[str, ...]
+
+
+def first_screen(results: Sequence[Result], options: ScoreOptions, *, doubtful: bool = False) -> Screen:
+    """Makes the screen of one subject.
+
+    Args:
+        results: Its rows.
+        options: What was asked for; named metrics are all shown, else the headline ones are.
+        doubtful: True where the cheap checks of the images found something: then doctor is the next command.
+    """
+    shown = _chosen(results, explicit=options.metrics is not None)
+    sets = [row for row in shown if _backbone(row) is not None and not _is_pair(row)]
+    networks = list(dict.fromkeys(_network(row) for row in sets))
+    one = networks[0] if len(networks) == 1 else None
+    readings = {row.key: _reading(row) for row in shown}
+    lines = tuple(
+        Line(
+            _title(row, options, network=row not in sets or one is None), _value(row), _interval(row), readings[row.key]
+        )
+        for row in shown
+    )
+    sentence = conclusion([(headline.question, readings[row.key]) for row in sets if (headline := _headline(row))])
+    same = "the generated images are the reference images themselves"
+    if any(same in row.note for row in sets):
+        sentence = f"{same[0].upper()}{same[1:]}."
+    compared = _compared(shown or results, options, one) + ("; 95% intervals" if any(row.ci95 for row in shown) else "")
+    head = (compared, *filter(None, [sentence]))
+    trained = any("training_seed" in _origin(row) for row in shown)
+    below = [
+        *_without_interval(shown),
+        *_common_notes(sets),
+        *_not_computed(results, shown, options),
+        *_real_against_real(shown, readings),
+        *(["Intervals cover sampling, not retraining: this is one training run."] if trained else []),
+        *_to_fetch(results, shown, options),
+        f"Next: {_next(shown, options, readings.values(), doubtful=doubtful)}",
+    ]
+    return Screen(head, lines, tuple(below))
+
+
+def _request(row: Result) -> Request:
+    """The metric and network of a row; its key may name other weights ("fd@inception#1a2b3c4d") or a class."""
+    output, at, backbone = row.key.partition("#")[0].partition("@")
+    return parse_key(f"{output.partition(':')[0]}{at}{backbone}")
+
+
+def _output(row: Result) -> str:
+    return row.protocol.metric if row.protocol is not None else _request(row).outputs[0]
+
+
+def _backbone(row: Result) -> str | None:
+    return _request(row).backbone
+
+
+def _is_pair(row: Result) -> bool:
+    return _request(row).paired
+
+
+def _origin(row: Result) -> dict[str, object]:
+    found = row.provenance.get("subject")
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def _headline(row: Result) -> Headline | None:
+    output = _output(row)
+    return HEADLINES.get(output) or READ_AS.get(output)
+
+
+def _reading(row: Result) -> Reading:
+    """What a number means: of a pair metric the worst image, of a set metric the noise floor."""
+    headline = _headline(row)
+    by_image = row.provenance.get(PER_IMAGE)
+    if row.status != "ok":
+        return Reading(None, row.note)
+    if isinstance(by_image, dict) and len(by_image) > 1:
+        known = {stem: value for stem, value in by_image.items() if value is not None}
+        pick = max if row.better == "lower" else min
+        worst = pick(known, key=lambda stem: known[stem])
+        return Reading(None, f"worst: {worst} ({known[worst]:.4g})")
+    found = Reading(None, "") if headline is None else read(row, headline.question)
+    raw = "" if row.debiased is None or row.value is None else f"raw {row.value:.4g}"
+    return Reading(found.verdict, "; ".join(filter(None, [found.words, raw])))
+
+
+def _chosen(results: Sequence[Result], *, explicit: bool) -> list[Result]:
+    """All rows that were named, or the headline ones: those of the canonical network where it is there."""
+    rows = [row for row in results if ":" not in row.key.partition("@")[0]]
+    if explicit:
+        return rows
+    valued = [row for row in rows if row.status == "ok" or (row.status == "failed" and _output(row) in HEADLINES)]
+    headlines = [row for row in valued if _output(row) in HEADLINES]
+    sets = [row for row in headlines if not _is_pair(row)]
+    if any(row.n_real is not None for row in sets):
+        # Beside numbers with a reference, one without says little where it cannot be compared with published ones.
+        sets = [row for row in sets if row.n_real is not None or row.comparable_to_published]
+    canonical = [_backbone(row) for row in sets if row.comparable_to_published]
+    networks = canonical or [_backbone(row) for row in sets]
+    sets = [row for row in sets if not networks or _backbone(row) == networks[0]]
+    pairs = [row for row in headlines if _is_pair(row)]
+    if any(_output(row) != "pd" and _backbone(row) for row in pairs):
+        pairs = [row for row in pairs if _output(row) != "pd"]
+    picked = sorted([*sets, *pairs], key=lambda row: HEADLINES[_output(row)].order)
+    return (picked or valued)[: MOST_LINES if not (sets and pairs) else MOST_LINES + 2]
+
+
+def _network(row: Result) -> str:
+    """The network in words for people."""
+    name = _backbone(row) or ""
+    words = BACKBONES.get(name).summary.partition(",")[0].partition(" (")[0]
+    other = row.key.partition("#")[2]
+    return f"{words} with weights {other}" if other else words
+
+
+def _title(row: Result, options: ScoreOptions, *, network: bool) -> str:
+    """The metric in the field's words, with what changes its meaning."""
+    field, headline, request = FIELD_NAMES.get(row.key), HEADLINES.get(_output(row)), _request(row)
+    title = field or (headline.title if headline else row.key)
+    changes = [_network(row)] if network and field is None and headline is not None and request.backbone else []
+    if field is None and headline is not None and headline.published and request.backbone is not None:
+        changes.append(f"not {headline.published}")
+    if row.debiased is not None:
+        changes.append("debiased")
+    if isinstance(request.metric, PixelMetric) and options.channel == "y":
+        changes.append("Y")
+    if request.paired and options.crop_border:
+        changes.append(f"crop {options.crop_border}")
+    title += f" ({', '.join(changes)})" if changes else ""
+    return title
+
+
+def _value(row: Result) -> str:
+    if row.value is None:
+        return row.status
+    metric = _request(row).metric
+    unit = "" if isinstance(metric, SetMetric) else metric.output.unit
+    value = row.value if row.debiased is None else row.debiased
+    return f"{value:.4g}{f' {unit}' if unit else ''}"
+
+
+def _interval(row: Result) -> str:
+    return format_interval(row.ci95)
+
+
+def _compared(rows: Sequence[Result], options: ScoreOptions, network: str | None) -> str:
+    """What was compared with what, how many images, by which network."""
+    subject = options.name or options.subject
+    n_fake = next((row.n_fake for row in rows if row.n_fake is not None), None)
+    n_real = next((row.n_real for row in rows if row.n_real is not None), None)
+    images = "" if n_fake is None else f"{n_fake:,} image{'s' if n_fake != 1 else ''}"
+    by = f"; network {network}" if network else ""
+    if options.reference is None and options.paired is None:
+        return f"{subject}: {images} without a reference{by}"
+    sides = [side for side in (options.reference, options.paired) if side is not None]
+    against = " and, image by image, ".join(dict.fromkeys(sides))
+    if options.reference is None:
+        return f"{subject} against {against}: {(n_fake or 0):,} pair{'s' if n_fake != 1 else ''}"
+    counts = f"{images} each" if n_fake == n_real else f"{images} against {n_real or 0:,}"
+    return f"{subject} against {against}: {counts}{by}"
+
+
+def _without_interval(rows: Sequence[Result]) -> list[str]:
+    """Numbers that are not to be quoted, and how many images would be enough."""
+    enough: dict[int, list[str]] = {}
+    for row in rows:
+        found = _ENOUGH.search(row.note)
+        if row.value is not None and row.ci95 is None and found:
+            count = int(found[2].replace(",", "")) + (1 if found[1] else 0)
+            headline = _headline(row)
+            enough.setdefault(count, []).append(FIELD_NAMES.get(row.key) or (headline.title if headline else row.key))
+    needs = [f"{_joined(titles)} (from {count:,} images per set)" for count, titles in enough.items()]
+    return [f"Not to be quoted yet: {'; '.join(needs)}"] if needs else []
+
+
+def _joined(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _common_notes(rows: Sequence[Result]) -> list[str]:
+    """What the rows of set metrics have in common is about the images: one line."""
+    notes = [row.note.split("; ") for row in rows if row.n_real is not None]
+    if not notes:
+        return []
+    common = [note for note in notes[0] if note and all(note in other for other in notes[1:])]
+    told = [note for note in common if (_COPIES in note and "no interval" in note) or not _ABOUT_INTERVALS.search(note)]
+    return [f"Note: {'; '.join(told)}"] if told else []
+
+
+def _real_against_real(rows: Sequence[Result], readings: Mapping[str, Reading]) -> list[str]:
+    """What "real" means in the words beside the numbers."""
+    halves = [row.floor_n for row in rows if row.floor_n is not None and readings[row.key].verdict is not None]
+    return [f"real: real against real, from two halves of the reference, {max(halves):,} images each"] if halves else []
+
+
+def _not_computed(results: Sequence[Result], shown: Sequence[Result], options: ScoreOptions) -> list[str]:
+    """Headline metrics that the images do not allow."""
+    left = [
+        row
+        for row in results
+        if row.status == "skipped"
+        and row not in shown
+        and _output(row) in HEADLINES
+        and missing_weights(_request(row), options.weights) is None
+    ]
+    reasons: dict[str, list[str]] = {}
+    for row in left:
+        reasons.setdefault(row.note, []).append(_title(row, options, network=False))
+    return [f"Not computed: {', '.join(titles)}: {reason}" for reason, titles in reasons.items()]
+
+
+def _to_fetch(results: Sequence[Result], shown: Sequence[Result], options: ScoreOptions) -> list[str]:
+    """One line on the first canonical metric of sets and of pairs whose weights are missing, if none was computed."""
+    first: dict[bool, Request] = {}
+    for row in results:
+        if row.status == "skipped" and row.key in FIELD_NAMES and _output(row) in HEADLINES:
+            request = _request(row)
+            if missing_weights(request, options.weights) is not None:
+                first.setdefault(request.paired, request)
+    for row in shown:
+        if row.comparable_to_published and _backbone(row) is not None:
+            first.pop(_is_pair(row), None)
+    if not first:
+        return []
+    titles = [FIELD_NAMES[request.asked].partition(" (")[0] for request in first.values()]
+    weights = [name for request in first.values() for name in needed_weights(request)]
+    return [f"To get {_joined(titles)}: ganeval weights fetch {' '.join(weights)}"]
+
+
+def _next(rows: Sequence[Result], options: ScoreOptions, readings: Iterable[Reading], *, doubtful: bool) -> str:
+    """The one command that follows."""
+    subject = shlex.quote(options.subject)
+    if options.reference is None and options.paired is None:
+        return f"ganeval score {subject} --reference REAL (a folder, or digits:test), or --paired ORIGINALS"
+    origin = next((origin for row in rows if (origin := _origin(row))), {})
+    if options.reference is not None and (doubtful or any(reading.verdict == "worse" for reading in readings)):
+        read_as_images = any("reference_left_out" in row.provenance for row in rows)
+        if not origin:
+            against = f" --against {shlex.quote(options.reference)}" if read_as_images else ""
+            return f"ganeval doctor {subject}{against}"
+        if origin.get("kind") == "checkpoint":
+            return f"ganeval sample {subject} --views views"
+    against = "--reference" if options.reference is not None else "--paired"
+    return f"ganeval diff OTHER {subject} {against} {shlex.quote(options.reference or options.paired or '')}"
+
+
+def print_screen(screen: Screen, console: Console) -> None:
+    """Columns where they fit, two lines a number where they do not; a pipe is as wide as it needs.
+
+    A character that the output cannot encode becomes its plain letter: é is e there.
+    """
+    width = console.width if console.is_terminal else math.inf
+    wide = [
+        max((cell_len(cell(line)) for line in screen.lines), default=0) for cell in (_of_title, _of_value, _of_interval)
+    ]
+    total = sum(wide) + 6 + max((cell_len(line.reading.words) for line in screen.lines), default=0)
+    for number, text in enumerate(screen.head):
+        _print(text, console, width, "bold" if number == 0 else "")
+    for line in screen.lines:
+        words = Text(_encodable(printable(line.reading.words), console), STYLES[line.reading.verdict])
+        title, value, interval = _of_title(line), _of_value(line), _of_interval(line)
+        if total <= width:
+            cells = f"{_padded(title, wide[0])}  {value:>{wide[1]}}  {_padded(interval, wide[2])}  "
+            console.print(Text(_encodable(cells, console)) + words, crop=False, soft_wrap=True)
+            continue
+        _print(title, console, width, "")
+        _print("  " + "  ".join(filter(None, [value, interval, words.plain])), console, width, words.style)
+    for text in screen.below:
+        _print(text, console, width, "dim")
+
+
+def _of_title(line: Line) -> str:
+    return printable(line.title)
+
+
+def _of_value(line: Line) -> str:
+    return line.value
+
+
+def _of_interval(line: Line) -> str:
+    return line.interval or "no interval"
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - cell_len(text))
+
+
+def _print(text: str, console: Console, width: float, style: str | Style) -> None:
+    shown = _encodable(printable(text), console)
+    indent = "  "
+    lines = (
+        [shown]
+        if cell_len(shown) <= width
+        else textwrap.wrap(shown, int(width), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    )
+    for line in lines:
+        console.print(Text(line, style), soft_wrap=True)
+
+
+def _encodable(text: str, console: Console) -> str:
+    try:
+        text.encode(console.encoding)
+    except UnicodeEncodeError:
+        plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+        return plain.encode(console.encoding, "backslashreplace").decode(console.encoding)
+    return text
