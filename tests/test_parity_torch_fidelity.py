@@ -9,11 +9,14 @@ import torch
 from torch_fidelity import calculate_metrics
 
 from ganeval.backbones.loading import load_backbone
+from ganeval.errors import UsageError, WeightsError
+from ganeval.explain.cross_check import _settings, check_possible, cross_check
 from ganeval.metrics.frechet import FD, frechet_of_rows
 from ganeval.metrics.inception_score import log_softmax, split_scores
 from ganeval.metrics.kernel import classic_subsets
 from ganeval.metrics.prdc import neighbourhoods
 from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
 from ganeval.scoring.feature_pass import summarise
 from ganeval.scoring.loaded_networks import open_store
 from ganeval.scoring.score import score
@@ -81,3 +84,42 @@ def test_weights_that_are_not_the_canonical_ones_never_print_the_canonical_name(
 
     assert [key[:13] for key in keys] == ["fd@inception#", "kd@inception#"]
     assert all(len(key) == 21 for key in keys)
+
+
+def test_a_cross_check_by_torch_fidelity_agrees_with_the_rows(make_folder, inception_file):
+    fake, real = make_folder("fake", 6, seed=1, darken=4), make_folder("real", 6, seed=2)
+    options = ScoreOptions(str(fake), str(real), metrics="fid,kid,is", weights={"inception": inception_file})
+    results = score(options).results
+    checked = {found.key.partition("@")[0]: found for found in cross_check(options, results, Silent())}
+
+    assert {name: found.ours for name, found in checked.items()} == {
+        row.key.partition("@")[0]: row.value for row in results
+    }
+    assert set(checked) == {"fd", "kd", "cs"}
+    for found in checked.values():  # of fid below n = d + 1: see the first test
+        assert found.difference < 1e-4, found
+        assert found.note == ""
+
+
+def test_kid_of_sets_of_other_counts_says_how_theirs_differs():
+    rows = {"kd": None, "fd": None}
+
+    assert _settings(rows, range(12), range(15)) == (
+        {"kid": True, "fid": True, "isc_splits": 1, "kid_subsets": 100, "kid_subset_size": 12},
+        {"kd": "its mean over 100 random subsets of 12, ours of all pairs"},
+    )
+    assert _settings(rows, range(6000), range(6000))[0]["kid_subset_size"] == 1_000
+    assert _settings(rows, range(9), range(9))[1] == {}
+
+
+def test_what_cannot_be_cross_checked_is_refused_before_anything_is_scored(make_folder, inception_file, tmp_path):
+    folder = str(make_folder("fake", 4))
+    np.savez(tmp_path / "stats.npz", mu=np.zeros(2048), sigma=np.eye(2048))
+    weights = {"inception": inception_file}
+
+    with pytest.raises(WeightsError, match="weights fetch inception"):
+        check_possible(ScoreOptions(folder, folder))
+    with pytest.raises(UsageError, match="holds statistics of them"):
+        check_possible(ScoreOptions(folder, str(tmp_path / "stats.npz"), weights=weights))
+    with pytest.raises(UsageError, match="Add --metrics fid,kid,is"):
+        cross_check(ScoreOptions(folder, folder, weights=weights), [], Silent())
