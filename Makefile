@@ -19,7 +19,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[cpu,dev,parquet]'
 	touch $(READY)
 
-# Real images against real images, and damaged photographs against the originals.
+# Real and generated digits against real ones, and damaged photographs against the originals.
 demo: $(READY)
 	$(BIN)/python docs/demo.py
 
@@ -39,7 +39,7 @@ check: $(READY)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
-# A small reference model, trained for some seconds, against its recorded baseline.
+# A shipped generator, and a small model that is trained for some seconds, against their recorded baselines.
 gate: $(READY)
 	.ci/gate
 

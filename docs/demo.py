@@ -1,7 +1,8 @@
-"""`make demo`: scores real images with the real command line, and shows that damage shows.
+"""`make demo`: scores real and generated images with the real command line, and shows that damage shows.
 
 Everything it needs comes with the installation: the digits of scikit-learn, the photographs of scikit-image and
-scikit-learn, the EfficientNet-Lite0 weights. It writes below `demo/` and takes a few minutes on two cores.
+scikit-learn, the EfficientNet-Lite0 weights, two trained generators. It writes below `demo/` and takes a few minutes on
+two cores.
 """
 
 import io
@@ -70,10 +71,16 @@ def main() -> None:
     write_pictures()
     print("Handwritten digits against other handwritten digits: both real, so the distances are the noise floor.")
     run("score", "digits:test", "--reference", "digits:train", "--num-samples", "400")
+    print("\nDigits that two trained generators draw, against real ones, and the board that they are on.")
+    run("sample", "dcgan.digits-cpu", "-n", "64", "--grid", "-o", "demo/dcgan.png")
+    run("sample", "cgan-conv.digits-cpu", "-n", "16", "--class", "3", "--grid", "-o", "demo/threes.png")
+    run("score", "dcgan.digits-cpu", "--reference", "digits:test", "--num-samples", "400")
+    run("leaderboard", "show", "--board", "digits")
     print("\nPhotographs enlarged from a quarter of their size, or squeezed through JPEG, against the originals.")
     for kind in ("bicubic", "nearest", "jpeg"):
         run("score", f"demo/{kind}", "--paired", "demo/real", "--metrics", "psnr,ssim,pd@efflite0")
-    print(f"\nDone in {time.perf_counter() - started:.0f} s. Look at demo/pictures.png. Next: ganeval score --help")
+    print(f"\nDone in {time.perf_counter() - started:.0f} s. Next: ganeval score --help")
+    print("Look at demo/dcgan.png, demo/threes.png and demo/pictures.png.")
 
 
 if __name__ == "__main__":

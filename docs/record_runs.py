@@ -3,6 +3,7 @@
     python docs/record_runs.py runs/*            # at least three training seeds of each small recipe
     python docs/record_runs.py --rows-only runs/dcgan.digits-cpu-seed0
     python docs/record_runs.py --expected-only runs/dcgan.digits-cpu-seed*    # more seeds than the boards show
+    python docs/record_runs.py --shipped dcgan.digits-cpu   # rows of a shipped checkpoint (reference_models/shipped)
     python docs/record_runs.py --device "one thread on 2 cores of ..." runs/*    # of runs that do not say it themselves
 
 A recipe's former rows go: they may be of a plan it no longer has. `--rows-only`, and too few seeds, take away those of
@@ -113,14 +114,18 @@ def number_row(recipe: Recipe, path: Path) -> Result:
     )
 
 
-def forget(recipe: str, seeds: set[int] | None) -> None:
-    """Takes a recipe's former rows off every board: those of these training seeds, or (None) of all."""
+def forget(recipe: str, seeds: set[int] | None, *, shipped: bool = False) -> None:
+    """Takes a recipe's former rows off every board: those of these training seeds, or (None) of all.
+
+    The rows of its shipped checkpoint stay, or are the ones that go.
+    """
     for board in sorted(RESULTS.glob("*.jsonl")):
         lines = board.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = []
         for line in lines:
             subject = json.loads(line).get("provenance", {}).get("subject")
             former = isinstance(subject, dict) and subject.get("recipe") == recipe
+            former = former and (subject["checkpoint"] == "shipped") == shipped
             if not (former and (seeds is None or subject["training_seed"] in seeds)):
                 kept.append(line)
         if len(kept) < len(lines):
@@ -131,11 +136,18 @@ def forget(recipe: str, seeds: set[int] | None) -> None:
             write_atomically(board, "".join(kept).encode())
 
 
-def add_rows(recipe: Recipe, run: Path) -> None:
-    """Scores the three checkpoints of a run and appends their rows, but not those of single classes.
+def add_scored(board: str, options: ScoreOptions) -> None:
+    """Scores a checkpoint and appends its rows to a board's file, but not those of single classes.
 
     No board shows these ("fd_per_class:7@efflite0"), and they would be two rows of five.
     """
+    rows = [row for row in score(options).results if row.status == "ok" and ":" not in row.key]
+    append_to_board(RESULTS / f"{board}.jsonl", rows)
+    print(f"{board}: {len(rows)} rows of {options.subject}", flush=True)
+
+
+def add_rows(recipe: Recipe, run: Path) -> None:
+    """Scores the three checkpoints of a run and appends their rows."""
     for checkpoint in ("untrained", "last", "best"):
         if MODELS.get(recipe.model).kind == "one-dimensional":
             append_to_board(
@@ -143,13 +155,22 @@ def add_rows(recipe: Recipe, run: Path) -> None:
             )
             continue
         for board, options in plans(recipe, run / f"{checkpoint}.safetensors"):
-            rows = [row for row in score(options).results if row.status == "ok" and ":" not in row.key]
-            append_to_board(RESULTS / f"{board}.jsonl", rows)
-            print(f"{board}: {len(rows)} rows of {run}/{checkpoint}", flush=True)
+            add_scored(board, options)
+
+
+def add_shipped(name: str) -> None:
+    """Scores a shipped checkpoint, by the name of its recipe, in place of its former rows."""
+    forget(name, None, shipped=True)
+    for board, options in plans(RECIPES.get(name), Path(name)):
+        add_scored(board, options)
 
 
 def main(arguments: list[str]) -> None:
     """Records the runs that are named."""
+    if arguments[:1] == ["--shipped"]:
+        for name in arguments[1:]:
+            add_shipped(name)
+        return
     device = ""
     if "--device" in arguments:
         place = arguments.index("--device")

@@ -184,15 +184,15 @@ def wider(tensors):
     return {name: torch.zeros((*tensor.shape, 1)) for name, tensor in tensors.items()}
 
 
-def halved(tensors):
-    return {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+def doubled(tensors):
+    return {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
 def longer(tensors):
     return tensors | {"extra": torch.zeros(1)}
 
 
-@pytest.mark.parametrize("change", [shorter, wider, halved, longer])
+@pytest.mark.parametrize("change", [shorter, wider, doubled, longer])
 def test_tensors_that_are_not_the_models_are_counted(change, saved):
     with pytest.raises(WeightsError, match=r"\d+ tensors of another shape or type, \d+ missing, \d+ unexpected"):
         load_checkpoint(rewritten(saved, change), CPU)

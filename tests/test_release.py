@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 
 import ganeval
 from ganeval.cli import main as cli
+from reference_models.shipped.table import shipped
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -210,6 +211,7 @@ def test_the_wheel_holds_types_templates_and_boards_and_the_sdist_its_tests(buil
 
     assert wheel.name == f"ganeval-{ganeval.__version__}-py3-none-any.whl"
     assert {"ganeval/py.typed", "reference_models/py.typed", "ganeval/leaderboard/shipped/boards.toml"} <= names
+    assert {f"reference_models/shipped/{name}.safetensors" for name in shipped()} <= names
     assert [name for name in names if name.startswith("ganeval/report/templates/")]
     assert not [name for name in names if name.startswith(("tests/", "docs/")) or "__pycache__" in name]
     info = next(name for name in names if name.endswith("METADATA"))
@@ -219,6 +221,7 @@ def test_the_wheel_holds_types_templates_and_boards_and_the_sdist_its_tests(buil
     with tarfile.open(sdist) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "tests/conftest.py", "docs/security.md", "constraints.txt", "LICENSE"} <= inside
+    assert {f"reference_models/shipped/{name}.safetensors" for name in shipped()} <= inside
 
 
 @pytest.mark.slow
@@ -251,6 +254,8 @@ def test_the_wheel_scores_from_outside_the_repository(built, tmp_path):
     assert rows[0]["value"] > 0
     assert ganeval.__version__ in call(scripts / "ganeval", "--version")
     assert "digits" in call(scripts / "ganeval", "leaderboard", "show", "--board", "digits")
+    call(scripts / "ganeval", "sample", "dcgan.digits-cpu", "-n", "4", "-o", "made")
+    assert len(list((tmp_path / "work" / "made").glob("*.png"))) == 4
 
 
 def test_the_citation_names_this_version():

@@ -121,6 +121,7 @@ def sampling(
     json_file = _checked(append, json_target)
     sizes = parse_batches(batches)
     from ganeval.devices import resolve_device
+    from ganeval.generators.shipped import checkpoint_file
     from reference_models.benchmarks.timing import time_sampling
     from reference_models.checkpoints.checkpoint import load_checkpoint
     from reference_models.checkpoints.sampling import stream
@@ -128,7 +129,7 @@ def sampling(
     from reference_models.models.build import build_generator
     from reference_models.recipes import RECIPES, default_recipe
 
-    where, path = resolve_device(device), Path(subject)
+    where, path = resolve_device(device), checkpoint_file(subject)
     if path.suffix == ".safetensors" or path.exists():
         loaded = load_checkpoint(path, where)
         network, spec, config, transform = loaded.network, loaded.spec, loaded.config, loaded.transform

@@ -112,13 +112,17 @@ def recipes() -> list[Entry]:
     """Every recipe of every reference model."""
     from reference_models.recipes import RECIPES
     from reference_models.recipes.recipe import recipe_to_json
+    from reference_models.shipped.table import shipped
 
+    here = shipped()
     entries: list[Entry] = []
     for name in RECIPES:
         recipe = RECIPES.get(name)
         training = recipe.training
         said = f"{training.steps:,} steps of {training.batch_size}, judged by {recipe.evaluation.metric}"
-        entries.append({**recipe_to_json(recipe), "kind": recipe.tier, "summary": said})
+        if name in here:
+            said += "; trained checkpoint shipped"
+        entries.append({**recipe_to_json(recipe), "kind": recipe.tier, "summary": said, "shipped": name in here})
     return entries
 
 

@@ -48,6 +48,8 @@ def command(
 ) -> None:
     """Draw images from CHECKPOINT: a file of train-reference, TorchScript, ONNX, or package.module:factory.
 
+    The name of a recipe takes its shipped checkpoint (`ganeval list recipes` says which have one).
+
     Image i depends on the seed and i alone: the first 10 of 1,000 are the 10 of -n 10. Conditional models take their
     classes in turn, into a folder each.
 
@@ -55,6 +57,7 @@ def command(
     images, the samples that are most alike, one row a class; for gan-1d the density.
 
     \b
+    ganeval sample cgan-conv.digits-cpu --class 3 -n 16 -o threes
     ganeval sample runs/dcgan.digits-cpu-seed0/last.safetensors -n 1000 -o samples
     ganeval sample last.safetensors -n 100 --class 7 --grid -o sevens.png
     ganeval sample srgan.safetensors --inputs ./low-resolution -o enlarged
@@ -66,12 +69,14 @@ def command(
 
     from ganeval.cli.views import is_of_numbers, training_set, write_density, write_views
     from ganeval.generators.open import open_generator
+    from ganeval.generators.shipped import checkpoint_file
     from ganeval.options import ScoreOptions
 
+    file = checkpoint_file(checkpoint)
     default = None if inputs is not None else LOOKED_AT if views is not None else DRAWN
     options = ScoreOptions(
         subject=checkpoint,
-        reference=None if views is None else reference or training_set(checkpoint),
+        reference=None if views is None else reference or training_set(file),
         num_samples=count or default,
         seed=seed,
         device=device,
@@ -84,9 +89,9 @@ def command(
     )
     if views is not None and inputs is not None:
         raise UsageError("--views are of generators that draw images; drop it, or --inputs.")
-    if views is not None and is_of_numbers(checkpoint):
+    if views is not None and is_of_numbers(file):
         options = dataclasses.replace(options, num_samples=count)
-        _say(write_density(Path(checkpoint), options, views), views)
+        _say(write_density(file, options, views), views)
         return
     source = open_generator(options, class_name)
     if source is None:

@@ -113,19 +113,17 @@ def write_density(checkpoint: Path, options: ScoreOptions, folder: Path) -> list
     return [f"1-Wasserstein distance of {count:,} numbers to the true density: {distance:.4f}"]
 
 
-def is_of_numbers(subject: str) -> bool:
+def is_of_numbers(path: Path) -> bool:
     """True for a checkpoint whose generator gives numbers instead of images."""
     from reference_models.checkpoints.checkpoint import is_checkpoint, load_checkpoint
 
-    path = Path(subject)
     return is_checkpoint(path) and load_checkpoint(path, torch.device("cpu")).spec.kind == "one-dimensional"
 
 
-def training_set(subject: str) -> str | None:
+def training_set(path: Path) -> str | None:
     """The data set split that a checkpoint was trained on, where its images are shown whole; None elsewhere."""
     from reference_models.checkpoints.checkpoint import is_checkpoint, load_checkpoint
 
-    path = Path(subject)
     if not is_checkpoint(path):
         return None
     data = load_checkpoint(path, torch.device("cpu")).recipe.get("data")

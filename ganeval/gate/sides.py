@@ -11,6 +11,7 @@ from ganeval.gate.baseline import Baseline, check_protocols, training_seed
 from ganeval.gate.evidence import from_comparison, from_samples, from_seeds
 from ganeval.gate.rules import GateRules, Mode
 from ganeval.gate.ruling import Evidence
+from ganeval.generators.shipped import is_shipped
 from ganeval.progress import Reporter
 from ganeval.results.result import Result
 from ganeval.untrusted import RecordedPlace, UntrustedPlaceError
@@ -128,7 +129,7 @@ def recorded_path(case: Case) -> str | None:
     for known in (case.rules.run.get("against"), recorded):
         if known and Path(known).exists() and Path(known).resolve() != Path(subject).resolve():
             return known
-        if known and ":" in known and known is not recorded:
+        if known and known is not recorded and (":" in known or is_shipped(known)):
             return known
     return None
 

@@ -29,6 +29,7 @@ from ganeval.generators.load import (
     load_into_class,
     load_torchscript,
 )
+from ganeval.generators.shipped import is_shipped, refuse_unshipped
 from ganeval.generators.source import BLOCK, GeneratorSource
 from ganeval.generators.translated import Translate, TranslatedSource
 from ganeval.generators.wrap import wrap
@@ -50,6 +51,7 @@ OPENERS: Final[Mapping[str, str]] = {
     "torchscript": "ganeval.generators.open:from_torchscript",
     "onnx": "ganeval.generators.open:from_onnx",
     "checkpoint": "reference_models.checkpoints.open:from_checkpoint",
+    "shipped": "reference_models.checkpoints.open:from_shipped",
 }
 """Kind -> "package.module:function", called with the options; gives a `Generator`."""
 
@@ -59,6 +61,9 @@ ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "onnx": (ONNX_EXTENSION,),
 }
 """Kind -> endings of its files."""
+
+OURS: Final = ("checkpoint", "shipped")
+"""Kinds that state all there is to say of their images; others are looked at first."""
 
 ENLARGED: Final = "reference_models.checkpoints.translation:enlarged_from_truth"  # by the rule of recipes
 
@@ -73,6 +78,8 @@ def kind_of(options: ScoreOptions) -> str | None:
             return "state dict"
         suffix = path.suffix.lower()
         return next((kind for kind, endings in ENDINGS.items() if suffix in endings), None)
+    if is_shipped(options.subject):
+        return "shipped"
     known = options.subject.partition(":")[0] in DATASETS
     return "factory" if is_factory_name(options.subject) and not path.exists() and not known else None
 
@@ -101,15 +108,16 @@ def open_generator(options: ScoreOptions, only_class: str | None = None) -> Imag
         options = _of_files(options)
     kind = kind_of(options)
     if kind is None:
+        refuse_unshipped(options.subject)
         _refuse_options(options)
         return None
-    if options.direction is not None and kind != "checkpoint":
+    if options.direction is not None and kind not in OURS:
         raise UsageError(f"{options.subject} is one generator; --direction belongs to checkpoints of cyclegan.")
     opener = cast(Callable[[ScoreOptions], Generator], _imported(OPENERS[kind]))
     generator = opener(options)
     source = _source(generator, options, only_class)
     source.origin = generator.facts
-    if kind != "checkpoint":
+    if kind not in OURS:
         source.read(0)
         source.origin = {**generator.facts, **_doubt(source, generator)}
     return source

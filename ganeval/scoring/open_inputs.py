@@ -8,6 +8,7 @@ from ganeval.errors import ReferenceStatisticsError, UsageError
 from ganeval.files.disk_cache import cache_home
 from ganeval.generators.load import is_factory_name
 from ganeval.generators.open import open_generator
+from ganeval.generators.shipped import is_shipped, refuse_unshipped
 from ganeval.options import ScoreOptions
 from ganeval.scoring.read_pairs import match_by_stem
 from ganeval.sources.base import ImageSource, Subset, seeded_subset
@@ -29,6 +30,9 @@ def check_places(options: ScoreOptions, *subjects: str) -> None:
         GanevalError: the first that is missing.
     """
     for subject in subjects:
+        if is_shipped(subject):
+            continue
+        refuse_unshipped(subject)
         if (Path(subject).suffix or "/" in subject) and not is_factory_name(subject):
             refuse_missing(subject)
     for given in (options.reference, options.paired, options.inputs):

@@ -1,5 +1,6 @@
 """A checkpoint of `train-reference` as a generator: what `ganeval.generators.open` has for this kind of subject."""
 
+import dataclasses
 from pathlib import Path
 
 from ganeval.devices import resolve_device
@@ -9,6 +10,19 @@ from ganeval.options import ScoreOptions
 from reference_models.checkpoints.checkpoint import load_checkpoint
 from reference_models.checkpoints.sampling import image_drawer
 from reference_models.checkpoints.translation import needs_inputs, translator
+from reference_models.shipped.table import shipped_path
+
+
+def from_shipped(options: ScoreOptions) -> Generator:
+    """The generator of a shipped checkpoint, by the name of its recipe.
+
+    Raises:
+        WeightsError: its file is missing or was changed.
+        UsageError: as `from_checkpoint`.
+    """
+    path = shipped_path(options.subject)
+    made = from_checkpoint(dataclasses.replace(options, subject=str(path)))
+    return dataclasses.replace(made, facts={**made.facts, "checkpoint": "shipped"})
 
 
 def from_checkpoint(options: ScoreOptions) -> Generator:

@@ -7,6 +7,7 @@ from reference_models.models import MODELS
 from reference_models.recipes import RECIPES
 from reference_models.recipes.expected import read_expected
 from reference_models.recipes.recipe import Expected, Recipe, plan_to_json
+from reference_models.shipped.table import shipped
 
 SHOWN_PARTS = ("training", "optimiser", "techniques", "weights", "evaluation", "schedule", "d_schedule")
 CHECKPOINTS = ("untrained", "last", "best")
@@ -40,6 +41,7 @@ def card(name: str) -> str:
     if recipe.tier != "cpu" and recipe.data.transform != "mixture":
         command += " --data-root DIR"
     lines += ["", "```sh", command, "```", "", *_results(recipe)]
+    lines += _shipped(recipe)
     lines += ["", "## Plan", "", *_plan(recipe)]
     if recipe.sources:
         lines += ["", "## Where the values are from", "", *_table(("value", "source"), recipe.sources.items())]
@@ -58,7 +60,23 @@ def index() -> str:
         minutes = f"{read_expected()[name]['seconds'] / 60:.1f}" if found else ""
         rows.append((f"[{name}]({name}.md)", recipe.evaluation.metric, *cells, distance, minutes))
     header = ("recipe", "judged by", "untrained", "last", "best", "distance", "minutes")
-    return "\n".join(["# Recipes", "", INTRODUCTION, "", *_table(header, rows)]) + "\n"
+    return "\n".join(["# Recipes", "", INTRODUCTION, "", *_table(header, rows), "", *_all_shipped()]) + "\n"
+
+
+def _all_shipped() -> list[str]:
+    """The table of shipped checkpoints."""
+    rows = [
+        (f"[{name}]({name}.md)", str(one.seed), f"{one.size:,}", one.metric, f"{one.float16:.5g}", f"`{one.sha256}`")
+        for name, one in shipped().items()
+    ]
+    return [
+        "## Trained checkpoints",
+        "",
+        "These come with ganeval. Their names are subjects: `ganeval score dcgan.digits-cpu --reference digits:test`. "
+        "On the boards their rows say `shipped`; scores are those of half precision.",
+        "",
+        *_table(("recipe", "training seed", "bytes", "judged by", "score", "sha256"), rows),
+    ]
 
 
 def separation(untrained: Expected, trained: Expected) -> float | None:
@@ -84,6 +102,32 @@ def _results(recipe: Recipe) -> list[str]:
         "",
         f"{_distance(found['untrained'], found['last'])} {recipe.wall_time}. Scores are the run's own, of "
         f"{recipe.evaluation.n:,} images at most; the boards have more metrics.",
+    ]
+
+
+def _shipped(recipe: Recipe) -> list[str]:
+    """How to use the checkpoint that comes with the installation; nothing where none does."""
+    row = shipped().get(recipe.name)
+    if row is None:
+        return []
+    if MODELS.get(recipe.model).kind == "unpaired":
+        example = f"ganeval sample {recipe.name} --inputs photos:test -n 16 -o made"
+    else:
+        example = f"ganeval sample {recipe.name} -n 64 --grid -o grid.png"
+    return [
+        "",
+        "## Trained checkpoint",
+        "",
+        f"It comes with ganeval: the last checkpoint of training seed {row.seed}, in half precision.",
+        "",
+        "```sh",
+        example,
+        "```",
+        "",
+        *_table(
+            ("bytes", f"{row.metric} as trained", f"{row.metric} as shipped", "sha256"),
+            [(f"{row.size:,}", f"{row.float32:.5g}", f"{row.float16:.5g}", f"`{row.sha256}`")],
+        ),
     ]
 
 

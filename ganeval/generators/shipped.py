@@ -1,0 +1,79 @@
+"""Trained generators that come with the installation: the name of a recipe as a subject.
+
+Their table and files are those of `reference_models`, which stands on this package; so they are looked up by a string,
+as what opens a kind of subject is.
+"""
+
+import difflib
+import importlib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from ganeval.errors import UsageError, WeightsError
+
+TABLE: Final = "reference_models.shipped.table"
+RECIPES: Final = "reference_models.recipes"
+NEAR: Final = 0.7  # of difflib: "dcgan.mnist" is near "dcgan.fashion-mnist" (0.73)
+_FILE_NAME = re.compile(r".*\.(\w{1,4}|jsonl|safetensors|torchscript)", re.IGNORECASE)  # "gan-mlp.pt"
+
+
+def shipped_names() -> list[str]:
+    """Recipes whose trained checkpoint is shipped."""
+    return list(_module(TABLE).shipped())
+
+
+def is_shipped(subject: str) -> bool:
+    """True for the name of a recipe whose trained checkpoint is shipped; a path that exists wins."""
+    return _may_name_a_recipe(subject) and subject in shipped_names()
+
+
+def checkpoint_file(subject: str) -> Path:
+    """The shipped file where the subject is the name of a recipe that has one, else the path that it is.
+
+    Raises:
+        WeightsError: the shipped file is missing or was changed.
+    """
+    return Path(_module(TABLE).shipped_path(str(subject))) if is_shipped(subject) else Path(subject)
+
+
+def refuse_unshipped(subject: str) -> None:
+    """Refuses the name of a recipe or model that has no shipped checkpoint; other subjects pass.
+
+    Raises:
+        WeightsError: a recipe without a shipped checkpoint.
+        UsageError: a model, or a misspelt recipe.
+    """
+    if not _may_name_a_recipe(subject):
+        return
+    here = shipped_names()
+    if subject in here:
+        return
+    recipes = list(_module(RECIPES).RECIPES)
+    model = subject.partition(".")[0]
+    listed = f"Shipped: {', '.join(here)}."
+    if subject in recipes:
+        raise WeightsError(
+            f"{subject} is a recipe without a shipped checkpoint. Train it with `ganeval train-reference {model} "
+            f"--recipe {subject}` and name its last.safetensors. {listed}"
+        )
+    own = [name for name in recipes if name.partition(".")[0] == model]
+    if subject == model and own:
+        raise UsageError(f"{subject} is a model. Name a trained checkpoint of it.{_near(subject, here, 0.3)} {listed}")
+    if near := _near(subject, own, 0.0) or _near(subject, recipes, NEAR):
+        raise UsageError(f"Neither a path nor a recipe: {subject!r}.{near} {listed}")
+
+
+def _may_name_a_recipe(subject: str) -> bool:
+    of_a_file = set(subject) & set("/\\:") or _FILE_NAME.fullmatch(subject)
+    return bool(subject) and not of_a_file and not Path(subject).exists()
+
+
+def _near(name: str, known: Iterable[str], cutoff: float) -> str:
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=cutoff)
+    return f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(name)

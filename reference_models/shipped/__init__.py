@@ -1,0 +1,1 @@
+"""Trained generators that come with the installation, by the names of their recipes; `table` lists them."""
