@@ -3,6 +3,8 @@
 The weights are random in the canonical layout: the canonical file cannot be shipped, and the arithmetic does not care.
 """
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -86,19 +88,26 @@ def test_weights_that_are_not_the_canonical_ones_never_print_the_canonical_name(
     assert all(len(key) == 21 for key in keys)
 
 
-def test_a_cross_check_by_torch_fidelity_agrees_with_the_rows(make_folder, inception_file):
+def test_a_cross_check_by_torch_fidelity_agrees_with_the_rows_and_is_in_their_provenance(
+    make_folder, inception_file, command_line
+):
     fake, real = make_folder("fake", 6, seed=1, darken=4), make_folder("real", 6, seed=2)
-    options = ScoreOptions(str(fake), str(real), metrics="fid,kid,is", weights={"inception": inception_file})
-    results = score(options).results
-    checked = {found.key.partition("@")[0]: found for found in cross_check(options, results, Silent())}
+    command = ["score", fake, "--reference", real, "--metrics", "fid,kid,is,vendi@pixels", "--cross-check"]
+    code, out, err = command_line(*command, "--weights", f"inception={inception_file}", "--json", "-")
+    rows = {row["key"].partition("@")[0]: row for row in json.loads(out)["rows"]}
 
-    assert {name: found.ours for name, found in checked.items()} == {
-        row.key.partition("@")[0]: row.value for row in results
-    }
-    assert set(checked) == {"fd", "kd", "cs"}
-    for found in checked.values():  # of fid below n = d + 1: see the first test
-        assert found.difference < 1e-4, found
-        assert found.note == ""
+    assert code == 0
+    assert "torch_fidelity" not in rows.pop("vendi")["provenance"]
+    assert set(rows) == {"fd", "kd", "cs"}
+    for row in rows.values():
+        checked = row["provenance"]["torch_fidelity"]
+        # of fid below n = d + 1: see the first test
+        assert checked["value"] == pytest.approx(row["value"], rel=1e-4)
+        assert checked["difference"] < 1e-4
+        assert checked["note"] == ""
+        assert f"{row['key']}: torch-fidelity {checked['value']:.6g}, ganeval {row['value']:.6g}" in " ".join(
+            err.split()
+        )
 
 
 def test_kid_of_sets_of_other_counts_says_how_theirs_differs():
@@ -121,5 +130,9 @@ def test_what_cannot_be_cross_checked_is_refused_before_anything_is_scored(make_
         check_possible(ScoreOptions(folder, folder))
     with pytest.raises(UsageError, match="holds statistics of them"):
         check_possible(ScoreOptions(folder, str(tmp_path / "stats.npz"), weights=weights))
+    with pytest.raises(UsageError, match="a fixed number of images"):
+        check_possible(ScoreOptions(folder, folder, weights=weights, until_se=1.0))
+    with pytest.raises(UsageError, match="one process"):
+        check_possible(ScoreOptions(folder, folder, weights=weights, devices=2))
     with pytest.raises(UsageError, match="Add --metrics fid,kid,is"):
         cross_check(ScoreOptions(folder, folder, weights=weights), [], Silent())

@@ -51,6 +51,9 @@ from ganeval.errors import UsageError
 @click.option("--name", help="What the rows call the subject.")
 @click.option("--append", type=click.Path(dir_okay=False, path_type=Path), help="Append the rows to a JSONL file.")
 @click.option("--json", "json_target", metavar="-|FILE", help="Rows as JSON, to stdout (-) or a file.")
+@click.option(
+    "--cross-check", is_flag=True, help="Compute fid, kid and is by torch-fidelity as well, and print the difference."
+)
 @click.option("--full", is_flag=True, help="Print every metric with its notes.")
 @click.pass_context
 def command(
@@ -90,6 +93,7 @@ def command(
     name: str | None,
     append: Path | None,
     json_target: str | None,
+    cross_check: bool,
     full: bool,
 ) -> None:
     """Score SUBJECT: images, a data set such as digits:test, or a generator.
@@ -174,7 +178,13 @@ def command(
 
         check_places(options, subject)
         reporter = RichReporter()
+        if cross_check:
+            from ganeval.explain.cross_check import check_possible, checked_outcome
+
+            check_possible(options)
         outcome = score(options, reporter if first else Silent(), processes)
+        if cross_check:
+            outcome = checked_outcome(outcome, options, reporter)
         if first:
             show_outcome(
                 outcome,

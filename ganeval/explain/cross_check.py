@@ -5,6 +5,7 @@ network and arithmetic on the pixels that ganeval decoded.
 """
 
 import contextlib
+import dataclasses
 import importlib.metadata
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
 from ganeval.results.result import Result
 from ganeval.scoring.open_inputs import open_reference, open_subject_source
+from ganeval.scoring.score import ScoreOutcome
 from ganeval.sources.base import ImageSource
 from ganeval.summaries.reference_file import ReferenceStatistics, is_own_statistics, is_statistics_file
 
@@ -33,6 +35,9 @@ THEIRS: Final[Mapping[str, tuple[str, str]]] = {
     "cs": ("isc", "inception_score_mean"),
 }
 """Metric -> what torch-fidelity calls it, as an argument and in its answer."""
+
+PROVENANCE: Final = "torch_fidelity"
+"""In the provenance of a row that was checked: version, value, difference and note."""
 
 WHOLE: Final = 5_000  # images up to which its KID takes all of both sets at once: three matrices of 200 MB
 
@@ -58,6 +63,10 @@ class Checked:
         """|theirs - ours| as a fraction of the larger one."""
         return abs(self.theirs - self.ours) / max(abs(self.theirs), abs(self.ours), 1e-300)
 
+    def to_dict(self, version: str) -> dict[str, object]:
+        """As the provenance of the row holds it."""
+        return {"version": version, "value": self.theirs, "difference": self.difference, "note": self.note}
+
     def __str__(self) -> str:
         told = (
             f"{self.key}: torch-fidelity {self.theirs:.6g}, ganeval {self.ours:.6g}, difference {self.difference:.1e}"
@@ -69,9 +78,13 @@ def check_possible(options: ScoreOptions) -> None:
     """Refuses what cannot be checked, before anything is scored.
 
     Raises:
-        UsageError: the images of a set are not there.
+        UsageError: the images of a set are not there, or how many of them are scored is not known.
         WeightsError: no Inception weights here.
     """
+    if options.until_se is not None or options.until_rel is not None:
+        raise UsageError("--cross-check needs a fixed number of images. Leave --until-se and --until-rel out.")
+    if options.devices > 1:
+        raise UsageError("--cross-check runs in one process. Leave --devices out.")
     for name, place, stored in (
         ("SUBJECT", options.subject, is_own_statistics(Path(options.subject))),
         (
@@ -129,9 +142,28 @@ def cross_check(options: ScoreOptions, results: Sequence[Result], reporter: Repo
     )
 
 
-def version() -> str:
-    """Of the installed torch-fidelity."""
-    return importlib.metadata.version("torch-fidelity")
+def checked_outcome(outcome: ScoreOutcome, options: ScoreOptions, reporter: Reporter) -> ScoreOutcome:
+    """Tells the differences, and writes torch-fidelity's values into the provenance of the rows.
+
+    Args:
+        outcome: Of `score`.
+        options: As it had.
+        reporter: Gets a line for each number.
+
+    Raises:
+        GanevalError: as `cross_check`.
+    """
+    checked = {found.key: found for found in cross_check(options, outcome.results, reporter)}
+    for found in checked.values():
+        reporter.message(str(found))
+    version = importlib.metadata.version("torch-fidelity")
+    results = [
+        dataclasses.replace(row, provenance={**row.provenance, PROVENANCE: checked[row.key].to_dict(version)})
+        if row.key in checked
+        else row
+        for row in outcome.results
+    ]
+    return dataclasses.replace(outcome, results=tuple(results))
 
 
 def _settings(
