@@ -1,4 +1,4 @@
-"""Text of strangers in a terminal, in Markdown and in a spreadsheet: it stays text and drives nothing."""
+"""Untrusted text in a terminal, in Markdown, LaTeX and a spreadsheet: it stays text and drives nothing."""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +7,14 @@ from collections.abc import Sequence
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _MARKUP = re.compile(r"[\\`*_\[\]|~#]")
 _COMMANDS = re.compile(r"(?:^|(?<=[\r\n]))\s*:(?=:)|#(?=#(?:vso|teamcity)?\[)")
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", ":": "&#58;"}
 _ACTIVE = re.compile(r"[&<>]|(?<!\w)@|:(?=//)")  # tags, mentions of people, addresses that become links
 
@@ -45,3 +53,8 @@ def spreadsheet(text: str) -> str:
     """Text that a spreadsheet does not take for a formula: an apostrophe goes in front of what would start one."""
     shown = printable(text)
     return f"'{shown}" if text.lstrip(" '\"").startswith(FORMULA_STARTS) else shown
+
+
+def latex(text: str) -> str:
+    """Text that LaTeX sets as it is: no command, no comment, no mathematics."""
+    return "".join(_LATEX.get(character, character) for character in printable(text))

@@ -3,6 +3,7 @@
 `--full` prints the table of everything instead.
 """
 
+import dataclasses
 import math
 import re
 import shlex
@@ -16,18 +17,26 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from ganeval.backbones import BACKBONES
 from ganeval.cli.tables import format_interval
 from ganeval.escaping import printable
-from ganeval.metrics.base import PixelMetric, SetMetric
-from ganeval.metrics.headlines import FIELD_NAMES, HEADLINES, READ_AS, Headline
-from ganeval.metrics.keys import Request, parse_key
+from ganeval.metrics.base import SetMetric
+from ganeval.metrics.headlines import FIELD_NAMES, HEADLINES
+from ganeval.metrics.keys import Request
+from ganeval.notebook.headline_rows import (
+    headline_of,
+    headline_rows,
+    network_of,
+    output_of,
+    request_of,
+    shown_value,
+    title_of,
+)
+from ganeval.notebook.subject_table import MARKED, SubjectTable
 from ganeval.options import ScoreOptions
 from ganeval.results.result import PER_IMAGE, Result
 from ganeval.scoring.against_floor import Reading, conclusion, read
 from ganeval.scoring.plan import missing_weights, needed_weights
 
-MOST_LINES = 5  # headline numbers of a plain score
 STYLES = {"no worse": "green", "worse": "red", "inconclusive": "yellow", None: ""}
 _ENOUGH = re.compile(r"needs (more than )?([\d,]+) images")
 _COPIES = "exact copies"
@@ -77,18 +86,16 @@ def first_screen(results: Sequence[Result], options: ScoreOptions, *, doubtful: 
         options: What was asked for; named metrics are all shown, else the headline ones are.
         doubtful: True where the cheap checks of the images found something: then doctor is the next command.
     """
-    shown = _chosen(results, explicit=options.metrics is not None)
-    sets = [row for row in shown if _backbone(row) is not None and not _is_pair(row)]
-    networks = list(dict.fromkeys(_network(row) for row in sets))
+    shown = headline_rows(results, named=options.metrics is not None)
+    sets = [row for row in shown if request_of(row).backbone is not None and not request_of(row).paired]
+    networks = list(dict.fromkeys(network_of(row) for row in sets))
     one = networks[0] if len(networks) == 1 else None
     readings = {row.key: _reading(row) for row in shown}
     lines = tuple(
-        Line(
-            _title(row, options, network=row not in sets or one is None), _value(row), _interval(row), readings[row.key]
-        )
+        Line(title_of(row, network=row not in sets or one is None), _value(row), _interval(row), readings[row.key])
         for row in shown
     )
-    sentence = conclusion([(headline.question, readings[row.key]) for row in sets if (headline := _headline(row))])
+    sentence = conclusion([(headline.question, readings[row.key]) for row in sets if (headline := headline_of(row))])
     same = "the generated images are the reference images themselves"
     if any(same in row.note for row in sets):
         sentence = f"{same[0].upper()}{same[1:]}."
@@ -107,37 +114,14 @@ def first_screen(results: Sequence[Result], options: ScoreOptions, *, doubtful: 
     return Screen(head, lines, tuple(below))
 
 
-def _request(row: Result) -> Request:
-    """The metric and network of a row; its key may name other weights ("fd@inception#1a2b3c4d") or a class."""
-    output, at, backbone = row.key.partition("#")[0].partition("@")
-    return parse_key(f"{output.partition(':')[0]}{at}{backbone}")
-
-
-def _output(row: Result) -> str:
-    return row.protocol.metric if row.protocol is not None else _request(row).outputs[0]
-
-
-def _backbone(row: Result) -> str | None:
-    return _request(row).backbone
-
-
-def _is_pair(row: Result) -> bool:
-    return _request(row).paired
-
-
 def _origin(row: Result) -> dict[str, object]:
     found = row.provenance.get("subject")
     return dict(found) if isinstance(found, dict) else {}
 
 
-def _headline(row: Result) -> Headline | None:
-    output = _output(row)
-    return HEADLINES.get(output) or READ_AS.get(output)
-
-
 def _reading(row: Result) -> Reading:
     """What a number means: of a pair metric the worst image, of a set metric the noise floor."""
-    headline = _headline(row)
+    headline = headline_of(row)
     by_image = row.provenance.get(PER_IMAGE)
     if row.status != "ok":
         return Reading(None, row.note)
@@ -151,59 +135,12 @@ def _reading(row: Result) -> Reading:
     return Reading(found.verdict, "; ".join(filter(None, [found.words, raw])))
 
 
-def _chosen(results: Sequence[Result], *, explicit: bool) -> list[Result]:
-    """All rows that were named, or the headline ones: those of the canonical network where it is there."""
-    rows = [row for row in results if ":" not in row.key.partition("@")[0]]
-    if explicit:
-        return rows
-    valued = [row for row in rows if row.status == "ok" or (row.status == "failed" and _output(row) in HEADLINES)]
-    headlines = [row for row in valued if _output(row) in HEADLINES]
-    sets = [row for row in headlines if not _is_pair(row)]
-    if any(row.n_real is not None for row in sets):
-        # Beside numbers with a reference, one without says little where it cannot be compared with published ones.
-        sets = [row for row in sets if row.n_real is not None or row.comparable_to_published]
-    canonical = [_backbone(row) for row in sets if row.comparable_to_published]
-    networks = canonical or [_backbone(row) for row in sets]
-    sets = [row for row in sets if not networks or _backbone(row) == networks[0]]
-    pairs = [row for row in headlines if _is_pair(row)]
-    if any(_output(row) != "pd" and _backbone(row) for row in pairs):
-        pairs = [row for row in pairs if _output(row) != "pd"]
-    picked = sorted([*sets, *pairs], key=lambda row: HEADLINES[_output(row)].order)
-    return (picked or valued)[: MOST_LINES if not (sets and pairs) else MOST_LINES + 2]
-
-
-def _network(row: Result) -> str:
-    """The network in words for people."""
-    name = _backbone(row) or ""
-    words = BACKBONES.get(name).summary.partition(",")[0].partition(" (")[0]
-    other = row.key.partition("#")[2]
-    return f"{words} with weights {other}" if other else words
-
-
-def _title(row: Result, options: ScoreOptions, *, network: bool) -> str:
-    """The metric in the field's words, with what changes its meaning."""
-    field, headline, request = FIELD_NAMES.get(row.key), HEADLINES.get(_output(row)), _request(row)
-    title = field or (headline.title if headline else row.key)
-    changes = [_network(row)] if network and field is None and headline is not None and request.backbone else []
-    if field is None and headline is not None and headline.published and request.backbone is not None:
-        changes.append(f"not {headline.published}")
-    if row.debiased is not None:
-        changes.append("debiased")
-    if isinstance(request.metric, PixelMetric) and options.channel == "y":
-        changes.append("Y")
-    if request.paired and options.crop_border:
-        changes.append(f"crop {options.crop_border}")
-    title += f" ({', '.join(changes)})" if changes else ""
-    return title
-
-
 def _value(row: Result) -> str:
     if row.value is None:
         return row.status
-    metric = _request(row).metric
+    metric = request_of(row).metric
     unit = "" if isinstance(metric, SetMetric) else metric.output.unit
-    value = row.value if row.debiased is None else row.debiased
-    return f"{value:.4g}{f' {unit}' if unit else ''}"
+    return f"{shown_value(row):.4g}{f' {unit}' if unit else ''}"
 
 
 def _interval(row: Result) -> str:
@@ -234,7 +171,7 @@ def _without_interval(rows: Sequence[Result]) -> list[str]:
         found = _ENOUGH.search(row.note)
         if row.value is not None and row.ci95 is None and found:
             count = int(found[2].replace(",", "")) + (1 if found[1] else 0)
-            headline = _headline(row)
+            headline = headline_of(row)
             enough.setdefault(count, []).append(FIELD_NAMES.get(row.key) or (headline.title if headline else row.key))
     needs = [f"{_joined(titles)} (from {count:,} images per set)" for count, titles in enough.items()]
     return [f"Not to be quoted yet: {'; '.join(needs)}"] if needs else []
@@ -267,12 +204,12 @@ def _not_computed(results: Sequence[Result], shown: Sequence[Result], options: S
         for row in results
         if row.status == "skipped"
         and row not in shown
-        and _output(row) in HEADLINES
-        and missing_weights(_request(row), options.weights) is None
+        and output_of(row) in HEADLINES
+        and missing_weights(request_of(row), options.weights) is None
     ]
     reasons: dict[str, list[str]] = {}
     for row in left:
-        reasons.setdefault(row.note, []).append(_title(row, options, network=False))
+        reasons.setdefault(row.note, []).append(title_of(row, network=False))
     return [f"Not computed: {', '.join(titles)}: {reason}" for reason, titles in reasons.items()]
 
 
@@ -280,13 +217,13 @@ def _to_fetch(results: Sequence[Result], shown: Sequence[Result], options: Score
     """One line on the first canonical metric of sets and of pairs whose weights are missing, if none was computed."""
     first: dict[bool, Request] = {}
     for row in results:
-        if row.status == "skipped" and row.key in FIELD_NAMES and _output(row) in HEADLINES:
-            request = _request(row)
+        if row.status == "skipped" and row.key in FIELD_NAMES and output_of(row) in HEADLINES:
+            request = request_of(row)
             if missing_weights(request, options.weights) is not None:
                 first.setdefault(request.paired, request)
     for row in shown:
-        if row.comparable_to_published and _backbone(row) is not None:
-            first.pop(_is_pair(row), None)
+        if row.comparable_to_published and request_of(row).backbone is not None:
+            first.pop(request_of(row).paired, None)
     if not first:
         return []
     titles = [FIELD_NAMES[request.asked].partition(" (")[0] for request in first.values()]
@@ -334,6 +271,44 @@ def print_screen(screen: Screen, console: Console) -> None:
         _print("  " + "  ".join(filter(None, [value, interval, words.plain])), console, width, words.style)
     for text in screen.below:
         _print(text, console, width, "dim")
+
+
+def print_table(table: SubjectTable, results: Sequence[Result], options: ScoreOptions, console: Console) -> None:
+    """A row a subject; where a terminal is narrower than that, a block a subject with a line a metric.
+
+    Args:
+        table: Of several subjects.
+        results: The rows of one of them: what all have in common.
+        options: What was asked for.
+        console: Where to print.
+    """
+    width = console.width if console.is_terminal else math.inf
+    shown = headline_rows(results, named=options.metrics is not None)
+    networks = {network_of(row) for row in shown if not request_of(row).paired} - {""}
+    together = dataclasses.replace(options, name=f"{len(table.subjects)} subjects")
+    _print(
+        _compared(shown or results, together, networks.pop() if len(networks) == 1 else None), console, width, "bold"
+    )
+    rows = range(len(table.subjects))
+    marked = [[c.cell(row) + (MARKED if c.best == row else " ") for c in table.columns] for row in rows]
+    headings = [f"{printable(column.heading)} " for column in table.columns]
+    subjects = [printable(subject) for subject in table.subjects]
+    left = max(map(cell_len, ["", *subjects]))
+    wide = [max(map(cell_len, [heading, *cells])) for heading, *cells in zip(headings, *marked, strict=True)]
+    if left + sum(each + 1 for each in wide) <= width:
+        for subject, cells in (("", headings), *zip(subjects, marked, strict=True)):
+            padded = [" " * (w - cell_len(cell)) + cell for cell, w in zip(cells, wide, strict=True)]
+            line = Text(_encodable(" ".join([_padded(subject, left), *padded]).rstrip(), console))
+            console.print(line, soft_wrap=True, crop=False)
+    else:
+        for subject, cells in zip(subjects, marked, strict=True):
+            _print(subject, console, width, "bold")
+            for heading, cell in zip(headings, cells, strict=True):
+                _print(f"  {heading.rstrip()}: {cell.rstrip()}", console, width, "")
+    alone = options.reference is None and options.paired is None
+    compare = ["To compare them, add --reference REAL or --paired ORIGINALS."] if alone else []
+    for note in (*table.notes, *_to_fetch(results, shown, options), *compare):
+        _print(note, console, width, "dim")
 
 
 def _of_title(line: Line) -> str:

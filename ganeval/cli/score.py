@@ -24,7 +24,7 @@ from ganeval.errors import UsageError
 
 
 @click.command("score", short_help="Score a folder, archive, npz or data set.")
-@click.argument("subject", type=PLACE)
+@click.argument("subjects", type=PLACE, nargs=-1, required=True, metavar="SUBJECT...")
 @with_options(*COMPARED, *GENERATED, *DIRECTION, *RUN, PRECISION, *DEVICES)
 @click.option(
     "--fid-statistics-file",
@@ -48,17 +48,25 @@ from ganeval.errors import UsageError
     callback=lambda _context, _option, value: None if value is None else parse_share(value),
     help="The same with X as a share of the value, at most 10%.",
 )
-@click.option("--name", help="What the rows call the subject.")
+@click.option("--name", "names", multiple=True, help="Name of the subject in the rows; once per subject.")
 @click.option("--append", type=click.Path(dir_okay=False, path_type=Path), help="Append the rows to a JSONL file.")
 @click.option("--json", "json_target", metavar="-|FILE", help="Rows as JSON, to stdout (-) or a file.")
 @click.option(
     "--cross-check", is_flag=True, help="Compute fid, kid and is by torch-fidelity as well, and print the difference."
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "md", "csv", "latex"]),
+    default="table",
+    show_default=True,
+    help="Form of the table of several subjects.",
+)
 @click.option("--full", is_flag=True, help="Print every metric with its notes.")
 @click.pass_context
 def command(
     ctx: click.Context,
-    subject: str,
+    subjects: tuple[str, ...],
     reference: str | None,
     paired: str | None,
     metrics: str | None,
@@ -90,10 +98,11 @@ def command(
     blame: Path | None,
     until_se: float | None,
     until_rel: float | None,
-    name: str | None,
+    names: tuple[str, ...],
     append: Path | None,
     json_target: str | None,
     cross_check: bool,
+    form: Literal["table", "md", "csv", "latex"],
     full: bool,
 ) -> None:
     """Score SUBJECT: images, a data set such as digits:test, or a generator.
@@ -105,12 +114,15 @@ def command(
     Set metrics (fd, kd, mind, prdc, cs, vendi) compare the whole set with --reference; paired metrics (psnr, ssim,
     lpips, pd) compare image by image with --paired. Without either, the metrics that need no reference run.
 
+    Several subjects make one table. Its best values are marked if they are significantly better than the second best.
+
     \b
     ganeval score ./samples
     ganeval score ./samples --reference fashion-mnist:train --num-samples 2000
     ganeval score samples.zip --reference ./real --metrics fid,kid --json -
     ganeval score ./sr --paired ./hr --channel y --crop-border 4 --per-image psnr.csv
     ganeval score dcgan.digits-cpu --reference digits:test
+    ganeval score bicubic/ lanczos/ mine/ --paired ./hr --format latex
     ganeval score runs/dcgan.digits-cpu-seed0/last.safetensors --reference digits:test
     ganeval score last.safetensors --reference fashion-mnist:train --metrics fd --until-rel 2%
     ganeval score generator.pt --latent-dim 100 --value-range -1..1 --reference ./real
@@ -118,6 +130,12 @@ def command(
     """
     if per_image is not None and paired is None:
         raise UsageError("--per-image writes paired values. Add --paired REF.")
+    if len(subjects) == 1 and form != "table":
+        raise UsageError("--format is for several subjects. Name them, or take --json for the rows of one.")
+    if len(subjects) > 1 and cross_check:
+        raise UsageError("--cross-check takes one subject. Score them one by one.")
+    if len(names) > 1 and len(names) != len(subjects):
+        raise UsageError(f"--name was given {len(names)} times for {len(subjects)} subjects. Name each one.")
     check_match(match, reference=reference, paired=paired, inputs=inputs)
     if statistics is not None:
         if reference is not None:
@@ -135,14 +153,15 @@ def command(
             from ganeval.summaries.reference_file import require_statistics
 
             require_statistics(statistics)
-        from ganeval.cli.show import show_outcome  # torch is imported from here on
+        from ganeval.cli.show import show_outcome, show_several  # torch is imported from here on
         from ganeval.options import ScoreOptions
         from ganeval.progress import Silent
         from ganeval.scoring.open_inputs import check_places
         from ganeval.scoring.score import score
+        from ganeval.scoring.several_subjects import score_several
 
         options = ScoreOptions(
-            subject=subject,
+            subject=subjects[0],
             reference=reference,
             paired=paired,
             metrics=metrics,
@@ -168,7 +187,7 @@ def command(
             labels=labels,
             follow_links=follow_links,
             cache=not no_cache,
-            name=name,
+            name=names[0] if names else None,
             blame=blame is not None,
             until_se=until_se,
             until_rel=until_rel,
@@ -176,12 +195,25 @@ def command(
         )
         from ganeval.cli.progress import RichReporter
 
-        check_places(options, subject)
+        check_places(options, *subjects)
         reporter = RichReporter()
         if cross_check:
             from ganeval.explain.cross_check import check_possible, checked_outcome
 
             check_possible(options)
+        if len(subjects) > 1:
+            scored = score_several(options, subjects, names, reporter)
+            show_several(
+                scored,
+                options,
+                reporter,
+                json_target=json_target,
+                append=append,
+                per_image=per_image,
+                form=form,
+                full=full,
+            )
+            return
         outcome = score(options, reporter if first else Silent(), processes)
         if cross_check:
             outcome = checked_outcome(outcome, options, reporter)

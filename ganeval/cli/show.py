@@ -1,25 +1,28 @@
 """What `score` leaves behind: the table or JSON on stdout, the files that were asked for, findings on stderr."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from ganeval.cli.consoles import open_console
-from ganeval.cli.first_screen import first_screen, print_screen
+from ganeval.cli.first_screen import first_screen, print_screen, print_table
 from ganeval.cli.progress import RichReporter
 from ganeval.cli.tables import print_results
 from ganeval.doctor.score_checks import checks_of
 from ganeval.escaping import spreadsheet
 from ganeval.files.read_write import write_output
+from ganeval.notebook.subject_table import subject_table
 from ganeval.options import ScoreOptions
 from ganeval.results.result import append_jsonl, to_json
 from ganeval.scoring.pair_pass import PairScores
 from ganeval.scoring.score import ScoreOutcome
+from ganeval.scoring.several_subjects import SeveralScores
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Format = Literal["table", "md", "csv", "latex"]
 SHOWN = 8  # stems of the worst and of the best images
 
 
@@ -71,3 +74,46 @@ def show_outcome(
         print_results(outcome.results, console)
     else:
         print_screen(first_screen(outcome.results, options, doubtful=bool(found)), console)
+
+
+def show_several(
+    scored: SeveralScores,
+    options: ScoreOptions,
+    reporter: RichReporter,
+    *,
+    json_target: str | None,
+    append: Path | None,
+    per_image: Path | None,
+    form: Format,
+    full: bool,
+) -> None:
+    """The same of several subjects: files first, then one table.
+
+    `--per-image` has a column more, `subject`.
+    """
+    results = [result for outcome in scored.outcomes for result in outcome.results]
+    if per_image is not None:
+        tables = [
+            csv(per_image_table(outcome.pairs).assign(subject=spreadsheet(name)))
+            for name, outcome in zip(scored.names, scored.outcomes, strict=True)
+            if outcome.pairs is not None
+        ]
+        head, _, first = tables[0].partition("\n")
+        write_output(per_image, "".join([f"{head}\n{first}", *(table.partition("\n")[2] for table in tables[1:])]))
+    if append is not None:
+        append_jsonl(append, [result for result in results if result.status == "ok"])
+    for name, outcome in zip(scored.names, scored.outcomes, strict=True):
+        for line in checks_of(outcome, options.peak):
+            reporter.message(f"note: {name}: {line}")
+    if json_target == "-":
+        click.echo(to_json(results))
+        return
+    if json_target is not None:
+        write_output(Path(json_target), to_json(results) + "\n")
+    rows = [outcome.results for outcome in scored.outcomes]
+    table = subject_table(scored.names, rows, scored.standings, named=full or options.metrics is not None)
+    written = {"md": table.to_markdown, "csv": table.to_csv, "latex": table.to_latex}
+    if form in written:
+        click.echo(written[form](), nl=False)
+    else:
+        print_table(table, rows[0], options, open_console())

@@ -14,6 +14,7 @@ from PIL import Image
 
 from ganeval.errors import BadImageError
 from ganeval.escaping import printable
+from ganeval.notebook.subject_table import Standing, SubjectTable, subject_table
 from ganeval.results.result import Result
 from ganeval.sources.base import ImageSource
 
@@ -88,12 +89,16 @@ class Scores:
     """What `ganeval.score` gives.
 
     Attributes:
-        rows: One a number, in the order of the request.
+        rows: One a number, in the order of the request; of several subjects one after the other.
         picture: PNG of the subject's first images.
+        standings: Of several subjects the best against the second, by metric.
+        named: True where the metrics were named: then tables have a column for each.
     """
 
     rows: tuple[Result, ...]
     picture: bytes = field(default=b"")
+    standings: tuple[Standing, ...] = ()
+    named: bool = False
 
     HEAD = ("metric", "value", "debiased", "95% interval", "n", "note")
 
@@ -114,6 +119,48 @@ class Scores:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """What the subjects are called."""
+        return tuple(dict.fromkeys(row.subject for row in self.rows))
+
+    def of(self, subject: str) -> "Scores":
+        """The rows of one of several subjects.
+
+        Raises:
+            KeyError: there is none of that name; the message lists what there is.
+        """
+        found = tuple(row for row in self.rows if row.subject == subject)
+        if not found:
+            raise _no_such_row(subject, self.subjects)
+        return Scores(found, named=self.named)
+
+    def dict(self) -> "dict[str, float] | dict[str, dict[str, float]]":
+        """Values by metric key, of several subjects by subject and metric key; metrics without a value are left out."""
+        by_subject = {
+            subject: {row.key: row.value for row in self.of(subject) if row.value is not None}
+            for subject in self.subjects
+        }
+        return by_subject if len(by_subject) > 1 else next(iter(by_subject.values()), {})
+
+    @property
+    def table(self) -> SubjectTable:
+        """A row a subject, a column a metric."""
+        rows = [self.of(subject).rows for subject in self.subjects]
+        return subject_table(self.subjects, rows, self.standings, named=self.named)
+
+    def to_latex(self) -> str:
+        """The table in LaTeX, for booktabs."""
+        return self.table.to_latex()
+
+    def to_markdown(self) -> str:
+        """The table in Markdown."""
+        return self.table.to_markdown()
+
+    def to_csv(self) -> str:
+        """The table as CSV, with metric keys for columns and values at full precision."""
+        return self.table.to_csv()
 
     @property
     def frame(self) -> "pd.DataFrame":

@@ -1,0 +1,175 @@
+"""Scores several subjects against one reference, and tests the best of each metric against the second."""
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ganeval.errors import GanevalError, UsageError
+from ganeval.metrics.base import Better, SetMetric
+from ganeval.metrics.difference import Difference, paired_difference
+from ganeval.notebook.headline_rows import request_of, shown_value
+from ganeval.notebook.subject_table import Standing
+from ganeval.options import ScoreOptions
+from ganeval.progress import Reporter, Silent
+from ganeval.results.result import Result
+from ganeval.scoring.compare import Comparison, compare, pairing
+from ganeval.scoring.open_inputs import open_stored_subject, open_subject_source
+from ganeval.scoring.score import ScoreOutcome, score
+
+
+@dataclass(frozen=True)
+class SeveralScores:
+    """What was scored, and what came out best.
+
+    Attributes:
+        names: What the subjects are called.
+        outcomes: One a subject.
+        standings: Best against second of every metric that two subjects have a value of.
+    """
+
+    names: tuple[str, ...]
+    outcomes: tuple[ScoreOutcome, ...]
+    standings: tuple[Standing, ...]
+
+
+def score_several(
+    options: ScoreOptions, subjects: Sequence[str], names: Sequence[str] = (), reporter: Reporter | None = None
+) -> SeveralScores:
+    """Scores each subject as a score of its own would; sets are cut to one count.
+
+    Args:
+        options: As for one subject; its own subject and name do not count.
+        subjects: What to score.
+        names: What rows call them, in the same order; () for the subjects themselves.
+        reporter: Where progress and messages go.
+
+    Raises:
+        UsageError: two subjects of one name, not as many names as subjects, or options that take one subject.
+        GanevalError: an input that cannot be used.
+    """
+    reporter = Silent() if reporter is None else reporter
+    if options.blame or options.until_se is not None or options.until_rel is not None or options.devices > 1:
+        raise UsageError("--blame, --until-se, --until-rel and --devices take one subject. Score them one by one.")
+    if names and len(names) != len(subjects):
+        raise UsageError(
+            f"--name was given {len(names)} times for {len(subjects)} subjects. Name each, in their order."
+        )
+    called = tuple(names or subjects)
+    if len(set(called)) < len(called):
+        twice = next(name for name in called if called.count(name) > 1)
+        raise UsageError(f"Two subjects are called {twice!r}. Tell them apart with --name, once for each subject.")
+    each = [dataclasses.replace(options, subject=s, name=n) for s, n in zip(subjects, called, strict=True)]
+    each = _at_one_count(each, reporter)
+    outcomes = tuple(score(one, reporter) for one in each)
+    return SeveralScores(called, outcomes, tuple(_standings(each, called, outcomes)))
+
+
+def _at_one_count(each: Sequence[ScoreOptions], reporter: Reporter) -> list[ScoreOptions]:
+    """Opens each subject, so that a wrong path shows before anything runs, and cuts sets to one count.
+
+    Counts are protocol: larger sets are cut to a seeded subset of the size of the smallest.
+    """
+    counts = []
+    for options in each:
+        with contextlib.ExitStack() as stack:
+            if open_stored_subject(options) is None:
+                counts.append(len(open_subject_source(options, stack)))
+    if len(counts) < len(each) or len(set(counts)) == 1 or each[0].paired is not None:
+        return list(each)
+    reporter.message(f"The sets have {', '.join(map(str, counts))} images; {min(counts)} of each are compared.")
+    return [dataclasses.replace(options, num_samples=min(counts)) for options in each]
+
+
+def _standings(each: Sequence[ScoreOptions], names: Sequence[str], outcomes: Sequence[ScoreOutcome]) -> list[Standing]:
+    rows = [{row.key: row for row in outcome.results if row.status == "ok"} for outcome in outcomes]
+    compared: dict[tuple[int, int], dict[str, Comparison] | str] = {}
+    standings = []
+    for key in dict.fromkeys(key for found in rows for key in found if ":" not in key.partition("@")[0]):
+        ranked = _ranked([found.get(key) for found in rows])
+        if len(ranked) < 2:
+            continue
+        first, second = ranked[:2]
+        row = rows[first][key]
+        if request_of(row).paired:
+            difference = _of_pairs(row, outcomes[first], outcomes[second])
+        else:
+            if (first, second) not in compared:
+                compared[first, second] = _of_sets(each[first], each[second], _differing(rows[first]))
+            found = compared[first, second]
+            difference = found if isinstance(found, str) else _difference(found, key)
+        standings.append(_standing(key, (names[first], names[second]), first, difference))
+    return standings
+
+
+def _ranked(rows: Sequence[Result | None]) -> list[int]:
+    """Places of the subjects that have a value, best first; [] where no direction is good."""
+    known = {
+        place: shown for place, row in enumerate(rows) if row is not None and (shown := shown_value(row)) is not None
+    }
+    better = next((row.better for row in rows if row is not None), "neither")
+    return [] if better == "neither" else sorted(known, key=lambda place: known[place], reverse=better == "higher")
+
+
+def _of_pairs(row: Result, best: ScoreOutcome, second: ScoreOutcome) -> Difference | str:
+    """The mean of the differences image by image."""
+    if best.pairs is None or second.pairs is None:
+        return "untested: no values by image"
+    order = pairing(second.pairs.stems, best.pairs.stems)
+    if order is None:
+        return f"untested: they were scored on different images ({len(best.pairs.stems)}, {len(second.pairs.stems)})"
+    repeated = next((pairs.repeated for pairs in (best.pairs, second.pairs) if not pairs.independent), "")
+    if repeated:
+        return f"untested: {repeated}"
+    request = request_of(row)
+    key = request.outputs[0] if request.backbone is None else f"{request.outputs[0]}@{request.backbone}"
+    better: Better = "lower" if row.better == "lower" else "higher"
+    return paired_difference(second.pairs.values[key][order], best.pairs.values[key], better)
+
+
+def _differing(rows: dict[str, Result]) -> list[str]:
+    """Keys of set metrics that `diff` compares: with a reference, and with a standard error of their own."""
+    keys = []
+    for row in rows.values():
+        request = request_of(row)
+        if isinstance(request.metric, SetMetric) and request.metric.reference and request.metric.has_stderr:
+            keys.append(request.asked)
+    return list(dict.fromkeys(keys))
+
+
+def _of_sets(best: ScoreOptions, second: ScoreOptions, keys: Sequence[str]) -> dict[str, Comparison] | str:
+    """The differences that `diff` gives, by key."""
+    if not keys or best.reference is None:
+        return "untested: without a reference"
+    try:
+        comparisons = compare(
+            dataclasses.replace(second, metrics=",".join(keys), paired=None, name=None, channel="rgb", crop_border=0),
+            best.subject,
+        )
+    except GanevalError as error:  # the scores are there; only the test is not
+        return f"untested: {error}"
+    return {comparison.result.key: comparison for comparison in comparisons}
+
+
+def _difference(found: dict[str, Comparison], key: str) -> Difference | str:
+    return found[key].difference if key in found else "untested: it has no standard error"
+
+
+def _standing(key: str, names: tuple[str, str], first: int, found: Difference | str) -> Standing:
+    """A mark, and the words to it."""
+    pair = f"{names[0]} against {names[1]}"
+    if isinstance(found, str):
+        return Standing(key, None, f"{pair} {found}")
+    size = f"{found.delta:+.3g}"
+    interval = "" if found.ci95 is None else f" [{found.ci95[0]:.3g}, {found.ci95[1]:.3g}]"
+    if found.verdict == "better":
+        return Standing(key, first, f"{pair} {size}{interval}")
+    if found.verdict == "cannot tell":
+        return Standing(key, None, f"{pair} {size}, untested: {_reason(found.note)}")
+    return Standing(key, None, f"{pair} {size}{interval}: no difference detected")
+
+
+def _reason(note: str) -> str:
+    """The part of a note that says why there is no interval."""
+    parts = note.split("; ")
+    return next((part for part in parts if part.startswith("no interval: ")), note).removeprefix("no interval: ")
