@@ -47,6 +47,12 @@ def global_random_state_is_left_alone():
 
 
 @pytest.fixture
+def short_sets(monkeypatch):
+    """Data sets that are folders of photos may hold a few images only."""
+    monkeypatch.setattr("ganeval.sources.datasets.photo_folders.missing_of", lambda folder, root: "")
+
+
+@pytest.fixture
 def command_line(capsys):
     """Calls `ganeval` in this process: (exit code, stdout, stderr); a traceback is never an answer."""
 

@@ -51,6 +51,9 @@ def write_photos(folder, count, width=SIDE):
         Image.fromarray(rng.integers(0, 256, (SIDE, width, 3), np.uint8)).save(folder / f"{number}.png")
 
 
+pytestmark = pytest.mark.usefixtures("short_sets")
+
+
 @pytest.fixture(scope="module")
 def data_root(tmp_path_factory):
     """Every data set that a recipe names and that isn't bundled, a few small images of each."""

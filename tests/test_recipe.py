@@ -10,7 +10,6 @@ import pytest
 
 from ganeval.errors import UsageError
 from ganeval.sources.datasets.table import DATASETS
-from reference_models.data.training_data import FOLDERS
 from reference_models.models import MODELS
 from reference_models.recipes import RECIPES, default_recipe, recipes_of
 from reference_models.recipes.recipe import Training, plan_to_json, recipe_to_json, with_settings
@@ -38,7 +37,7 @@ def test_a_recipe_is_named_after_its_model_data_and_tier(name):
 
     assert recipe.name == name == f"{recipe.model}.{recipe.data.id}{suffix}"
     assert (recipe.data.id in EMBEDDED) == (recipe.tier == "cpu" or recipe.data.id == "mixture-1d")
-    assert recipe.data.id in EMBEDDED | set(FOLDERS) | set(DATASETS)
+    assert recipe.data.id in EMBEDDED | set(DATASETS)
 
 
 def test_every_grey_model_has_a_plan_on_fashion_mnist_that_ends_within_an_hour_and_needs_no_fetched_weights():

@@ -263,6 +263,7 @@ def test_a_missing_folder_says_which_files_go_where(name, tmp_path):
         load_training_data(recipe.data, config, UNIT, data_root=tmp_path, **arguments)
 
 
+@pytest.mark.usefixtures("short_sets")
 def test_folders_of_pairs_and_of_two_sets_are_read(tmp_path):
     from PIL import Image
 

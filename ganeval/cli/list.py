@@ -79,6 +79,7 @@ def datasets() -> list[Entry]:
             {
                 "name": name,
                 "kind": "embedded" if dataset.embedded else "under --data-root",
+                "fetch": f"ganeval data fetch {name} --data-root DIR" if dataset.published else None,
                 "summary": dataset.summary,
                 "splits": list(dataset.splits),
                 "license": dataset.licence,

@@ -31,6 +31,7 @@ COMMANDS = {
     "train-reference": ("ganeval.cli.train_reference", "Train a reference model by a fixed recipe; known result."),
     "sample": ("ganeval.cli.sample", "Draw images or a grid from a checkpoint."),
     "weights": ("ganeval.cli.weights", "Where weights come from: list, fetch, import, verify."),
+    "data": ("ganeval.cli.data", "Data sets that are not embedded: list, fetch, verify."),
     "reference": ("ganeval.cli.reference", "Precompute reference statistics in one verifiable file."),
     "merge": ("ganeval.cli.merge", "Join features that were computed on several machines."),
     "bench": ("ganeval.cli.bench", "Timings against other tools and against the machine's limits."),

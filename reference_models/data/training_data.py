@@ -22,22 +22,12 @@ from ganeval.sources.base import ImageSource, Pixels
 from ganeval.sources.datasets.photos import photo, photo_names
 from ganeval.sources.datasets.photos_evening import restyle
 from ganeval.sources.datasets.table import DATASETS, open_dataset
-from ganeval.sources.folder import FolderSource
 from reference_models.checkpoints.sampling import stream
 from reference_models.data.transforms import edges, low_resolution, resized, to_range
 from reference_models.models.base import OutputRange
 from reference_models.recipes.recipe import DataPlan
 from reference_models.training.stabilise import class_balanced_indices
 
-# Folder data sets: id -> what goes where below the data folder.
-FOLDERS = {
-    "div2k": "div2k/train and div2k/test: the high-resolution PNG files (DIV2K_train_HR, DIV2K_valid_HR)",
-    "bsds500": "bsds500/train: the 400 photos of BSDS500's own train and test folders; bsds500/test: its val "
-    "folder, which is BSD100",
-    "facades": "facades/train and facades/test: files with photo (left) and labels (right) side by side",
-    "horse2zebra": "horse2zebra/trainA, trainB, testA and testB: one image a file",
-    "vangogh2photo": "vangogh2photo/trainA, trainB, testA and testB: one image a file",
-}
 JITTER = 286 / 256  # pix2pix's and CycleGAN's random crops: 256 of 286 pixels
 # `mixture-1d`: four normals, as (weight, mean, standard deviation), inside the generator's (-1, 1).
 MIXTURE = ((0.25, -0.65, 0.05), (0.25, -0.2, 0.08), (0.3, 0.25, 0.05), (0.2, 0.7, 0.06))
@@ -354,18 +344,11 @@ def folder_of(plan: DataPlan, split: str, data_root: Path | None) -> ImageSource
 
     Raises:
         UsageError: no such data set.
-        DataError: its folder is not there; the message says which files go where.
+        DataError: its folder is not there, or not whole; the message says how to bring it.
     """
-    if plan.id not in FOLDERS:
-        raise unknown_name("data set for this recipe:", plan.id, ["photos", *FOLDERS])
-    path = None if data_root is None else data_root / plan.id / split
-    if path is None or not path.is_dir():
-        looked = "no data folder was named" if path is None else f"there is no folder {str(path)!r}"
-        raise DataError(
-            f"Data set {plan.id} is not embedded, and {looked}. Give --data-root DIR or set GANEVAL_DATA, and put "
-            f"there {FOLDERS[plan.id]}."
-        )
-    return FolderSource(path, f"{plan.id}/{split}")
+    if plan.id not in DATASETS:
+        raise unknown_name("data set for this recipe:", plan.id, DATASETS.names())
+    return open_dataset(f"{plan.id}:{split}", data_root)
 
 
 def _whole(source: ImageSource) -> list[Pixels]:

@@ -15,6 +15,7 @@ from ganeval.files.read_write import read_bytes
 from ganeval.files.unpickle import Array, Reader
 from ganeval.sources.arrays import ArraySource
 from ganeval.sources.base import ImageSource
+from ganeval.sources.datasets.published import Folder, Published
 from ganeval.sources.datasets.table import DatasetInfo, find_files
 
 _MAX_BYTES: Final = 1 << 26  # 64 MiB; a batch of 10,000 images is 31,035,704 bytes
@@ -65,6 +66,16 @@ def load_cifar10(split: str, data_root: Path | None) -> ImageSource:
     return ArraySource(np.concatenate([images for images, _ in batches]), f"cifar10:{split}", labels)
 
 
+_FOLDER: Final = "cifar-10-batches-py"
+_MD5: Final = {  # as torchvision publishes them
+    "data_batch_1": "c99cafc152244af753f735de768cd75f",
+    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+    "data_batch_4": "634d18415352ddfa80567beed471001a",
+    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+    "test_batch": "40351d587109b95175f43aff81a1287e",
+}
+
 CIFAR10: Final = DatasetInfo(
     name="cifar10",
     summary="60,000 colour pictures of ten kinds of thing, 32 px; below the data folder as cifar-10-batches-py/*",
@@ -76,4 +87,13 @@ CIFAR10: Final = DatasetInfo(
     licence="none stated by its makers",
     embedded=False,
     load=load_cifar10,
+    published=(
+        Published(
+            ("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",),
+            170_498_071,
+            "md5:c58f30108f718f92721af3b95e74349a",
+            "torchvision",
+            (Folder(_FOLDER, len(_MD5), (_FOLDER,), md5=_MD5),),
+        ),
+    ),
 )

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ganeval.errors import DataError
 from ganeval.sources.arrays import ArraySource
 from ganeval.sources.base import ImageSource
+from ganeval.sources.datasets.published import Published
 from ganeval.sources.datasets.table import DatasetInfo, find_files
 from ganeval.sources.limits import MAX_RATIO, is_bomb
 
@@ -83,6 +84,17 @@ _FASHION: Final = (
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 
+
+def _published(folder: str, mirrors: tuple[str, ...], files: dict[str, tuple[int, str]]) -> tuple[Published, ...]:
+    """The four files, by the MD5 that torchvision publishes; sizes are those of the servers."""
+    return tuple(
+        Published(
+            tuple(f"{mirror}/{name}" for mirror in mirrors), size, f"md5:{md5}", "torchvision", into=f"{folder}/raw"
+        )
+        for name, (size, md5) in files.items()
+    )
+
+
 MNIST: Final = DatasetInfo(
     name="mnist",
     summary="70,000 handwritten digits, 28 px grey; below the data folder as MNIST/raw/*-ubyte[.gz]",
@@ -94,6 +106,16 @@ MNIST: Final = DatasetInfo(
     licence="CC-BY-SA-3.0",
     embedded=False,
     load=partial(load_idx_pair, "mnist", "MNIST", tuple("0123456789")),
+    published=_published(
+        "MNIST",
+        ("https://ossci-datasets.s3.amazonaws.com/mnist", "http://yann.lecun.com/exdb/mnist"),
+        {
+            "train-images-idx3-ubyte.gz": (9_912_422, "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+            "train-labels-idx1-ubyte.gz": (28_881, "d53e105ee54ea40749a09fcbcd1e9432"),
+            "t10k-images-idx3-ubyte.gz": (1_648_877, "9fb629c4189551a2d022fa330f9573f3"),
+            "t10k-labels-idx1-ubyte.gz": (4_542, "ec29112dd5afa0611ce80d1b7f02629c"),
+        },
+    ),
 )
 
 FASHION_MNIST: Final = DatasetInfo(
@@ -107,4 +129,14 @@ FASHION_MNIST: Final = DatasetInfo(
     licence="MIT",
     embedded=False,
     load=partial(load_idx_pair, "fashion-mnist", "FashionMNIST", _FASHION),
+    published=_published(
+        "FashionMNIST",
+        ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",),
+        {
+            "train-images-idx3-ubyte.gz": (26_421_880, "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+            "train-labels-idx1-ubyte.gz": (29_515, "25c81989df183df01b3e8a0aad5dffbe"),
+            "t10k-images-idx3-ubyte.gz": (4_422_102, "bef4ecab320f06d8554ea6380940ec79"),
+            "t10k-labels-idx1-ubyte.gz": (5_148, "bb300cfdad3c16e7a12a480ee83cd310"),
+        },
+    ),
 )

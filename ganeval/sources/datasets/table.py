@@ -1,6 +1,7 @@
 """The data sets that have a name: one literal table, and what one entry says without loading an image.
 
-To add one: write its file with a DatasetInfo in it, and add one line here. Nothing is ever downloaded.
+To add one: write its file with a DatasetInfo in it, and add one line here. Nothing here downloads: `fetch` does, for
+`ganeval data fetch` alone.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Final
 from ganeval.errors import DataError
 from ganeval.registry import Registry, unknown_name
 from ganeval.sources.base import ImageSource
+from ganeval.sources.datasets.published import Published
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,12 @@ class DatasetInfo:
         splits: What may stand behind the colon.
         default_split: What the bare name means.
         channels: 1 (grey, repeated to three when read) or 3.
-        size: (height, width) of its images in pixels.
+        size: (height, width) of its images in pixels, None where they differ.
         classes: Number of class labels, 0 for none.
         licence: Of the images, as far as their makers say.
         embedded: True where the images come with the installed packages; else they lie below a data folder.
         load: (split, data folder or None) -> the images. Raises DataError naming the missing files.
+        published: What `ganeval data fetch` brings; () for what is embedded.
     """
 
     name: str
@@ -35,11 +38,12 @@ class DatasetInfo:
     splits: tuple[str, ...]
     default_split: str
     channels: int
-    size: tuple[int, int]
+    size: tuple[int, int] | None
     classes: int
     licence: str
     embedded: bool
     load: Callable[[str, Path | None], ImageSource]
+    published: tuple[Published, ...] = ()
 
 
 DATASETS: Final[Registry[DatasetInfo]] = Registry(
@@ -51,6 +55,13 @@ DATASETS: Final[Registry[DatasetInfo]] = Registry(
         "mnist": "ganeval.sources.datasets.mnist:MNIST",
         "fashion-mnist": "ganeval.sources.datasets.mnist:FASHION_MNIST",
         "cifar10": "ganeval.sources.datasets.cifar:CIFAR10",
+        "bsds500": "ganeval.sources.datasets.bsds500:BSDS500",
+        "div2k": "ganeval.sources.datasets.div2k:DIV2K",
+        "set5": "ganeval.sources.datasets.set5:SET5",
+        "set14": "ganeval.sources.datasets.set14:SET14",
+        "facades": "ganeval.sources.datasets.facades:FACADES",
+        "horse2zebra": "ganeval.sources.datasets.horse2zebra:HORSE2ZEBRA",
+        "vangogh2photo": "ganeval.sources.datasets.vangogh2photo:VANGOGH2PHOTO",
     },
 )
 
@@ -83,22 +94,28 @@ def find_files(dataset: str, data_root: Path | None, needed: list[str]) -> list[
     Raises:
         DataError: some are missing; the message names all of them and where each one goes.
     """
+    name = dataset.partition(":")[0]
     if data_root is None:
         raise DataError(
-            f"Data set {dataset} is not embedded and no data folder was named. Give --data-root DIR or set "
-            f"GANEVAL_DATA; DIR must hold {' and '.join(needed)}."
+            f"Data set {dataset} is not embedded and no data folder was named. {how_to_get(name)}; DIR must hold "
+            f"{' and '.join(needed)}."
         )
     found = [
-        next((path for path in (data_root / name, data_root / f"{name}.gz") if path.is_file()), None) for name in needed
+        next((path for path in (data_root / file, data_root / f"{file}.gz") if path.is_file()), None) for file in needed
     ]
-    missing = [name for name, path in zip(needed, found, strict=True) if path is None]
+    missing = [file for file, path in zip(needed, found, strict=True) if path is None]
     if missing:
         raise DataError(
             f"Data set {dataset}: {len(missing)} of {len(needed)} files are missing in {str(data_root)!r}: "
-            f"{', '.join(missing)} (the layout of torchvision; .gz files are read as they are). Put them there, or "
-            "name another folder with --data-root DIR."
+            f"{', '.join(missing)} (the layout of torchvision; .gz files are read as they are). `ganeval data fetch "
+            f"{name}` brings them; or name another folder with --data-root DIR."
         )
     return [path for path in found if path is not None]
+
+
+def how_to_get(name: str) -> str:
+    """The commands that bring a data set, or say where it is, as the beginning of a sentence."""
+    return f"Run `ganeval data fetch {name} --data-root DIR`, give --data-root DIR or set GANEVAL_DATA"
 
 
 def packaged_file(package: str, *parts: str) -> Path:
