@@ -251,7 +251,11 @@ def test_an_archive_without_its_files_is_refused_and_nothing_is_unpacked(server,
     assert held(tmp_path) <= {f"data/{HIDDEN}/tiny.lock"}
 
 
-@pytest.mark.parametrize("content", [b"no archive at all", ARCHIVE[:-100], tarred({"a": b"x"})[:-20], b""])
+@pytest.mark.parametrize(
+    "content",
+    [b"no archive at all", ARCHIVE[:-100], tarred({"a": b"x"})[:-20], b""],
+    ids=["text", "zip cut off", "tar cut off", "nothing"],
+)
 def test_what_is_no_archive_is_refused(server, declare, tmp_path, content):
     server.files["/set.zip"] = content
     declare(f"{server.address}/set.zip")
