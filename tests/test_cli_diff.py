@@ -75,7 +75,8 @@ def test_people_get_a_verdict_an_interval_and_how_it_was_found_and_a_file_the_ro
 
 
 def test_a_metric_that_the_images_are_too_small_for_is_told_beside_the_others(run, restored, monkeypatch):
-    monkeypatch.setattr("ganeval.scoring.compare.PLAIN_PAIRED", "psnr,ssim")  # without those that need a network
+    # Without those that need a network.
+    monkeypatch.setattr("ganeval.scoring.compare.compared_keys", lambda *, paired: ["psnr", "ssim"] * paired)
     restored(count=6, side=8)  # ssim's window is 11 px
     code, out, err = run("a", "b", "--paired", "hr", "--json", "-")
 

@@ -208,7 +208,7 @@ def images(count=4, side=8, seed=0):
 
 
 def test_a_plain_first_baseline_of_pairs_has_the_paired_metrics_that_run_here(make_folder, monkeypatch):
-    monkeypatch.setattr("ganeval.gate.scorer.FIRST_PAIRED", "psnr,ssim,lpips@vgg16")
+    monkeypatch.setattr("ganeval.gate.scorer.first_gate_keys", lambda *, paired: ["psnr", "ssim", "lpips@vgg16"])
     monkeypatch.setattr(
         "ganeval.gate.scorer.missing_weights", lambda request, _: "no file" if request.backbone == "vgg16" else None
     )

@@ -1,13 +1,18 @@
 """Laws that every registered metric must obey; a new metric is found here by itself."""
 
+import ast
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from ganeval.backbones import BACKBONES
 from ganeval.errors import DataError, TooFewSamplesError
-from ganeval.metrics import METRICS
+from ganeval.metrics import METRICS, keys
 from ganeval.metrics.base import PixelMetric, PyramidMetric, SetMetric
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
@@ -18,20 +23,9 @@ SET = [name for name, metric in ALL.items() if isinstance(metric, SetMetric)]
 PIXEL = [name for name, metric in ALL.items() if isinstance(metric, PixelMetric)]
 PYRAMID = [name for name, metric in ALL.items() if isinstance(metric, PyramidMetric)]
 
-# What a metric says of a set compared with itself, and how a growing disturbance moves it. Every output stands here.
-VALUE_ON_ITSELF = {
-    "fd": 0.0,
-    "fd_per_class": 0.0,
-    "mind": 0.0,
-    "cmmd": 0.0,
-    "precision": 1.0,
-    "recall": 1.0,
-    "coverage": 1.0,
-}
-NOT_FIXED_ON_ITSELF = {"kd", "kd_classic", "density", "cs", "cs_classic", "vendi", "agreement"}
-# recall counts real images inside fake balls, which grow with the noise; cs and vendi do not see the reference; labels
-# here say nothing of the rows (test_agreement has a ladder where they do).
-NO_LADDER = {"recall", "cs", "cs_classic", "vendi", "agreement"}
+ROOT = Path(__file__).parent.parent
+OF_OTHER_TOOLS = ("bench", "compat", "explain", "peer_files")  # folders that speak of other tools' FID and IS
+NAMED = ("bench.py", "views.py")  # commands about given metrics
 
 N, D, K = 90, 12, 6
 
@@ -65,7 +59,7 @@ def run(name, real, fake):
         metric = dataclasses.replace(metric, min_n=20)
     if "projections" in params:
         params |= {"projections": 40}
-    if name == "agreement":  # refuses classes that the rows do not tell apart
+    if "labels" in metric.needs:  # classes that the rows tell apart
         real, fake = (dataclasses.replace(side, labels=by_size(side.bank.rows()[:, 0])) for side in (real, fake))
     return {key: e.value for key, e in metric.evaluate(real, fake, params).items()}
 
@@ -77,11 +71,9 @@ def close(a, b, tolerance):
 
 
 def test_no_metric_is_forgotten():
-    """Every name is of one kind, every output has its laws, and names agree with the table."""
-    outputs = {o.name for name in SET for o in ALL[name].outputs}
-
+    """Every name is of one kind, every output states its laws, and names agree with the table."""
     assert sorted(SET + PIXEL + PYRAMID) == sorted(METRICS)
-    assert set(VALUE_ON_ITSELF) | NOT_FIXED_ON_ITSELF == outputs
+    assert [output.name for name in SET for output in ALL[name].outputs if output.on_itself is None] == []
     assert all(ALL[name].name == name for name in METRICS)
 
 
@@ -112,10 +104,10 @@ def test_a_set_compared_with_itself_gives_the_known_value(name):
     same = summary(rows(N, seed=1))
     values = run(name, same, same)
 
-    for key, value in values.items():
-        output = key.partition(":")[0]
-        if output in VALUE_ON_ITSELF:
-            assert value == pytest.approx(VALUE_ON_ITSELF[output], abs=1e-8), key
+    for output in ALL[name].outputs:
+        if output.on_itself != "varies":
+            found = [value for key, value in values.items() if key.partition(":")[0] == output.name]
+            assert found == pytest.approx([output.on_itself] * len(found), abs=1e-8), output.name
 
 
 @pytest.mark.parametrize("name", SET)
@@ -137,7 +129,7 @@ def test_growing_noise_moves_the_number_in_the_declared_direction(name):
 
     for output in metric.outputs:
         values = [step[output.name] for step in ladder]
-        if output.name not in NO_LADDER:
+        if output.worse_with_noise:
             assert values == sorted(values, reverse=output.better == "higher"), output.name
             assert values[0] != values[-1]
 
@@ -196,13 +188,20 @@ def test_a_summary_without_what_is_needed_raises_our_error(name):
 @pytest.mark.parametrize("name", list(ALL))
 def test_declarations_are_complete(name):
     metric = ALL[name]
-    outputs = metric.outputs if isinstance(metric, SetMetric) else (metric.output,)
 
     assert metric.summary
     assert metric.version >= 1
-    for output in outputs:
+    for output in metric.outputs:
+        assert output.title
         assert output.better in ("lower", "higher", "neither")
         assert output.range[0] < output.range[1]
+        # A gate on pairs needs a margin, one on sets goes by standard errors.
+        assert (output.margin is not None) == (output.gateable and name not in SET)
+        assert {*output.compared, *output.first_gate} <= set(metric.plain)
+        assert output.gateable or not output.first_gate
+    known = {"", *BACKBONES}
+    assert {*metric.plain, *(alias.backbone for alias in metric.aliases.values())} <= known
+    assert all((backbone == "") == (name in PIXEL) for backbone in metric.plain)
     assert all(isinstance(v, int | float | str | bool) for v in metric.params.values())
 
 
@@ -267,3 +266,64 @@ def test_feature_distances_are_zero_on_equal_maps_and_grow_with_noise(name):
 def test_declarations_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         ALL["fd"].version = 2
+
+
+@pytest.mark.parametrize("keys_of", [keys.plain_keys, keys.compared_keys, keys.first_gate_keys])
+@pytest.mark.parametrize("paired", [False, True], ids=["sets", "pairs"])
+def test_what_runs_without_being_named_is_a_list_of_keys_without_a_tie(keys_of, paired):
+    found = keys_of(paired=paired)
+
+    assert [keys.parse_key(key).paired for key in found] == [paired] * len(found)
+    assert len(set(found)) == len(found) > 0
+
+
+@pytest.mark.parametrize("kind", ["set", "paired"])
+def test_no_two_places_on_the_first_screen_are_the_same(kind):
+    outputs = [o for name in ALL if (name in SET) == (kind == "set") for o in ALL[name].outputs]
+    places = [output.headline for output in outputs if output.headline is not None]
+
+    assert len(set(places)) == len(places)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("fid", "fd"), ("fd@inception#1a2b3c4d", "fd"), ("recall@efflite0", "prdc"), ("psnr", "psnr"),
+        ("fd_per_class:Shirt@efflite0", "fd_per_class"), ("lpips_alex", "lpips"),
+    ],
+)  # fmt: skip
+def test_the_key_of_a_row_leads_to_its_declaration(key, name):
+    metric, output = keys.declared(key)
+
+    assert metric is METRICS.get(name)
+    assert output in metric.outputs
+    assert keys.declared("nobody@efflite0") is None
+
+
+def test_declarations_are_read_without_torch():
+    code = "import sys; from ganeval.metrics.keys import aliases; aliases(); sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_no_other_folder_decides_by_the_name_of_a_metric():
+    """A comparison with a name, or a collection of names, decides; a name in an example does not."""
+    names = {*METRICS, *keys.aliases(), *(o.name for metric in ALL.values() for o in metric.outputs)}
+    names -= {"precision", "density"}  # an option and a picture are called so, too
+    found = []
+    for file in (ROOT / "ganeval").rglob("*.py"):
+        if file.is_relative_to(ROOT / "ganeval/metrics") or file.parent.name in OF_OTHER_TOOLS or file.name in NAMED:
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            parts = []
+            if isinstance(node, ast.Compare):
+                parts = [node.left, *node.comparators]
+            elif isinstance(node, ast.Set | ast.Tuple | ast.List):
+                parts = node.elts
+            elif isinstance(node, ast.Dict):
+                parts = [key for key in node.keys if key is not None]
+            texts = {part.value for part in parts if isinstance(part, ast.Constant)} & names
+            if texts:
+                found.append(f"{file.relative_to(ROOT)}:{node.lineno}: {sorted(texts)}")
+
+    assert found == []

@@ -92,7 +92,7 @@ def toy_metric(name, factor, heads=None):
     return PyramidMetric(
         name=name,
         summary=name,
-        output=Output(name, "lower", (0.0, math.inf)),
+        output=Output(name, "lower", (0.0, math.inf), name),
         symmetric=True,
         min_side=1,
         version=1,
@@ -375,7 +375,7 @@ def recorder(seen):
         seen.append(tuple(fake.shape))
         return torch.zeros(len(fake), dtype=torch.float64)
 
-    return PixelMetric("seen", "", Output("seen", "neither", (0.0, 0.0)), True, 1, 1, compute)
+    return PixelMetric("seen", "", Output("seen", "neither", (0.0, 0.0), "seen"), True, 1, 1, compute)
 
 
 def test_batches_hold_one_size_and_at_most_batch_size_pairs():

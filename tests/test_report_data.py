@@ -7,8 +7,6 @@ import pytest
 
 from ganeval.errors import DataError
 from ganeval.leaderboard.reading import read_rows
-from ganeval.metrics import METRICS
-from ganeval.metrics.base import SetMetric
 from ganeval.report import galleries
 from ganeval.report.charts import Dot, Series
 from ganeval.report.page import line_values
@@ -216,13 +214,6 @@ def test_a_protocol_lists_its_fields_and_how_it_was_run(tmp_path):
     assert facts.fingerprint == row.fingerprint
     assert ("backbone", "efflite0") in facts.fields
     assert facts.runs == ["cpu, 1 thread, 2 cores, ganeval 0.1.0"]
-
-
-def test_directions_of_paired_metrics_are_those_of_the_registry():
-    paired = [metric for name in METRICS if not isinstance(metric := METRICS.get(name), SetMetric)]
-
-    assert paired
-    assert {m.output.name for m in paired if m.output.better == "higher"} == galleries.HIGHER_IS_BETTER
 
 
 def test_pairs_show_the_worst_the_middle_and_the_best(tmp_path):

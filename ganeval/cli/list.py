@@ -12,12 +12,11 @@ def metrics() -> list[Entry]:
     """Every metric, with its outputs, direction and what it needs."""
     from ganeval.metrics import METRICS
     from ganeval.metrics.base import PyramidMetric, SetMetric
-    from ganeval.metrics.keys import ALIASES
 
     entries: list[Entry] = []
     for name in METRICS:
         metric = METRICS.get(name)
-        outputs = metric.outputs if isinstance(metric, SetMetric) else (metric.output,)
+        outputs = metric.outputs
         if isinstance(metric, SetMetric):
             kind = "set, needs a reference" if metric.reference else "set, no reference"
         else:
@@ -30,7 +29,7 @@ def metrics() -> list[Entry]:
                 "outputs": [output.name for output in outputs],
                 "better": {output.name: output.better for output in outputs},
                 "range": {output.name: [_json_number(x) for x in output.range] for output in outputs},
-                "aliases": [a for a, key in ALIASES.items() if key.split("@")[0] in {name, *(o.name for o in outputs)}],
+                "aliases": list(metric.aliases),
                 "backbones": list(metric.backbones) if isinstance(metric, PyramidMetric) else None,
                 "version": metric.version,
                 "params": dict(metric.params),

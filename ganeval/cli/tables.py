@@ -7,13 +7,13 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from ganeval.escaping import printable
+from ganeval.metrics.keys import declared
 from ganeval.results.result import Result
 
 ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}
 WORST_SHOWN = 3
 UNLIMITED = 10_000  # columns: wider than any table
-SMALL_N = 2048  # below, unbiased and little-biased metrics lead the table, and a bare fd is not the headline
-LEADING = {"kd": 0, "kid": 0, "mind": 1}
+SMALL_N = 2048  # below, unbiased metrics lead the table, then those with a correction that holds at any count
 
 
 def format_value(value: float) -> str:
@@ -42,7 +42,7 @@ def collapse_classes(results: Sequence[Result]) -> list[tuple[Result, str]]:
         told = "worst: " + ", ".join(f"{name} {format_value(value)}" for value, name in worst) if worst else ""
         shown.append((result, "; ".join(filter(None, [result.note, told]))))
     if any(r.n_fake is not None and r.n_fake < SMALL_N for r, _ in shown):
-        shown.sort(key=lambda pair: LEADING.get(pair[0].key.partition("@")[0], len(LEADING)))
+        shown.sort(key=lambda pair: _bias(pair[0].key))
     return shown
 
 
@@ -55,7 +55,17 @@ def format_floor(result: Result) -> str:
 
 
 def _has_ratio(result: Result) -> bool:
-    return result.key.partition("@")[0] in ("fd", "fid", "fd_dinov2", "mind") and (result.floor or 0.0) > 0.0
+    """Where real against real gives a bias alone, a value is read as a multiple of it."""
+    known = declared(result.key)
+    return known is not None and known[0].null_bias is not None and (result.floor or 0.0) > 0.0
+
+
+def _bias(key: str) -> int:
+    """0 for the key of an unbiased metric, 1 where the bias is corrected at any count, 2 for the others."""
+    known = declared(key)
+    if known is None:
+        return 2
+    return 0 if known[1].unbiased else 1 if known[0].null_bias == "any n" else 2
 
 
 def print_whole(table: Table, console: Console) -> None:

@@ -13,9 +13,8 @@ from ganeval.devices import resolve_device
 from ganeval.errors import DataError, UsageError
 from ganeval.files.read_write import write_atomically
 from ganeval.generators.translated import TranslatedSource
-from ganeval.metrics import METRICS
-from ganeval.metrics.base import SetMetric
 from ganeval.metrics.nearest_images import RARE
+from ganeval.metrics.prdc import PRDC
 from ganeval.options import ScoreOptions
 from ganeval.scoring.loaded_networks import open_passes
 from ganeval.sources.base import ImageSource, Pixels
@@ -157,13 +156,10 @@ def _counts(look: Lookalikes) -> dict[str, object]:
 
 def _prdc(fake: FeatureBank, real: FeatureBank) -> dict[str, float]:
     """Precision, recall, density and coverage at equal counts."""
-    metric = METRICS.get("prdc")
-    if not isinstance(metric, SetMetric):
-        raise TypeError("prdc is a set metric")
     equal = min(len(fake), len(real))
     sides = [random_part(real, equal), FeatureBank.of(fake.rows()[:equal])]
     summaries = [SetSummary(Moments.of(bank.rows()), bank) for bank in sides]
-    return {name: estimate.value for name, estimate in metric.evaluate(summaries[0], summaries[1]).items()}
+    return {name: estimate.value for name, estimate in PRDC.evaluate(summaries[0], summaries[1]).items()}
 
 
 def _lines(looks: Looks) -> list[str]:

@@ -8,12 +8,11 @@ against this very reference, and the generated images alone are random.
 """
 
 import dataclasses
-import math
 
 from ganeval.errors import DataError
 from ganeval.gate.evidence import GIVEN
-from ganeval.metrics import METRICS
 from ganeval.metrics.base import SetMetric, too_many_copies
+from ganeval.metrics.keys import declared
 from ganeval.results.result import Result
 from ganeval.scoring.score import ScoreOutcome
 from ganeval.stats.influence import influence_stderr
@@ -44,9 +43,7 @@ def _with(row: Result, outcome: ScoreOutcome) -> Result:
 def stderr_given_reference(row: Result, real: SetSummary, fake: SetSummary) -> float | None:
     """Standard error over the generated images alone, None for a metric without a formula or images that are copies.
 
-    fd, kd and cmmd: the influence of each generated image. precision: each generated image lies inside the fixed balls
-    of the reference or not, independently, so it is binomial; with two of each added, so that a precision of 0 has one
-    too (Agresti & Coull 1998, The American Statistician 52).
+    From the influence of each generated image, where the metric has one, else by its output's own formula.
 
     Args:
         row: Of any metric.
@@ -58,12 +55,9 @@ def stderr_given_reference(row: Result, real: SetSummary, fake: SetSummary) -> f
     """
     if too_many_copies([("generated", fake)]):
         return None
-    name = "" if row.protocol is None else row.protocol.metric
-    declared = METRICS.get(name) if name in METRICS else None
-    if row.stderr is not None and isinstance(declared, SetMetric) and declared.influences is not None:
-        return influence_stderr(declared.influences(real, fake, declared.params)[0])
-    if name == "precision" and row.value is not None and row.n_fake is not None:
-        n = row.n_fake + 4
-        share = (row.value * row.n_fake + 2) / n
-        return math.sqrt(share * (1.0 - share) / n)
+    metric, output = (None if row.protocol is None else declared(row.protocol.metric)) or (None, None)
+    if row.stderr is not None and isinstance(metric, SetMetric) and metric.influences is not None:
+        return influence_stderr(metric.influences(real, fake, metric.params)[0])
+    if output is not None and output.stderr_given is not None and row.value is not None and row.n_fake is not None:
+        return output.stderr_given(row.value, row.n_fake)
     return None

@@ -13,8 +13,7 @@ from ganeval.gate.evidence import GIVEN, LARGER
 from ganeval.gate.given import with_given_reference
 from ganeval.generators.open import open_generator
 from ganeval.generators.source import GeneratorSource
-from ganeval.metrics import METRICS
-from ganeval.metrics.base import SetMetric
+from ganeval.metrics.keys import declared
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
 from ganeval.results.result import Result
@@ -51,11 +50,8 @@ def with_larger_draw(rows: Sequence[Result], options: ScoreOptions, reporter: Re
 
 
 def _unbiased(row: Result) -> bool:
-    metric = None if row.protocol is None else row.protocol.metric
-    if metric is None or metric not in METRICS:
-        return False
-    declared = METRICS.get(metric)
-    return isinstance(declared, SetMetric) and any(o.name == metric and o.unbiased for o in declared.outputs)
+    known = None if row.protocol is None else declared(row.protocol.metric)
+    return known is not None and known[1].unbiased
 
 
 def _asked(row: Result) -> str:

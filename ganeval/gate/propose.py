@@ -13,14 +13,10 @@ import numpy as np
 from ganeval.gate.evidence import FEWEST_SEEDS, SEED_SHARE, larger_draw, stderr_and_degrees
 from ganeval.gate.expectation import passes_seeds, seeds_factor
 from ganeval.gate.rules import LEVEL, GateRule, GateRules, Mode
+from ganeval.metrics.keys import declared
 from ganeval.results.result import PER_IMAGE, Result
 from ganeval.stats.student_t import quantile, sum_degrees
 
-# What a gate may stand on. cs and IS are blind to what they were not trained for and vendi knows no reference.
-GATED = ("fd", "kd", "cmmd", "mind", "precision", "recall", "density", "coverage")
-# Paired metrics are compared image by image; what is worth stopping for is known from use, not from their spread.
-PAIRED = {"psnr": (0.1, "dB"), "ssim": (0.005, ""), "ms_ssim": (0.005, ""), "lpips": (0.02, "%"), "vgg": (0.02, "%")}
-PAIRED_DEFAULT = (0.02, "%")
 SHARE = 0.02
 CODE_SHARE = 0.005  # same weights, new code: 0.5%
 CODE_SPREAD = 0.1  # of the row's own standard error, where that is more: nobody could see it
@@ -52,11 +48,11 @@ def propose(
 def _rule(key: str, rows: Sequence[Result], mode: Mode) -> GateRule | str:
     row = rows[-1]
     output = key.partition("@")[0]
-    name = row.protocol.metric if row.protocol is not None else output
+    known = declared(row.protocol.metric if row.protocol is not None else output)
     paired = row.protocol is not None and row.protocol.crop_border is not None
     if row.better == "neither":
         return "it has no better direction"
-    if not paired and name not in GATED:
+    if known is None or not known[1].gateable:
         return "alone it does not tell a worse model from another one"
     if mode == "retrained":
         return _of_seeds(key, rows)
@@ -71,7 +67,7 @@ def _rule(key: str, rows: Sequence[Result], mode: Mode) -> GateRule | str:
             else "it is 0"
         )
     if paired:
-        margin, unit = PAIRED.get(name, PAIRED_DEFAULT)
+        margin, unit = (known[1].margin.amount, known[1].margin.unit) if known[1].margin is not None else (SHARE, "%")
         if PER_IMAGE not in row.provenance:
             return "its values by image were not kept"
         return GateRule(key, margin, unit == "%", why="image by image")

@@ -12,6 +12,7 @@ from ganeval.gate.propose import propose
 from ganeval.gate.rules import GateRules, Mode
 from ganeval.gate.ruling import Ruling, Verdict, judge, overall
 from ganeval.gate.sides import Case, GateOptions, Scores, of_same_weights, of_samples, of_seeds, recorded_path
+from ganeval.metrics.keys import declared
 from ganeval.progress import Reporter
 from ganeval.results.result import Result, read_jsonl
 
@@ -84,8 +85,10 @@ def run_gate(options: GateOptions, scorer: Scores | None, reporter: Reporter) ->
         rules = _derived(baseline, options.mode)
         notes.append("no rules were given: the margins are derived from the baseline's own standard errors")
     keys = tuple(baseline.key_of(rule.metric) for rule in rules.rules)
-    if all(baseline.newest(key)[-1].key.partition("@")[0] in ("cs", "is") for key in keys):
-        notes.append("the inception score alone cannot tell a worse model: add fd, kd or precision and recall")
+    known = [declared(baseline.newest(key)[-1].key) for key in keys]
+    alone = [one[1].alone if one is not None else "" for one in known]
+    if all(alone):
+        notes.extend(dict.fromkeys(alone))
     case = Case(options, baseline, rules, keys, given, scorer, reporter)
     compared = {"retrained": of_seeds, "same-weights": of_same_weights, "samples": of_samples}[_mode(case)](case)
     for rule, key in zip(rules.rules, keys, strict=True):

@@ -11,7 +11,7 @@ from ganeval.gate.larger import with_larger_draw
 from ganeval.gate.outputs import Outputs, compare_outputs
 from ganeval.generators.open import open_generator
 from ganeval.generators.source import GeneratorSource
-from ganeval.metrics.keys import parse_keys
+from ganeval.metrics.keys import first_gate_keys, parse_key
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
 from ganeval.results.protocol import Protocol
@@ -23,15 +23,9 @@ from ganeval.scoring.score import score
 from ganeval.sources.base import ImageSource
 from ganeval.sources.decoding.rules import stated_peak
 
-# What a first baseline holds. kd alone: it sees lost classes at least as well as recall and coverage do (worse by 4.7,
-# 4.4 and 4.8 standard deviations of a difference with two of ten classes of digits gone, n = 1,198) and gains on them
-# with n, while each further rule makes Holm ask more of all and an unchanged model inconclusive more often. mind says
-# what kd says, and fd needs more images than features, at ten times the cost.
-FIRST_SET = "kd,kid,"
 # Images that a generator draws for a gate where the reference has fewer. Two of ten lost classes of digits failed 37
 # times in 60 at 1,198 images, 97 times in 100 at 2,200 (drawn as in tests/test_gate_power.py).
 DRAWN = 2500
-FIRST_PAIRED = "psnr,ssim,pd@efflite0,lpips,"
 
 
 @dataclass(frozen=True)
@@ -207,11 +201,11 @@ def first_rows(options: ScoreOptions, reporter: Reporter, *, larger: bool = True
         larger: Put a larger draw beside each row that allows one; of several training seeds it would say nothing.
     """
     if options.metrics is None:
-        asked = FIRST_SET if options.reference is not None else ""
-        asked += FIRST_PAIRED if options.paired is not None else ""
+        asked = first_gate_keys(paired=False) if options.reference is not None else []
+        asked += first_gate_keys(paired=True) if options.paired is not None else []
         if not asked:
             raise UsageError("A gate holds a subject against something: give --reference REF or --paired REF.")
-        runnable = [r.asked for r in parse_keys(asked) if missing_weights(r, options.weights) is None]
+        runnable = [r.asked for r in map(parse_key, asked) if missing_weights(r, options.weights) is None]
         options = dataclasses.replace(options, metrics=",".join(runnable))
     options = dataclasses.replace(options, num_samples=first_count(options))
     rows = with_given_reference(score(options, reporter))

@@ -13,7 +13,6 @@ from ganeval.leaderboard.timings import timings_among
 
 TIMINGS = "timings"
 """What `--board` calls the timings."""
-LEADING = ("fd", "fid", "kd", "kid", "psnr", "lpips")  # what a board without a sort key is ranked by, if it has it
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,14 @@ def automatic_boards(boards: Mapping[str, Board], rows: Sequence[Row]) -> dict[s
         )
         name = file.removesuffix(".jsonl")
         if keys and name not in boards:
-            found[name] = Board(name, name, "", _leading(keys), tuple(keys), note=f"{name} is in no boards.toml")
+            found[name] = Board(
+                name, name, "", _leading(keys, members), tuple(keys), note=f"{name} is in no boards.toml"
+            )
     return found
 
 
-def _leading(keys: Sequence[str]) -> str:
-    outputs = {key.partition("@")[0]: key for key in reversed(keys)}
-    return next((outputs[name] for name in LEADING if name in outputs), keys[0])
+def _leading(keys: Sequence[str], rows: Sequence[Row]) -> str:
+    """What a board without a sort key is ranked by: the first metric that has an error at these counts."""
+    return next(
+        (key for key in keys if all(r.stderr is not None for r in rows if r.key == key and r.status == "ok")), keys[0]
+    )

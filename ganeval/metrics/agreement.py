@@ -157,7 +157,11 @@ def compute_agreement(real: SetSummary | None, fake: SetSummary, params: Params)
 AGREEMENT = SetMetric(
     name="agreement",
     summary="Share of images whose class, by a classifier trained on the reference, is the one asked for",
-    outputs=(Output("agreement", "higher", (0.0, 1.0)),),
+    outputs=(
+        Output(
+            "agreement", "higher", (0.0, 1.0), "right class", on_itself="varies", worse_with_noise=False, headline=8
+        ),
+    ),
     needs=frozenset({"bank", "labels"}),
     reference=True,
     symmetric=False,
@@ -166,4 +170,5 @@ AGREEMENT = SetMetric(
     compute=compute_agreement,
     params={"classifier": "svm-rbf", "C": 10.0, "most": 5000, "held_out": 5, "seed": 2020},
     has_stderr=True,
+    plain={"efflite0": 8},
 )

@@ -4,17 +4,21 @@ A metric never owns a network, never reads a file and never touches a global ran
 properties (direction, range, symmetry, smallest n) are checked by the law tests over every registered metric.
 """
 
+from __future__ import annotations  # declarations are read without torch, whose types stand in them
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
 
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
 
 Better = Literal["lower", "higher", "neither"]
 Params = Mapping[str, int | float | str | bool]
@@ -33,6 +37,32 @@ look the same as files that were copied.
 
 
 @dataclass(frozen=True)
+class Alias:
+    """A name that the field uses for a metric on one backbone.
+
+    Attributes:
+        backbone: Registry name.
+        title: As it is written in papers ("FID").
+    """
+
+    backbone: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Margin:
+    """How much worse is worth stopping a change for, where that is known from use and not from a spread.
+
+    Attributes:
+        amount: In the metric's unit, or a share of the baseline.
+        unit: "%" for a share, "dB", "".
+    """
+
+    amount: float
+    unit: str
+
+
+@dataclass(frozen=True)
 class Output:
     """One number that a metric prints.
 
@@ -40,15 +70,36 @@ class Output:
         name: The part of the key before "@" ("fd", "precision").
         better: Which direction is good.
         range: Smallest and largest possible value (inf allowed).
+        title: What it is called in a sentence ("Frechet distance").
         unit: "" for dimensionless, "dB", "nats", ...
         unbiased: The expectation (of the debiased value, where there is one) does not depend on the counts, exactly.
+        on_itself: What a set metric gives for a set against itself, "varies" where that depends on the set.
+        worse_with_noise: True where noise on the images moves the number to the worse; False where it need not.
+        headline: Its place on the first screen, 1 first; None for what only the full table shows.
+        compared: Backbone ("" for pixels) -> its place in a plain `diff`: where its difference has a standard error.
+        alone: Why a gate must not stand on this number alone; "" where it may.
+        gateable: True where it tells a worse model from another one. Paired metrics are compared image by image.
+        margin: Of a gate on a paired metric.
+        first_gate: Backbone ("" for pixels) -> its place in a gate's first baseline.
+        stderr_given: (value, number of generated images) -> standard error over the generated images alone, with the
+            reference fixed, where a closed form says it; a metric with influences needs none.
     """
 
     name: str
     better: Better
     range: tuple[float, float]
+    title: str
     unit: str = ""
     unbiased: bool = False
+    on_itself: float | Literal["varies"] | None = None
+    worse_with_noise: bool = True
+    headline: int | None = None
+    compared: Mapping[str, int] = field(default_factory=dict)
+    alone: str = ""
+    gateable: bool = False
+    margin: Margin | None = None
+    first_gate: Mapping[str, int] = field(default_factory=dict)
+    stderr_given: Callable[[float, int], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +151,9 @@ class SetMetric:
         influences: (real, fake, params) -> influence of each generated image on the only output, and of each reference
             image, None for a reference known by its moments only; positive where an image raises the value. What
             `--blame` shows and the difference of two sets is made of; None for a metric without a formula.
+        aliases: The field's own names: they stand for the pairing with pinned weights, and only for it.
+        plain: Backbone -> its place in a score that names no metrics; {} for what runs only when it is asked for.
+        too_few: What to do where there are fewer than `min_n` images, besides adding some.
     """
 
     name: str
@@ -116,6 +170,9 @@ class SetMetric:
     null_bias: Literal["any n", "n > d"] | None = None
     has_stderr: bool = False
     influences: Callable[[SetSummary, SetSummary, Params], tuple[Float64, Float64 | None]] | None = None
+    aliases: Mapping[str, Alias] = field(default_factory=dict)
+    plain: Mapping[str, int] = field(default_factory=dict)
+    too_few: str = ""
 
     def lacking(self, real: SetSummary | None, fake: SetSummary) -> str:
         """What a side does not have of what the metric needs, in words; "" when all is there."""
@@ -196,6 +253,7 @@ class PixelMetric:
         compute: (fake, real, params) -> (B,) float64. Images are float64 (B, C, H, W) on the 0..255 scale, C = 3
             (RGB) or 1 (Y), already cropped. +inf is a legal value (identical images under PSNR).
         min_side: Smallest height and width it is defined for.
+        plain: As in SetMetric; "" for pixels.
         Others as in SetMetric.
     """
 
@@ -207,6 +265,18 @@ class PixelMetric:
     version: int
     compute: Callable[[Float[Tensor, "B C H W"], Float[Tensor, "B C H W"], Params], Float[Tensor, " B"]]
     params: Params = field(default_factory=dict)
+    aliases: Mapping[str, Alias] = field(default_factory=dict)
+    plain: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The one output, as set metrics have them."""
+        return (self.output,)
+
+    @property
+    def null_bias(self) -> None:
+        """None: the mean over pairs has no bias that counts move."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -237,6 +307,19 @@ class PyramidMetric:
     heads: Mapping[str, str] = field(default_factory=dict)
     layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     params: Params = field(default_factory=dict)
+    aliases: Mapping[str, Alias] = field(default_factory=dict)
+    plain: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The one output, as set metrics have them."""
+        return (self.output,)
+
+    @property
+    def null_bias(self) -> None:
+        """None: the mean over pairs has no bias that counts move."""
+        return None
 
 
+PairedMetric = PixelMetric | PyramidMetric
 Metric = SetMetric | PixelMetric | PyramidMetric

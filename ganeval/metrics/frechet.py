@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganeval.errors import DataError, TooFewSamplesError
-from ganeval.metrics.base import Estimate, Output, Params, SetMetric
+from ganeval.metrics.base import Alias, Estimate, Output, Params, SetMetric
 from ganeval.metrics.uncertainty import Spread, distance_estimate, join, too_few
 from ganeval.stats.counts import check_count
 from ganeval.stats.eigenvalues import congruent, symmetric_eigenvalues
@@ -381,7 +381,18 @@ def compute_fd_per_class(real: SetSummary | None, fake: SetSummary, params: Para
 FD = SetMetric(
     name="fd",
     summary="Frechet distance between Gaussians fitted to the features (FID on inception)",
-    outputs=(Output("fd", "lower", (0.0, INF)),),
+    outputs=(
+        Output(
+            "fd",
+            "lower",
+            (0.0, INF),
+            "Frechet distance",
+            on_itself=0.0,
+            headline=1,
+            compared={"efflite0": 1, "inception": 6, "dinov2-vitl14": 8},
+            gateable=True,
+        ),
+    ),
     needs=frozenset({"moments"}),
     reference=True,
     symmetric=True,
@@ -393,12 +404,14 @@ FD = SetMetric(
     null_bias="n > d",
     has_stderr=True,
     influences=fd_influences,
+    aliases={"fid": Alias("inception", "FID"), "fd_dinov2": Alias("dinov2-vitl14", "FD-DINOv2")},
+    plain={"efflite0": 1, "inception": 9, "dinov2-vitl14": 13},
 )
 
 FD_PER_CLASS = SetMetric(
     name="fd_per_class",
     summary="Frechet distance class by class, and the mean over classes (needs labels on both sides)",
-    outputs=(Output("fd_per_class", "lower", (0.0, INF)),),
+    outputs=(Output("fd_per_class", "lower", (0.0, INF), "mean Frechet distance of classes", on_itself=0.0),),
     needs=frozenset({"bank", "labels"}),
     reference=True,
     symmetric=True,
@@ -406,4 +419,6 @@ FD_PER_CLASS = SetMetric(
     version=1,
     compute=compute_fd_per_class,
     params={"ddof": 1},
+    null_bias="n > d",
+    plain={"efflite0": 7},
 )

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from ganeval.errors import TooFewSamplesError
-from ganeval.metrics.base import Estimate, Output, Params, SetMetric
+from ganeval.metrics.base import Alias, Estimate, Output, Params, SetMetric
 from ganeval.metrics.uncertainty import entropy_estimate, too_few
 from ganeval.stats.counts import check_count
 from ganeval.stats.influence import influence_stderr
@@ -129,7 +129,18 @@ def compute_cs_classic(real: SetSummary | None, fake: SetSummary, params: Params
 CS = SetMetric(
     name="cs",
     summary="Classifier score over the full sample (Inception Score on inception); needs no reference",
-    outputs=(Output("cs", "higher", (1.0, float("inf"))),),
+    outputs=(
+        Output(
+            "cs",
+            "higher",
+            (1.0, float("inf")),
+            "classifier score",
+            on_itself="varies",
+            worse_with_noise=False,
+            headline=5,
+            alone="the inception score alone cannot tell a worse model: add fd, kd or precision and recall",
+        ),
+    ),
     needs=frozenset({"logits"}),
     reference=False,
     symmetric=False,
@@ -137,12 +148,23 @@ CS = SetMetric(
     version=2,
     compute=compute_cs,
     has_stderr=True,
+    aliases={"is": Alias("inception", "Inception Score")},
+    plain={"efflite0": 5, "inception": 11},
 )
 
 CS_CLASSIC = SetMetric(
     name="cs_classic",
     summary="Classifier score as first published: mean over 10 splits",
-    outputs=(Output("cs_classic", "higher", (1.0, float("inf"))),),
+    outputs=(
+        Output(
+            "cs_classic",
+            "higher",
+            (1.0, float("inf")),
+            "classifier score over splits",
+            on_itself="varies",
+            worse_with_noise=False,
+        ),
+    ),
     needs=frozenset({"logits"}),
     reference=False,
     symmetric=False,
@@ -150,4 +172,5 @@ CS_CLASSIC = SetMetric(
     version=2,
     compute=compute_cs_classic,
     params={"splits": 10, "shuffle_seed": 2020},
+    aliases={"is_classic": Alias("inception", "Inception Score, mean over splits")},
 )

@@ -4,69 +4,124 @@ The field's own names stand for the canonical pairing and only for it: "fid" is 
 With any other weights file the key printed is "fd@inception#<sha8>".
 """
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from ganeval.backbones import BACKBONES
 from ganeval.errors import UsageError
 from ganeval.metrics import METRICS
-from ganeval.metrics.base import Metric, PixelMetric, PyramidMetric, SetMetric
+from ganeval.metrics.base import Metric, Output, PairedMetric, PixelMetric, PyramidMetric, SetMetric
 from ganeval.registry import unknown_name
 
 DEFAULT_BACKBONE = "efflite0"  # its weights come with the installation
 
-ALIASES = {
-    "fid": "fd@inception",
-    "kid": "kd@inception",
-    "kid_classic": "kd_classic@inception",
-    "is": "cs@inception",
-    "is_classic": "cs_classic@inception",
-    "fd_dinov2": "fd@dinov2-vitl14",
-    "cmmd": "cmmd@clip-vitl14-336",
-    "lpips": "lpips@vgg16",
-    "lpips_alex": "lpips@alexnet",
-    "vgg": "vgg@vgg19",
-}
-CANONICAL = {key: alias for alias, key in ALIASES.items()}
-
-# What a plain `score` runs, where the inputs allow. Canonical ones whose weights are missing become "skipped" rows.
-PLAIN_SET = "fd,kd,mind,prdc,cs,vendi,fd_per_class,agreement,fid,kid,is,prdc@inception,fd_dinov2,cmmd"
-PLAIN_PAIRED = "psnr,ssim,ms_ssim,pd@efflite0,pd@hedvgg16,lpips,lpips_alex,vgg"
-
 
 @dataclass(frozen=True)
-class Request:
-    """One metric on one backbone.
+class SetRequest:
+    """One set metric on one backbone.
 
     Attributes:
         name: Registry name of the metric.
         metric: The declaration.
-        backbone: Registry name, None for a metric of pixels.
+        backbone: Registry name.
         outputs: Which of the metric's outputs were asked for.
         asked: What the user typed; error messages speak of this.
     """
 
+    paired: ClassVar = False
     name: str
-    metric: Metric = field(compare=False)  # the name says which; its params cannot be hashed
+    metric: SetMetric = field(compare=False)  # the name says which; its params cannot be hashed
+    backbone: str
+    outputs: tuple[str, ...]
+    asked: str
+
+
+@dataclass(frozen=True)
+class PairedRequest:
+    """One paired metric.
+
+    Attributes:
+        backbone: Registry name, None for a metric of pixels.
+        Others as in SetRequest.
+    """
+
+    paired: ClassVar = True
+    name: str
+    metric: PairedMetric = field(compare=False)
     backbone: str | None
     outputs: tuple[str, ...]
     asked: str
 
-    @property
-    def paired(self) -> bool:
-        """True for a metric of image pairs."""
-        return not isinstance(self.metric, SetMetric)
+
+Request = SetRequest | PairedRequest
+
+
+def declarations() -> Iterator[tuple[str, Metric]]:
+    """Every metric: (registry name, declaration)."""
+    return ((name, METRICS.get(name)) for name in METRICS)
+
+
+def aliases() -> dict[str, str]:
+    """The field's own names -> metric@backbone ("fid" -> "fd@inception")."""
+    return {
+        alias: f"{metric.outputs[0].name}@{one.backbone}"
+        for _, metric in declarations()
+        for alias, one in metric.aliases.items()
+    }
+
+
+def plain_keys(*, paired: bool) -> list[str]:
+    """What a score runs that names no metrics; canonical ones whose weights are missing become "skipped" rows."""
+    return _in_order(paired, lambda metric: [("", metric.plain)])
+
+
+def compared_keys(*, paired: bool) -> list[str]:
+    """What a `diff` compares that names no metrics: those whose difference has a standard error."""
+    return _in_order(paired, lambda metric: [(output.name, output.compared) for output in metric.outputs])
+
+
+def first_gate_keys(*, paired: bool) -> list[str]:
+    """What a gate's first baseline holds."""
+    return _in_order(paired, lambda metric: [(output.name, output.first_gate) for output in metric.outputs])
+
+
+def _in_order(paired: bool, places_of: Callable[[Metric], list[tuple[str, Mapping[str, int]]]]) -> list[str]:
+    found = [
+        (place, _typed(output or name, metric, backbone))
+        for name, metric in declarations()
+        if paired != isinstance(metric, SetMetric)
+        for output, places in places_of(metric)
+        for backbone, place in places.items()
+    ]
+    return [key for _, key in sorted(found)]
+
+
+def _typed(name: str, metric: Metric, backbone: str) -> str:
+    """A key as a person would type it: "fid", "kd", "pd@hedvgg16"."""
+    alias = next((alias for alias, one in metric.aliases.items() if one.backbone == backbone), None)
+    if alias is not None:
+        return alias
+    return (
+        name
+        if not backbone or (isinstance(metric, SetMetric) and backbone == DEFAULT_BACKBONE)
+        else f"{name}@{backbone}"
+    )
+
+
+def declared(key: str) -> tuple[Metric, Output] | None:
+    """The declaration behind the key of a row, and which of its outputs; None for a metric that is not registered.
+
+    Args:
+        key: "fid", "recall@inception#1a2b3c4d", "fd_per_class:Shirt@efflite0".
+    """
+    output = aliases().get(key, key).partition("@")[0].partition(":")[0]
+    return next(((metric, one) for _, metric in declarations() for one in metric.outputs if one.name == output), None)
 
 
 def output_owners() -> dict[str, str]:
     """Output name -> registry name of the metric that prints it ("precision" -> "prdc")."""
-    owners: dict[str, str] = {}
-    for name in METRICS:
-        metric = METRICS.get(name)
-        if isinstance(metric, SetMetric):
-            owners.update({output.name: name for output in metric.outputs})
-        else:
-            owners[metric.output.name] = name
-    return owners
+    return {output.name: name for name, metric in declarations() for output in metric.outputs}
 
 
 def parse_key(text: str) -> Request:
@@ -80,22 +135,23 @@ def parse_key(text: str) -> Request:
         UsageError: unknown metric or backbone (with a did-you-mean), or a pairing that is not defined.
     """
     asked = text.strip()
-    key = ALIASES.get(asked, asked)
+    known = aliases()
+    key = known.get(asked, asked)
     wanted, at, backbone = key.partition("@")
     owners = output_owners()
     name = wanted if wanted in METRICS else owners.get(wanted)
     if name is None:
-        raise unknown_name("metric", wanted, sorted({*METRICS.names(), *owners, *ALIASES}))
+        raise unknown_name("metric", wanted, sorted({*METRICS.names(), *owners, *known}))
     metric = METRICS.get(name)
     if isinstance(metric, PixelMetric):
         if at:
             raise UsageError(f"{name} is a metric of pixels and takes no backbone; got {asked!r}. Write {name!r}.")
-        return Request(name, metric, None, (metric.output.name,), asked)
+        return PairedRequest(name, metric, None, (metric.output.name,), asked)
     if isinstance(metric, PyramidMetric):
         chosen = backbone if at else metric.backbones[0]
         if chosen not in metric.backbones:
             raise UsageError(f"{name} is defined on {', '.join(metric.backbones)}; got {asked!r}.")
-        return Request(name, metric, chosen, (metric.output.name,), asked)
+        return PairedRequest(name, metric, chosen, (metric.output.name,), asked)
     chosen = backbone if at else DEFAULT_BACKBONE
     info = BACKBONES.get(chosen)
     if info.dim is None:
@@ -103,7 +159,7 @@ def parse_key(text: str) -> Request:
     if "logits" in metric.needs and info.classes is None:
         raise UsageError(f"{name} needs a classifier, and backbone {chosen} has none. Use inception or efflite0.")
     outputs = tuple(o.name for o in metric.outputs) if wanted == name else (wanted,)
-    return Request(name, metric, chosen, outputs, asked)
+    return SetRequest(name, metric, chosen, outputs, asked)
 
 
 def parse_keys(text: str) -> list[Request]:
@@ -128,4 +184,4 @@ def printed_key(output: str, backbone_key: str | None) -> str:
     if backbone_key is None:
         return output
     key = f"{output}@{backbone_key}"
-    return CANONICAL.get(key, key)
+    return next((alias for alias, canonical in aliases().items() if canonical == key), key)

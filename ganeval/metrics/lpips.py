@@ -8,14 +8,17 @@ Definition: Zhang et al. 2018 (arXiv 1801.03924), equation (1): maps are normali
 Matches: lpips 0.1.4 `LPIPS(net="vgg" or "alex", version="0.1")`, given the same weights, within 1e-5.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ganeval.errors import WeightsError
-from ganeval.metrics.base import Output, Params, PyramidMetric
+from ganeval.metrics.base import Alias, Margin, Output, Params, PyramidMetric
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
 
 
 def unit_normalise(maps: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
@@ -25,6 +28,8 @@ def unit_normalise(maps: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
 
 def spatial_mean(distances: Float[Tensor, "B h w"]) -> Float[Tensor, " B"]:
     """Mean over positions, in float64 on the CPU: not every device has float64."""
+    import torch
+
     return distances.cpu().to(torch.float64).mean(dim=(1, 2))
 
 
@@ -42,6 +47,8 @@ def compute_lpips(
     Raises:
         WeightsError: the heads are missing or do not fit the maps.
     """
+    import torch
+
     del params
     total = torch.zeros(len(fake_maps[0]), dtype=torch.float64)
     for k, (fake, real) in enumerate(zip(fake_maps, real_maps, strict=True)):
@@ -66,7 +73,17 @@ def _head(heads: Mapping[str, Tensor], k: int, maps: Tensor) -> Tensor:
 LPIPS = PyramidMetric(
     name="lpips",
     summary="learned perceptual distance (VGG16 or AlexNet), mean over images",
-    output=Output("lpips", better="lower", range=(0.0, float("inf"))),
+    output=Output(
+        "lpips",
+        better="lower",
+        range=(0.0, float("inf")),
+        title="LPIPS",
+        headline=3,
+        compared={"vgg16": 4},
+        gateable=True,
+        margin=Margin(0.02, "%"),
+        first_gate={"vgg16": 4},
+    ),
     symmetric=True,
     min_side=31,  # AlexNet's second pooling needs 3 positions: 31 px. VGG16's relu5_3 would need 16.
     version=1,
@@ -77,4 +94,6 @@ LPIPS = PyramidMetric(
         "vgg16": ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"),
         "alexnet": ("relu1", "relu2", "relu3", "relu4", "relu5"),
     },
+    aliases={"lpips": Alias("vgg16", "LPIPS (VGG16)"), "lpips_alex": Alias("alexnet", "LPIPS (AlexNet)")},
+    plain={"vgg16": 6, "alexnet": 7},
 )

@@ -1,10 +1,13 @@
 """What happens to a pair of images before a metric of pixels sees them: the luma channel, and the cut border."""
 
-from typing import Final
+from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING, Final
+
 from jaxtyping import Bool, Float, UInt8
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LUMA_RULE: Final = "BT.601, 16..235; an original of one channel is its own luma, 0..255"
 """How a protocol states the luma of pairs some of whose originals are stored in one channel."""
@@ -30,6 +33,8 @@ def pair_luma(
         real: The same shape.
         own: True for each pair whose original is stored in one channel.
     """
+    import torch
+
     if not bool(own.any()):
         return to_luma(fake), to_luma(real)
     chosen = own.reshape(-1, 1, 1, 1)
@@ -39,6 +44,8 @@ def pair_luma(
 
 def _full_range_luma(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 1 H W"]:
     """round(0.299 R + 0.587 G + 0.114 B), 0..255, in integers: of equal channels their value, exactly."""
+    import torch
+
     red, green, blue = images.to(torch.int32).unbind(1)
     return ((299 * red + 587 * green + 114 * blue + 500) // 1000).to(torch.float64).unsqueeze(1)
 
@@ -59,6 +66,8 @@ def to_luma(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 1 H W"]:
     Returns:
         float64, whole numbers 16..235, on the device of `images`.
     """
+    import torch
+
     red, green, blue = images.to(torch.int32).unbind(1)
     thousandths = 65_481 * red + 128_553 * green + 24_966 * blue  # of 255 Y; at most 55,845,000, so int32 is enough
     return (16 + (thousandths + 127_500) // 255_000).to(torch.float64).unsqueeze(1)

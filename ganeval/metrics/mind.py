@@ -7,11 +7,12 @@ Matches: torch-fidelity (development version) `metric_mind.py` for equal counts:
     For unequal counts ganeval integrates the exact quantile functions where torch-fidelity throws images away.
 """
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.uncertainty import Spread, distance_estimate, too_few
@@ -27,6 +28,8 @@ Bytes = npt.NDArray[np.int8]
 
 def unit_directions(count: int, dim: int, seed: int) -> Float64:
     """(count, dim) unit vectors, uniform on the sphere, in float32 from torch's CPU stream."""
+    import torch
+
     generator = torch.Generator(device="cpu").manual_seed(seed)
     directions = torch.randn(count, dim, generator=generator, dtype=torch.float32)
     return np.asarray((directions / directions.norm(dim=1, keepdim=True).clamp_min(1e-12)).numpy(), dtype=np.float64)
@@ -157,7 +160,18 @@ def compute_mind(real: SetSummary | None, fake: SetSummary, params: Params) -> d
 MIND = SetMetric(
     name="mind",
     summary="Sliced 2-Wasserstein distance of the features, times 3 d (Monge Inception Distance)",
-    outputs=(Output("mind", "lower", (0.0, float("inf"))),),
+    outputs=(
+        Output(
+            "mind",
+            "lower",
+            (0.0, float("inf")),
+            "sliced Wasserstein distance",
+            on_itself=0.0,
+            headline=4,
+            compared={"efflite0": 3},
+            gateable=True,
+        ),
+    ),
     needs=frozenset({"bank"}),
     reference=True,
     symmetric=True,
@@ -168,4 +182,5 @@ MIND = SetMetric(
     of_rows=mind_of_rows,
     null_bias="any n",
     has_stderr=True,
+    plain={"efflite0": 3},
 )

@@ -13,15 +13,18 @@ Definition of `pd`: channel vectors of unit length, squared difference summed ov
     number of layers. It is neither LPIPS nor the VGG loss, and is comparable to no published number.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ganeval.errors import UsageError
-from ganeval.metrics.base import Output, Params, PyramidMetric
+from ganeval.metrics.base import Alias, Margin, Output, Params, PyramidMetric
 from ganeval.metrics.lpips import spatial_mean, unit_normalise
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
 
 
 def compute_vgg(
@@ -56,6 +59,8 @@ def compute_pd(
         heads: Unused.
         params: Unused.
     """
+    import torch
+
     del heads, params
     layers = [
         spatial_mean((unit_normalise(fake) - unit_normalise(real)).square().sum(dim=1))
@@ -67,7 +72,15 @@ def compute_pd(
 VGG = PyramidMetric(
     name="vgg",
     summary="VGG19 perceptual distance at relu5_4 (SRGAN's), mean over images",
-    output=Output("vgg", better="lower", range=(0.0, float("inf"))),
+    output=Output(
+        "vgg",
+        better="lower",
+        range=(0.0, float("inf")),
+        title="VGG perceptual distance",
+        headline=4,
+        gateable=True,
+        margin=Margin(0.02, "%"),
+    ),
     symmetric=True,
     min_side=16,  # four poolings before relu5_4
     version=1,
@@ -75,16 +88,29 @@ VGG = PyramidMetric(
     compute=compute_vgg,
     layers={"vgg19": ("relu5_4",)},
     params={"feature_scale": 1.0},
+    aliases={"vgg": Alias("vgg19", "VGG19 perceptual distance")},
+    plain={"vgg19": 8},
 )
 
 PD = PyramidMetric(
     name="pd",
     summary="distance of unit-normalised feature maps, mean over images",
-    output=Output("pd", better="lower", range=(0.0, 4.0)),
+    output=Output(
+        "pd",
+        better="lower",
+        range=(0.0, 4.0),
+        title="perceptual distance",
+        headline=5,
+        compared={"efflite0": 3},
+        gateable=True,
+        margin=Margin(0.02, "%"),
+        first_gate={"efflite0": 3},
+    ),
     symmetric=True,
     min_side=8,  # one position of relu4_3; hedvgg16 and efflite0 pad, so their maps are never empty
     version=1,
     backbones=("hedvgg16", "efflite0"),
     compute=compute_pd,
     layers={"hedvgg16": ("relu1_2", "relu2_2", "relu3_3", "relu4_3")},
+    plain={"efflite0": 4, "hedvgg16": 5},
 )

@@ -8,6 +8,7 @@ Definition: precision and recall, Kynkaanniemi et al. 2019 (arXiv 1904.06991), e
 Matches: torch-fidelity 0.4.0 `metric_prc.py` (precision, recall at equal k), exactly up to ties.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,14 +164,48 @@ def compute_prdc(real: SetSummary | None, fake: SetSummary, params: Params) -> d
     }
 
 
+def precision_stderr_given(value: float, n: int) -> float:
+    """Standard error of a precision over the generated images alone.
+
+    Each generated image lies inside the fixed balls of the reference or not, independently, so it is binomial; with two
+    of each added, so that a precision of 0 has one too (Agresti & Coull 1998, The American Statistician 52).
+
+    Args:
+        value: The precision.
+        n: Generated images.
+    """
+    share = (value * n + 2) / (n + 4)
+    return math.sqrt(share * (1.0 - share) / (n + 4))
+
+
 PRDC = SetMetric(
     name="prdc",
     summary="Precision, recall (k = 3), density and coverage (k = 5) by nearest-neighbour balls",
     outputs=(
-        Output("precision", "higher", (0.0, 1.0)),
-        Output("recall", "higher", (0.0, 1.0)),
-        Output("density", "higher", (0.0, float("inf"))),
-        Output("coverage", "higher", (0.0, 1.0)),
+        Output(
+            "precision",
+            "higher",
+            (0.0, 1.0),
+            "precision",
+            on_itself=1.0,
+            headline=6,
+            compared={"efflite0": 4},
+            gateable=True,
+            stderr_given=precision_stderr_given,
+        ),
+        Output(
+            "recall",
+            "higher",
+            (0.0, 1.0),
+            "recall",
+            on_itself=1.0,
+            worse_with_noise=False,
+            headline=7,
+            compared={"efflite0": 5},
+            gateable=True,
+        ),
+        Output("density", "higher", (0.0, float("inf")), "density", on_itself="varies", gateable=True),
+        Output("coverage", "higher", (0.0, 1.0), "coverage", on_itself=1.0, gateable=True),
     ),
     needs=frozenset({"bank"}),
     reference=True,
@@ -181,4 +216,5 @@ PRDC = SetMetric(
     params={"k": 3, "k_density": 5},
     of_rows=prdc_of_rows,
     has_stderr=True,
+    plain={"efflite0": 4, "inception": 12},
 )

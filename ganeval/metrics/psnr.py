@@ -7,11 +7,15 @@ Definition: 10 log10(255² / MSE), with the MSE over all pixels and channels of 
 Matches: scikit-image `peak_signal_noise_ratio(data_range=255)` on each image, within 1e-6 dB.
 """
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
+from __future__ import annotations
 
-from ganeval.metrics.base import Output, Params, PixelMetric
+from typing import TYPE_CHECKING
+
+from ganeval.metrics.base import Margin, Output, Params, PixelMetric
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
 
 PEAK = 255.0  # the largest value of an 8-bit channel; also the scale of BT.601 luma, whose own largest value is 235
 
@@ -24,6 +28,8 @@ def compute_psnr(fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"],
         real: The same shape.
         params: Unused.
     """
+    import torch
+
     del params
     mse = (fake - real).square().mean(dim=(1, 2, 3))
     return 10.0 * torch.log10(PEAK**2 / mse)
@@ -32,9 +38,21 @@ def compute_psnr(fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"],
 PSNR = PixelMetric(
     name="psnr",
     summary="peak signal-to-noise ratio, mean over images",
-    output=Output("psnr", better="higher", range=(0.0, float("inf")), unit="dB"),
+    output=Output(
+        "psnr",
+        better="higher",
+        range=(0.0, float("inf")),
+        title="PSNR",
+        unit="dB",
+        headline=1,
+        compared={"": 1},
+        gateable=True,
+        margin=Margin(0.1, "dB"),
+        first_gate={"": 1},
+    ),
     symmetric=True,
     min_side=1,
     version=1,
     compute=compute_psnr,
+    plain={"": 1},
 )

@@ -17,15 +17,16 @@ Matches: SSIM: scikit-image `structural_similarity(gaussian_weights=True, sigma=
     the last scale counts the border where the window looks at mirrored pixels.
 """
 
-from typing import NamedTuple, Self
+from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from ganeval.metrics.base import Output, Params, PixelMetric
+from ganeval.metrics.base import Margin, Output, Params, PixelMetric
 from ganeval.metrics.psnr import PEAK
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # finest to coarsest
 WINDOW = 11
@@ -54,6 +55,8 @@ def compute_ms_ssim(
         real: The same shape.
         params: As for `compute_ssim`.
     """
+    import torch
+
     product = torch.ones(fake.shape[:2], dtype=fake.dtype, device=fake.device)
     for scale, weight in enumerate(SCALE_WEIGHTS):
         if scale > 0:
@@ -72,6 +75,8 @@ def _similarity(
     One plane after the other: the bits of an image do not depend on its batch, and the maps of a plane stay in the
     processor's cache, which those of a batch do not.
     """
+    import torch
+
     taps = _gaussian(int(params["window"]), float(params["sigma"]))
     length = min(fake.shape[-2:])
     if length < len(taps):
@@ -110,6 +115,8 @@ def _similarity_of_planes(
     room: _Room,
 ) -> Float[Tensor, " 2"]:
     """The two means of one channel of one pair. Only the sum of the variances is asked for: four blurs, not five."""
+    import torch
+
     squared, other = room.planes
     mean_fake, mean_real, variances, covariance, squares, more = room.maps
     _blur(fake, band, room.columns, mean_fake)
@@ -126,6 +133,8 @@ def _similarity_of_planes(
 
 def _gaussian(window: int, sigma: float) -> list[float]:
     """Taps of the window along one axis; they sum to 1, so the outer product of two is the window."""
+    import torch
+
     offsets = torch.arange(window, dtype=torch.float64) - (window - 1) / 2
     taps = torch.exp(-offsets.square() / (2.0 * sigma**2))
     return [float(tap) for tap in taps / taps.sum()]
@@ -133,6 +142,8 @@ def _gaussian(window: int, sigma: float) -> list[float]:
 
 def _band(taps: list[float]) -> Float[Tensor, "t+k t"]:
     """The matrix that blurs `TILE` neighbouring places at once: column j holds the taps from row j on."""
+    import torch
+
     band = torch.zeros(TILE + len(taps) - 1, TILE, dtype=torch.float64)
     for place, tap in enumerate(taps):
         band.diagonal(-place).fill_(tap)
@@ -151,6 +162,8 @@ def _blur(
     shifted sums: those are bound by memory. Each product is written where it belongs; one batched product with its
     padding and copies takes twice as long.
     """
+    import torch
+
     reach = band.shape[0] - TILE
     for start, n in _tiles(len(blurred)):
         torch.mm(band[: n + reach, :n].mT, plane[start : start + n + reach], out=columns[start : start + n])
@@ -165,6 +178,8 @@ def _tiles(length: int) -> list[tuple[int, int]]:
 
 def _halve(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
     """2x2 means; with an odd side, after repeating the first row and the first column."""
+    import torch.nn.functional as F
+
     if images.shape[2] % 2 or images.shape[3] % 2:
         images = F.pad(images, (1, 0, 1, 0), mode="replicate")
     return F.avg_pool2d(images, 2)
@@ -173,21 +188,35 @@ def _halve(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
 SSIM = PixelMetric(
     name="ssim",
     summary="structural similarity, Gaussian window 11x11, mean over images",
-    output=Output("ssim", better="higher", range=(-1.0, 1.0)),
+    output=Output(
+        "ssim",
+        better="higher",
+        range=(-1.0, 1.0),
+        title="SSIM",
+        headline=2,
+        compared={"": 2},
+        gateable=True,
+        margin=Margin(0.005, ""),
+        first_gate={"": 2},
+    ),
     symmetric=True,
     min_side=WINDOW,
     version=1,
     compute=compute_ssim,
     params=PARAMS,
+    plain={"": 2},
 )
 
 MS_SSIM = PixelMetric(
     name="ms_ssim",
     summary="structural similarity at five scales, mean over images",
-    output=Output("ms_ssim", better="higher", range=(0.0, 1.0)),
+    output=Output(
+        "ms_ssim", better="higher", range=(0.0, 1.0), title="MS-SSIM", gateable=True, margin=Margin(0.005, "")
+    ),
     symmetric=True,
     min_side=(WINDOW - 1) * 2 ** (len(SCALE_WEIGHTS) - 1) + 1,
     version=1,
     compute=compute_ms_ssim,
     params=PARAMS,
+    plain={"": 3},
 )

@@ -94,7 +94,9 @@ def compute_vendi(real: SetSummary | None, fake: SetSummary, params: Params) -> 
 VENDI = SetMetric(
     name="vendi",
     summary="Vendi score: effective number of different images, cosine kernel; needs no reference",
-    outputs=(Output("vendi", "higher", (1.0, float("inf"))),),
+    outputs=(
+        Output("vendi", "higher", (1.0, float("inf")), "Vendi score", on_itself="varies", worse_with_noise=False),
+    ),
     needs=frozenset({"bank"}),
     reference=False,
     symmetric=False,
@@ -103,4 +105,5 @@ VENDI = SetMetric(
     compute=compute_vendi,
     params={"kernel": "cosine", "order": 1},
     has_stderr=True,
+    plain={"efflite0": 6},
 )

@@ -12,12 +12,12 @@ import pandas as pd
 from ganeval.errors import BadImageError, DataError
 from ganeval.escaping import spreadsheet
 from ganeval.files.read_write import MAX_JSON, read_bytes
+from ganeval.metrics.keys import declared
 from ganeval.report.charts import Histogram
 from ganeval.report.pictures import Album, Picture
 from ganeval.sources.base import ImageSource
 from ganeval.sources.resolve import open_source
 
-HIGHER_IS_BETTER = frozenset({"psnr", "ssim", "ms_ssim"})
 SHOWN_ENDS, SHOWN_MIDDLE = 3, 2  # pairs: the worst, the best and those about the median
 SHOWN_BLAMED = 12  # images at each end
 BINS = 24
@@ -71,7 +71,8 @@ def read_pairs(
     """
     table = read_values(values, "score --per-image")
     metric = str(table.columns[1])
-    table = table.sort_values(metric, ascending=metric.partition("@")[0] in HIGHER_IS_BETTER, kind="stable")
+    known = declared(metric)
+    table = table.sort_values(metric, ascending=known is not None and known[1].better == "higher", kind="stable")
     fakes, reals = _open(fake, data_root), _open(real, data_root)
     try:
         table = _known(table, values, [fakes, reals])

@@ -10,9 +10,9 @@ import torch
 
 from ganeval.devices import resolve_device
 from ganeval.errors import DataError, ProtocolMismatchError, UsageError
-from ganeval.metrics.base import Better, Estimate, SetMetric
+from ganeval.metrics.base import Better, Estimate
 from ganeval.metrics.difference import Difference, Order, paired_difference, set_difference
-from ganeval.metrics.keys import Request
+from ganeval.metrics.keys import SetRequest, compared_keys
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter, Silent
 from ganeval.results.protocol import differing_fields
@@ -25,10 +25,6 @@ from ganeval.scoring.paired_metrics import score_paired
 from ganeval.scoring.plan import Plan, make_plan
 from ganeval.scoring.set_metrics import check_counts, estimates_of, set_row
 from ganeval.sources.base import ImageSource, Item
-
-# What a plain diff compares: metrics whose difference has a standard error.
-PLAIN_SET = "fd,kd,mind,precision,recall,fid,kid,fd_dinov2"
-PLAIN_PAIRED = "psnr,ssim,pd@efflite0,lpips"
 
 
 @dataclass(frozen=True)
@@ -78,9 +74,9 @@ def compare(options: ScoreOptions, other: str, reporter: Reporter | None = None)
     reporter = Silent() if reporter is None else reporter
     if (options.reference is None) == (options.paired is None):
         raise UsageError("diff compares against one thing: give --reference REF (sets) or --paired REF (pairs).")
-    plan = make_plan(options, PLAIN_SET, PLAIN_PAIRED)
+    plan = make_plan(options, compared_keys)
     for request in plan.set_requests:
-        if isinstance(request.metric, SetMetric) and not request.metric.reference:
+        if not request.metric.reference:
             raise UsageError(
                 f"{request.asked} does not compare with a reference; diff takes metrics that do. Drop it, or score "
                 "both sides with `ganeval score`."
@@ -170,7 +166,7 @@ def _compare_sets(
 
 
 def _set_comparisons(
-    request: Request,
+    request: SetRequest,
     plan: Plan,
     named: Sequence[ScoreOptions],
     sides: tuple[SourceSummary, SourceSummary],
@@ -180,8 +176,6 @@ def _set_comparisons(
     device: torch.device,
 ) -> list[Comparison]:
     metric = request.metric
-    if not isinstance(metric, SetMetric):
-        raise TypeError(f"{request.name} is no set metric")
     backbone = passes.backbones[request.backbone or ""]
     name = backbone.info.name
     found = [

@@ -4,17 +4,26 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from ganeval.backbones import BACKBONES
 from ganeval.backbones.weights_store import locate
 from ganeval.errors import UsageError, WeightsError
-from ganeval.metrics.base import PyramidMetric, SetMetric
-from ganeval.metrics.keys import PLAIN_PAIRED, PLAIN_SET, Request, parse_keys
+from ganeval.metrics.base import PyramidMetric
+from ganeval.metrics.keys import PairedRequest, Request, SetRequest, parse_key, parse_keys, plain_keys
 from ganeval.options import ScoreOptions
 from ganeval.sources.decoding.sixteen_bit import FULL
 
 MOST_RELATIVE = 0.1
 """Largest --until-rel: the value at the stop was 1% off at 10%, 2% too high at 20% and 10% too high at 40%."""
+
+
+class Plain(Protocol):
+    """Keys of the metrics that run when none are named."""
+
+    def __call__(self, *, paired: bool) -> list[str]:
+        """Those of pairs, or those of sets."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -28,8 +37,8 @@ class Plan:
         explicit: True when the user named the metrics: then what cannot run is an error, not a row.
     """
 
-    set_requests: tuple[Request, ...]
-    paired_requests: tuple[Request, ...]
+    set_requests: tuple[SetRequest, ...]
+    paired_requests: tuple[PairedRequest, ...]
     missing: tuple[tuple[Request, str], ...]
     explicit: bool
 
@@ -52,13 +61,12 @@ def missing_weights(request: Request, overrides: Mapping[str, Path]) -> str | No
     return f"weights not on this machine: run `ganeval weights fetch {' '.join(absent)}`"
 
 
-def make_plan(options: ScoreOptions, plain_set: str = PLAIN_SET, plain_paired: str = PLAIN_PAIRED) -> Plan:
+def make_plan(options: ScoreOptions, plain: Plain = plain_keys) -> Plan:
     """Resolves the metrics and checks every option that can be checked without reading an image.
 
     Args:
         options: As given by the user.
-        plain_set: Set metrics that run when none are named.
-        plain_paired: Paired metrics that run when none are named.
+        plain: What runs when no metrics are named.
 
     Raises:
         UsageError: unknown names, or options that do not go together.
@@ -69,11 +77,11 @@ def make_plan(options: ScoreOptions, plain_set: str = PLAIN_SET, plain_paired: s
     if options.metrics is not None:
         requests = parse_keys(options.metrics)
     else:
-        requests = [r for r in parse_keys(plain_set) if _plain_set_fits(r, options)]
-        requests += parse_keys(plain_paired) if options.paired else []
+        requests = [r for key in plain(paired=False) if _plain_set_fits(r := parse_key(key), options)]
+        requests += [parse_key(key) for key in plain(paired=True)] if options.paired else []
     if explicit:
         _check_sides(requests, options)
-    if options.blame and not any(isinstance(r.metric, SetMetric) and r.metric.influences for r in requests):
+    if options.blame and not any(isinstance(r, SetRequest) and r.metric.influences for r in requests):
         raise UsageError(
             f"--blame needs a metric that says what each image contributes (fd or kd); got {options.metrics}. Add one "
             "to --metrics."
@@ -93,8 +101,8 @@ def make_plan(options: ScoreOptions, plain_set: str = PLAIN_SET, plain_paired: s
     absent = {request.asked for request, _ in missing}
     runnable = [r for r in requests if r.asked not in absent]
     return Plan(
-        tuple(r for r in runnable if not r.paired),
-        tuple(r for r in runnable if r.paired),
+        tuple(r for r in runnable if isinstance(r, SetRequest)),
+        tuple(r for r in runnable if isinstance(r, PairedRequest)),
         tuple(missing),
         explicit,
     )
@@ -102,7 +110,7 @@ def make_plan(options: ScoreOptions, plain_set: str = PLAIN_SET, plain_paired: s
 
 def _plain_set_fits(request: Request, options: ScoreOptions) -> bool:
     """In a plain score, set metrics need a reference unless they do without; a paired-only score has none of them."""
-    if not isinstance(request.metric, SetMetric) or (options.paired and not options.reference):
+    if not isinstance(request, SetRequest) or (options.paired and not options.reference):
         return False
     return options.reference is not None or not request.metric.reference
 
@@ -150,7 +158,7 @@ def _check_until(requests: list[Request], options: ScoreOptions) -> None:
         raise UsageError(f"{option} must know which metric is to be that sure: add --metrics fd, say.")
     if options.paired:
         raise UsageError(f"{option} adds images to a set; pairs are given. Drop --paired, or {option}.")
-    without = [r.asked for r in requests if not (isinstance(r.metric, SetMetric) and r.metric.has_stderr)]
+    without = [r.asked for r in requests if not (isinstance(r, SetRequest) and r.metric.has_stderr)]
     if without:
         raise UsageError(f"{option}: {', '.join(without)} gives no standard error. Ask for fd, kd, mind, prdc or cs.")
     outputs = [output for r in requests for output in r.outputs]
@@ -165,7 +173,7 @@ def _check_sides(requests: list[Request], options: ScoreOptions) -> None:
     paired = [r.asked for r in requests if r.paired]
     if paired and not options.paired:
         raise UsageError(f"An original for each image is needed for {', '.join(paired)}. Add --paired REF.")
-    against = [r.asked for r in requests if isinstance(r.metric, SetMetric) and r.metric.reference]
+    against = [r.asked for r in requests if isinstance(r, SetRequest) and r.metric.reference]
     if against and not options.reference:
         raise UsageError(f"A reference set is needed for {', '.join(against)}. Add --reference REF.")
     if options.paired and not paired:

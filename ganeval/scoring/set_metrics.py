@@ -99,7 +99,7 @@ def check_counts(
                     source.read(index).decode()
             raise TooFewSamplesError(
                 f"{request.asked} needs at least {metric.min_n} {side} images; got {n} from {source.name}. Add images"
-                + (", or use kd (any n from 2)." if request.name == "kd_classic" else ".")
+                + (f", or {metric.too_few}." if metric.too_few else ".")
             )
 
 

@@ -1,7 +1,6 @@
 """Eigenvalues of one symmetric matrix after another: most of the time that the deletions of a jackknife take."""
 
 import numpy as np
-import torch
 from scipy.linalg import lapack
 
 from ganeval.summaries.moments import Float64
@@ -12,11 +11,15 @@ def symmetric_eigenvalues(matrix: Float64) -> Float64:
 
     By torch, whose LAPACK is MKL on x86: 0.20 s at D = 1280 on one core, numpy's OpenBLAS 0.35 s.
     """
+    import torch
+
     return np.asarray(torch.linalg.eigvalsh(torch.from_numpy(np.ascontiguousarray(matrix))).numpy(), dtype=np.float64)
 
 
 def symmetric_eigenvectors(matrix: Float64) -> tuple[Float64, Float64]:
     """Ascending eigenvalues (D,) and eigenvectors (D, D), one a column, of a symmetric matrix; as above."""
+    import torch
+
     values, vectors = torch.linalg.eigh(torch.from_numpy(np.ascontiguousarray(matrix)))
     return np.asarray(values.numpy(), dtype=np.float64), np.asarray(vectors.numpy(), dtype=np.float64)
 
