@@ -11,8 +11,6 @@ from PIL import Image
 from rich.console import Console
 
 from ganeval.cli.first_screen import Line, Screen, first_screen, print_screen
-from ganeval.metrics.headlines import FIELD_NAMES, HEADLINES, READ_AS
-from ganeval.metrics.keys import CANONICAL, output_owners
 from ganeval.options import ScoreOptions
 from ganeval.scoring.against_floor import Reading, conclusion, read
 from tests.rows import BASE, result
@@ -243,11 +241,6 @@ def test_identical_pairs_say_why_there_is_no_number():
     lines = printed(first_screen([row], ScoreOptions(subject="a", paired="b")))
 
     assert "all 3 pairs are identical" in lines[1]
-
-
-def test_headlines_are_metrics_that_exist():
-    assert {*HEADLINES, *READ_AS} <= set(output_owners())
-    assert set(FIELD_NAMES) <= set(CANONICAL.values())
 
 
 def test_the_name_of_a_data_set_is_not_a_picture(monkeypatch, capsys):

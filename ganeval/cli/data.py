@@ -112,14 +112,14 @@ def fetch(names: tuple[str, ...], data_root: Path | None) -> None:
     Example:
       ganeval data fetch bsds500 set5 --data-root ./data
     """
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from ganeval.cli.consoles import open_console
     from ganeval.sources.datasets import fetch as fetching
 
     infos = [fetching.published_of(name) for name in names]  # a wrong name is told before anything is downloaded
     root = _root(data_root)
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     for info in infos:
         click.echo(f"{info.name}: licence: {info.licence}", err=True)

@@ -20,11 +20,11 @@ from rich.text import Text
 from ganeval.cli.tables import format_interval
 from ganeval.escaping import printable
 from ganeval.metrics.base import SetMetric
-from ganeval.metrics.headlines import FIELD_NAMES, HEADLINES
-from ganeval.metrics.keys import Request
+from ganeval.metrics.keys import Request, field_name
 from ganeval.notebook.headline_rows import (
-    headline_of,
     headline_rows,
+    is_headline,
+    name_of,
     network_of,
     output_of,
     request_of,
@@ -95,7 +95,7 @@ def first_screen(results: Sequence[Result], options: ScoreOptions, *, doubtful: 
         Line(title_of(row, network=row not in sets or one is None), _value(row), _interval(row), readings[row.key])
         for row in shown
     )
-    sentence = conclusion([(headline.question, readings[row.key]) for row in sets if (headline := headline_of(row))])
+    sentence = conclusion([(question, readings[row.key]) for row in sets if (question := output_of(row).question)])
     same = "the generated images are the reference images themselves"
     if any(same in row.note for row in sets):
         sentence = f"{same[0].upper()}{same[1:]}."
@@ -121,7 +121,7 @@ def _origin(row: Result) -> dict[str, object]:
 
 def _reading(row: Result) -> Reading:
     """What a number means: of a pair metric the worst image, of a set metric the noise floor."""
-    headline = headline_of(row)
+    question = output_of(row).question
     by_image = row.provenance.get(PER_IMAGE)
     if row.status != "ok":
         return Reading(None, row.note)
@@ -130,7 +130,7 @@ def _reading(row: Result) -> Reading:
         pick = max if row.better == "lower" else min
         worst = pick(known, key=lambda stem: known[stem])
         return Reading(None, f"worst: {worst} ({known[worst]:.4g})")
-    found = Reading(None, "") if headline is None else read(row, headline.question)
+    found = Reading(None, "") if question is None else read(row, question)
     raw = "" if row.debiased is None or row.value is None else f"raw {row.value:.4g}"
     return Reading(found.verdict, "; ".join(filter(None, [found.words, raw])))
 
@@ -171,8 +171,7 @@ def _without_interval(rows: Sequence[Result]) -> list[str]:
         found = _ENOUGH.search(row.note)
         if row.value is not None and row.ci95 is None and found:
             count = int(found[2].replace(",", "")) + (1 if found[1] else 0)
-            headline = headline_of(row)
-            enough.setdefault(count, []).append(FIELD_NAMES.get(row.key) or (headline.title if headline else row.key))
+            enough.setdefault(count, []).append(name_of(row))
     needs = [f"{_joined(titles)} (from {count:,} images per set)" for count, titles in enough.items()]
     return [f"Not to be quoted yet: {'; '.join(needs)}"] if needs else []
 
@@ -204,7 +203,7 @@ def _not_computed(results: Sequence[Result], shown: Sequence[Result], options: S
         for row in results
         if row.status == "skipped"
         and row not in shown
-        and output_of(row) in HEADLINES
+        and is_headline(row)
         and missing_weights(request_of(row), options.weights) is None
     ]
     reasons: dict[str, list[str]] = {}
@@ -217,7 +216,7 @@ def _to_fetch(results: Sequence[Result], shown: Sequence[Result], options: Score
     """One line on the first canonical metric of sets and of pairs whose weights are missing, if none was computed."""
     first: dict[bool, Request] = {}
     for row in results:
-        if row.status == "skipped" and row.key in FIELD_NAMES and output_of(row) in HEADLINES:
+        if row.status == "skipped" and field_name(row.key) and is_headline(row):
             request = request_of(row)
             if missing_weights(request, options.weights) is not None:
                 first.setdefault(request.paired, request)
@@ -226,7 +225,7 @@ def _to_fetch(results: Sequence[Result], shown: Sequence[Result], options: Score
             first.pop(request_of(row).paired, None)
     if not first:
         return []
-    titles = [FIELD_NAMES[request.asked].partition(" (")[0] for request in first.values()]
+    titles = [str(field_name(request.asked)).partition(" (")[0] for request in first.values()]
     weights = [name for request in first.values() for name in needed_weights(request)]
     return [f"To get {_joined(titles)}: ganeval weights fetch {' '.join(weights)}"]
 

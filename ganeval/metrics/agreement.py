@@ -159,7 +159,12 @@ AGREEMENT = SetMetric(
     summary="Share of images whose class, by a classifier trained on the reference, is the one asked for",
     outputs=(
         Output(
-            "agreement", "higher", (0.0, 1.0), "right class", on_itself="varies", worse_with_noise=False, headline=8
+            "agreement",
+            "higher",
+            (0.0, 1.0),
+            "Right class",
+            on_itself="varies",
+            worse_with_noise=False,
         ),
     ),
     needs=frozenset({"bank", "labels"}),

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Better = Literal["lower", "higher", "neither"]
+Question = Literal["distance", "fidelity", "diversity", "pair", "classifier"]
+"""How far from the reference; do the images look real; is the reference covered; how near is each image to its
+original; how sure and varied is a classifier."""
 Params = Mapping[str, int | float | str | bool]
 Sides = Sequence[tuple[str, SetSummary]]
 
@@ -76,6 +79,8 @@ class Output:
         on_itself: What a set metric gives for a set against itself, "varies" where that depends on the set.
         worse_with_noise: True where noise on the images moves the number to the worse; False where it need not.
         headline: Its place on the first screen, 1 first; None for what only the full table shows.
+        question: What it answers for people; None for what no short sentence says.
+        published: The published number that it is on the canonical network, and is not on any other; "" for none.
         compared: Backbone ("" for pixels) -> its place in a plain `diff`: where its difference has a standard error.
         alone: Why a gate must not stand on this number alone; "" where it may.
         gateable: True where it tells a worse model from another one. Paired metrics are compared image by image.
@@ -94,6 +99,8 @@ class Output:
     on_itself: float | Literal["varies"] | None = None
     worse_with_noise: bool = True
     headline: int | None = None
+    question: Question | None = None
+    published: str = ""
     compared: Mapping[str, int] = field(default_factory=dict)
     alone: str = ""
     gateable: bool = False

@@ -386,11 +386,13 @@ FD = SetMetric(
             "fd",
             "lower",
             (0.0, INF),
-            "Frechet distance",
+            "Fréchet distance",
             on_itself=0.0,
-            headline=1,
             compared={"efflite0": 1, "inception": 6, "dinov2-vitl14": 8},
             gateable=True,
+            headline=1,
+            question="distance",
+            published="FID",
         ),
     ),
     needs=frozenset({"moments"}),
@@ -411,7 +413,11 @@ FD = SetMetric(
 FD_PER_CLASS = SetMetric(
     name="fd_per_class",
     summary="Frechet distance class by class, and the mean over classes (needs labels on both sides)",
-    outputs=(Output("fd_per_class", "lower", (0.0, INF), "mean Frechet distance of classes", on_itself=0.0),),
+    outputs=(
+        Output(
+            "fd_per_class", "lower", (0.0, INF), "Mean Fréchet distance of classes", on_itself=0.0, question="distance"
+        ),
+    ),
     needs=frozenset({"bank", "labels"}),
     reference=True,
     symmetric=True,

@@ -270,10 +270,9 @@ KD = SetMetric(
             "kd",
             "lower",
             (-INF, INF),
-            "kernel distance",
+            "Kernel distance",
             on_itself="varies",
             unbiased=True,
-            headline=2,
             compared={"efflite0": 2, "inception": 7},
             gateable=True,
             # Alone in a first gate. It sees lost classes at least as well as recall and coverage do (worse by 4.7, 4.4
@@ -281,6 +280,9 @@ KD = SetMetric(
             # on them with n, while each further rule makes Holm ask more of all and an unchanged model inconclusive
             # more often. mind says what kd says, and fd needs more images than features, at ten times the cost.
             first_gate={"efflite0": 1, "inception": 2},
+            headline=2,
+            question="distance",
+            published="KID",
         ),
     ),
     needs=frozenset({"bank"}),
@@ -317,7 +319,16 @@ CMMD = SetMetric(
     summary="1000 x MMD^2 with an RBF kernel on unit-length embeddings (CMMD on clip-vitl14-336)",
     outputs=(
         Output(
-            "cmmd", "lower", (0.0, INF), "MMD of embeddings", on_itself=0.0, unbiased=True, headline=3, gateable=True
+            "cmmd",
+            "lower",
+            (0.0, INF),
+            "CLIP kernel distance",
+            on_itself=0.0,
+            unbiased=True,
+            gateable=True,
+            headline=3,
+            question="distance",
+            published="CMMD",
         ),
     ),
     needs=frozenset({"bank"}),

@@ -71,6 +71,11 @@ def aliases() -> dict[str, str]:
     }
 
 
+def field_name(key: str) -> str | None:
+    """What papers call a key ("fid": "FID"); None for a key that the field has no name for."""
+    return next((metric.aliases[key].title for _, metric in declarations() if key in metric.aliases), None)
+
+
 def plain_keys(*, paired: bool) -> list[str]:
     """What a score runs that names no metrics; canonical ones whose weights are missing become "skipped" rows."""
     return _in_order(paired, lambda metric: [("", metric.plain)])

@@ -78,11 +78,12 @@ LPIPS = PyramidMetric(
         better="lower",
         range=(0.0, float("inf")),
         title="LPIPS",
-        headline=3,
         compared={"vgg16": 4},
         gateable=True,
         margin=Margin(0.02, "%"),
         first_gate={"vgg16": 4},
+        headline=9,
+        question="pair",
     ),
     symmetric=True,
     min_side=31,  # AlexNet's second pooling needs 3 positions: 31 px. VGG16's relu5_3 would need 16.

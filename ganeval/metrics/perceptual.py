@@ -77,9 +77,9 @@ VGG = PyramidMetric(
         better="lower",
         range=(0.0, float("inf")),
         title="VGG perceptual distance",
-        headline=4,
         gateable=True,
         margin=Margin(0.02, "%"),
+        question="pair",
     ),
     symmetric=True,
     min_side=16,  # four poolings before relu5_4
@@ -88,7 +88,7 @@ VGG = PyramidMetric(
     compute=compute_vgg,
     layers={"vgg19": ("relu5_4",)},
     params={"feature_scale": 1.0},
-    aliases={"vgg": Alias("vgg19", "VGG19 perceptual distance")},
+    aliases={"vgg": Alias("vgg19", "VGG19 distance")},
     plain={"vgg19": 8},
 )
 
@@ -99,12 +99,14 @@ PD = PyramidMetric(
         "pd",
         better="lower",
         range=(0.0, 4.0),
-        title="perceptual distance",
-        headline=5,
+        title="Perceptual distance",
         compared={"efflite0": 3},
         gateable=True,
         margin=Margin(0.02, "%"),
         first_gate={"efflite0": 3},
+        headline=10,
+        question="pair",
+        published="LPIPS",
     ),
     symmetric=True,
     min_side=8,  # one position of relu4_3; hedvgg16 and efflite0 pad, so their maps are never empty

@@ -95,7 +95,14 @@ VENDI = SetMetric(
     name="vendi",
     summary="Vendi score: effective number of different images, cosine kernel; needs no reference",
     outputs=(
-        Output("vendi", "higher", (1.0, float("inf")), "Vendi score", on_itself="varies", worse_with_noise=False),
+        Output(
+            "vendi",
+            "higher",
+            (1.0, float("inf")),
+            "Vendi score",
+            on_itself="varies",
+            worse_with_noise=False,
+        ),
     ),
     needs=frozenset({"bank"}),
     reference=False,

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from ganeval.backbones import BACKBONES
-from ganeval.metrics.base import PixelMetric
-from ganeval.metrics.headlines import FIELD_NAMES, HEADLINES, READ_AS, Headline
-from ganeval.metrics.keys import Request, parse_key
+from ganeval.metrics.base import Output, PixelMetric
+from ganeval.metrics.keys import Request, declared, field_name, parse_key
 from ganeval.results.result import Result
 
 MOST = 5  # headline numbers of sets, and of pairs
@@ -17,16 +16,20 @@ def request_of(row: Result) -> Request:
     return parse_key(f"{output.partition(':')[0]}{at}{backbone}")
 
 
-def output_of(row: Result) -> str:
+def output_of(row: Result) -> Output:
     """The output that a row holds, as its metric declares it."""
-    request = request_of(row)
-    return request.outputs[0] if len(request.outputs) == 1 else row.key.partition("@")[0]
+    known = declared(row.key)
+    return request_of(row).metric.outputs[0] if known is None else known[1]
 
 
-def headline_of(row: Result) -> Headline | None:
-    """How people read the row's metric, or one that answers the same question."""
-    output = output_of(row)
-    return HEADLINES.get(output) or READ_AS.get(output)
+def is_headline(row: Result) -> bool:
+    """Whether the row has a place on the first screen."""
+    return output_of(row).headline is not None
+
+
+def name_of(row: Result) -> str:
+    """What the field calls the row's key, or what the metric is called in a sentence."""
+    return field_name(row.key) or output_of(row).title
 
 
 def network_of(row: Result) -> str:
@@ -46,22 +49,17 @@ def title_of(row: Result, *, network: bool) -> str:
         row: Of the metric.
         network: Name the network, too, where the field's own name does not imply it.
     """
-    field, headline, request, protocol = (
-        FIELD_NAMES.get(row.key),
-        HEADLINES.get(output_of(row)),
-        request_of(row),
-        row.protocol,
-    )
+    field, output, request, protocol = field_name(row.key), output_of(row), request_of(row), row.protocol
     changes = []
-    if field is None and headline is not None and request.backbone is not None:
+    if field is None and is_headline(row) and request.backbone is not None:
         changes += [network_of(row)] if network else []
-        changes += [f"not {headline.published}"] if headline.published else []
+        changes += [f"not {output.published}"] if output.published else []
     if row.debiased is not None:
         changes.append("debiased")
     if protocol is not None and request.paired:
         changes += ["Y"] if isinstance(request.metric, PixelMetric) and protocol.channel == "y" else []
         changes += [f"crop {protocol.crop_border}"] if protocol.crop_border else []
-    title = field or (headline.title if headline else row.key)
+    title = field or (output.title if is_headline(row) else row.key)
     return f"{title} ({', '.join(changes)})" if changes else title
 
 
@@ -80,10 +78,8 @@ def headline_rows(results: Sequence[Result], *, named: bool) -> list[Result]:
     rows = [row for row in results if ":" not in row.key.partition("@")[0]]
     if named:
         return rows
-    valued = [row for row in rows if row.status == "ok" or (row.status == "failed" and output_of(row) in HEADLINES)]
-    headlines = sorted(
-        (row for row in valued if output_of(row) in HEADLINES), key=lambda row: HEADLINES[output_of(row)].order
-    )
+    valued = [row for row in rows if row.status == "ok" or (row.status == "failed" and is_headline(row))]
+    headlines = sorted((row for row in valued if is_headline(row)), key=lambda row: output_of(row).headline or 0)
     sets = [row for row in headlines if not request_of(row).paired]
     if any(row.n_real is not None for row in sets):
         # Beside numbers with a reference, one without says little where it cannot be compared with published ones.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ganeval.metrics.headlines import Question
+from ganeval.metrics.base import Question
 from ganeval.results.result import Result
 
 Verdict = Literal["no worse", "worse", "inconclusive"]
