@@ -36,7 +36,7 @@ def summaries(make_folder, inception_file, tmp_path):
     return folders, [side.sets["inception"] for side in sides]
 
 
-def test_every_shared_number_agrees_within_1e_5(summaries, inception_file):
+def test_every_shared_number_but_fid_agrees_within_1e_5(summaries, inception_file):
     (fake_folder, real_folder), (fake, real) = summaries
     with torch.random.fork_rng():  # it builds its network with the global RNG
         theirs = calculate_metrics(
@@ -46,7 +46,6 @@ def test_every_shared_number_agrees_within_1e_5(summaries, inception_file):
             batch_size=1,  # it cannot stack images of different sizes
             cuda=False,
             isc=True,
-            fid=True,
             kid=True,
             prc=True,
             kid_subsets=10,
@@ -58,12 +57,11 @@ def test_every_shared_number_agrees_within_1e_5(summaries, inception_file):
             save_cpu_ram=True,
         )
 
-    # Below n = d + 1 torch-fidelity sums the roots of rounding errors of 2,000 null eigenvalues; the darker fakes keep
-    # the distance large against that (without: 2.6e-5 relative). The nuclear norm of the rows has no such noise.
+    # FID is held against theirs by the cross-check below: the eigenvalues of its product of two 2048 x 2048 matrices
+    # take ten seconds. Here against the nuclear norm of the rows, which has no noise below n = d + 1.
     exact = frechet_of_rows(real.bank.rows().astype(float), fake.bank.rows().astype(float))
     found = neighbourhoods(real.bank.rows(), fake.bank.rows(), 3, 5)
     ours = {
-        "frechet_inception_distance": FD.evaluate(real, fake)["fd"].value,
         "inception_score_mean": split_scores(log_softmax(fake.logits.rows()), 10, 2020).mean(),
         "kernel_inception_distance_mean": classic_subsets(real.bank, fake.bank, 10, 8, 2020).mean(),
         "precision": found.fake_inside.mean(),
@@ -72,7 +70,7 @@ def test_every_shared_number_agrees_within_1e_5(summaries, inception_file):
 
     for name, value in ours.items():
         assert value == pytest.approx(theirs[name], rel=1e-5), name
-    assert ours["frechet_inception_distance"] == pytest.approx(exact, rel=1e-10)
+    assert FD.evaluate(real, fake)["fd"].value == pytest.approx(exact, rel=1e-10)
     assert np.isfinite(list(ours.values())).all()
 
 
@@ -91,7 +89,7 @@ def test_weights_that_are_not_the_canonical_ones_never_print_the_canonical_name(
 def test_a_cross_check_by_torch_fidelity_agrees_with_the_rows_and_is_in_their_provenance(
     make_folder, inception_file, command_line
 ):
-    fake, real = make_folder("fake", 6, seed=1, darken=4), make_folder("real", 6, seed=2)
+    fake, real = make_folder("fake", 6, SIZES[:2], seed=1, darken=4), make_folder("real", 6, SIZES[:2], seed=2)
     command = ["score", fake, "--reference", real, "--metrics", "fid,kid,is,vendi@pixels", "--cross-check"]
     code, out, err = command_line(*command, "--weights", f"inception={inception_file}", "--json", "-")
     rows = {row["key"].partition("@")[0]: row for row in json.loads(out)["rows"]}
@@ -101,9 +99,10 @@ def test_a_cross_check_by_torch_fidelity_agrees_with_the_rows_and_is_in_their_pr
     assert set(rows) == {"fd", "kd", "cs"}
     for row in rows.values():
         checked = row["provenance"]["torch_fidelity"]
-        # of fid below n = d + 1: see the first test
-        assert checked["value"] == pytest.approx(row["value"], rel=1e-4)
-        assert checked["difference"] < 1e-4
+        # Below n = d + 1 torch-fidelity's FID sums the roots of rounding errors of 2,000 null eigenvalues; the darker
+        # fakes keep the distance large against that (without: 2.6e-5 relative).
+        assert checked["value"] == pytest.approx(row["value"], rel=1e-5)
+        assert checked["difference"] < 1e-5
         assert checked["note"] == ""
         assert f"{row['key']}: torch-fidelity {checked['value']:.6g}, ganeval {row['value']:.6g}" in " ".join(
             err.split()
