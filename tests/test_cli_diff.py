@@ -63,9 +63,10 @@ def test_rows_of_b_carry_the_difference_and_stdout_is_json_alone(run, restored):
 def test_people_get_a_verdict_an_interval_and_how_it_was_found_and_a_file_the_rows(run, restored, tmp_path):
     restored()
     code, out, err = run("a", "b", "--paired", "hr", "--metrics", "psnr", "--json", "rows.json")
-    head, below, how = out.splitlines()
+    answer, head, below, how = out.splitlines()
 
     assert code == 0, err
+    assert answer == "B (b) is better than A (a) by psnr"
     (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert head == f"psnr  A {row['value_a']:.5g}  B {row['value']:.5g} ↑  better (24 pairs better, 0 worse)"
     assert f"B - A = {row['delta']:.5g}, 95% [" in below
@@ -141,8 +142,11 @@ def printed(*comparisons):
 
 def test_a_difference_that_was_not_seen_says_how_many_images_would_show_it():
     found = Difference(0.01, "no difference detected", 0.02, (-0.03, 0.05), 0.6, 0.056, 3136, True, "influence")
-    lines = printed(Comparison(result(1.01), "old", 1.0, found), Comparison(result(1.01, key="kd"), "old", 1.0, found))
+    first, *lines = printed(
+        Comparison(result(1.01), "old", 1.0, found), Comparison(result(1.01, key="kd"), "old", 1.0, found)
+    )
 
+    assert first == "No difference between A (old) and B (folder) was detected"
     assert lines[0] == "fd@efflite0  A 1  B 1.01 ↓  no difference detected"
     assert lines[1].strip() == "B - A = 0.01, 95% [-0.03, 0.05], p 0.6, smallest detectable 0.056"
     assert lines[2].strip() == "a difference of this size would need about 3136 images a side"
@@ -154,8 +158,30 @@ def test_a_difference_that_was_not_seen_says_how_many_images_would_show_it():
 def test_a_difference_without_an_interval_is_a_number_and_a_reason():
     found = Difference(0.5, "cannot tell", note="rank-deficient: n < d")
 
-    lines = printed(Comparison(result(None, status="skipped"), "old", None, found))
+    first, *lines = printed(Comparison(result(None, status="skipped"), "old", None, found))
 
+    assert first == "Inconclusive: whether B (folder) is better than A (old)"
     assert lines[0] == "fd@efflite0  A -  B - ↓  cannot tell"
     assert [line.strip() for line in lines[1:]] == ["B - A = 0.5", "rank-deficient: n < d"]
     assert printed() == []
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "sentence"),
+    [
+        (["better", "better"], "B (folder) is better than A (old) by m0, m1"),
+        (["worse", "cannot tell"], "B (folder) is worse than A (old) by m0; inconclusive: m1"),
+        (["better", "worse"], "B (folder) is better than A (old) by m0, and worse by m1"),
+        (["better", "no difference detected"], "B (folder) is better than A (old) by m0; no difference detected: m1"),
+        (
+            ["no difference detected", "cannot tell"],
+            "No difference between A (old) and B (folder) was detected; inconclusive: m1",
+        ),
+    ],
+)
+def test_the_first_line_answers_whether_b_is_better(verdicts, sentence):
+    rows = [
+        Comparison(result(1.0, key=f"m{i}"), "old", 1.0, Difference(0.5, verdict)) for i, verdict in enumerate(verdicts)
+    ]
+
+    assert printed(*rows)[0] == sentence

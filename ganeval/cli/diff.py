@@ -108,20 +108,45 @@ def command(
     print_comparisons(comparisons, open_console())
 
 
+def answer(comparisons: "Sequence[Comparison]") -> str:
+    """Is B better than A? In one sentence."""
+    b, a = comparisons[0].result.subject, comparisons[0].against
+    keys: dict[str, list[str]] = {}
+    for c in comparisons:
+        keys.setdefault(c.difference.verdict, []).append(c.result.key)
+    better, worse = (", ".join(keys.get(verdict, [])) for verdict in ("better", "worse"))
+    rest = [
+        f"{words}: {', '.join(keys[verdict])}"
+        for verdict, words in (("no difference detected", "no difference detected"), ("cannot tell", "inconclusive"))
+        if verdict in keys
+    ]
+    if better and worse:
+        found = f"B ({b}) is better than A ({a}) by {better}, and worse by {worse}"
+    elif better or worse:
+        found = f"B ({b}) is {'better' if better else 'worse'} than A ({a}) by {better or worse}"
+    elif "no difference detected" in keys:
+        found, rest = f"No difference between A ({a}) and B ({b}) was detected", rest[1:]
+    else:
+        found, rest = f"Inconclusive: whether B ({b}) is better than A ({a})", []
+    return "; ".join([found, *rest])
+
+
 def print_comparisons(comparisons: "Sequence[Comparison]", console: "Console") -> None:
-    """Two lines a metric: values and verdict, then the difference and how sure it is; then methods and notes."""
+    """The answer; two lines a metric: values and verdict, then the difference with its interval; then methods."""
     from ganeval.cli.tables import ARROWS, format_interval, format_value
     from ganeval.escaping import printable
 
     def show(text: str, style: str = "dim") -> None:
         console.print(printable(text), style=style, markup=False, soft_wrap=True)
 
+    if comparisons:
+        show(answer(comparisons), style="bold")
     width = max((len(c.result.key) for c in comparisons), default=0)
     for c in comparisons:
         d = c.difference
         a, b = ("-" if value is None else format_value(value) for value in (c.value_a, c.result.value))
         counts = "" if d.wins is None else f" ({d.wins} pairs better, {d.losses} worse)"
-        show(f"{c.result.key:<{width}}  A {a}  B {b} {ARROWS[c.result.better]}  {d.verdict}{counts}", style="bold")
+        show(f"{c.result.key:<{width}}  A {a}  B {b} {ARROWS[c.result.better]}  {d.verdict}{counts}", style="")
         parts = [f"B - A = {format_value(d.delta)}"]
         if d.ci95 is not None:
             parts.append(f"95% {format_interval(d.ci95)}")

@@ -21,13 +21,17 @@ def to_json_text(found: Examination) -> str:
 
 
 def print_examination(found: Examination) -> None:
-    """The table, the details, one line of counts; all on stdout."""
+    """The answer with the counts, the table, the details; all on stdout."""
     console = open_console()
+    worst = {finding.severity for finding in found.findings}
+    advice = (
+        "Fix before scoring" if "serious" in worst else "Score with care" if "warning" in worst else "Ready to score"
+    )
+    console.print(printable(f"{advice}: {summary_of(found)}"), style="bold", markup=False, soft_wrap=True)
     if found.findings:
         _print_table(found.findings, console)
         for number, finding in enumerate(found.findings, start=1):
             _print_details(number, finding, console)
-    console.print(printable(summary_of(found)), markup=False, soft_wrap=True)
 
 
 def _print_table(findings: tuple[Finding, ...], console: Console) -> None:

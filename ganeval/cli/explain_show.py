@@ -1,5 +1,7 @@
 """What `explain` prints: a row a tool with the terms that lead to it, the steps of each tool, and what to know."""
 
+from collections.abc import Sequence
+
 from rich.table import Table
 
 from ganeval.cli.consoles import open_console
@@ -8,16 +10,40 @@ from ganeval.escaping import printable
 from ganeval.explain.explaining import Explanation
 from ganeval.explain.pipelines import TERM_WORDS, TERMS, Term
 from ganeval.explain.rows import note_of
-from ganeval.explain.waterfall import OWN
+from ganeval.explain.waterfall import OWN, Row
+
+SAME = 1e-3
+"""FIDs that differ by less, as a fraction, are the same for a reader."""
 
 
 def _signed(value: float) -> str:
     return f"{value:+.3g}" if abs(value) < 1e5 else f"{value:+.3e}"
 
 
+def answer(rows: Sequence[Row]) -> str:
+    """Do other tools print another FID, and why? In one sentence."""
+    own = rows[0].value
+    others = [(row, row.value) for row in rows[1:] if row.value is not None]
+    if own is None or not others:
+        return "No other tool prints a FID of these images."
+    row, value = max(others, key=lambda other: abs(other[1] - own))
+    largest = abs(value - own) / abs(own) if own else float("inf")
+    if largest < SAME:
+        return f"All {len(others)} tools print the same FID, within {100 * SAME:g}%."
+    different = sum(abs(other - own) >= SAME * abs(own) for _, other in others)
+    causes = sorted(row.terms, key=lambda term: abs(row.terms[term]), reverse=True)
+    cause = f", mostly by {causes[0]}" if causes else ""
+    size = f"{100 * (value - own) / own:+.2g}%" if own else f"{value - own:+.3g}"
+    return (
+        f"{different} of {len(others)} tools print another FID (by {100 * SAME:g}% or more). "
+        f"Furthest from ganeval's is {row.tool}: {size}{cause}."
+    )
+
+
 def print_explanation(found: Explanation) -> None:
     """All on stdout."""
     console = open_console()
+    console.print(printable(answer(found.rows)), style="bold", markup=False, soft_wrap=True)
     terms: list[Term] = [term for term in TERMS if any(term in row.terms for row in found.rows)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("tool", no_wrap=True)
