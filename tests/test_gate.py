@@ -502,6 +502,20 @@ def test_old_images_that_were_overwritten_are_not_taken_for_the_baseline(folders
     assert json.loads(out)["mode"] == "samples"
 
 
+def test_unrelated_sets_whose_files_share_numbers_are_two_sets_of_samples(make_folder, run):
+    for name, seed in (("real", 1), ("old", 2), ("new", 3)):
+        make_folder(name, 30, seed=seed)
+    made, _, err = run("gate", "init", "old", "--reference", "real", "--metrics", "kd@pixels")
+    assert made == 0, err
+
+    _, out, err = run("gate", "new", *GATE)
+    _, paired, _ = run("gate", "new", *GATE, "--against", "old")
+
+    assert json.loads(out)["mode"] == "samples"
+    assert "share names, not pictures" in err
+    assert "are unrelated" in json.loads(paired)["how"]
+
+
 def test_another_number_of_images_is_refused_before_any_is_scored(folders, run):
     (Path("slightly") / "000.png").unlink()
 

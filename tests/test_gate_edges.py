@@ -255,3 +255,14 @@ def test_rows_stay_as_they_are_where_the_features_are_gone():
     outcome = ScoreOutcome((made,))
 
     assert with_given_reference(outcome) == [made]
+
+
+@pytest.mark.parametrize(("count", "related"), [(2, True), (40, False)], ids=["too few to tell", "enough"])
+def test_sets_that_share_names_alone_are_told_from_new_images_of_the_same_weights(count, related):
+    old, other = images(count, seed=1), images(count, seed=2)
+    nearly = np.clip(old.astype(int) + 3, 0, 255).astype(np.uint8)
+
+    assert compare_outputs(ArraySource(old, "old"), ArraySource(nearly, "new")).related
+    found = compare_outputs(ArraySource(old, "old"), ArraySource(other, "other"))
+    assert found.related is related
+    assert ("unrelated" in found.said) is not related

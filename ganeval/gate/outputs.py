@@ -1,5 +1,6 @@
 """Same weights, new code: are the images themselves still the same? Byte for byte, or else by how many grey levels."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from ganeval.sources.base import ImageSource, content_hash
 
 DECODED = 256  # differing images whose pixels are looked at; the bytes of all are
+FEW = 3  # images with a neighbour to compare with, below which nothing is said of chance
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Outputs:
         mean: Mean absolute difference of pixel values among them.
         baseline_sha256: Content hash of the baseline's images.
         candidate_sha256: Content hash of the candidate's.
+        nearer: Of how many images the one of the same stem is nearer than the next one, out of how many; (0, 0) where
+            sizes differ. Two unrelated sets whose files are both called 000 to 999 have half.
     """
 
     n: int
@@ -28,6 +32,15 @@ class Outputs:
     mean: float | None
     baseline_sha256: str
     candidate_sha256: str
+    nearer: tuple[int, int] = (0, 0)
+
+    @property
+    def related(self) -> bool:
+        """False where images are no nearer to those of the same stem than chance allows (sign test, one-sided, 5%)."""
+        wins, looked = self.nearer
+        if self.differing is None or self.differing < self.n or looked < FEW:
+            return True
+        return wins > looked / 2 + 1.645 * math.sqrt(looked) / 2
 
     @property
     def same(self) -> bool:
@@ -42,6 +55,9 @@ class Outputs:
         if self.same:
             return f"all {self.n} images are the same, byte for byte"
         head = f"{self.differing} of {self.n} images differ"
+        if not self.related:
+            wins, looked = self.nearer
+            return f"{head} and are unrelated: {wins} of {looked} are nearer to that of the same name than to the next"
         if self.largest is None or self.mean is None:
             return f"{head}, some in size"
         return f"{head}, by at most {self.largest} of 255 (mean {self.mean:.3g})"
@@ -66,6 +82,7 @@ def compare_outputs(baseline: ImageSource, candidate: ImageSource) -> Outputs:
             found += [source.read(index).digest for index in range(len(source))]
         return Outputs(len(candidate), None, None, None, content_hash(digests[0]), content_hash(digests[1]))
     differing, looked, largest, total, sizes = 0, 0, 0, 0.0, True
+    wins, tried, before = 0, 0, None
     step = max(1, len(pairs) // DECODED)
     for there, here in pairs:
         a, b = baseline.read(there or 0), candidate.read(here)
@@ -82,7 +99,11 @@ def compare_outputs(baseline: ImageSource, candidate: ImageSource) -> Outputs:
             continue
         gap = np.abs(old.astype(np.int16) - new.astype(np.int16))
         largest, total, looked = max(largest, int(gap.max())), total + float(gap.mean()), looked + 1
+        if before is not None and before.shape == new.shape:
+            other = float(np.abs(before.astype(np.int16) - new.astype(np.int16)).mean())
+            wins, tried = wins + (float(gap.mean()) < other), tried + 1
+        before = old
     hashes = content_hash(digests[0]), content_hash(digests[1])
     if not sizes or not looked:
         return Outputs(len(pairs), differing, None, None, *hashes)
-    return Outputs(len(pairs), differing, largest, total / looked, *hashes)
+    return Outputs(len(pairs), differing, largest, total / looked, *hashes, (wins, tried))

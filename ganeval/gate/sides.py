@@ -193,7 +193,11 @@ def of_same_weights(case: Case) -> Found:
         case.reporter.message(message + ("." if options.against else "; its recorded rows are used instead."))
         if options.against is None:
             return of_samples(case)
-    how = f"paired with {against}, as for {MODE_WORDS['same-weights']}: {outputs.said}"
+    if not outputs.related and options.against is None and "same-weights" not in (options.mode, case.rules.mode):
+        case.reporter.message(f"{subject} and {against} share names, not pictures: compared as two sets of samples.")
+        return of_samples(case)
+    like = f", as for {MODE_WORDS['same-weights']}" if outputs.related else " by name"
+    how = f"paired with {against}{like}: {outputs.said}"
     if outputs.same:
         note = "the same images, byte for byte"
         found = {row.key: _unchanged(row, note) for row in wanted}
