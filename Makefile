@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 COVERED := $(CURDIR)/build/coverage/data
 
-.PHONY: help demo test check gate bench gpu coverage audit clean
+.PHONY: help demo test check types gate bench gpu coverage audit clean
 
 # This list.
 help:
@@ -38,6 +38,11 @@ check: $(READY)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+
+# Public names have types that pyright knows, as other people's type checkers need. Asks PyPI for pyright at the first call.
+types: $(READY)
+	test -x build/types/bin/basedpyright || { $(PYTHON) -m venv build/types && build/types/bin/pip install --quiet basedpyright==1.40.2; }
+	build/types/bin/basedpyright --pythonpath $(BIN)/python --verifytypes ganeval --ignoreexternal --outputjson | $(BIN)/python .ci/public-types
 
 # A shipped generator, and a small model that is trained for some seconds, against their recorded baselines.
 gate: $(READY)

@@ -41,7 +41,7 @@ class Protocols:
     """
 
     def __init__(self) -> None:
-        self.held = ProtocolLines()
+        self.held: ProtocolLines = ProtocolLines()
         self._seen: dict[bytes, tuple[str, str]] = {}
 
     def look_up(self, protocol: dict[str, Any] | None) -> tuple[str | None, str]:

@@ -29,7 +29,7 @@ class SetRequest:
         asked: What the user typed; error messages speak of this.
     """
 
-    paired: ClassVar = False
+    paired: ClassVar[bool] = False
     name: str
     metric: SetMetric = field(compare=False)  # the name says which; its params cannot be hashed
     backbone: str
@@ -46,7 +46,7 @@ class PairedRequest:
         Others as in SetRequest.
     """
 
-    paired: ClassVar = True
+    paired: ClassVar[bool] = True
     name: str
     metric: PairedMetric = field(compare=False)
     backbone: str | None
