@@ -95,6 +95,7 @@ def test_cyclegan_shows_both_directions_with_the_known_restyling():
     assert [pictures.generator for pictures in shown] == [0, 1]
 
 
+@pytest.mark.usefixtures("short_sets")
 def test_two_sets_have_no_truth_and_small_sets_are_shown_whole(tmp_path):
     rng = np.random.default_rng(0)
     for letter, size in (("A", (40, 60)), ("B", (80, 50))):

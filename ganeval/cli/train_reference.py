@@ -47,6 +47,7 @@ class TrainingReporter(RichReporter):
 @click.option(
     "--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="Data sets that are not embedded."
 )
+@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Train on these images of your own.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Changes the recipe: --set steps=200.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out; a finished one is left as it is.")
 @click.option("--check", is_flag=True, help="Say whether the result is inside the expected interval; exit 4 if not.")
@@ -63,6 +64,7 @@ def command(
     seed: int,
     out: Path | None,
     data_root: Path | None,
+    data: Path | None,
     assignments: tuple[str, ...],
     resume: bool,
     check: bool,
@@ -77,11 +79,13 @@ def command(
 ) -> None:
     """Train MODEL by a fixed recipe, score it while it trains, and leave last.safetensors and best.safetensors.
 
-    Without --recipe the small tier runs: embedded data, minutes on two CPU cores.
+    Without --recipe the small tier runs: embedded data, minutes on two CPU cores. With --data it runs on a folder of
+    yours: size, grey or color, and classes (a folder each) are the folder's, and the recipe is named by its content.
 
     \b
     ganeval train-reference --list
     ganeval train-reference gan-mlp
+    ganeval train-reference dcgan --data ./photos --set model.image_size=64
     ganeval train-reference gan-mlp --set schedule.kind=cyclic --set d_schedule.lr=4e-4 --show
     ganeval train-reference dcgan --seed 3 --set techniques.spectral_norm=true --out runs/sn
     ganeval train-reference dcgan --out runs/sn --resume --seed 3 --set techniques.spectral_norm=true
@@ -91,12 +95,19 @@ def command(
         return
     if model is None:
         raise UsageError("Name a model, as in `ganeval train-reference gan-mlp`, or list the recipes with --list.")
-    recipe = chosen_recipe(model, recipe_name, assignments)
+    if data is None:
+        recipe = chosen_recipe(model, recipe_name, assignments)
+    else:
+        if recipe_name is not None:
+            raise UsageError("--data trains by the model's small plan; drop --recipe, and change the plan by --set.")
+        recipe = recipe_of_folder(model, data, assignments)
+        data_root = data
     if show:
         show_recipe(recipe, as_json)
         return
     if check and all(expected.sd is None for expected in recipe.expected):
         why = "--set changed it" if assignments else "too few training seeds were measured"
+        why = why if data is None else "--data names images of your own"
         raise UsageError(f"{recipe.name} has no expected result to check against: {why}. Run without --check.")
     with several(device, devices, timeout) as processes:
         first = processes is None or processes.rank == 0
@@ -121,7 +132,7 @@ def command(
             raise DataError(f"Cannot write into {folder}: {why}. Free space or use another.") from error
         if not first:
             return  # one process speaks for all
-        show_result(recipe, outcome, as_json)
+        show_result(recipe, outcome, as_json, data)
         outside = check and not inside_expected(recipe, outcome)
     if outside:
         raise click.exceptions.Exit(OUTSIDE)
@@ -157,6 +168,25 @@ def chosen_recipe(model: str, name: str | None, assignments: tuple[str, ...]) ->
         )
     recipe = with_settings(recipe, assignments)
     spec.configure(recipe.settings)
+    return recipe
+
+
+def recipe_of_folder(model: str, folder: Path, assignments: tuple[str, ...]) -> "Recipe":
+    """The recipe for a folder of one's own, changed by --set, with every setting checked and images enough.
+
+    Raises:
+        UsageError: unknown model or key, or a model that such a folder does not fit.
+        DataError: the folder cannot be used, or holds too few images.
+    """
+    from reference_models.data.own_folder import own_recipe, require_enough
+    from reference_models.models import MODELS
+    from reference_models.recipes.recipe import with_settings
+
+    spec = MODELS.get(model)
+    plan, count = own_recipe(model, folder)
+    recipe = with_settings(plan, assignments)
+    spec.configure(recipe.settings)
+    require_enough(recipe, folder, count)
     return recipe
 
 
@@ -230,8 +260,8 @@ def inside_expected(recipe: "Recipe", outcome: "TrainOutcome") -> bool:
     return inside
 
 
-def show_result(recipe: "Recipe", outcome: "TrainOutcome", as_json: bool) -> None:
-    """What came of it: stdout is data."""
+def show_result(recipe: "Recipe", outcome: "TrainOutcome", as_json: bool, data: Path | None) -> None:
+    """What came of it: stdout is data. `data` is the folder of one's own, if it was trained on that."""
     row = {
         "recipe": recipe.name,
         "folder": str(outcome.folder),
@@ -250,24 +280,25 @@ def show_result(recipe: "Recipe", outcome: "TrainOutcome", as_json: bool) -> Non
         f"{recipe.evaluation.metric} last {outcome.last_score:.5g}, best {outcome.best_score:.5g} at step "
         f"{outcome.best_step:,}, in {outcome.seconds / 60:.1f} minutes"
     )
-    for line in what_next(recipe, outcome):
+    for line in what_next(recipe, outcome, data):
         click.echo(line, err=True)
     click.echo(str(outcome.folder / "last.safetensors"))
 
 
-def what_next(recipe: "Recipe", outcome: "TrainOutcome") -> list[str]:
+def what_next(recipe: "Recipe", outcome: "TrainOutcome", own: Path | None = None) -> list[str]:
     """Where the last grid is, and the commands that look further: they can be pasted as they are."""
     from reference_models.models import MODELS
 
     kind, folder, data = MODELS.get(recipe.model).kind, outcome.folder, recipe.data
+    test = f"{data.id}:{data.test}" if own is None else shlex.quote(str(own))
     last = shlex.quote(str(folder / "last.safetensors"))
     lines = [f"samples: {grid}" for grid in sorted((folder / "grids").glob("*.png"))[-1:]]
     if kind == "one-dimensional":
         lines.append(f"next: ganeval sample {last} --views {shlex.quote(str(folder / 'views'))}")
     elif kind in ("unconditional", "conditional", "progressive"):
-        lines.append(f"next: ganeval score {last} --reference {data.id}:{data.test}")
-    elif data.transform in ("crops", "edges") and data.id == "photos":
-        lines.append(f"next: ganeval score {last} --paired {data.id}:{data.test}")
+        lines.append(f"next: ganeval score {last} --reference {test}")
+    elif data.transform in ("crops", "edges") and (data.id == "photos" or own is not None):
+        lines.append(f"next: ganeval score {last} --paired {test}")
     else:
         lines.append(f"next: ganeval sample {last} --inputs FOLDER -o {shlex.quote(str(folder / 'made'))}")
     return [*lines, f"report: ganeval report --runs {shlex.quote(str(folder))} --out report.html"]

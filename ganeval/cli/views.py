@@ -21,6 +21,7 @@ from ganeval.sources.base import ImageSource, Pixels
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
+from reference_models.data.own_folder import is_own
 from reference_models.data.transforms import resized
 from reference_models.training.lookalikes import Lookalikes, lookalikes, random_part
 from reference_models.training.views import Row, density_picture, numbers_distance, sheet
@@ -126,7 +127,7 @@ def training_set(path: Path) -> str | None:
     if not is_checkpoint(path):
         return None
     data = load_checkpoint(path, torch.device("cpu")).recipe.get("data")
-    if not isinstance(data, Mapping) or data.get("transform") != "images":
+    if not isinstance(data, Mapping) or data.get("transform") != "images" or is_own(str(data.get("id"))):
         return None
     return f"{data['id']}:{data['train']}"
 

@@ -23,6 +23,7 @@ from ganeval.sources.datasets.photos import photo, photo_names
 from ganeval.sources.datasets.photos_evening import restyle
 from ganeval.sources.datasets.table import DATASETS, open_dataset
 from reference_models.checkpoints.sampling import stream
+from reference_models.data.own_folder import is_own, open_own
 from reference_models.data.transforms import edges, low_resolution, resized, to_range
 from reference_models.models.base import OutputRange
 from reference_models.recipes.recipe import DataPlan
@@ -293,9 +294,9 @@ def load_images(
     plan: DataPlan, config: Any, data_root: Path | None
 ) -> tuple[UInt8[Tensor, "N C H W"], Int[Tensor, " N"] | None, tuple[str, ...]]:
     """All images of a split at the model's size and channels, their labels, and the classes in the data's order."""
-    source = open_dataset(f"{plan.id}:{plan.train}", data_root)
-    info = DATASETS.get(plan.id)
-    if config.channels not in (info.channels, 3):
+    source = open_split(plan, plan.train, data_root, config.image_size)
+    info = None if is_own(plan.id) else DATASETS.get(plan.id)
+    if info is not None and config.channels not in (info.channels, 3):
         raise UsageError(
             f"{plan.id} has {info.channels} channels; the model has {config.channels}. Set model.channels."
         )
@@ -346,9 +347,14 @@ def folder_of(plan: DataPlan, split: str, data_root: Path | None) -> ImageSource
         UsageError: no such data set.
         DataError: its folder is not there, or not whole; the message says how to bring it.
     """
-    if plan.id not in DATASETS:
+    if plan.id not in DATASETS and not is_own(plan.id):
         raise unknown_name("data set for this recipe:", plan.id, DATASETS.names())
-    return open_dataset(f"{plan.id}:{split}", data_root)
+    return open_split(plan, split, data_root, None)
+
+
+def open_split(plan: DataPlan, split: str, data_root: Path | None, side: int | None) -> ImageSource:
+    """The images of one split: of a data set, or of a folder of one's own, as squares of `side` where that is named."""
+    return open_own(split, data_root, side) if is_own(plan.id) else open_dataset(f"{plan.id}:{split}", data_root)
 
 
 def _whole(source: ImageSource) -> list[Pixels]:

@@ -20,7 +20,8 @@ INTRODUCTION = (
     "`<model>.<data>-cpu` is a small plan of minutes. `<model>.<data>` is the full one; on Fashion-MNIST it ends "
     "within an hour of two CPU cores. Where two full plans are of one data set, the name says which: `-tuned` "
     "stands beside the tutorial's, `-tutorial` is the tutorial's beside ours, `-exponential` and `-cyclic` differ "
-    "in the learning rate alone. GANs of text and speech, and style transfer by Gatys et al., are out of scope."
+    "in the learning rate alone. `ganeval train-reference dcgan --data ./photos` trains on images of your own, by the "
+    "small plan. GANs of text and speech, and style transfer by Gatys et al., are out of scope."
 )
 
 

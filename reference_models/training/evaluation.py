@@ -23,12 +23,11 @@ from ganeval.scoring.pair_pass import PairRequest, score_pairs
 from ganeval.scoring.plan import needed_weights
 from ganeval.sources.base import ImageSource, Pixels, seeded_subset
 from ganeval.sources.datasets.photos_evening import restyle
-from ganeval.sources.datasets.table import open_dataset
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from reference_models.checkpoints.sampling import draw_tensor, image_drawer
 from reference_models.checkpoints.translation import TranslatedSource, needs_inputs, translator
-from reference_models.data.training_data import folder_of, mixture
+from reference_models.data.training_data import folder_of, mixture, open_split
 from reference_models.models import MODELS
 from reference_models.recipes.recipe import Direction, Recipe
 
@@ -191,7 +190,8 @@ def held_out(
     if plan.transform in ("crops", "edges", "restyled") and plan.id != "photos":
         source = folder_of(plan, plan.test, data_root)
     else:
-        source = open_dataset(f"{plan.id}:{plan.test}", data_root)
+        config = MODELS.get(recipe.model).configure(recipe.settings)
+        source = open_split(plan, plan.test, data_root, getattr(config, "image_size", None))
     if plan.transform == "restyled":
         restyled = TranslatedSource(source, restyle, "restyled")
         return (restyled, source, False) if back else (source, restyled, False)
