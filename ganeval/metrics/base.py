@@ -252,8 +252,24 @@ def with_copies(estimate: Estimate, note: str, many: bool) -> Estimate:
     return replace(estimate, note="; ".join(filter(None, [estimate.note, note])))
 
 
+class _OfPairs:
+    """What both kinds of paired metrics answer as set metrics do."""
+
+    output: Output
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The one output, as set metrics have them."""
+        return (self.output,)
+
+    @property
+    def null_bias(self) -> None:
+        """None: the mean over pairs has no bias that counts move."""
+        return None
+
+
 @dataclass(frozen=True)
-class PixelMetric:
+class PixelMetric(_OfPairs):
     """A paired metric of the pixels themselves: psnr, ssim, ms_ssim.
 
     Attributes:
@@ -275,19 +291,9 @@ class PixelMetric:
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     plain: Mapping[str, int] = field(default_factory=dict)
 
-    @property
-    def outputs(self) -> tuple[Output, ...]:
-        """The one output, as set metrics have them."""
-        return (self.output,)
-
-    @property
-    def null_bias(self) -> None:
-        """None: the mean over pairs has no bias that counts move."""
-        return None
-
 
 @dataclass(frozen=True)
-class PyramidMetric:
+class PyramidMetric(_OfPairs):
     """A paired metric of feature maps: lpips, vgg, pd. RGB at native size, cropped like the pixel metrics.
 
     Attributes:
@@ -316,16 +322,6 @@ class PyramidMetric:
     params: Params = field(default_factory=dict)
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     plain: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def outputs(self) -> tuple[Output, ...]:
-        """The one output, as set metrics have them."""
-        return (self.output,)
-
-    @property
-    def null_bias(self) -> None:
-        """None: the mean over pairs has no bias that counts move."""
-        return None
 
 
 PairedMetric = PixelMetric | PyramidMetric
