@@ -277,6 +277,7 @@ def photos(folder, count, width=64):
         Image.fromarray(np.kron(coarse, np.ones((8, 8, 1), np.uint8))).save(folder / f"{i}.png")
 
 
+@pytest.mark.usefixtures("short_sets")
 def test_pairs_side_by_side_are_scored_from_labels_on_the_right_to_photos_on_the_left(tmp_path):
     recipe = RECIPES.get("pix2pix.facades")
     photos(tmp_path / "facades" / recipe.data.test, 2, width=128)
@@ -289,6 +290,7 @@ def test_pairs_side_by_side_are_scored_from_labels_on_the_right_to_photos_on_the
     assert np.array_equal(truth.read(0).decode().pixels, whole[:, :, :64])
 
 
+@pytest.mark.usefixtures("short_sets")
 def test_two_sets_are_scored_from_the_first_to_the_second_and_crops_from_themselves(tmp_path):
     unpaired, crops = RECIPES.get("cyclegan.horse2zebra"), RECIPES.get("srgan.div2k")
     for side, count in (("A", 2), ("B", 3)):
@@ -314,6 +316,7 @@ def test_restyled_photos_are_scored_against_the_same_photos_restyled():
     assert np.array_equal(back.read(0).decode().pixels, restyle(photo.read(0).decode().pixels))
 
 
+@pytest.mark.usefixtures("short_sets")
 def test_vangogh2photo_makes_paintings_of_photographs(tmp_path):
     # The data set's first set is the paintings; what the tutorial wants is photo to painting.
     recipe = RECIPES.get("cyclegan.vangogh2photo")
