@@ -22,7 +22,7 @@ from ganeval.stats.intervals import (
 from ganeval.stats.jackknife import block_numbers, block_shares, deleted_moments
 from ganeval.stats.multiple_tests import holm
 from ganeval.stats.paired_tests import sign_flip_p
-from ganeval.stats.sequential import critical_values, obrien_fleming, pocock
+from ganeval.stats.sequential import critical_values, obrien_fleming
 from ganeval.stats.sign_flips import smallest_p
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.moments import Moments
@@ -177,18 +177,11 @@ def test_critical_values_of_any_plan_are_pinned():
     assert critical_values([0.3, 0.5, 1.0], 0.04) == pytest.approx(
         [4.089285671871574, 3.091903287677449, 2.0606916973218827], abs=1e-8
     )
-    assert critical_values([0.3, 0.5, 1.0], 0.04, pocock, sides=1) == pytest.approx(
-        [2.1289449196232826, 2.2030231268868126, 2.0181723506486486], abs=1e-8
-    )
-    assert critical_values([0.3, 0.5, 1.0], 0.04, pocock) == pytest.approx(
-        [2.3948005382732513, 2.485193270811648, 2.318339259741986], abs=1e-8
-    )
     assert critical_values([1e-4, 1.0], 0.05) == pytest.approx([math.inf, 1.9599639845400545])
 
 
 def test_spent_errors_are_those_of_lan_and_demets():
     assert obrien_fleming(0.25, 0.04) == pytest.approx(2 * scipy_stats.norm.sf(scipy_stats.norm.isf(0.02) / 0.5))
-    assert pocock(0.25, 0.04) == pytest.approx(0.04 * math.log(1 + (math.e - 1) * 0.25))
 
 
 # ---- kernel distances

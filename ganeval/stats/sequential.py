@@ -8,16 +8,12 @@ theory of fixed-width sequential confidence intervals for the mean").
 """
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import special
 
 from ganeval.summaries.moments import Float64
-
-Spending = Callable[[float, float], float]
-"""(information fraction in (0, 1], alpha) -> error that may be spent by then; alpha at 1."""
 
 FAR = 8.5  # standard deviations beyond which a normal law holds nothing that counts: 2e-17
 NODES = 256  # of the Gauss-Legendre rule over the values at which the test goes on
@@ -29,14 +25,6 @@ def obrien_fleming(fraction: float, alpha: float) -> float:
     Lan & DeMets 1983, "Discrete sequential boundaries for clinical trials" (Biometrika 70, 659-663), alpha_1*.
     """
     return float(2.0 * special.ndtr(special.ndtri(alpha / 2.0) / math.sqrt(fraction)))
-
-
-def pocock(fraction: float, alpha: float) -> float:
-    """Alpha ln(1 + (e - 1) t): about the same critical value at every look. Lan & DeMets 1983, alpha_2*."""
-    return alpha * math.log1p((math.e - 1.0) * fraction)
-
-
-SPENDING: dict[str, Spending] = {"obrien-fleming": obrien_fleming, "pocock": pocock}
 
 
 def planned_looks(first: int, maximum: int) -> tuple[int, ...]:
@@ -61,10 +49,8 @@ def _normal_density(z: Float64) -> Float64:
     return np.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi)
 
 
-def critical_values(
-    fractions: Sequence[float], alpha: float, spending: Spending = obrien_fleming, sides: Literal[1, 2] = 2
-) -> Float64:
-    """(K,) critical value of |z| (two sides) or z (one side) at each look, with overall error `alpha`.
+def critical_values(fractions: Sequence[float], alpha: float) -> Float64:
+    """(K,) critical value of |z| at each look, with overall error `alpha`, spent as by O'Brien and Fleming.
 
     The score process z sqrt(t) of estimates on growing samples is a Brownian motion to first order; the chance to cross
     at look k and not before is found by carrying its density from look to look (Armitage, McPherson & Rowe 1969,
@@ -73,9 +59,7 @@ def critical_values(
     Args:
         fractions: (K,) information at each look over that of the last planned one: n_k / n_K. Ascending, in (0, 1]. A
             plan that is broken off early passes its first looks only.
-        alpha: Overall error, both sides together where `sides` is 2.
-        spending: How much of it is spent by each fraction.
-        sides: 1 where only large z count.
+        alpha: Overall error, both sides together.
 
     Returns:
         Critical values; inf where so little may be spent that nothing can be decided at that look.
@@ -83,12 +67,12 @@ def critical_values(
     t = np.asarray(fractions, dtype=np.float64)
     if not len(t) or not (np.diff(t, prepend=0.0) > 0).all() or t[-1] > 1.0 + 1e-12:
         raise ValueError(f"information fractions ascend within (0, 1]; got {list(fractions)}")
-    if not 0.0 < alpha < 1.0 or sides not in (1, 2):
-        raise ValueError(f"alpha lies in (0, 1) and sides is 1 or 2; got {alpha} and {sides}")
+    if not 0.0 < alpha < 1.0:
+        raise ValueError(f"alpha lies in (0, 1); got {alpha}")
     from scipy import optimize  # half a second that only --until needs
 
     # Both sides are symmetric: each spends a half.
-    spent = np.asarray([spending(min(float(part), 1.0), alpha / sides) for part in t])
+    spent = np.asarray([obrien_fleming(min(float(part), 1.0), alpha / 2) for part in t])
     values = np.empty(len(t))
     at, weight, before = np.zeros(1), np.ones(1), 0.0  # a point mass at time zero
     for k, (now, allowed) in enumerate(zip(t, np.diff(spent, prepend=0.0), strict=True)):
@@ -103,9 +87,8 @@ def critical_values(
         else:
             values[k] = optimize.brentq(lambda z, allowed=allowed: crossing(z) - allowed, low, high, xtol=1e-12)
         top = min(values[k], FAR) * math.sqrt(now)
-        bottom = -top if sides == 2 else -FAR * math.sqrt(now)
         nodes, widths = np.polynomial.legendre.leggauss(NODES)
-        grid = 0.5 * (top + bottom) + 0.5 * (top - bottom) * nodes
+        grid = top * nodes
         density = _normal_density((grid[:, None] - at[None, :]) / step) @ weight / step
-        at, weight, before = grid, density * widths * 0.5 * (top - bottom), float(now)
+        at, weight, before = grid, density * widths * top, float(now)
     return values
