@@ -21,7 +21,7 @@ from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
 from ganeval.results.result import append_jsonl, read_jsonl, to_json
 from ganeval.scoring.compare import Comparison
-from ganeval.scoring.score import ScoreOutcome
+from ganeval.scoring.evaluator import ScoreOutcome
 from ganeval.sources.arrays import ArraySource
 from tests.test_gate import row, seeds
 

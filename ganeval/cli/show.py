@@ -15,8 +15,8 @@ from ganeval.files.read_write import write_output
 from ganeval.notebook.subject_table import subject_table
 from ganeval.options import ScoreOptions
 from ganeval.results.result import append_jsonl, to_json
+from ganeval.scoring.evaluator import ScoreOutcome
 from ganeval.scoring.pair_pass import PairScores
-from ganeval.scoring.score import ScoreOutcome
 from ganeval.scoring.several_subjects import SeveralScores
 
 if TYPE_CHECKING:

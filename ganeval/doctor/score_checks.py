@@ -8,8 +8,8 @@ from ganeval.doctor.finding import worst_first
 from ganeval.doctor.table import check_facts
 from ganeval.metrics.base import SetMetric
 from ganeval.metrics.keys import declared
+from ganeval.scoring.evaluator import ScoreOutcome
 from ganeval.scoring.feature_pass import SourceSummary
-from ganeval.scoring.score import ScoreOutcome
 
 SHOWN = 3
 

@@ -14,7 +14,7 @@ from ganeval.gate.evidence import GIVEN
 from ganeval.metrics.base import SetMetric, too_many_copies
 from ganeval.metrics.keys import declared
 from ganeval.results.result import Result
-from ganeval.scoring.score import ScoreOutcome
+from ganeval.scoring.evaluator import ScoreOutcome
 from ganeval.stats.influence import influence_stderr
 from ganeval.summaries.base import SetSummary
 

@@ -21,7 +21,7 @@ from ganeval.results.result import Result
 from ganeval.scoring.feature_pass import SourceSummary
 from ganeval.scoring.loaded_networks import Passes, RealSide, open_passes
 from ganeval.scoring.open_inputs import open_originals, open_reference, open_subject_source
-from ganeval.scoring.paired_metrics import score_paired
+from ganeval.scoring.paired_metrics import open_pair_networks, score_paired
 from ganeval.scoring.plan import Plan, make_plan
 from ganeval.scoring.set_metrics import check_counts, estimates_of, set_row
 from ganeval.sources.base import ImageSource, Item
@@ -111,8 +111,9 @@ def _compare_pairs(
     stack: contextlib.ExitStack,
 ) -> list[Comparison]:
     originals = [open_originals(options, source, stack) for options, source in zip(named, sources, strict=True)]
+    networks = open_pair_networks(plan, named[0], device)
     sides = [
-        score_paired(plan, options, source, original, device, reporter)
+        score_paired(plan, options, source, original, networks, reporter)
         for options, source, original in zip(named, sources, originals, strict=True)
         if original is not None
     ]

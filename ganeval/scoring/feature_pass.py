@@ -98,7 +98,7 @@ class Queue:
 
     backbone: Backbone
     store: FeatureStore
-    waiting: list[tuple[bytes, ImageFacts, Pixels]] = field(default_factory=list)
+    waiting: list[tuple[bytes, ImageFacts, Pixels | torch.Tensor]] = field(default_factory=list)
     pixels: int = 0
     queued: set[bytes] = field(default_factory=set)
     digests: list[bytes] = field(default_factory=list)
@@ -109,10 +109,14 @@ class Queue:
 
 
 @torch.inference_mode()
-def run_network(backbone: Backbone, images: Sequence[Pixels]) -> tuple[np.ndarray, np.ndarray | None]:
+def run_network(backbone: Backbone, images: Sequence[Pixels | torch.Tensor]) -> tuple[np.ndarray, np.ndarray | None]:
     """Features and logits of images of any mix of sizes, in their order.
 
     Images of one size are resized together; then all share one batch of the network.
+
+    Args:
+        backbone: The network.
+        images: uint8 (3, H, W); a tensor on the network's device stays there.
 
     Returns:
         (n, D) float32 and (n, K) float32 or None.
@@ -124,12 +128,19 @@ def run_network(backbone: Backbone, images: Sequence[Pixels]) -> tuple[np.ndarra
     for (_, height, width), positions in by_size.items():
         size = max(1, STACKED_PIXELS // (height * width))
         for part in (positions[start : start + size] for start in range(0, len(positions), size)):
-            stacked = torch.from_numpy(np.stack([images[p] for p in part]))
+            stacked = _stacked([images[p] for p in part])
             for position, image in zip(part, backbone.prepare(stacked), strict=True):
                 prepared[position] = image
     output = backbone.forward(torch.stack(prepared))
     logits = None if output.logits is None else output.logits.float().cpu().numpy()
     return output.features.float().cpu().numpy(), logits
+
+
+def _stacked(images: Sequence[Pixels | torch.Tensor]) -> torch.Tensor:
+    arrays = [image for image in images if not isinstance(image, torch.Tensor)]
+    if len(arrays) == len(images):
+        return torch.from_numpy(np.stack(arrays))
+    return torch.stack([torch.as_tensor(image) for image in images])
 
 
 @dataclass(frozen=True)
@@ -193,15 +204,34 @@ def _read_ahead(
 
 @dataclass
 class Walked:
-    """What one walk over a source has seen so far."""
+    """What one walk over a source, or over several in turn, has seen so far."""
 
     queues: list[Queue]
+    count: int = 0
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     digests: list[bytes] = field(default_factory=list)
     facts: list[ImageFacts] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    @staticmethod
+    def of(backbones: Sequence[Backbone], stores: Mapping[str, FeatureStore]) -> "Walked":
+        """A walk that has seen nothing."""
+        return Walked([Queue(backbone, stores[backbone.info.name]) for backbone in backbones])
+
+    def copied(self) -> "Walked":
+        """The same walk, whose lists may be extended; queues are shared."""
+        return Walked(
+            self.queues,
+            self.count,
+            defaultdict(float, self.seconds),
+            list(self.digests),
+            list(self.facts),
+            list(self.kept),
+            list(self.skipped),
+            list(self.warnings),
+        )
 
 
 def fill(
@@ -295,42 +325,71 @@ def walk(
     progress: Progress | None,
 ) -> Walked:
     """Every image read once, decoded and put through the networks where a store lacks it; raises as `summarise`."""
+    walked = Walked.of(backbones, stores)
+    extend(walked, source, batch_size, on_bad, progress)
+    finish(walked, source.name)
+    return walked
+
+
+def extend(
+    walked: Walked,
+    source: ImageSource,
+    batch_size: int,
+    on_bad: Literal["fail", "skip"],
+    progress: Progress | None = None,
+    on_device: Sequence[torch.Tensor] | None = None,
+) -> None:
+    """Goes on with a walk: the images of one more source, or of the first one.
+
+    Args:
+        walked: What was seen before; extended in place.
+        source: The images.
+        batch_size: As for `summarise`.
+        on_bad: As for `summarise`.
+        progress: As for `summarise`.
+        on_device: The pixels of each image, uint8 (3, H, W), where they are on a device already.
+    """
     # A network takes calls of one size: a batch that is no multiple of it would be filled up each time.
-    sizes = [-(-batch_size // call_size(b.device)) * call_size(b.device) for b in backbones]
+    sizes = [-(-batch_size // size) * size for size in (call_size(queue.backbone.device) for queue in walked.queues)]
     batch_size = max(sizes, default=batch_size)
-    seen = Walked([Queue(backbone, stores[backbone.info.name]) for backbone in backbones])
-    queues, seconds = seen.queues, seen.seconds
+    first, seconds = walked.count, walked.seconds
+    walked.count += len(source)
     started = time.perf_counter()
-    for index, loaded in _read_ahead(source, [q.store for q in queues], ahead=2 * batch_size):
+    for index, loaded in _read_ahead(source, [q.store for q in walked.queues], ahead=2 * batch_size):
         seconds["read+decode (waited)"] += time.perf_counter() - started
         if isinstance(loaded, BadImageError):
             if on_bad == "fail":
                 raise loaded
-            seen.skipped.append(str(loaded))
+            walked.skipped.append(str(loaded))
         else:
-            seen.kept.append(index)
-            seen.digests.append(loaded.digest)
-            seen.facts.append(loaded.facts)
-            for queue in queues:
+            walked.kept.append(first + index)
+            walked.digests.append(loaded.digest)
+            walked.facts.append(loaded.facts)
+            for queue in walked.queues:
                 known = queue.store.find(loaded.digest) is not None or loaded.digest in queue.queued
                 if loaded.decoded is not None and not known:
                     queue.queued.add(loaded.digest)
-                    queue.waiting.append((loaded.digest, loaded.facts, loaded.decoded.pixels))
+                    pixels = loaded.decoded.pixels if on_device is None else on_device[index]
+                    queue.waiting.append((loaded.digest, loaded.facts, pixels))
                     queue.pixels += loaded.pixels
                     if len(queue.waiting) >= batch_size or queue.pixels >= WAITING_PIXELS:
-                        _drain(queue, source, seconds)
+                        _drain(queue, source.name, seconds)
                     if len(queue.digests) >= SHARD_ROWS:
-                        flush(queue, seen.warnings)
+                        flush(queue, walked.warnings)
         if progress is not None:
             progress(1)
         started = time.perf_counter()
-    for queue in queues:
-        _drain(queue, source, seconds)
-        flush(queue, seen.warnings)
-    return seen
 
 
-def _drain(queue: Queue, source: ImageSource, seconds: dict[str, float]) -> None:
+def finish(walked: Walked, name: str) -> None:
+    """Puts what still waits through the networks, and writes the last rows: every image seen has its features then."""
+    for queue in walked.queues:
+        _drain(queue, name, walked.seconds)
+        flush(queue, walked.warnings)
+        queue.queued.clear()
+
+
+def _drain(queue: Queue, name: str, seconds: dict[str, float]) -> None:
     """Runs the network on what is waiting."""
     if not queue.waiting:
         return
@@ -341,7 +400,7 @@ def _drain(queue: Queue, source: ImageSource, seconds: dict[str, float]) -> None
     if not finite.all():
         raise DataError(
             f"Backbone {queue.backbone.info.name} gave NaN or infinite features for {int((~finite).sum())} of "
-            f"{len(finite)} images of {source.name}. Its weights are damaged, or not made for this network; "
+            f"{len(finite)} images of {name}. Its weights are damaged, or not made for this network; "
             f"check them with `ganeval weights verify {queue.backbone.info.name}`."
         )
     queue.digests += [digest for digest, _, _ in queue.waiting]

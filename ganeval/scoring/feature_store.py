@@ -5,6 +5,7 @@ each image's stored bytes; a lookup goes by those digests, so renaming, moving o
 one, and a name or a folder can never fetch a wrong one. Without a cache the same files live in a temporary folder.
 """
 
+import copy
 import hashlib
 import json
 import shutil
@@ -63,6 +64,7 @@ class FeatureStore:
         self._read: set[Path] = set()
         self._trusted: dict[Path, bool] = {}
         self._lock = threading.Lock()
+        self._base: FeatureStore | None = None
         self.refresh()
 
     def fall_back(self) -> None:
@@ -74,6 +76,20 @@ class FeatureStore:
         folder = tempfile.mkdtemp(prefix="ganeval-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.folder, self.temporary = Path(folder), True
+
+    def branch(self, folder: Path | None = None) -> "FeatureStore":
+        """A store that has all that this one has, and keeps for itself what it finds and adds: its memory goes with it.
+
+        Args:
+            folder: Where it writes; None for the same folder.
+        """
+        branch = copy.copy(self)
+        branch._rows, branch._read, branch._trusted = dict(self._rows), set(self._read), dict(self._trusted)
+        branch._lock = threading.Lock()
+        branch._base = self  # whose folder may be a temporary one that goes with it
+        branch.folder = self.folder if folder is None else folder
+        branch.refresh()
+        return branch
 
     def refresh(self) -> None:
         """Reads the digests of shards that appeared since the last look (another process may have written them)."""

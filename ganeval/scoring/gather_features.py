@@ -44,7 +44,7 @@ def send_walked(processes: Processes, walked: Walked, start: int, errors: Mappin
     processes.lines.send(0, "walked", facts, b"".join(walked.digests))
     for queue in walked.queues:
         wanted, _ = processes.lines.receive(0, "want")
-        for piece in _pieces(queue, walked.digests, wanted):
+        for piece in pieces(queue, walked.digests, wanted):
             features, logits = piece.features, piece.logits
             shape = [features.shape[1], 0 if logits is None else logits.shape[1]]
             data = features.tobytes() + (b"" if logits is None else logits.tobytes())
@@ -55,7 +55,7 @@ def send_walked(processes: Processes, walked: Walked, start: int, errors: Mappin
 
 
 @dataclass(frozen=True)
-class _Piece:
+class Piece:
     """Rows of one shard: of which images of the share, what made them, and the values."""
 
     positions: list[int]
@@ -64,7 +64,7 @@ class _Piece:
     logits: np.ndarray | None
 
 
-def _pieces(queue: Queue, digests: Sequence[bytes], wanted: Sequence[int]) -> Iterator[_Piece]:
+def pieces(queue: Queue, digests: Sequence[bytes], wanted: Sequence[int]) -> Iterator[Piece]:
     """Rows of the images at some positions, at most a shard's at a time."""
     by_shard: dict[tuple[Path, str], list[tuple[int, int]]] = defaultdict(list)
     for position in wanted:
@@ -77,7 +77,7 @@ def _pieces(queue: Queue, digests: Sequence[bytes], wanted: Sequence[int]) -> It
             part = pairs[start : start + SHARD_ROWS]
             rows = np.asarray([row for _, row in part], dtype=np.int64)
             logits = None if queue.backbone.info.classes is None else read_rows(shard, "logits", rows)
-            yield _Piece([position for position, _ in part], engine, read_rows(shard, "features", rows), logits)
+            yield Piece([position for position, _ in part], engine, read_rows(shard, "features", rows), logits)
 
 
 def gather_walked(processes: Processes, walked: Walked, errors: dict[str, float]) -> None:

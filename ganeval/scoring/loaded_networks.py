@@ -117,7 +117,7 @@ class Passes:
             own, list(self.backbones.values()), self.stores, self.options.batch_size, self.options.on_bad, progress
         )
         own.keep()
-        self._keep_errors()
+        self.keep_errors()
         return walked
 
     def _run_shared(self, source: ImageSource, processes: Processes, advance: Callable[[int], None]) -> SourceSummary:
@@ -125,7 +125,7 @@ class Passes:
         gather_walked(processes, walked, self.errors)
         return summed_up(source, walked)
 
-    def _keep_errors(self) -> None:
+    def keep_errors(self) -> None:
         """Writes down what "fast" was measured to be off by."""
         for name, backbone in self.backbones.items():
             error = measured_error(backbone)
@@ -185,7 +185,7 @@ class Passes:
                     on_bad=self.options.on_bad,
                     progress=advance,
                 )
-        self._keep_errors()
+        self.keep_errors()
         if self.options.peak is None:
             refuse_shallow(summary.name, summary.facts)
         for warning in summary.warnings:

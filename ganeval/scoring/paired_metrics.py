@@ -1,6 +1,7 @@
 """Rows of paired metrics: the pass over image pairs, the mean over images, the protocol of each number."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,12 +25,38 @@ from ganeval.sources.base import ImageSource
 from ganeval.sources.decoding_differences import decoded_counts, difference_words, luma_words, pair_depth_words
 
 
+@dataclass(frozen=True)
+class PairNetworks:
+    """What the paired metrics of a plan need beside the images.
+
+    Attributes:
+        backbones: Name -> network.
+        heads: Name -> learned weights of a metric.
+        device: Where they run.
+    """
+
+    backbones: dict[str, Backbone]
+    heads: dict[str, LoadedWeights]
+    device: torch.device
+
+
+def open_pair_networks(plan: Plan, options: ScoreOptions, device: torch.device) -> PairNetworks:
+    """Loads them, each once.
+
+    Raises:
+        WeightsError: weights that cannot be used.
+    """
+    names = list(dict.fromkeys(r.backbone for r in plan.paired_requests if r.backbone is not None))
+    backbones = {n: load_backbone(n, device=device, weights_file=options.weights.get(n)) for n in names}
+    return PairNetworks(backbones, _load_heads(plan, options, device), device)
+
+
 def score_paired(
     plan: Plan,
     options: ScoreOptions,
     subject: ImageSource,
     originals: ImageSource,
-    device: torch.device,
+    networks: PairNetworks,
     reporter: Reporter,
 ) -> tuple[list[Result], PairScores]:
     """Runs the paired metrics of a plan.
@@ -39,15 +66,13 @@ def score_paired(
         options: As given by the user.
         subject: The images to score.
         originals: What each is compared with, matched by stem.
-        device: Where the networks run.
+        networks: Of `open_pair_networks`.
         reporter: Where progress goes.
 
     Returns:
         Rows, and the per-image values behind them.
     """
-    names = list(dict.fromkeys(r.backbone for r in plan.paired_requests if r.backbone is not None))
-    backbones = {n: load_backbone(n, device=device, weights_file=options.weights.get(n)) for n in names}
-    heads = _load_heads(plan, options, device)
+    backbones, heads, device = networks.backbones, networks.heads, networks.device
     requests = {
         request: PairRequest(request.metric, request.backbone, dict(request.metric.params), required=plan.explicit)
         for request in plan.paired_requests

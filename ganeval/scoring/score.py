@@ -1,57 +1,22 @@
-"""Scores a subject, from options to rows: the public entry that the command line and programs call."""
+"""Scores subjects, from options to rows, and summarises a set for a statistics file."""
 
 import contextlib
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ganeval._version import __version__
 from ganeval.backbones import BACKBONES
 from ganeval.devices import resolve_device
 from ganeval.errors import UsageError
-from ganeval.metrics.base import SetMetric
-from ganeval.metrics.keys import Request, printed_key
 from ganeval.options import ScoreOptions
 from ganeval.processes.listing_hash import list_source
 from ganeval.processes.shares import Processes
-from ganeval.progress import Reporter, Silent
-from ganeval.results.result import Result
-from ganeval.scoring.feature_pass import SourceSummary, in_memory
-from ganeval.scoring.image_influence import blame
-from ganeval.scoring.loaded_networks import RealSide, open_passes
-from ganeval.scoring.open_inputs import open_originals, open_reference, open_stored_subject, open_subject_source
-from ganeval.scoring.pair_pass import PairScores
-from ganeval.scoring.paired_metrics import score_paired
-from ganeval.scoring.plan import Plan, make_plan
-from ganeval.scoring.set_metrics import score_sets
-from ganeval.scoring.until import score_until
+from ganeval.progress import Reporter
+from ganeval.scoring.evaluator import Evaluator, ScoreOutcome
+from ganeval.scoring.feature_pass import in_memory
+from ganeval.scoring.loaded_networks import open_passes
+from ganeval.scoring.open_inputs import open_subject_source
 from ganeval.sources.base import ImageSource, Subset
 from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics, Whole
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-TRAINING_LEFT_OUT = "one training seed: the interval leaves out how seeds of the recipe differ"
-
-
-@dataclass(frozen=True)
-class ScoreOutcome:
-    """Rows, and what was seen on the way.
-
-    Attributes:
-        results: One row an output, in the order of the plan.
-        pairs: Per-image values of paired metrics, None without `paired`.
-        summary: What the pass over the subject saw, None for a paired-only score.
-        blame: Influence of each image, worst first, where it was asked for.
-        real: The reference of set metrics, None without one.
-    """
-
-    results: tuple[Result, ...]
-    pairs: PairScores | None = None
-    summary: SourceSummary | None = None
-    blame: "pd.DataFrame | None" = None
-    real: RealSide | None = None
 
 
 def score(options: ScoreOptions, reporter: Reporter | None = None, processes: Processes | None = None) -> ScoreOutcome:
@@ -63,77 +28,31 @@ def score(options: ScoreOptions, reporter: Reporter | None = None, processes: Pr
         processes: Those that share the images, which all call this; the first one gets the rows, the others none.
 
     Raises:
-        GanevalError: whatever of the user's cannot be used; nothing has been written then.
+        GanevalError: an input that cannot be used; nothing has been written then.
     """
-    reporter = Silent() if reporter is None else reporter
-    plan = make_plan(options)
-    device = resolve_device(options.device) if processes is None else processes.device
-    if processes is not None:
-        processes.compare(_same_everywhere(plan, options), "Use one version, one ganeval.toml and the same weights.")
-    results: list[Result] = []
-    pairs: PairScores | None = None
-    summary: SourceSummary | None = None
-    blamed: pd.DataFrame | None = None
-    with contextlib.ExitStack() as stack:
-        # Everything is opened before anything runs: a wrong path shows at once, not after an hour.
-        real, originals = None, None
-        stored = open_stored_subject(options)
-        if stored is not None and stored.whole is not None:
-            # Rows say how the images were chosen when the file was built.
-            options = dataclasses.replace(options, num_samples=stored.whole.num_samples, seed=stored.whole.seed)
-            subject: ImageSource | ReferenceStatistics = stored
-            reference = open_reference(options, stack)
-            results, summary, real = score_sets(plan, options, stored, reference, device, reporter, stack, processes)
-        elif options.until_se is not None or options.until_rel is not None:
-            results, summary, real, subject = score_until(plan, options, device, reporter, stack)
-        else:
-            images = subject = open_subject_source(options, stack)
-            reference = open_reference(options, stack) if plan.set_requests else None
-            originals = open_originals(options, images, stack) if plan.paired_requests else None
-            if plan.set_requests:
-                results, summary, real = score_sets(
-                    plan, options, subject, reference, device, reporter, stack, processes
-                )
-        if options.blame and summary is not None and real is not None:
-            blamed = blame(summary, real.sets, plan.set_requests)
-        if originals is not None:
-            rows, pairs = score_paired(plan, options, images, originals, device, reporter)
-            results += rows
-        if isinstance(subject, ImageSource):
-            results = [_with_origin(result, subject) for result in results]
-    if processes is not None and processes.rank > 0:
-        return ScoreOutcome(())
-    name = options.name or options.subject
-    results += [_skipped(name, request, why) for request, why in plan.missing]
-    return ScoreOutcome(tuple(results), pairs, summary, blamed, real)
+    with Evaluator(options, reporter, processes) as evaluator:
+        return evaluator.score(options.subject, options.name)
 
 
-def _same_everywhere(plan: Plan, options: ScoreOptions) -> dict[str, str]:
-    """What must be alike in all processes before their shares make one set."""
-    subset = {"num_samples": options.num_samples, "seed": options.seed, "on_bad": options.on_bad}
-    return {
-        "ganeval versions": __version__,
-        "metrics": ",".join(request.asked for request in plan.set_requests),
-        "options": str({**subset, "value_range": options.value_range, "precision": options.precision}),
-    }
+def score_several(
+    options: ScoreOptions,
+    subjects: Sequence[str],
+    reporter: Reporter | None = None,
+    processes: Processes | None = None,
+) -> list[ScoreOutcome]:
+    """Scores several subjects against one reference, which is read once, with networks that are loaded once.
 
+    Args:
+        options: As for `score`; the subject in it is not looked at.
+        subjects: What to score.
+        reporter: As for `score`.
+        processes: As for `score`.
 
-def _with_origin(result: Result, subject: ImageSource) -> Result:
-    """A row says which model, recipe, seed and step its images came from, and what is to be known of them."""
-    if not subject.origin:
-        return result
-    leaves_out = TRAINING_LEFT_OUT if result.stderr is not None and "training_seed" in subject.origin else ""
-    remark = str(subject.origin.get("remark", ""))
-    note = "; ".join(filter(None, [result.note, leaves_out, remark]))
-    return dataclasses.replace(result, note=note, provenance={**result.provenance, "subject": dict(subject.origin)})
-
-
-def _skipped(subject: str, request: Request, why: str) -> Result:
-    metric = request.metric
-    better = metric.outputs[0].better if isinstance(metric, SetMetric) else metric.output.better
-    plain = "@" in request.asked or request.backbone is None
-    key = request.asked if plain else printed_key(request.name, request.backbone)
-    return Result(subject, key, None, better, None, None, status="skipped", note=why)
+    Raises:
+        GanevalError: as `score`, for the first subject that cannot be scored.
+    """
+    with Evaluator(options, reporter, processes) as evaluator:
+        return [evaluator.score(subject, options.name if len(subjects) == 1 else None) for subject in subjects]
 
 
 def part_indices(source: ImageSource, number: int, count: int) -> Sequence[int]:

@@ -1,6 +1,5 @@
 """Rows of set metrics: one pass over each side, the metrics on the summaries, the protocol of each number."""
 
-import contextlib
 import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,14 +15,12 @@ from ganeval.files.disk_cache import cache_home
 from ganeval.metrics.base import Estimate, SetMetric
 from ganeval.metrics.keys import Request, printed_key
 from ganeval.options import ScoreOptions
-from ganeval.processes.shares import Processes
-from ganeval.progress import Reporter
 from ganeval.results.protocol import Protocol
 from ganeval.results.provenance import provenance
 from ganeval.results.result import Result
 from ganeval.scoring.estimate_store import cached_estimates
 from ganeval.scoring.feature_pass import SourceSummary
-from ganeval.scoring.loaded_networks import Passes, RealSide, open_passes
+from ganeval.scoring.loaded_networks import Passes, RealSide
 from ganeval.scoring.noise_floor import Floor, at_counts, cached_floor
 from ganeval.scoring.plan import Plan
 from ganeval.sources.base import ImageSource
@@ -32,51 +29,6 @@ from ganeval.summaries.base import SetSummary
 from ganeval.summaries.reference_file import ReferenceStatistics
 
 FEW = 10  # so many images are read, where they are too few, to say first which of them is broken
-
-
-def score_sets(
-    plan: Plan,
-    options: ScoreOptions,
-    subject: ImageSource | ReferenceStatistics,
-    reference: ImageSource | ReferenceStatistics | None,
-    device: torch.device,
-    reporter: Reporter,
-    stack: contextlib.ExitStack,
-    processes: Processes | None = None,
-) -> tuple[list[Result], SourceSummary | None, RealSide | None]:
-    """Runs the set metrics of a plan.
-
-    Args:
-        plan: What to run.
-        options: As given by the user.
-        subject: The images to score, or what a statistics file holds of them.
-        reference: What to compare with.
-        device: Where the networks run.
-        reporter: Where progress goes.
-        stack: Closes what is opened here.
-        processes: Those that share the images.
-
-    Returns:
-        Rows, what the pass over the subject saw, and the reference side; in all processes but the first no rows.
-    """
-    check_counts(plan, "generated", subject, options.on_bad)
-    if isinstance(reference, ImageSource):
-        check_counts(plan, "reference", reference, options.on_bad)
-    if processes is not None:
-        processes.compare_sources({"images of the subject": subject, "images of the reference": reference})
-    names = [r.backbone for r in plan.set_requests if r.backbone is not None]
-    passes = open_passes(names, options, device, reporter, stack, reference, processes)
-    if processes is not None and processes.rank > 0:
-        for source in (subject, reference):
-            if isinstance(source, ImageSource):
-                passes.contribute(source, processes)
-        return [], None, None
-    if isinstance(subject, ImageSource):
-        fake = passes.run(subject, subject.name)
-    else:
-        fake = passes.stored(subject, options.subject)
-    real = passes.run_reference(reference)
-    return rows_of(estimate_sets(plan, fake, real, passes), options, fake, real, passes, device), fake, real
 
 
 def check_counts(

@@ -21,7 +21,7 @@ from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
 from ganeval.results.result import Result
 from ganeval.scoring.feature_pass import SourceSummary
-from ganeval.scoring.loaded_networks import RealSide, open_passes
+from ganeval.scoring.loaded_networks import Passes, RealSide
 from ganeval.scoring.plan import Plan
 from ganeval.scoring.set_metrics import Estimated, check_counts, estimate_sets, rows_of
 from ganeval.sources.base import ImageSource, Subset, seeded_subset
@@ -45,6 +45,7 @@ def score_until(
     device: torch.device,
     reporter: Reporter,
     stack: contextlib.ExitStack,
+    networks: Callable[[ReferenceStatistics | None], Passes],
 ) -> tuple[list[Result], SourceSummary, RealSide | None, ImageSource]:
     """Set metrics at the first planned count at which every one of them is as sure as was asked for.
 
@@ -54,6 +55,7 @@ def score_until(
         device: Where the networks run.
         reporter: Where progress goes.
         stack: Closes what is opened here.
+        networks: Loads the networks, for a reference that is a statistics file or for images.
 
     Returns:
         Rows, what the last pass over the subject saw, the reference side, and the subject's images of the last look.
@@ -65,9 +67,7 @@ def score_until(
     looks = _plan_looks(options, most)
     reference_at = _open_reference(options, stack)
     check_counts(plan, "generated", subject_at(looks[0]), options.on_bad)
-    names = [r.backbone for r in plan.set_requests if r.backbone is not None]
-    fixed = reference_at if isinstance(reference_at, ReferenceStatistics) else None
-    passes = open_passes(names, options, device, reporter, stack, fixed)
+    passes = networks(reference_at if isinstance(reference_at, ReferenceStatistics) else None)
     target = _target(options)
     seconds: Counter[str] = Counter()
     computed: Counter[str] = Counter()

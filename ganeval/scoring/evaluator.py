@@ -1,0 +1,373 @@
+"""The one object that drives a score: networks with their feature stores, the reference, a device, loaded once.
+
+It scores any number of subjects, each as a score of its own would, and takes images batch by batch as well.
+"""
+
+import contextlib
+import dataclasses
+import tempfile
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import torch
+
+from ganeval._version import __version__
+from ganeval.devices import resolve_device
+from ganeval.errors import TooFewSamplesError, UsageError
+from ganeval.metrics.base import SetMetric
+from ganeval.metrics.keys import PLAIN_PAIRED, PLAIN_SET, Request, printed_key
+from ganeval.options import ScoreOptions
+from ganeval.processes.shares import Processes
+from ganeval.progress import Reporter, Silent
+from ganeval.results.result import Result
+from ganeval.scoring.feature_pass import SourceSummary
+from ganeval.scoring.image_influence import blame
+from ganeval.scoring.loaded_networks import Passes, RealSide, open_passes
+from ganeval.scoring.open_inputs import open_originals, open_reference, open_stored_subject, open_subject_source
+from ganeval.scoring.pair_pass import PairScores
+from ganeval.scoring.paired_metrics import PairNetworks, open_pair_networks, score_paired
+from ganeval.scoring.plan import Plan, make_plan
+from ganeval.scoring.running_set import RunningSet
+from ganeval.scoring.set_metrics import check_counts, estimate_sets, rows_of
+from ganeval.scoring.torch_group import torch_group
+from ganeval.scoring.until import score_until
+from ganeval.sources.base import ImageSource
+from ganeval.summaries.reference_file import ReferenceStatistics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TRAINING_LEFT_OUT: Final = "one training seed: the interval leaves out how seeds of the recipe differ"
+
+
+@dataclass(frozen=True)
+class ScoreOutcome:
+    """Rows, and what was seen on the way.
+
+    Attributes:
+        results: One row an output, in the order of the plan.
+        pairs: Per-image values of paired metrics, None without `paired`.
+        summary: What the pass over the subject saw, None for a paired-only score.
+        blame: Influence of each image, worst first, where it was asked for.
+        real: The reference of set metrics, None without one.
+    """
+
+    results: tuple[Result, ...]
+    pairs: PairScores | None = None
+    summary: SourceSummary | None = None
+    blame: "pd.DataFrame | None" = None
+    real: RealSide | None = None
+
+
+@dataclass
+class _Reference:
+    """The reference as it is cut for a count of images: opened, and after the first score its summary."""
+
+    source: ImageSource | ReferenceStatistics | None
+    real: RealSide | None = None
+    read: bool = False
+
+
+class Evaluator:
+    """Scores subjects against one reference. Loads and reads nothing twice.
+
+    Args:
+        options: Reference, metrics, and how images are read and networks run; the subject is given to `score`.
+        reporter: Where progress and messages go; silent when None.
+        processes: Those that share the images of each subject, which all make the same calls.
+        plain_set: Set metrics that run when none are named.
+        plain_paired: Paired metrics that run when none are named.
+
+    Attributes:
+        options: As given.
+        plan: The metrics that run.
+        device: Where networks run.
+        reporter: As given.
+
+    Raises:
+        UsageError: options that do not go together.
+        WeightsError: a metric that was asked for by name lacks its weights.
+    """
+
+    def __init__(
+        self,
+        options: ScoreOptions,
+        reporter: Reporter | None = None,
+        processes: Processes | None = None,
+        *,
+        plain_set: str = PLAIN_SET,
+        plain_paired: str = PLAIN_PAIRED,
+    ) -> None:
+        self.options = options
+        self.reporter: Reporter = Silent() if reporter is None else reporter
+        self.plan = make_plan(options, plain_set, plain_paired)
+        self.device = resolve_device(options.device) if processes is None else processes.device
+        self._processes = processes
+        self._stack = contextlib.ExitStack()
+        self._finalizer = weakref.finalize(self, self._stack.close)  # for one that nobody closed
+        self._passes: Passes | None = None
+        self._used = False
+        self._pair_networks: PairNetworks | None = None
+        self._references: dict[tuple[int | None, int], _Reference] = {}
+        self._running: RunningSet | None = None
+        if processes is not None:
+            processes.compare(
+                _same_everywhere(self.plan, options), "Use one version, one ganeval.toml and the same weights."
+            )
+
+    def __enter__(self) -> "Evaluator":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Removes temporary files and closes what is open. Summaries of earlier scores lose features that lay there."""
+        self.reset()
+        self._finalizer()
+
+    def score(self, subject: str, name: str | None = None) -> ScoreOutcome:
+        """Scores one subject, as `ganeval.scoring.score.score` does.
+
+        Args:
+            subject: As in the options.
+            name: What the rows call it.
+
+        Raises:
+            GanevalError: an input that cannot be used; nothing has been written then.
+        """
+        options = dataclasses.replace(self.options, subject=subject, name=name)
+        results: list[Result] = []
+        pairs: PairScores | None = None
+        summary: SourceSummary | None = None
+        real: RealSide | None = None
+        originals: ImageSource | None = None
+        with contextlib.ExitStack() as stack:
+            # Everything is opened before anything runs: a wrong path shows at once, not after an hour.
+            stored = open_stored_subject(options)
+            if stored is not None and stored.whole is not None:
+                # Rows say how the images were chosen when the file was built.
+                options = dataclasses.replace(options, num_samples=stored.whole.num_samples, seed=stored.whole.seed)
+                opened: ImageSource | ReferenceStatistics = stored
+                results, summary, real = self._score_set(options, stored, stack)
+            elif options.until_se is not None or options.until_rel is not None:
+                results, summary, real, opened = score_until(
+                    self.plan, options, self.device, self.reporter, stack, lambda fixed: self._networks(fixed, stack)
+                )
+            else:
+                opened = images = open_subject_source(options, stack)
+                if self.plan.set_requests:
+                    self._reference(options)
+                originals = open_originals(options, images, stack) if self.plan.paired_requests else None
+                if self.plan.set_requests:
+                    results, summary, real = self._score_set(options, images, stack)
+            blamed = None
+            if options.blame and summary is not None and real is not None:
+                blamed = blame(summary, real.sets, self.plan.set_requests)
+            if originals is not None:
+                rows, pairs = score_paired(self.plan, options, images, originals, self.pair_networks(), self.reporter)
+                results += rows
+            if isinstance(opened, ImageSource):
+                results = [_with_origin(result, opened) for result in results]
+        return self._outcome(options, results, pairs, summary, blamed, real)
+
+    def update(self, batch: ImageSource, on_device: Sequence[torch.Tensor] | None = None) -> None:
+        """Adds a batch to the running set, whose images go through the networks now and are not kept.
+
+        Args:
+            batch: The images.
+            on_device: Their pixels, uint8 (3, H, W), where they are on a device already.
+
+        Raises:
+            UsageError: metrics of image pairs, or a subset of a set whose size is not known yet.
+            DataError: images that cannot be used.
+        """
+        self._running_set().add(batch, on_device)
+
+    def compute(self, name: str | None = None) -> ScoreOutcome:
+        """Scores all images added so far, as one score of them would; over all processes of torch.distributed.
+
+        Args:
+            name: What the rows call the set.
+
+        Raises:
+            GanevalError: no images, too few for a metric, or a reference that cannot be used.
+        """
+        options = dataclasses.replace(self.options, subject="batches", name=name)
+        running, group = self._running_set(), torch_group()
+        fake = running.summary(group)
+        if group is None and fake is not None:
+            return self._of_summary(options, fake, running)
+        if group is None:
+            raise TypeError("no summary in the only process")
+        outcome: ScoreOutcome | None = None
+
+        def compute() -> list[dict[str, object]]:
+            nonlocal outcome
+            if fake is None:
+                raise TypeError("the first process has no summary")
+            outcome = self._of_summary(options, fake, running)
+            return [result.to_dict() for result in outcome.results]
+
+        rows = group.from_first(compute)
+        return ScoreOutcome(tuple(map(Result.from_dict, rows))) if outcome is None else outcome
+
+    def reset(self) -> None:
+        """Empties the running set; networks and reference stay."""
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def pair_networks(self) -> PairNetworks:
+        """The networks of paired metrics."""
+        if self._pair_networks is None:
+            self._pair_networks = open_pair_networks(self.plan, self.options, self.device)
+        return self._pair_networks
+
+    def set_networks(self, reference: ReferenceStatistics | None = None) -> Passes:
+        """The networks of set metrics with their stores.
+
+        Args:
+            reference: Checked against the loaded weights.
+
+        Raises:
+            ProtocolMismatchError: the reference was made by another protocol.
+        """
+        if self._passes is None:
+            names = [r.backbone for r in self.plan.set_requests if r.backbone is not None]
+            self._passes = open_passes(
+                names, self.options, self.device, self.reporter, self._stack, reference, self._processes
+            )
+        return self._passes
+
+    def _networks(self, reference: ReferenceStatistics | None, stack: contextlib.ExitStack) -> Passes:
+        """For one subject: from the second one on, what it adds to the stores goes with it, so that memory is bounded.
+
+        The first one shares the stores with the reference: an image that both have goes through a network once.
+        """
+        passes = self.set_networks(reference)
+        if not self._used:
+            self._used = True
+            return passes
+        folder = None
+        if not self.options.cache:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-")))
+            if self._processes is not None:
+                self._processes.lines.temporary.append(folder)
+        stores = {name: store.branch(folder and folder / name) for name, store in passes.stores.items()}
+        return dataclasses.replace(passes, stores=stores)
+
+    def _reference(self, options: ScoreOptions) -> _Reference:
+        key = (options.num_samples, options.seed)
+        if key not in self._references:
+            self._references[key] = _Reference(open_reference(options, self._stack))
+        return self._references[key]
+
+    def _real(self, reference: _Reference) -> RealSide | None:
+        """The reference's summary; its images are read the first time."""
+        if not reference.read:
+            passes = self.set_networks()
+            for store in passes.stores.values():
+                store.refresh()  # what subjects found
+            reference.real = passes.run_reference(reference.source)
+            reference.read = True
+        return reference.real
+
+    def _score_set(
+        self, options: ScoreOptions, subject: ImageSource | ReferenceStatistics, stack: contextlib.ExitStack
+    ) -> tuple[list[Result], SourceSummary | None, RealSide | None]:
+        """Rows of set metrics, what the pass over the subject saw, and the reference; only in the first process."""
+        reference = self._reference(options)
+        check_counts(self.plan, "generated", subject, options.on_bad)
+        if isinstance(reference.source, ImageSource) and not reference.read:
+            check_counts(self.plan, "reference", reference.source, options.on_bad)
+        processes = self._processes
+        if processes is not None:
+            processes.compare_sources({"images of the subject": subject, "images of the reference": reference.source})
+        statistics = reference.source if isinstance(reference.source, ReferenceStatistics) else None
+        passes = self._networks(statistics, stack)
+        if processes is not None and processes.rank > 0:
+            for source in (subject, None if reference.read else reference.source):
+                if isinstance(source, ImageSource):
+                    passes.contribute(source, processes)
+            reference.read = True
+            return [], None, None
+        if isinstance(subject, ImageSource):
+            fake = passes.run(subject, subject.name)
+        else:
+            fake = passes.stored(subject, options.subject)
+        real = self._real(reference)
+        rows = rows_of(estimate_sets(self.plan, fake, real, passes), options, fake, real, passes, self.device)
+        return rows, fake, real
+
+    def _running_set(self) -> RunningSet:
+        if self._running is None:
+            if self.plan.paired_requests:
+                asked = ", ".join(request.asked for request in self.plan.paired_requests)
+                raise UsageError(f"{asked} compare image by image, and update() takes one set. Use score() for those.")
+            if self.options.num_samples is not None:
+                raise UsageError("update() takes every image, and --num-samples N picks some. Drop it.")
+            statistics = self._reference(self.options).source
+            self._running = RunningSet(
+                self.set_networks(statistics if isinstance(statistics, ReferenceStatistics) else None), "the batches"
+            )
+        return self._running
+
+    def _of_summary(self, options: ScoreOptions, fake: SourceSummary, running: RunningSet) -> ScoreOutcome:
+        for request in self.plan.set_requests:
+            metric = request.metric
+            if isinstance(metric, SetMetric) and fake.n < (metric.min_n if self.plan.explicit else 2):
+                raise TooFewSamplesError(
+                    f"{request.asked} needs at least {metric.min_n} generated images; got {fake.n}. Call update with "
+                    "more."
+                )
+        real = self._real(self._reference(options))
+        passes = running.passes
+        results = rows_of(estimate_sets(self.plan, fake, real, passes), options, fake, real, passes, self.device)
+        return self._outcome(options, results, None, fake, None, real)
+
+    def _outcome(
+        self,
+        options: ScoreOptions,
+        results: list[Result],
+        pairs: PairScores | None,
+        summary: SourceSummary | None,
+        blamed: "pd.DataFrame | None",
+        real: RealSide | None,
+    ) -> ScoreOutcome:
+        if self._processes is not None and self._processes.rank > 0:
+            return ScoreOutcome(())
+        name = options.name or options.subject
+        missing = [_skipped(name, request, why) for request, why in self.plan.missing]
+        return ScoreOutcome((*results, *missing), pairs, summary, blamed, real)
+
+
+def _same_everywhere(plan: Plan, options: ScoreOptions) -> dict[str, str]:
+    """What must be alike in all processes before their shares make one set."""
+    subset = {"num_samples": options.num_samples, "seed": options.seed, "on_bad": options.on_bad}
+    return {
+        "ganeval versions": __version__,
+        "metrics": ",".join(request.asked for request in plan.set_requests),
+        "options": str({**subset, "value_range": options.value_range, "precision": options.precision}),
+    }
+
+
+def _with_origin(result: Result, subject: ImageSource) -> Result:
+    """A row says which model, recipe, seed and step its images came from, and what is to be known of them."""
+    if not subject.origin:
+        return result
+    leaves_out = TRAINING_LEFT_OUT if result.stderr is not None and "training_seed" in subject.origin else ""
+    remark = str(subject.origin.get("remark", ""))
+    note = "; ".join(filter(None, [result.note, leaves_out, remark]))
+    return dataclasses.replace(result, note=note, provenance={**result.provenance, "subject": dict(subject.origin)})
+
+
+def _skipped(subject: str, request: Request, why: str) -> Result:
+    metric = request.metric
+    better = metric.outputs[0].better if isinstance(metric, SetMetric) else metric.output.better
+    plain = "@" in request.asked or request.backbone is None
+    key = request.asked if plain else printed_key(request.name, request.backbone)
+    return Result(subject, key, None, better, None, None, status="skipped", note=why)
