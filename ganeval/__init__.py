@@ -7,12 +7,13 @@ from ganeval._version import __version__
 
 if TYPE_CHECKING:
     from ganeval import leaderboard
-    from ganeval.api import check, compare, score
+    from ganeval.api import Evaluator, check, compare, score
 
-__all__ = ["__version__", "check", "compare", "leaderboard", "score"]
+__all__ = ["Evaluator", "__version__", "check", "compare", "leaderboard", "score"]
 
 # Imported when first asked for: `import ganeval` loads no torch.
 _LAZY = {
+    "Evaluator": "ganeval.api:Evaluator",
     "check": "ganeval.api:check",
     "compare": "ganeval.api:compare",
     "leaderboard": "ganeval.leaderboard",

@@ -16,7 +16,7 @@ from ganeval.gate.rules import GateRules, Mode, read_rules
 from ganeval.gate.run import GateReport, run_gate
 from ganeval.gate.scorer import Scorer
 from ganeval.gate.sides import GateOptions
-from ganeval.generators.in_memory import Images, Subject, evaluating, name_of, path_of
+from ganeval.generators.in_memory import Images, Subject, batch_of, evaluating, holds_images, name_of
 from ganeval.generators.wrap import shape_of_latent
 from ganeval.notebook import Comparisons, Scores, picture_of
 from ganeval.options import ScoreOptions
@@ -25,12 +25,13 @@ from ganeval.progress import Reporter, Silent
 from ganeval.python_errors import python_words
 from ganeval.results.result import Result
 from ganeval.scoring.compare import compare as compare_subjects
+from ganeval.scoring.evaluator import Evaluator as LoadedEvaluator
 from ganeval.scoring.open_inputs import check_places, open_subject_source
 from ganeval.scoring.score import score as score_subject
 from ganeval.sources.arrays import VALUE_RANGES, ValueRange
-from ganeval.sources.listing import PLACES, Links
+from ganeval.sources.listing import PLACES, Links, Place
 
-__all__ = ["Comparisons", "GateReport", "Scores", "check", "compare", "score"]
+__all__ = ["Comparisons", "Evaluator", "GateReport", "Scores", "check", "compare", "score"]
 
 
 def score(
@@ -114,10 +115,11 @@ def score(
     with contextlib.ExitStack() as stack:
         stack.enter_context(python_words(KEYWORDS))
         _check_keywords(value_range)
+        held = _in_memory({called: subject})
         options = ScoreOptions(
             subject=called,
-            reference=stack.enter_context(path_of(reference, "reference", value_range, peak)),
-            paired=stack.enter_context(path_of(paired, "paired", value_range, peak)),
+            reference=_set(reference, "reference", held),
+            paired=_set(paired, "paired", held),
             metrics=_keys(metrics),
             num_samples=n,
             seed=seed,
@@ -134,13 +136,13 @@ def score(
             labels=labels,
             follow_links=_links(follow_links),
             peak=peak,
-            inputs=stack.enter_context(path_of(inputs, "inputs", value_range, peak)),
+            inputs=_set(inputs, "inputs", held),
             generator=generator,
             latent_dim=shape_of_latent(latent_dim, "the call"),
             direction=direction,
             cache=cache,
             name=name,
-            in_memory=_in_memory({called: subject}),
+            in_memory=held,
         )
         check_places(options, *_paths(subject))
         stack.enter_context(evaluating(subject))
@@ -224,10 +226,11 @@ def compare(
     with contextlib.ExitStack() as stack:
         stack.enter_context(python_words(KEYWORDS))
         _check_keywords(value_range)
+        held = _in_memory(dict(zip(names, (a, b), strict=True)))
         options = ScoreOptions(
             subject=names[0],
-            reference=stack.enter_context(path_of(reference, "reference", value_range, peak)),
-            paired=stack.enter_context(path_of(paired, "paired", value_range, peak)),
+            reference=_set(reference, "reference", held),
+            paired=_set(paired, "paired", held),
             metrics=_keys(metrics),
             num_samples=n,
             seed=seed,
@@ -244,12 +247,12 @@ def compare(
             labels=labels,
             follow_links=_links(follow_links),
             peak=peak,
-            inputs=stack.enter_context(path_of(inputs, "inputs", value_range, peak)),
+            inputs=_set(inputs, "inputs", held),
             generator=generator,
             latent_dim=shape_of_latent(latent_dim, "the call"),
             direction=direction,
             cache=cache,
-            in_memory=_in_memory(dict(zip(names, (a, b), strict=True))),
+            in_memory=held,
         )
         check_places(options, *_paths(a, b))
         for subject in (a, b):
@@ -332,10 +335,11 @@ def check(
         _check_keywords(value_range)
         originals = run.get("paired") if paired is None else paired
         real = run.get("reference") if reference is None else reference
+        held = _in_memory(known)
         options = ScoreOptions(
             subject=called,
-            reference=stack.enter_context(path_of(real, "reference", value_range)),
-            paired=stack.enter_context(path_of(originals, "paired", value_range)),
+            reference=_set(real, "reference", held),
+            paired=_set(originals, "paired", held),
             batch_size=batch_size,
             device=device,
             engine=engine,
@@ -346,11 +350,11 @@ def check(
             match=_globs(match),
             labels=labels,
             follow_links=_links(follow_links),
-            inputs=stack.enter_context(path_of(inputs, "inputs", value_range)),
+            inputs=_set(inputs, "inputs", held),
             generator=generator,
             latent_dim=shape_of_latent(latent_dim, "the call"),
             cache=cache,
-            in_memory=_in_memory(known),
+            in_memory=held,
             drawn=n,
         )
         for each in known.values():
@@ -360,6 +364,172 @@ def check(
         scorer = Scorer(options, reporter)
         gate = GateOptions((called,), Path(baseline), read, mode, name, older)
         return run_gate(gate, scorer, reporter)
+
+
+class Evaluator:
+    """Scores many subjects against one reference: networks are loaded once, and the reference is read once.
+
+    It also takes images batch by batch: `update(batch)`, `compute()`, `reset()`. Where torch.distributed is
+    initialised, each process adds its own batches and `compute()` gives all of them the score of all images.
+
+    Args:
+        reference: As in `score`.
+        paired: As in `score`.
+        metrics: As in `score`.
+        n: As in `score`.
+        seed: As in `score`.
+        inputs: As in `score`.
+        generator: As in `score`.
+        latent_dim: As in `score`.
+        direction: As in `score`.
+        value_range: As in `score`; also of batches.
+        peak: As in `score`.
+        channel: As in `score`.
+        crop_border: As in `score`.
+        batch_size: As in `score`.
+        device: As in `score`.
+        engine: As in `score`.
+        on_bad: As in `score`.
+        weights: As in `score`.
+        data_root: As in `score`.
+        match: As in `score`.
+        labels: As in `score`.
+        follow_links: As in `score`.
+        cache: As in `score`; images of `update` are never kept.
+        reporter: As in `score`.
+
+    Raises:
+        GanevalError: options that do not go together, or weights that are missing.
+
+    Example:
+        >>> import numpy as np, ganeval
+        >>> images = np.random.default_rng(0).integers(0, 256, (64, 16, 16, 3), dtype=np.uint8)
+        >>> with ganeval.Evaluator(reference=images[:32], metrics="kd@pixels") as evaluator:
+        ...     for start in (32, 48):
+        ...         evaluator.update(images[start : start + 16])
+        ...     scores = evaluator.compute()
+        >>> scores["kd"].n_fake
+        32
+    """
+
+    def __init__(
+        self,
+        *,
+        reference: Images | None = None,
+        paired: Images | None = None,
+        metrics: str | Sequence[str] | None = None,
+        n: int | None = None,
+        seed: int = 0,
+        inputs: Images | None = None,
+        generator: str | None = None,
+        latent_dim: int | Sequence[int] | None = None,
+        direction: Literal["a2b", "b2a"] | None = None,
+        value_range: ValueRange | None = None,
+        peak: int | None = None,
+        channel: Literal["rgb", "y"] = "rgb",
+        crop_border: int = 0,
+        batch_size: int = 32,
+        device: str = "auto",
+        engine: Literal["auto", "torch", "openvino"] = "auto",
+        on_bad: Literal["fail", "skip"] = "fail",
+        weights: Mapping[str, Path] | None = None,
+        data_root: Path | None = None,
+        match: str | Mapping[str, str] | None = None,
+        labels: bool | None = None,
+        follow_links: bool | Literal["anywhere"] = False,
+        cache: bool = True,
+        reporter: Reporter | None = None,
+    ) -> None:
+        with python_words(KEYWORDS):
+            _check_keywords(value_range)
+            held = _in_memory({})
+            options = ScoreOptions(
+                subject="",
+                reference=_set(reference, "reference", held),
+                paired=_set(paired, "paired", held),
+                metrics=_keys(metrics),
+                num_samples=n,
+                seed=seed,
+                batch_size=batch_size,
+                device=device,
+                engine=engine,
+                on_bad=on_bad,
+                channel=channel,
+                crop_border=crop_border,
+                weights={} if weights is None else weights,
+                data_root=data_root,
+                value_range=value_range,
+                match=_globs(match),
+                labels=labels,
+                follow_links=_links(follow_links),
+                peak=peak,
+                inputs=_set(inputs, "inputs", held),
+                generator=generator,
+                latent_dim=shape_of_latent(latent_dim, "the call"),
+                direction=direction,
+                cache=cache,
+                in_memory=held,
+            )
+            check_places(options)
+            self._loaded = LoadedEvaluator(options, reporter)
+
+    def score(self, subject: Subject, name: str | None = None) -> Scores:
+        """Scores images or a generator, as `ganeval.score` does.
+
+        Args:
+            subject: As there.
+            name: What the rows call it.
+
+        Raises:
+            GanevalError: an input that cannot be used.
+        """
+        called = name_of(subject)
+        options = self._loaded.options
+        held = {**options.in_memory, **_in_memory({called: subject})}
+        with python_words(KEYWORDS), evaluating(subject):
+            check_places(options, *_paths(subject))
+            outcome = self._loaded.score(called, name, held)
+            return Scores(outcome.results, _picture(replace(options, subject=called, in_memory=held)))
+
+    def update(self, images: Images) -> None:
+        """Adds a batch: its images go through the networks now, and only their features stay.
+
+        Args:
+            images: A tensor (N, C, H, W) on any device, an array (N, H, W, C) or a list of images, uint8 or floats in
+                `value_range`; of a pair or dict as a DataLoader gives it, the images.
+
+        Raises:
+            GanevalError: images that cannot be used, or metrics of image pairs.
+        """
+        options = self._loaded.options
+        with python_words(KEYWORDS):
+            self._loaded.update(*batch_of(images, options.value_range, options.peak))
+
+    def compute(self, name: str | None = None) -> Scores:
+        """The scores of all images added since the last reset, equal to those of one `score` of all of them.
+
+        Args:
+            name: What the rows call them.
+
+        Raises:
+            GanevalError: no images, or too few for a metric that was named.
+        """
+        with python_words(KEYWORDS):
+            return Scores(self._loaded.compute(name).results)
+
+    def reset(self) -> None:
+        """Forgets the batches; networks and reference stay."""
+        self._loaded.reset()
+
+    def close(self) -> None:
+        """Frees what is held, as the end of a `with` block does."""
+        self._loaded.close()
+
+    def __enter__(self) -> "Evaluator":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 def _keys(metrics: str | Sequence[str] | None) -> str | None:
@@ -388,6 +558,20 @@ def _links(follow: bool | Literal["anywhere"]) -> Links:
 
 def _in_memory(subjects: Mapping[str, Subject]) -> dict[str, object]:
     return {name: subject for name, subject in subjects.items() if not isinstance(subject, str | Path)}
+
+
+def _set(images: Images | None, place: Place, held: dict[str, object]) -> str | None:
+    """The path or data set name of what is compared with; images in memory go by a name of their own."""
+    if images is None or isinstance(images, str | Path):
+        return str(images) if isinstance(images, Path) else images
+    if not holds_images(images):
+        raise UsageError(
+            f"{place}= is a {type(images).__name__}; expected a path, a data set, a tensor or an array, a list of "
+            "images, a Dataset with a length or a DataLoader."
+        )
+    name = f"<{place} in memory>"
+    held[name] = images
+    return name
 
 
 def _check_keywords(value_range: object) -> None:

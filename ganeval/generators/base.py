@@ -7,6 +7,8 @@ called without arguments, or what a file holds (TorchScript, ONNX, a state dict 
   has `classes`, int64 labels (B,) are its second argument;
 * a function of two arguments, (indices, seed) by these names -> images, where image i depends on (seed, i) alone;
 * a function of two arguments by other names, as in (count, rng) -> images, drawn from rng, a `torch.Generator`;
+* a pipeline as diffusers has them, with arguments `batch_size` and `generator` (a `torch.Generator`) -> an object whose
+  `images` are PIL images, an array (B, H, W, C) or a tensor (B, C, H, W) of floats in 0..1;
 * a network or function of one argument, where inputs are given, that translates: a network gets float32 images
   (1, 3, H, W) in its own value range, a function uint8 (1, 3, H, W); -> images.
 

@@ -1,6 +1,7 @@
 """Latents seeded one by one, and random numbers lent to code that can only draw from torch's global generator."""
 
 import contextlib
+import threading
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -19,21 +20,25 @@ def latents(indices: Sequence[int], width: int, seed: int) -> Float[Tensor, "B Z
     return torch.from_numpy(np.stack(rows))
 
 
+_LENT = threading.RLock()
+
+
 @contextlib.contextmanager
 def draws_from(generator: torch.Generator) -> Iterator[None]:
     """Lends `generator` to code that can only draw from torch's global RNG: layer construction, dropout.
 
     Inside, the global RNG of the generator's device continues the generator's stream; afterwards the generator stands
-    where that stream ended and the global RNG where it stood before. Not for use from two threads at once: the global
-    RNG is one for the whole process.
+    where that stream ended and the global RNG where it stood before. The global RNG is one for the whole process, so
+    threads take turns.
     """
-    before = _global_state(generator.device)
-    _set_global_state(generator.get_state(), generator.device)
-    try:
-        yield
-    finally:
-        generator.set_state(_global_state(generator.device))
-        _set_global_state(before, generator.device)
+    with _LENT:
+        before = _global_state(generator.device)
+        _set_global_state(generator.get_state(), generator.device)
+        try:
+            yield
+        finally:
+            generator.set_state(_global_state(generator.device))
+            _set_global_state(before, generator.device)
 
 
 def _global_state(device: torch.device) -> Tensor:

@@ -11,15 +11,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ganeval.devices import resolve_device
 from ganeval.errors import UsageError
 from ganeval.files.read_write import sha256_of
 from ganeval.generators.base import Declared, Generator
-from ganeval.generators.in_memory import array_of
+from ganeval.generators.in_memory import holds_images, open_set, source_of
 from ganeval.generators.load import (
     ONNX_EXTENSION,
     TORCH_EXTENSIONS,
@@ -35,7 +34,7 @@ from ganeval.generators.translated import Translate, TranslatedSource
 from ganeval.generators.wrap import wrap
 from ganeval.options import ScoreOptions
 from ganeval.registry import unknown_name
-from ganeval.sources.arrays import IN_THE_UPPER_HALF, NEARLY_WHITE, ArraySource
+from ganeval.sources.arrays import IN_THE_UPPER_HALF, NEARLY_WHITE
 from ganeval.sources.base import ImageSource
 from ganeval.sources.datasets.table import DATASETS
 from ganeval.sources.resolve import refuse_missing
@@ -71,7 +70,7 @@ ENLARGED: Final = "reference_models.checkpoints.translation:enlarged_from_truth"
 def kind_of(options: ScoreOptions) -> str | None:
     """What kind of generator the subject is, a key of `OPENERS`; None for images."""
     if options.subject in options.in_memory:
-        return None if isinstance(options.in_memory[options.subject], Tensor | np.ndarray) else "in memory"
+        return None if holds_images(options.in_memory[options.subject]) else "in memory"
     path = Path(options.subject)
     if path.is_file():
         if options.generator is not None:
@@ -102,8 +101,9 @@ def open_generator(options: ScoreOptions, only_class: str | None = None) -> Imag
         DataError: a generator that fails, or gives no images.
     """
     subject = options.in_memory.get(options.subject)
-    if isinstance(subject, Tensor | np.ndarray):
-        return ArraySource(array_of(subject), options.subject, value_range=options.value_range, peak=options.peak)
+    images = source_of(subject, options.subject, options.value_range, options.peak)
+    if images is not None:
+        return images
     if subject is None:
         options = _of_files(options)
     kind = kind_of(options)
@@ -240,7 +240,7 @@ def _source(generator: Generator, options: ScoreOptions, only_class: str | None)
         named = options.inputs or options.paired
         if named is None:
             raise UsageError(f"{generator.name} translates images. Name them with --inputs FOLDER.")
-        images = options.open("paired" if options.inputs is None else "inputs", named)
+        images = open_set(options, "paired" if options.inputs is None else "inputs", named)
         return TranslatedSource(images, generator.translate, options.subject)
     if generator.draw is None:
         raise TypeError(f"{generator.name} neither draws nor translates")
@@ -278,9 +278,9 @@ def _reference_size(options: ScoreOptions) -> int | None:
     if options.reference is None:
         return None
     path = Path(options.reference)
-    if is_statistics_file(path):
+    if options.reference not in options.in_memory and is_statistics_file(path):
         return load_reference(path).n
-    source = options.open("reference", options.reference)
+    source = open_set(options, "reference", options.reference)
     try:
         return len(source)
     finally:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import UInt8
+from PIL import Image
 from torch import Tensor, nn
 
 from ganeval.errors import UsageError
@@ -58,6 +59,14 @@ def wrap(made: object, name: str, declared: Declared, *, translates: bool) -> Ge
         raise UsageError(
             f"{name} is a network, and the shape of its latents is not stated. Give --latent-dim Z (or the attribute "
             "latent_dim), or the images that it translates with --inputs FOLDER."
+        )
+    if (taken := _keywords(made)) >= {"batch_size", "generator"}:
+        drawer = _from_pipeline(made, name)
+        return Generator(name, draw=drawer, classes=classes, value_range=value_range, facts=facts)
+    if taken >= {"prompt", "generator"}:
+        raise UsageError(
+            f"{name} is a pipeline that needs prompts. Give a function of (count, rng) that calls it with yours and "
+            "returns uint8 (count, 3, height, width)."
         )
     first, *rest = _arguments(made, name)
     if not rest:
@@ -115,6 +124,14 @@ def _classes_of(made: object, name: str) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise UsageError(f"{name} states {len(names)} classes of {len(set(names))} names; each name counts once.")
     return names
+
+
+def _keywords(made: Callable[..., Any]) -> set[str]:
+    """Names of all arguments; none for what has no signature that can be read."""
+    try:
+        return set(inspect.signature(made).parameters)
+    except (TypeError, ValueError):
+        return set()
 
 
 def _arguments(made: Callable[..., Any], name: str) -> list[str]:
@@ -194,6 +211,38 @@ def _by_count(function: Callable[..., Any], name: str, value_range: ValueRange |
         return draw
 
     return drawer
+
+
+def _from_pipeline(pipeline: Callable[..., Any], name: str) -> Callable[[int | None], Draw]:
+    """A pipeline as diffusers has them: called with `batch_size` and `generator`, it gives an object with `images`."""
+
+    def drawer(only: int | None) -> Draw:
+        _in_turn(name, only)
+
+        @torch.no_grad()
+        def draw(indices: Sequence[int], seed: int) -> UInt8[Tensor, "B C H W"]:
+            count, rng = len(indices), _own_noise(CPU, seed, indices[0])
+
+            def images(batch_size: int, generator: torch.Generator) -> Any:
+                made = pipeline(batch_size=batch_size, generator=generator)
+                return made[0] if isinstance(made, tuple) else getattr(made, "images", made)
+
+            with draws_from(_own_noise(CPU, seed, indices[0])):
+                made = called(name, f"a batch of {count} and a torch.Generator", images, count, rng)
+            return to_bytes(_channels_first(made), count, name, "0..1")
+
+        return draw
+
+    return drawer
+
+
+def _channels_first(made: Any) -> Any:
+    """(B, C, H, W) of the PIL images or the array (B, H, W, C) that a pipeline gives; a tensor is that already."""
+    if isinstance(made, list | tuple) and made and all(isinstance(one, Image.Image) for one in made):
+        made = np.stack([np.asarray(image.convert("RGB")) for image in made])
+    if isinstance(made, np.ndarray) and made.ndim == 4 and made.shape[3] in (1, 3):
+        return np.ascontiguousarray(made.transpose(0, 3, 1, 2))
+    return made
 
 
 def _network_translator(network: nn.Module, name: str, value_range: ValueRange | None) -> Translate:

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -129,17 +129,21 @@ class Evaluator:
         self.reset()
         self._finalizer()
 
-    def score(self, subject: str, name: str | None = None) -> ScoreOutcome:
+    def score(
+        self, subject: str, name: str | None = None, in_memory: Mapping[str, object] | None = None
+    ) -> ScoreOutcome:
         """Scores one subject, as `ganeval.scoring.score.score` does.
 
         Args:
             subject: As in the options.
             name: What the rows call it.
+            in_memory: In place of that of the options, for a subject in memory.
 
         Raises:
             GanevalError: an input that cannot be used; nothing has been written then.
         """
-        options = dataclasses.replace(self.options, subject=subject, name=name)
+        held = self.options.in_memory if in_memory is None else in_memory
+        options = dataclasses.replace(self.options, subject=subject, name=name, in_memory=held)
         results: list[Result] = []
         pairs: PairScores | None = None
         summary: SourceSummary | None = None

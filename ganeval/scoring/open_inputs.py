@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ganeval.errors import ReferenceStatisticsError, UsageError
 from ganeval.files.disk_cache import cache_home
+from ganeval.generators.in_memory import open_set
 from ganeval.generators.load import is_factory_name
 from ganeval.generators.open import open_generator
 from ganeval.generators.shipped import is_shipped, refuse_unshipped
@@ -36,7 +37,7 @@ def check_places(options: ScoreOptions, *subjects: str) -> None:
         if (Path(subject).suffix or "/" in subject) and not is_factory_name(subject):
             refuse_missing(subject)
     for given in (options.reference, options.paired, options.inputs):
-        if given is not None:
+        if given is not None and given not in options.in_memory:
             refuse_missing(given)
 
 
@@ -103,7 +104,7 @@ def _whole(statistics: ReferenceStatistics, path: Path) -> ReferenceStatistics:
 
 
 def _open(place: Place, name: str, options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
-    whole = options.open(place, name)
+    whole = open_set(options, place, name)
     stack.callback(whole.close)
     if options.cache and isinstance(whole, FolderSource) and os.name == "posix":  # elsewhere ctime is another thing
         whole.memo = DigestMemo(cache_home() / "digests", Path(name))
@@ -115,7 +116,7 @@ def open_reference(options: ScoreOptions, stack: contextlib.ExitStack) -> ImageS
     if options.reference is None:
         return None
     path = Path(options.reference)
-    if is_statistics_file(path):
+    if options.reference not in options.in_memory and is_statistics_file(path):
         return _whole(load_reference(path), path)
     return _open("reference", options.reference, options, stack)
 
@@ -124,7 +125,7 @@ def open_originals(options: ScoreOptions, subject: ImageSource, stack: contextli
     """The other side of the pairs; names are matched here, before any image is decoded."""
     if options.paired is None:
         return None
-    whole = options.open("paired", options.paired)
+    whole = open_set(options, "paired", options.paired)
     stack.callback(whole.close)
     if options.num_samples is not None and len(subject) == options.num_samples:
         wanted = {item.stem for item in subject.items}

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from ganeval.errors import TooFewSamplesError, UsageError
+from ganeval.generators.in_memory import open_set
 from ganeval.generators.open import open_generator
 from ganeval.metrics.base import Estimate
 from ganeval.metrics.keys import printed_key
@@ -114,7 +115,7 @@ def _open_subject(options: ScoreOptions, stack: contextlib.ExitStack) -> tuple[C
 
 
 def _open_set(place: Place, name: str, options: ScoreOptions, stack: contextlib.ExitStack) -> tuple[Cut, int]:
-    whole = options.open(place, name)
+    whole = open_set(options, place, name)
     stack.callback(whole.close)
     remembered = Remembered(whole)
     return lambda n: seeded_subset(remembered, n, options.seed), len(whole)
@@ -124,7 +125,7 @@ def _open_reference(options: ScoreOptions, stack: contextlib.ExitStack) -> Cut |
     if options.reference is None:
         return None
     path = Path(options.reference)
-    if is_statistics_file(path):
+    if options.reference not in options.in_memory and is_statistics_file(path):
         return load_reference(path)
     return _open_set("reference", options.reference, options, stack)[0]
 

@@ -1,0 +1,360 @@
+"""`ganeval.Evaluator`: the numbers of `ganeval.score`, with everything loaded and read once."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+
+import ganeval
+from ganeval.backbones import loading
+from ganeval.errors import DataError, TooFewSamplesError, UsageError
+from ganeval.options import ScoreOptions
+from ganeval.scoring import loaded_networks
+from ganeval.scoring.score import score_several
+from ganeval.sources.arrays import ArraySource
+from ganeval.sources.folder import FolderSource
+from tests.conftest import TOY, ToyBackbone
+
+RNG = np.random.default_rng(3)
+REAL = RNG.integers(0, 200, (48, 12, 12, 3), dtype=np.uint8)
+FAKE = RNG.integers(40, 256, (41, 12, 12, 3), dtype=np.uint8)
+KEYS = "fd@pixels,kd@pixels,mind@pixels,prdc@pixels"
+
+
+def rows_of(scores, *, but=("timing",)):
+    """Rows as JSON, without times and without the word on what was cached."""
+    told = []
+    for row in scores:
+        fields = row.to_dict()
+        for name in but:
+            fields.pop(name)
+        fields["provenance"].pop("time")
+        fields["provenance"]["engine"] = fields["provenance"]["engine"].removesuffix(" (cached)")
+        told.append(json.dumps(fields, sort_keys=True))
+    return told
+
+
+def folder_of(path, images):
+    path.mkdir()
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(path / f"{i:06d}.png")
+    return path
+
+
+# ---- many subjects
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_five_subjects_load_the_network_once_and_read_the_reference_once(tmp_path, monkeypatch, cache):
+    read, loaded = [], []
+    real = folder_of(tmp_path / "real", REAL)
+    subjects = [folder_of(tmp_path / f"s{i}", np.roll(FAKE, i, axis=2)) for i in range(5)]
+    plain, load = FolderSource.read, loading.load_backbone
+
+    def counted(self, index):
+        raw = plain(self, index)
+
+        def decode():
+            read.append(self.name)
+            return raw.decode()
+
+        read.append(f"{self.name} read")
+        return dataclasses.replace(raw, decode=decode)
+
+    alone = [ganeval.score(subject, reference=real, metrics=KEYS, cache=cache) for subject in subjects]
+    monkeypatch.setenv("GANEVAL_CACHE", str(tmp_path / "another"))
+    monkeypatch.setattr(FolderSource, "read", counted)
+    monkeypatch.setattr(
+        loaded_networks, "load_backbone", lambda name, **given: (loaded.append(name), load(name, **given))[1]
+    )
+    with ganeval.Evaluator(reference=real, metrics=KEYS, cache=cache) as evaluator:
+        together = [evaluator.score(subject) for subject in subjects]
+
+    assert loaded == ["pixels"]
+    assert read.count(f"{real} read") == len(REAL)
+    assert read.count(str(real)) == len(REAL)
+    assert [rows_of(scores) for scores in together] == [rows_of(scores) for scores in alone]
+
+
+def test_several_subjects_have_an_outcome_each(tmp_path):
+    real = folder_of(tmp_path / "real", REAL)
+    subjects = [str(folder_of(tmp_path / name, images)) for name, images in (("a", FAKE), ("b", FAKE[:30]))]
+    options = ScoreOptions("", reference=str(real), metrics=KEYS)
+
+    outcomes = score_several(options, subjects)
+
+    assert [outcome.results[0].subject for outcome in outcomes] == subjects
+    assert [outcome.results[0].n_fake for outcome in outcomes] == [41, 30]
+    assert rows_of(outcomes[1].results) == rows_of(ganeval.score(subjects[1], reference=real, metrics=KEYS))
+
+
+def test_pairs_and_sets_of_one_evaluator_are_those_of_scores():
+    other = RNG.integers(0, 256, REAL.shape, dtype=np.uint8)
+    with ganeval.Evaluator(paired=REAL, metrics="psnr,ssim", channel="y") as evaluator:
+        found = [evaluator.score(images, name="x") for images in (other, REAL)]
+
+    for scores, images in zip(found, (other, REAL), strict=True):
+        alone = ganeval.score(images, paired=REAL, metrics="psnr,ssim", channel="y", name="x")
+        assert [row.to_dict()["value"] for row in scores] == [row.to_dict()["value"] for row in alone]
+        assert [row.fingerprint for row in scores] == [row.fingerprint for row in alone]
+
+
+def test_the_index_of_features_does_not_grow_with_the_number_of_scores():
+    with ganeval.Evaluator(reference=REAL, metrics=KEYS) as evaluator:
+        evaluator.score(FAKE)
+        (store,) = evaluator._loaded._passes.stores.values()
+        before = len(store._rows)
+        for _ in range(3):
+            evaluator.score(RNG.integers(0, 256, FAKE.shape, dtype=np.uint8))
+
+    assert len(store._rows) == before
+
+
+# ---- batches
+
+
+def as_they_come(kind):
+    images = torch.from_numpy(FAKE).permute(0, 3, 1, 2)
+    return {
+        "uint8 tensor": images,
+        "floats": images / 127.5 - 1,
+        "array": FAKE,
+        "PIL images": [Image.fromarray(image) for image in FAKE],
+        "list of tensors": list(images),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["uint8 tensor", "floats", "array", "PIL images", "list of tensors"])
+def test_batches_of_any_kind_give_one_score_of_all_images(kind):
+    images = as_they_come(kind)
+    value_range = "-1..1" if kind == "floats" else None
+    alone = ganeval.score(FAKE, reference=REAL, metrics=KEYS, cache=False, name="batches")
+
+    with ganeval.Evaluator(reference=REAL, metrics=KEYS, value_range=value_range, cache=False) as evaluator:
+        for _ in range(2):
+            for start in range(0, len(FAKE), 9):
+                evaluator.update(images[start : start + 9])
+            scores = evaluator.compute()
+            evaluator.reset()
+
+    assert rows_of(scores) == rows_of(alone)
+    assert [row.fingerprint for row in scores] == [row.fingerprint for row in alone]
+
+
+def test_more_may_be_added_after_a_computation_and_the_batches_of_a_loader_come_with_labels():
+    data = TensorDataset(torch.from_numpy(FAKE).permute(0, 3, 1, 2), torch.arange(41))
+    loader = DataLoader(data, batch_size=10, generator=torch.Generator())
+    with ganeval.Evaluator(reference=REAL, metrics=KEYS) as evaluator:
+        for number, batch in enumerate(loader):
+            evaluator.update(batch)
+            if number == 1:
+                assert evaluator.compute()["kd"].n_fake == 20
+        scores = evaluator.compute("all")
+
+    assert rows_of(scores) == rows_of(ganeval.score(FAKE, reference=REAL, metrics=KEYS, name="all"))
+
+
+def test_images_of_batches_are_not_kept_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANEVAL_CACHE", str(tmp_path))
+    with ganeval.Evaluator(reference=REAL, metrics="kd@pixels") as evaluator:
+        evaluator.update(FAKE)
+        evaluator.compute()
+        (store,) = evaluator._loaded._passes.stores.values()
+
+    digests = {ArraySource(FAKE, "").read(i).digest for i in range(len(FAKE))}
+    assert not digests & set(store._rows)
+
+
+def test_batches_that_cannot_be_used_are_refused_in_words():
+    with ganeval.Evaluator(reference=REAL, metrics="kd@pixels") as evaluator:
+        with pytest.raises(DataError, match=r"update\(images\)"):
+            evaluator.compute()
+        with pytest.raises(DataError, match="value_range="):
+            evaluator.update(torch.zeros(2, 3, 8, 8))
+        with pytest.raises(UsageError, match="a batch of images; got a float"):
+            evaluator.update(3.5)
+        evaluator.update(FAKE[:1])
+        with pytest.raises(TooFewSamplesError, match="at least 2 generated images; got 1"):
+            evaluator.compute()
+        evaluator.update(FAKE[1:])
+        assert evaluator.compute()["kd"].n_fake == 41
+    with (
+        ganeval.Evaluator(paired=REAL, metrics="psnr") as evaluator,
+        pytest.raises(UsageError, match="psnr compare image by image"),
+    ):
+        evaluator.update(FAKE)
+    with (
+        ganeval.Evaluator(reference=REAL, metrics="kd@pixels", n=20) as evaluator,
+        pytest.raises(UsageError, match="n="),
+    ):
+        evaluator.update(FAKE)
+
+
+def test_pixels_that_are_tensors_already_have_the_features_of_their_arrays():
+    from ganeval.generators.in_memory import batch_of
+    from ganeval.scoring.feature_pass import run_network
+
+    images = torch.from_numpy(FAKE).permute(0, 3, 1, 2).contiguous()
+    backbone = ToyBackbone()
+    backbone.info = dataclasses.replace(TOY, name="efflite0")
+    from_arrays = run_network(backbone, [image.numpy() for image in images])[0]
+    from_tensors = run_network(backbone, list(images))[0]
+    assert np.array_equal(from_arrays, from_tensors)
+    assert batch_of(images, None, None)[1] is None
+
+
+TWO = """
+import sys, json, numpy as np, torch, torch.distributed as dist, ganeval
+rank, count, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+torch.set_num_threads(1)
+dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=count)
+data = np.load(f"{folder}/images.npz")
+fake, real = data["fake"], data["real"]
+with ganeval.Evaluator(reference=real, metrics=sys.argv[4], cache=False) as evaluator:
+    for start in range(rank * 5, len(fake), 5 * count):
+        evaluator.update(fake[start : start + 5])
+    rows = [[row.to_dict() for row in evaluator.compute()]]
+    evaluator.reset()
+    try:
+        if rank == 0:
+            evaluator.update(fake[:1])
+        evaluator.compute()
+    except ganeval.errors.GanevalError as error:
+        rows.append(str(error))
+    evaluator.reset()
+    evaluator.update(fake[rank:][:10])
+    rows.append(evaluator.compute()["kd"].n_fake)
+json.dump(rows, open(f"{folder}/{rank}.json", "w"))
+dist.destroy_process_group()
+"""
+
+
+def test_two_gloo_processes_give_one_score_of_all_images(tmp_path):
+    np.savez(tmp_path / "images.npz", fake=FAKE, real=REAL)
+    processes = [
+        subprocess.Popen([sys.executable, "-c", TWO, str(rank), "2", str(tmp_path), KEYS], stderr=subprocess.PIPE)
+        for rank in range(2)
+    ]
+    for process in processes:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err.decode()
+
+    alone = ganeval.score(FAKE, reference=REAL, metrics=KEYS, cache=False)
+    for rank in range(2):
+        rows, error, count = json.loads((tmp_path / f"{rank}.json").read_text())
+        for row, one in zip(rows, alone, strict=True):
+            assert row["value"] == pytest.approx(one.value, rel=1e-10, abs=1e-12)
+            assert row["stderr"] == (None if one.stderr is None else pytest.approx(one.stderr, rel=1e-10))
+            assert row["fingerprint"] == one.fingerprint
+        assert "at least 2 generated images; got 1" in error
+        assert count == 20
+
+
+# ---- subjects and references in memory
+
+
+class Odd(Dataset):
+    """Dicts of images of two sizes, with noise from torch's global stream."""
+
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, index):
+        side = 12 + 4 * (index % 2)
+        return {"image": torch.randint(0, 256, (3, side, side), dtype=torch.uint8), "label": index}
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter(torch.from_numpy(FAKE).permute(0, 3, 1, 2))
+
+
+def loaders():
+    images = torch.from_numpy(FAKE).permute(0, 3, 1, 2)
+    data = TensorDataset(images, torch.zeros(41))
+    own = torch.Generator().manual_seed(4)
+    return {
+        "loader": DataLoader(data, batch_size=7),
+        "shuffled": DataLoader(data, batch_size=7, shuffle=True),
+        "own generator": DataLoader(data, batch_size=7, shuffle=True, generator=own),
+        "stream": DataLoader(Stream(), batch_size=7),
+        "single": DataLoader(data, batch_size=None),
+        "data set": data,
+        "list": [Image.fromarray(image) for image in FAKE],
+    }
+
+
+@pytest.mark.parametrize("kind", ["loader", "shuffled", "own generator", "stream", "single", "data set", "list"])
+def test_what_holds_the_images_has_their_score(kind):
+    """Also twice, and as the reference; neither the global stream (a fixture checks it) nor a loader's own moves."""
+    given = loaders()[kind]
+    own = getattr(given, "generator", None)
+    state = None if own is None else own.get_state()
+
+    found = [ganeval.score(given, reference=REAL, metrics=KEYS, cache=False) for _ in range(2)]
+    turned = ganeval.score(REAL, reference=given, metrics=KEYS, cache=False)
+
+    alone = ganeval.score(FAKE, reference=REAL, metrics=KEYS, cache=False)
+    back = ganeval.score(REAL, reference=FAKE, metrics=KEYS, cache=False)
+    assert [row.value for row in found[0]] == [row.value for row in found[1]] == [row.value for row in alone]
+    assert [row.fingerprint for row in found[0]] == [row.fingerprint for row in alone]
+    assert [row.fingerprint for row in turned] == [row.fingerprint for row in back]
+    assert state is None or torch.equal(state, own.get_state())
+
+
+def test_a_data_set_that_draws_gives_the_same_images_each_time():
+    first, second = (ganeval.score(Odd(), metrics="vendi@pixels", cache=False) for _ in range(2))
+
+    assert first["vendi"].value == second["vendi"].value
+    assert first["vendi"].n_fake == 20
+
+
+def test_a_pipeline_draws_by_batch_size_and_generator():
+    class Images:
+        def __init__(self, images):
+            self.images = images
+
+    class Pipeline:
+        def __call__(self, batch_size=1, generator=None, output_type="pil"):
+            noise = torch.rand(batch_size, 12, 12, 3, generator=generator).numpy()
+            return Images([Image.fromarray((255 * image).astype(np.uint8)) for image in noise])
+
+    first, second = (ganeval.score(Pipeline(), n=20, metrics="vendi@pixels", cache=False) for _ in range(2))
+
+    assert first["vendi"].value == second["vendi"].value
+    assert first["vendi"].subject == "Pipeline"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
+def test_pil_images_are_read_as_their_files_are(tmp_path, mode):
+    pictures = [Image.fromarray(image).convert(mode) for image in FAKE]
+    (tmp_path / "fake").mkdir()
+    for number, picture in enumerate(pictures):
+        picture.save(tmp_path / "fake" / f"{number:06d}.{'tif' if mode == 'CMYK' else 'png'}")
+
+    values = [
+        ganeval.score(subject, paired=REAL[:41], metrics="psnr")["psnr"].value
+        for subject in (pictures, tmp_path / "fake")
+    ]
+
+    assert values[0] == values[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"reference": 3.5}, "reference= is a float"),
+        ({"reference": []}, "'reference' holds no image"),
+        ({"reference": ["x"]}, "is a str; expected a PIL image"),
+        ({"reference": REAL, "match": {"reference": "*.png"}}, "by their file names"),
+    ],
+)
+def test_what_holds_no_images_is_refused_in_words(given, said):
+    with pytest.raises((UsageError, DataError), match=said):
+        ganeval.score(FAKE, metrics="kd@pixels", **given)
