@@ -16,7 +16,7 @@ from ganeval.backbones import loading
 from ganeval.errors import DataError, TooFewSamplesError, UsageError
 from ganeval.options import ScoreOptions
 from ganeval.scoring import loaded_networks
-from ganeval.scoring.score import score_several
+from ganeval.scoring.several_subjects import score_several
 from ganeval.sources.arrays import ArraySource
 from ganeval.sources.folder import FolderSource
 from tests.conftest import TOY, ToyBackbone
@@ -82,16 +82,17 @@ def test_five_subjects_load_the_network_once_and_read_the_reference_once(tmp_pat
     assert [rows_of(scores) for scores in together] == [rows_of(scores) for scores in alone]
 
 
-def test_several_subjects_have_an_outcome_each(tmp_path):
-    real = folder_of(tmp_path / "real", REAL)
-    subjects = [str(folder_of(tmp_path / name, images)) for name, images in (("a", FAKE), ("b", FAKE[:30]))]
-    options = ScoreOptions("", reference=str(real), metrics=KEYS)
+def test_several_subjects_of_one_score_go_through_one_evaluator(tmp_path, monkeypatch):
+    subjects = [str(folder_of(tmp_path / name, images)) for name, images in (("a", FAKE), ("b", FAKE[::-1] // 2))]
+    load, loaded = loading.load_backbone, []
+    monkeypatch.setattr(
+        loaded_networks, "load_backbone", lambda name, **given: (loaded.append(name), load(name, **given))[1]
+    )
 
-    outcomes = score_several(options, subjects)
+    found = score_several(ScoreOptions("", metrics="vendi@pixels"), subjects)
 
-    assert [outcome.results[0].subject for outcome in outcomes] == subjects
-    assert [outcome.results[0].n_fake for outcome in outcomes] == [41, 30]
-    assert rows_of(outcomes[1].results) == rows_of(ganeval.score(subjects[1], reference=real, metrics=KEYS))
+    assert loaded == ["pixels"]
+    assert [outcome.results[0].subject for outcome in found.outcomes] == subjects
 
 
 def test_pairs_and_sets_of_one_evaluator_are_those_of_scores():

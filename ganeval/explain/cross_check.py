@@ -23,8 +23,8 @@ from ganeval.explain.explaining import no_weights
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
 from ganeval.results.result import Result
+from ganeval.scoring.evaluator import ScoreOutcome
 from ganeval.scoring.open_inputs import open_reference, open_subject_source
-from ganeval.scoring.score import ScoreOutcome
 from ganeval.sources.base import ImageSource
 from ganeval.summaries.reference_file import ReferenceStatistics, is_own_statistics, is_statistics_file
 

@@ -34,27 +34,6 @@ def score(options: ScoreOptions, reporter: Reporter | None = None, processes: Pr
         return evaluator.score(options.subject, options.name)
 
 
-def score_several(
-    options: ScoreOptions,
-    subjects: Sequence[str],
-    reporter: Reporter | None = None,
-    processes: Processes | None = None,
-) -> list[ScoreOutcome]:
-    """Scores several subjects against one reference, which is read once, with networks that are loaded once.
-
-    Args:
-        options: As for `score`; the subject in it is not looked at.
-        subjects: What to score.
-        reporter: As for `score`.
-        processes: As for `score`.
-
-    Raises:
-        GanevalError: as `score`, for the first subject that cannot be scored.
-    """
-    with Evaluator(options, reporter, processes) as evaluator:
-        return [evaluator.score(subject, options.name if len(subjects) == 1 else None) for subject in subjects]
-
-
 def part_indices(source: ImageSource, number: int, count: int) -> Sequence[int]:
     """Images of part `number` of `count`: every count-th one, or all of every count-th tar file of a set in several.
 

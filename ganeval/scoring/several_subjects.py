@@ -14,8 +14,8 @@ from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter, Silent
 from ganeval.results.result import Result
 from ganeval.scoring.compare import Comparison, compare, pairing
+from ganeval.scoring.evaluator import Evaluator, ScoreOutcome
 from ganeval.scoring.open_inputs import open_stored_subject, open_subject_source
-from ganeval.scoring.score import ScoreOutcome, score
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def score_several(
         raise UsageError(f"Two subjects are called {twice!r}. Tell them apart with --name, once for each subject.")
     each = [dataclasses.replace(options, subject=s, name=n) for s, n in zip(subjects, called, strict=True)]
     each = _at_one_count(each, reporter)
-    outcomes = tuple(score(one, reporter) for one in each)
+    with Evaluator(each[0], reporter) as evaluator:
+        outcomes = tuple(evaluator.score(one.subject, one.name) for one in each)
     return SeveralScores(called, outcomes, tuple(_standings(each, called, outcomes)))
 
 
