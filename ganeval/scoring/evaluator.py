@@ -18,7 +18,7 @@ from ganeval._version import __version__
 from ganeval.devices import resolve_device
 from ganeval.errors import TooFewSamplesError, UsageError
 from ganeval.metrics.base import SetMetric
-from ganeval.metrics.keys import PLAIN_PAIRED, PLAIN_SET, Request, printed_key
+from ganeval.metrics.keys import Request, plain_keys, printed_key
 from ganeval.options import ScoreOptions
 from ganeval.processes.shares import Processes
 from ganeval.progress import Reporter, Silent
@@ -29,7 +29,7 @@ from ganeval.scoring.loaded_networks import Passes, RealSide, open_passes
 from ganeval.scoring.open_inputs import open_originals, open_reference, open_stored_subject, open_subject_source
 from ganeval.scoring.pair_pass import PairScores
 from ganeval.scoring.paired_metrics import PairNetworks, open_pair_networks, score_paired
-from ganeval.scoring.plan import Plan, make_plan
+from ganeval.scoring.plan import Plain, Plan, make_plan
 from ganeval.scoring.running_set import RunningSet
 from ganeval.scoring.set_metrics import check_counts, estimate_sets, rows_of
 from ganeval.scoring.torch_group import torch_group
@@ -78,8 +78,7 @@ class Evaluator:
         options: Reference, metrics, and how images are read and networks run; the subject is given to `score`.
         reporter: Where progress and messages go; silent when None.
         processes: Those that share the images of each subject, which all make the same calls.
-        plain_set: Set metrics that run when none are named.
-        plain_paired: Paired metrics that run when none are named.
+        plain: The metrics that run if none are named.
 
     Attributes:
         options: As given.
@@ -98,12 +97,11 @@ class Evaluator:
         reporter: Reporter | None = None,
         processes: Processes | None = None,
         *,
-        plain_set: str = PLAIN_SET,
-        plain_paired: str = PLAIN_PAIRED,
+        plain: Plain = plain_keys,
     ) -> None:
         self.options = options
         self.reporter: Reporter = Silent() if reporter is None else reporter
-        self.plan = make_plan(options, plain_set, plain_paired)
+        self.plan = make_plan(options, plain)
         self.device = resolve_device(options.device) if processes is None else processes.device
         self._processes = processes
         self._stack = contextlib.ExitStack()
