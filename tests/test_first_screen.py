@@ -178,7 +178,7 @@ def test_every_row_of_a_named_metric_is_shown():
     row = result(5.0, key="mind@efflite0", protocol=dataclasses.replace(BASE, metric="mind"), floor=4.0, floor_n=9)
 
     assert first_screen([row], named).lines == (
-        Line("mind@efflite0", "5", "", Reading("inconclusive", "inconclusive (1.2x real)")),
+        Line("Sliced Wasserstein distance", "5", "", Reading("inconclusive", "inconclusive (1.2x real)")),
     )
 
 

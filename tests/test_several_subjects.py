@@ -93,7 +93,7 @@ def test_sets_are_separated_as_diff_separates_them(tmp_path, monkeypatch, comman
     assert "*" not in far_line
     assert near_line.count("*") == 1
     assert "better" in difference
-    assert any("vendi@pixels: " in note and "untested" in note for note in notes)
+    assert any("Vendi score: " in note and "untested" in note for note in notes)
 
 
 def test_sets_of_other_sizes_are_cut_to_one_and_that_is_said(tmp_path, monkeypatch, command_line):

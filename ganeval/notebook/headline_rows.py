@@ -51,7 +51,7 @@ def title_of(row: Result, *, network: bool) -> str:
     """
     field, output, request, protocol = field_name(row.key), output_of(row), request_of(row), row.protocol
     changes = []
-    if field is None and is_headline(row) and request.backbone is not None:
+    if field is None and request.backbone is not None:
         changes += [network_of(row)] if network else []
         changes += [f"not {output.published}"] if output.published else []
     if row.debiased is not None:
@@ -59,7 +59,7 @@ def title_of(row: Result, *, network: bool) -> str:
     if protocol is not None and request.paired:
         changes += ["Y"] if isinstance(request.metric, PixelMetric) and protocol.channel == "y" else []
         changes += [f"crop {protocol.crop_border}"] if protocol.crop_border else []
-    title = field or (output.title if is_headline(row) else row.key)
+    title = field or f"{output.title[0].upper()}{output.title[1:]}"
     return f"{title} ({', '.join(changes)})" if changes else title
 
 
