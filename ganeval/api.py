@@ -28,6 +28,7 @@ from ganeval.scoring.compare import compare as compare_subjects
 from ganeval.scoring.evaluator import Evaluator as LoadedEvaluator
 from ganeval.scoring.open_inputs import check_places, open_subject_source
 from ganeval.scoring.score import score as score_subject
+from ganeval.scoring.several_subjects import score_several
 from ganeval.sources.arrays import VALUE_RANGES, ValueRange
 from ganeval.sources.listing import PLACES, Links, Place
 
@@ -35,7 +36,7 @@ __all__ = ["Comparisons", "Evaluator", "GateReport", "Scores", "check", "compare
 
 
 def score(
-    subject: Subject,
+    subject: Subject | Mapping[str, Subject],
     *,
     reference: Images | None = None,
     paired: Images | None = None,
@@ -71,6 +72,7 @@ def score(
         subject: A path, data set name or checkpoint; a tensor (N, C, H, W) or array (N, H, W, C) of images, uint8 or
             floats with `value_range`; a network or function: `ganeval.generators.base` says how each is called, and
             which attributes (`latent_dim`, `value_range`, `classes`, `scale`) are read where a keyword is not given.
+            Several subjects are a list of paths, or a dict from names to subjects; they make one table.
         reference: What set metrics compare with: a path, data set name, tensor or array.
         paired: What paired metrics compare with, image by image: the same kinds.
         metrics: Keys, as in "fid,kd@efflite0" or a list of them; None runs all that the inputs allow.
@@ -111,11 +113,12 @@ def score(
         >>> ganeval.score(images, paired=images, metrics="ssim")["ssim"].value
         1.0
     """
-    called = name_of(subject)
+    subjects, several = _named(subject)
+    called, *_ = subjects
     with contextlib.ExitStack() as stack:
         stack.enter_context(python_words(KEYWORDS))
         _check_keywords(value_range)
-        held = _in_memory({called: subject})
+        held = _in_memory(subjects)
         options = ScoreOptions(
             subject=called,
             reference=_set(reference, "reference", held),
@@ -144,8 +147,14 @@ def score(
             name=name,
             in_memory=held,
         )
-        check_places(options, *_paths(subject))
-        stack.enter_context(evaluating(subject))
+        check_places(options, *_paths(*subjects.values()))
+        for one in subjects.values():
+            stack.enter_context(evaluating(one))
+        if several:
+            places = [name if name in held else str(one) for name, one in subjects.items()]
+            scored = score_several(replace(options, devices=devices), places, tuple(subjects), reporter)
+            rows = tuple(row for outcome in scored.outcomes for row in outcome.results)
+            return Scores(rows, standings=scored.standings, named=metrics is not None)
         if devices == 1:
             outcome = score_subject(options, reporter)
             return Scores(outcome.results, _picture(options))
@@ -154,8 +163,8 @@ def score(
                 raise TypeError("several devices without processes")
             shared = replace(options, devices=processes.count)
             outcome = score_subject(shared, reporter if processes.rank == 0 else None, processes)
-            rows = processes.results([result.to_dict() for result in outcome.results])
-            return Scores(tuple(map(Result.from_dict, rows)), _picture(options))
+            shown = processes.results([result.to_dict() for result in outcome.results])
+            return Scores(tuple(map(Result.from_dict, shown)), _picture(options))
 
 
 def compare(
@@ -534,6 +543,19 @@ class Evaluator:
 
 def _keys(metrics: str | Sequence[str] | None) -> str | None:
     return metrics if metrics is None or isinstance(metrics, str) else ",".join(metrics)
+
+
+def _named(subject: Subject | Mapping[str, Subject]) -> tuple[dict[str, Subject], bool]:
+    """Name -> subject, and whether several were given."""
+    if isinstance(subject, Mapping):
+        if not subject:
+            raise UsageError("The dict of subjects is empty. Give names with their subjects.")
+        return dict(subject), True
+    if isinstance(subject, list | tuple) and subject and all(isinstance(one, str | Path) for one in subject):
+        if len(set(map(str, subject))) < len(subject):
+            raise UsageError("A subject is given twice. Give a dict from names to subjects.")
+        return {str(one): one for one in subject}, True
+    return {name_of(subject): subject}, False
 
 
 def _paths(*subjects: Subject) -> list[str]:

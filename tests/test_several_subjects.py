@@ -2,12 +2,14 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
 
+import ganeval
 from ganeval.cli.first_screen import print_table
 from ganeval.errors import UsageError
 from ganeval.notebook import Scores
@@ -183,6 +185,27 @@ def test_scores_of_several_subjects_in_python():
     assert found.table.frame.loc["=b", "psnr"] == 31.0
     with pytest.raises(KeyError, match="there are"):
         found.of("c")
+
+
+def test_python_takes_paths_and_names_and_images_in_memory(hundred, monkeypatch):
+    monkeypatch.chdir(hundred)
+    by_path = ganeval.score(["a", "b"], paired="hr", metrics="psnr")
+    images = np.stack([np.asarray(Image.open(path)) for path in sorted(Path("b").iterdir())])
+    originals = np.stack([np.asarray(Image.open(path)) for path in sorted(Path("hr").iterdir())])
+    mixed = ganeval.score({"black": images // 2, "mine": images}, paired=originals, metrics="psnr")
+
+    assert by_path.subjects == ("a", "b")
+    assert "**" in by_path.to_markdown()
+    assert mixed.dict()["mine"] == pytest.approx(by_path.dict()["b"])
+    assert mixed.table.columns[0].best == 1
+
+
+def test_the_best_of_sets_in_memory_is_tested_too():
+    rng = np.random.default_rng(0)
+    real, near, far = (rng.integers(0, high, (60, 16, 16, 3)).astype(np.uint8) for high in (256, 256, 60))
+    found = ganeval.score({"far": far, "near": near}, reference=real, metrics="kd@pixels")
+
+    assert found.table.columns[0].best == 1
 
 
 @pytest.mark.parametrize("width", [100, 40])
