@@ -25,6 +25,7 @@ def test_every_public_name_is_there_and_no_other_is_lazy(module):
 
     assert found.__all__ == sorted(found.__all__)
     assert all(getattr(found, name) is not None for name in found.__all__)
+    assert set(found.__all__) <= set(dir(found))
     assert set(getattr(found, "_LAZY", found.__all__)) <= set(found.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = found.nonsense
