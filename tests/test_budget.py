@@ -10,6 +10,7 @@ from ganeval.scoring import feature_pass as engine
 from ganeval.scoring.feature_store import FeatureStore
 from ganeval.sources.base import Decoded, ImageSource, Item, Raw
 from ganeval.sources.budget import PixelBudget
+from ganeval.sources.read_ahead import WORKERS
 from tests.conftest import ToyBackbone
 
 
@@ -50,7 +51,7 @@ def test_decoded_pixels_stay_within_the_budget_whatever_the_batch_size(batch_siz
 
     assert summary.n == 200
     # Waiting for their turn, waiting for the network, one more a thread, and the one in hand.
-    assert source.most <= 2 * limit + (engine.WORKERS + 2) * large**2
+    assert source.most <= 2 * limit + (WORKERS + 2) * large**2
     assert source.most < 100 * large**2 / 5
 
 

@@ -1,7 +1,8 @@
 """The pass over a set of images: every image decoded once, what cannot be decoded counted, nothing kept but numbers."""
 
+import contextlib
+import itertools
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -16,11 +17,11 @@ from ganeval.progress import Reporter
 from ganeval.sources.arrays import pixels_digest
 from ganeval.sources.base import ImageSource, Pixels
 from ganeval.sources.decoding_differences import facts_of
+from ganeval.sources.read_ahead import read_ahead
 
 TRACED: Final = 256  # images whose pixels are looked at closely: a share of one half is known to 6 points then
 TRACED_SEED: Final = 0
 GREY_SPREAD: Final = 2  # grey levels between channels that rounding in a colour JPEG of a grey picture leaves
-WORKERS: Final = 4
 _BLOCK: Final = 512  # images whose histograms are held at a time: 1.5 MB
 
 # ITU-R BT.601: luma of R'G'B'.
@@ -43,11 +44,13 @@ def look_at(source: ImageSource, reporter: Reporter) -> Looks:
     bad: list[str] = []
     looks: list[Look] = []
     values: list[Values] = []
-    with reporter.stage(source.name, n) as advance, ThreadPoolExecutor(WORKERS, thread_name_prefix="doctor") as pool:
+    ahead = read_ahead(
+        lambda i: _look(source, i, i in closely), n, ahead=_BLOCK, pixels=lambda _: 0, limit=0
+    )  # a look holds no pixels
+    with reporter.stage(source.name, n) as advance, contextlib.closing(ahead):
         for start in range(0, n, _BLOCK):
-            block = range(start, min(start + _BLOCK, n))
             found: list[Look] = []
-            for index, look in zip(block, pool.map(lambda i: _look(source, i, i in closely), block), strict=True):
+            for index, look in enumerate(itertools.islice(ahead, _BLOCK), start):
                 if isinstance(look, BadImageError):
                     bad.append(f"{source.items[index].stem}: {look}")
                 else:

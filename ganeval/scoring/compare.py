@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ganeval.devices import resolve_device
 from ganeval.errors import DataError, ProtocolMismatchError, UsageError
 from ganeval.metrics.base import Better, Estimate
 from ganeval.metrics.difference import Difference, Order, paired_difference, set_difference
@@ -18,11 +17,12 @@ from ganeval.progress import Reporter, Silent
 from ganeval.results.protocol import differing_fields
 from ganeval.results.provenance import provenance
 from ganeval.results.result import Result
+from ganeval.scoring.evaluator import Evaluator
 from ganeval.scoring.feature_pass import SourceSummary
-from ganeval.scoring.loaded_networks import Passes, RealSide, open_passes
-from ganeval.scoring.open_inputs import open_originals, open_reference, open_subject_source
-from ganeval.scoring.paired_metrics import open_pair_networks, score_paired
-from ganeval.scoring.plan import Plan, make_plan
+from ganeval.scoring.loaded_networks import Passes, RealSide
+from ganeval.scoring.open_inputs import open_originals, open_subject_source
+from ganeval.scoring.paired_metrics import score_paired
+from ganeval.scoring.plan import Plan
 from ganeval.scoring.set_metrics import check_counts, estimates_of, set_row
 from ganeval.sources.base import ImageSource, Item
 
@@ -74,7 +74,22 @@ def compare(options: ScoreOptions, other: str, reporter: Reporter | None = None)
     reporter = Silent() if reporter is None else reporter
     if (options.reference is None) == (options.paired is None):
         raise UsageError("diff compares against one thing: give --reference REF (sets) or --paired REF (pairs).")
-    plan = make_plan(options, compared_keys)
+    with Evaluator(options, reporter, plain=compared_keys) as evaluator:
+        return compare_through(evaluator, options.subject, other)
+
+
+def compare_through(evaluator: Evaluator, a: str, b: str) -> list[Comparison]:
+    """The same, with networks and a reference that are loaded: for several comparisons.
+
+    Args:
+        evaluator: Its options say how; its metrics are compared.
+        a: A, as in the options.
+        b: B.
+
+    Raises:
+        GanevalError: as `compare`.
+    """
+    plan, options, reporter = evaluator.plan, evaluator.options, evaluator.reporter
     for request in plan.set_requests:
         if not request.metric.reference:
             raise UsageError(
@@ -82,38 +97,30 @@ def compare(options: ScoreOptions, other: str, reporter: Reporter | None = None)
                 "both sides with `ganeval score`."
             )
     with contextlib.ExitStack() as stack:
-        sources = [
-            open_subject_source(dataclasses.replace(options, subject=name), stack) for name in (options.subject, other)
-        ]
+        sources = [open_subject_source(dataclasses.replace(options, subject=name), stack) for name in (a, b)]
         smaller = min(len(source) for source in sources)
         if len(sources[0]) != len(sources[1]):
             # Counts are protocol: the larger set is cut to a seeded subset, so that both numbers mean the same.
             counts = " and ".join(str(len(source)) for source in sources)
             reporter.message(f"The sets have {counts} images; {smaller} of each are compared.")
             options = dataclasses.replace(options, num_samples=smaller)
-            sources = [
-                open_subject_source(dataclasses.replace(options, subject=name), stack)
-                for name in (options.subject, other)
-            ]
-        named = [dataclasses.replace(options, subject=name) for name in (options.subject, other)]
-        device = resolve_device(options.device)
+            sources = [open_subject_source(dataclasses.replace(options, subject=name), stack) for name in (a, b)]
+        named = [dataclasses.replace(options, subject=name) for name in (a, b)]
         if options.paired is not None:
-            return _compare_pairs(plan, named, sources, device, reporter, stack)
-        return _compare_sets(plan, named, sources, device, reporter, stack)
+            return _compare_pairs(evaluator, named, sources, stack)
+        return _compare_sets(evaluator, named, sources, stack)
 
 
 def _compare_pairs(
-    plan: Plan,
+    evaluator: Evaluator,
     named: Sequence[ScoreOptions],
     sources: Sequence[ImageSource],
-    device: torch.device,
-    reporter: Reporter,
     stack: contextlib.ExitStack,
 ) -> list[Comparison]:
+    plan, networks = evaluator.plan, evaluator.pair_networks
     originals = [open_originals(options, source, stack) for options, source in zip(named, sources, strict=True)]
-    networks = open_pair_networks(plan, named[0], device)
     sides = [
-        score_paired(plan, options, source, original, networks, reporter)
+        score_paired(plan, options, source, original, networks(), evaluator.reporter)
         for options, source, original in zip(named, sources, originals, strict=True)
         if original is not None
     ]
@@ -141,27 +148,25 @@ def _compare_pairs(
 
 
 def _compare_sets(
-    plan: Plan,
+    evaluator: Evaluator,
     named: Sequence[ScoreOptions],
     sources: Sequence[ImageSource],
-    device: torch.device,
-    reporter: Reporter,
     stack: contextlib.ExitStack,
 ) -> list[Comparison]:
-    reference = open_reference(named[0], stack)
+    plan = evaluator.plan
+    reference = evaluator.open_reference(named[0])
     for source in sources:
         check_counts(plan, "generated", source, named[0].on_bad)
-    names = [r.backbone for r in plan.set_requests if r.backbone is not None]
-    passes = open_passes(names, named[0], device, reporter, stack, reference)
+    passes = evaluator.networks(reference, stack)
     a, b = (passes.run(source, source.name) for source in sources)
-    real = passes.run_reference(reference)
+    real = evaluator.read_reference(named[0])
     if real is None:
         raise UsageError("diff of sets needs --reference REF.")
     order = pairing(a.names, b.names)
     comparisons = []
-    with reporter.stage("differences", len(plan.set_requests)) as advance:
+    with evaluator.reporter.stage("differences", len(plan.set_requests)) as advance:
         for request in plan.set_requests:
-            comparisons += _set_comparisons(request, plan, named, (a, b), real, passes, order, device)
+            comparisons += _set_comparisons(request, plan, named, (a, b), real, passes, order, evaluator.device)
             advance(1)
     return comparisons
 

@@ -157,7 +157,7 @@ class Evaluator:
                 results, summary, real = self._score_set(options, stored, stack)
             elif options.until_se is not None or options.until_rel is not None:
                 results, summary, real, opened = score_until(
-                    self.plan, options, self.device, self.reporter, stack, lambda fixed: self._networks(fixed, stack)
+                    self.plan, options, self.device, self.reporter, stack, lambda fixed: self.networks(fixed, stack)
                 )
             else:
                 opened = images = open_subject_source(options, stack)
@@ -229,15 +229,8 @@ class Evaluator:
             self._pair_networks = open_pair_networks(self.plan, self.options, self.device)
         return self._pair_networks
 
-    def set_networks(self, reference: ReferenceStatistics | None = None) -> Passes:
-        """The networks of set metrics with their stores.
-
-        Args:
-            reference: Checked against the loaded weights.
-
-        Raises:
-            ProtocolMismatchError: the reference was made by another protocol.
-        """
+    def _set_networks(self, reference: ImageSource | ReferenceStatistics | None = None) -> Passes:
+        """The networks of set metrics with their stores; a statistics file is checked against the loaded weights."""
         if self._passes is None:
             names = [r.backbone for r in self.plan.set_requests if r.backbone is not None]
             self._passes = open_passes(
@@ -245,12 +238,19 @@ class Evaluator:
             )
         return self._passes
 
-    def _networks(self, reference: ReferenceStatistics | None, stack: contextlib.ExitStack) -> Passes:
+    def networks(self, reference: ImageSource | ReferenceStatistics | None, stack: contextlib.ExitStack) -> Passes:
         """For one subject: from the second one on, what it adds to the stores goes with it, so that memory is bounded.
 
         The first one shares the stores with the reference: an image that both have goes through a network once.
+
+        Args:
+            reference: A statistics file is checked against the loaded weights.
+            stack: Removes what the subject adds.
+
+        Raises:
+            GanevalError: weights that cannot be used, or a reference of another protocol.
         """
-        passes = self.set_networks(reference)
+        passes = self._set_networks(reference)
         if not self._used:
             self._used = True
             return passes
@@ -262,21 +262,26 @@ class Evaluator:
         stores = {name: store.branch(folder and folder / name) for name, store in passes.stores.items()}
         return dataclasses.replace(passes, stores=stores)
 
-    def _reference(self, options: ScoreOptions) -> _Reference:
-        key = (options.num_samples, options.seed)
-        if key not in self._references:
-            self._references[key] = _Reference(open_reference(options, self._stack))
-        return self._references[key]
+    def open_reference(self, options: ScoreOptions) -> ImageSource | ReferenceStatistics | None:
+        """The reference as these options cut it; nothing is read yet."""
+        return self._reference(options).source
 
-    def _real(self, reference: _Reference) -> RealSide | None:
+    def read_reference(self, options: ScoreOptions) -> RealSide | None:
         """The reference's summary; its images are read the first time."""
+        reference = self._reference(options)
         if not reference.read:
-            passes = self.set_networks()
+            passes = self._set_networks()
             for store in passes.stores.values():
                 store.refresh()  # what subjects found
             reference.real = passes.run_reference(reference.source)
             reference.read = True
         return reference.real
+
+    def _reference(self, options: ScoreOptions) -> _Reference:
+        key = (options.num_samples, options.seed)
+        if key not in self._references:
+            self._references[key] = _Reference(open_reference(options, self._stack))
+        return self._references[key]
 
     def _score_set(
         self, options: ScoreOptions, subject: ImageSource | ReferenceStatistics, stack: contextlib.ExitStack
@@ -289,8 +294,7 @@ class Evaluator:
         processes = self._processes
         if processes is not None:
             processes.compare_sources({"images of the subject": subject, "images of the reference": reference.source})
-        statistics = reference.source if isinstance(reference.source, ReferenceStatistics) else None
-        passes = self._networks(statistics, stack)
+        passes = self.networks(reference.source, stack)
         if processes is not None and processes.rank > 0:
             for source in (subject, None if reference.read else reference.source):
                 if isinstance(source, ImageSource):
@@ -301,7 +305,7 @@ class Evaluator:
             fake = passes.run(subject, subject.name)
         else:
             fake = passes.stored(subject, options.subject)
-        real = self._real(reference)
+        real = self.read_reference(options)
         rows = rows_of(estimate_sets(self.plan, fake, real, passes), options, fake, real, passes, self.device)
         return rows, fake, real
 
@@ -312,10 +316,7 @@ class Evaluator:
                 raise UsageError(f"{asked} compare image by image, and update() takes one set. Use score() for those.")
             if self.options.num_samples is not None:
                 raise UsageError("update() takes every image, and --num-samples N picks some. Drop it.")
-            statistics = self._reference(self.options).source
-            self._running = RunningSet(
-                self.set_networks(statistics if isinstance(statistics, ReferenceStatistics) else None), "the batches"
-            )
+            self._running = RunningSet(self._set_networks(self.open_reference(self.options)), "the batches")
         return self._running
 
     def _of_summary(self, options: ScoreOptions, fake: SourceSummary, running: RunningSet) -> ScoreOutcome:
@@ -326,7 +327,7 @@ class Evaluator:
                     f"{request.asked} needs at least {metric.min_n} generated images; got {fake.n}. Call update with "
                     "more."
                 )
-        real = self._real(self._reference(options))
+        real = self.read_reference(options)
         passes = running.passes
         results = rows_of(estimate_sets(self.plan, fake, real, passes), options, fake, real, passes, self.device)
         return self._outcome(options, results, None, fake, None, real)

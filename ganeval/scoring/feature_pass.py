@@ -9,9 +9,8 @@ import functools
 import hashlib
 import json
 import time
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -27,16 +26,15 @@ from ganeval.errors import BadImageError, DataError
 from ganeval.files.disk_cache import read_checked, write_checked
 from ganeval.scoring.feature_store import FeatureStore, Row
 from ganeval.sources.base import Decoded, ImageSource, Pixels, content_hash
-from ganeval.sources.budget import PixelBudget
 from ganeval.sources.decoding_differences import facts_of
 from ganeval.sources.image_facts import ImageFacts
+from ganeval.sources.read_ahead import read_ahead
 from ganeval.summaries.bank import Block, FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 
 KEPT_MOMENTS = 4096  # images from which on their moments cost more to compute than to read
 SHARD_ROWS = 1024  # 1024 x 2048 x 4 B = 8 MB: one write, and what a killed run can lose
-WORKERS = 4
 WAITING_PIXELS = 2**26  # read ahead, and again waiting for the network: 201 MB each
 STACKED_PIXELS = 2**24  # resized at a time: 201 MB as float32; an image that is larger goes alone
 
@@ -155,15 +153,6 @@ class _Loaded:
         return 0 if self.decoded is None else self.facts.height * self.facts.width
 
 
-def _load_within(
-    budget: PixelBudget, source: ImageSource, index: int, stores: Sequence[FeatureStore]
-) -> _Loaded | BadImageError:
-    """Reads one image, and waits until there is room for it. Runs in a worker thread."""
-    loaded = _load(source, index, stores)
-    budget.hold(index, 0 if isinstance(loaded, BadImageError) else loaded.pixels)
-    return loaded
-
-
 def _load(source: ImageSource, index: int, stores: Sequence[FeatureStore]) -> _Loaded | BadImageError:
     """Reads one image; decodes it only when some store lacks it."""
     try:
@@ -178,28 +167,8 @@ def _load(source: ImageSource, index: int, stores: Sequence[FeatureStore]) -> _L
     return _Loaded(raw.digest, facts_of(raw, decoded), decoded)
 
 
-def _read_ahead(
-    source: ImageSource, stores: Sequence[FeatureStore], ahead: int
-) -> Iterator[tuple[int, _Loaded | BadImageError]]:
-    """Loaded images in order, at most `ahead` of them and WAITING_PIXELS in memory, decoded by a small thread pool."""
-    budget = PixelBudget(WAITING_PIXELS)
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="decode") as pool:
-        pending: deque[tuple[int, Future[_Loaded | BadImageError]]] = deque()
-        indices = iter(range(len(source)))
-        try:
-            while True:
-                while len(pending) < ahead and (index := next(indices, None)) is not None:
-                    pending.append((index, pool.submit(_load_within, budget, source, index, stores)))
-                if not pending:
-                    return
-                index, future = pending.popleft()
-                loaded = future.result()
-                budget.release(index, 0 if isinstance(loaded, BadImageError) else loaded.pixels)
-                yield index, loaded
-        finally:
-            budget.stop()
-            for _, future in pending:
-                future.cancel()
+def _pixels_of(loaded: _Loaded | BadImageError) -> int:
+    return 0 if isinstance(loaded, BadImageError) else loaded.pixels
 
 
 @dataclass
@@ -355,7 +324,15 @@ def extend(
     first, seconds = walked.count, walked.seconds
     walked.count += len(source)
     started = time.perf_counter()
-    for index, loaded in _read_ahead(source, [q.store for q in walked.queues], ahead=2 * batch_size):
+    stores = [queue.store for queue in walked.queues]
+    ahead = read_ahead(
+        lambda index: _load(source, index, stores),
+        len(source),
+        ahead=2 * batch_size,
+        pixels=_pixels_of,
+        limit=WAITING_PIXELS,
+    )
+    for index, loaded in enumerate(ahead):
         seconds["read+decode (waited)"] += time.perf_counter() - started
         if isinstance(loaded, BadImageError):
             if on_bad == "fail":

@@ -24,7 +24,7 @@ from ganeval.metrics.base import Params, PixelMetric, PyramidMetric, many_copies
 from ganeval.metrics.luma import crop_border as cut
 from ganeval.metrics.luma import pair_luma
 from ganeval.metrics.pair_mean import Float64, MeanUncertainty, NoEstimate, mean_estimate, uncertainty_of_mean
-from ganeval.scoring.read_pairs import WAITING_PIXELS, Pair, Size, match_by_stem, read_ahead, wide
+from ganeval.scoring.read_pairs import WAITING_PIXELS, Pair, Size, match_by_stem, read_pairs, wide
 from ganeval.sources.base import ImageSource, content_hash
 from ganeval.sources.decoding_differences import Both
 
@@ -164,7 +164,7 @@ def score_pairs(
     skipped: list[str] = []
     seen: list[Both] = []
     started = time.perf_counter()
-    with contextlib.closing(read_ahead(fake, real, indices, 2 * batch_size)) as ahead:
+    with contextlib.closing(read_pairs(fake, real, indices, 2 * batch_size)) as ahead:
         for position, loaded in enumerate(ahead):
             run.seconds["read+decode (waited)"] += time.perf_counter() - started
             if isinstance(loaded, BadImageError):

@@ -1,18 +1,16 @@
 """Pairs of images: matched by name, read ahead and decoded by a few threads, of equal size."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ganeval.errors import BadImageError, DataError
 from ganeval.sources.base import ImageSource, Pixels
-from ganeval.sources.budget import PixelBudget
 from ganeval.sources.decoding_differences import Both, Seen
+from ganeval.sources.read_ahead import WORKERS, read_ahead
 
 Size = tuple[int, int]  # height, width
 
-WORKERS = 4
 WAITING_PIXELS = 2**24  # 6 bytes a pixel of a pair: 100 MB for images that were decoded and wait
 
 
@@ -94,15 +92,6 @@ class Pair:
         return self.size[0] * self.size[1]
 
 
-def _load_within(
-    budget: PixelBudget, position: int, fake: ImageSource, real: ImageSource, indices: tuple[int, int]
-) -> Pair | BadImageError:
-    """Reads one pair, and waits until there is room for it. Runs in a worker thread."""
-    loaded = _load(position, fake, real, indices)
-    budget.hold(position, 0 if isinstance(loaded, BadImageError) else loaded.area)
-    return loaded
-
-
 def _load(position: int, fake: ImageSource, real: ImageSource, indices: tuple[int, int]) -> Pair | BadImageError:
     """Reads and decodes both images and compares their sizes."""
     try:
@@ -123,7 +112,7 @@ def _load(position: int, fake: ImageSource, real: ImageSource, indices: tuple[in
     return pair
 
 
-def read_ahead(
+def read_pairs(
     fake: ImageSource, real: ImageSource, indices: Sequence[tuple[int, int]], ahead: int
 ) -> Generator[Pair | BadImageError, None, None]:
     """Decoded pairs in order, or the error where an image cannot be decoded.
@@ -137,25 +126,13 @@ def read_ahead(
     Raises:
         DataError: two images of a pair differ in size.
     """
-    budget = PixelBudget(WAITING_PIXELS)
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="decode") as pool:
-        pending: deque[Future[Pair | BadImageError]] = deque()
-        jobs = enumerate(indices)
-        taken = 0
-        try:
-            while True:
-                while len(pending) < max(WORKERS, ahead) and (job := next(jobs, None)) is not None:
-                    pending.append(pool.submit(_load_within, budget, job[0], fake, real, job[1]))
-                if not pending:
-                    return
-                loaded = pending.popleft().result()
-                budget.release(taken, 0 if isinstance(loaded, BadImageError) else loaded.area)
-                taken += 1
-                yield loaded
-        finally:
-            budget.stop()
-            for future in pending:
-                future.cancel()
+    return read_ahead(
+        lambda position: _load(position, fake, real, indices[position]),
+        len(indices),
+        ahead=max(WORKERS, ahead),
+        pixels=lambda loaded: 0 if isinstance(loaded, BadImageError) else loaded.area,
+        limit=WAITING_PIXELS,
+    )
 
 
 def wide(size: Size) -> str:
