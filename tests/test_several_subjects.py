@@ -2,6 +2,7 @@
 
 import io
 import json
+import types
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +227,49 @@ def test_one_subject_of_a_table_may_lack_a_metric():
 
     assert table.columns[0].cell(1) == "-"
     assert np.isnan(table.frame.loc["b", "fd@efflite0"])
+
+
+class Run:
+    """A W&B run, as far as a log of numbers is concerned."""
+
+    def __init__(self):
+        self.logged = []
+
+    def log(self, numbers, step):
+        self.logged.append((numbers, step))
+
+
+def test_scores_are_logged_to_tensorboard(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(tmp_path)) as writer:
+        scores().of("=b").log(writer, 7)
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+
+    assert [(event.step, event.value) for event in events.Scalars("score/psnr")] == [(7, 31.0)]
+
+
+def test_scores_are_logged_to_a_run_and_to_mlflow_by_their_methods():
+    run = Run()
+    scores().log(run, 3)
+    mlflow = types.SimpleNamespace(log=None, log_metrics=run.log)
+    scores().of("=b").log(mlflow, 4)
+
+    assert run.logged == [({"score/a_1--b--x/psnr": 30.0, "score/-b/psnr": 31.0}, 3), ({"score/psnr": 31.0}, 4)]
+    with pytest.raises(UsageError, match="SummaryWriter"):
+        scores().log(object(), 1)
+
+
+def test_a_notebook_shows_a_table_that_does_not_wrap_and_a_terminal_the_same():
+    found = scores()
+
+    assert "white-space:nowrap" in found._repr_html_().replace(" ", "")
+    assert "font-weight:bold" in found._repr_html_().replace(" ", "")
+    assert "31*" in repr(found)
+    assert "nowrap" in found.of("=b")._repr_html_()
 
 
 def test_several_processes_take_one_subject():

@@ -31,7 +31,7 @@ from ganeval.notebook.headline_rows import (
     shown_value,
     title_of,
 )
-from ganeval.notebook.subject_table import MARKED, SubjectTable
+from ganeval.notebook.subject_table import SubjectTable
 from ganeval.options import ScoreOptions
 from ganeval.results.result import PER_IMAGE, Result
 from ganeval.scoring.against_floor import Reading, conclusion, read
@@ -289,7 +289,7 @@ def print_table(table: SubjectTable, results: Sequence[Result], options: ScoreOp
         _compared(shown or results, together, networks.pop() if len(networks) == 1 else None), console, width, "bold"
     )
     rows = range(len(table.subjects))
-    marked = [[c.cell(row) + (MARKED if c.best == row else " ") for c in table.columns] for row in rows]
+    marked = [[f"{c.marked_cell(row)}{'' if c.best == row else ' '}" for c in table.columns] for row in rows]
     headings = [f"{printable(column.heading)} " for column in table.columns]
     subjects = [printable(subject) for subject in table.subjects]
     left = max(map(cell_len, ["", *subjects]))
@@ -328,7 +328,7 @@ def _padded(text: str, width: int) -> str:
 
 def _print(text: str, console: Console, width: float, style: str | Style) -> None:
     shown = _encodable(printable(text), console)
-    indent = "  "
+    indent = " " * (len(shown) - len(shown.lstrip()) + 2)
     lines = (
         [shown]
         if cell_len(shown) <= width

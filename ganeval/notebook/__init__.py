@@ -14,6 +14,7 @@ from PIL import Image
 
 from ganeval.errors import BadImageError
 from ganeval.escaping import printable
+from ganeval.notebook.experiment_log import log_numbers, logged_name
 from ganeval.notebook.subject_table import Standing, SubjectTable, subject_table
 from ganeval.results.result import Result
 from ganeval.sources.base import ImageSource
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 SHOWN = 16  # images of the picture
 CELL = 64  # pixels of its longest side in the picture, at most
 GREY = 128
-STYLE = "border-collapse:collapse"
+STYLE = "border-collapse:collapse;white-space:nowrap"
 
 
 def picture_of(source: ImageSource, count: int = SHOWN) -> bytes:
@@ -51,13 +52,18 @@ def picture_of(source: ImageSource, count: int = SHOWN) -> bytes:
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose cells are text, whatever they hold."""
+    """A table whose cells are text, in lines that do not wrap; notes, its last column, stand below by number."""
+    notes: dict[str, int] = {}
 
     def line(cells: Sequence[str], tag: str) -> str:
         return "<tr>" + "".join(f"<{tag}>{html.escape(printable(cell))}</{tag}>" for cell in cells) + "</tr>"
 
-    body = "".join(line(row, "td") for row in rows)
-    return f'<table style="{STYLE}"><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table>'
+    def noted(row: Sequence[str]) -> Sequence[str]:
+        return [*row[:-1], f"[{notes.setdefault(row[-1], len(notes) + 1)}]" if row[-1] else ""]
+
+    body = "".join(line(noted(row), "td") for row in rows)
+    table = f'<table style="{STYLE}"><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table>'
+    return table + "".join(f"<div>[{number}] {html.escape(printable(note))}</div>" for note, number in notes.items())
 
 
 def html_picture(png: bytes, alt: str) -> str:
@@ -144,6 +150,24 @@ class Scores:
         }
         return by_subject if len(by_subject) > 1 else next(iter(by_subject.values()), {})
 
+    def log(self, target: object, step: int) -> None:
+        """Writes the values to an experiment log as "score/<key>", of several subjects "score/<subject>/<key>".
+
+        Args:
+            target: A TensorBoard SummaryWriter, a W&B run, the module mlflow, or a Lightning logger.
+            step: Of training.
+
+        Raises:
+            UsageError: the target is none of these.
+        """
+        several = len(self.subjects) > 1
+        numbers = {
+            logged_name("score", *([row.subject] if several else []), row.key): row.value
+            for row in self.rows
+            if row.value is not None
+        }
+        log_numbers(target, numbers, step)
+
     @property
     def table(self) -> SubjectTable:
         """A row a subject, a column a metric."""
@@ -199,9 +223,19 @@ class Scores:
         ]
 
     def __repr__(self) -> str:
+        if len(self.subjects) > 1:
+            table = self.table
+            head = ("", *(column.heading for column in table.columns))
+            places = enumerate(table.subjects)
+            lines = [(name, *(column.marked_cell(place) for column in table.columns)) for place, name in places]
+            return "\n".join([_text_table(head, lines), *map(printable, table.notes)])
         return _text_table(self.HEAD, self._cells())
 
     def _repr_html_(self) -> str:
+        if len(self.subjects) > 1:
+            table = self.table
+            notes = "".join(f"<div>{html.escape(printable(note))}</div>" for note in table.notes)
+            return f"<div>{table.to_html()}{notes}</div>"
         picture = html_picture(self.picture, "the first images that were scored") if self.picture else ""
         return f"<div>{picture}{html_table(self.HEAD, self._cells())}</div>"
 

@@ -66,6 +66,10 @@ class Column:
         value = self.values[place]
         return "-" if value is None else f"{value:.4g}"
 
+    def marked_cell(self, place: int) -> str:
+        """The same with the mark of the best, in plain text."""
+        return f"{self.cell(place)}{MARKED if self.best == place else ''}"
+
 
 @dataclass(frozen=True)
 class SubjectTable:
