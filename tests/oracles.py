@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 import scipy.linalg
+import scipy.ndimage
+import scipy.signal
 
 
 def frechet(real, fake):
@@ -93,3 +95,88 @@ def vendi(features):
     unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
     eigenvalues = scipy.linalg.eigvalsh(unit @ unit.T / len(unit))
     return math.exp(-sum(v * math.log(v) for v in eigenvalues if v > 1e-14))
+
+
+def gmsd(fake, real, c=170.0):
+    """Gradient magnitude similarity deviation of two grey images (H, W) of even sides, place by place."""
+
+    def small(image):
+        height, width = image.shape
+        return np.array([[image[i : i + 2, j : j + 2].mean() for j in range(0, width, 2)] for i in range(0, height, 2)])
+
+    def edges(image):
+        across = scipy.ndimage.correlate(image, np.array([[-1, 0, 1]] * 3) / 3, mode="constant")
+        down = scipy.ndimage.correlate(image, np.array([[-1, 0, 1]] * 3).T / 3, mode="constant")
+        return np.hypot(across, down)
+
+    x, y = edges(small(fake)), edges(small(real))
+    return np.std((2 * x * y + c) / (x**2 + y**2 + c))
+
+
+def gaussian_means(image, taps):
+    """Means under a Gaussian of sigma = taps / 5, where it lies inside the image (H, W)."""
+    offsets = np.arange(taps) - taps // 2
+    window = np.exp(-(offsets[:, None] ** 2 + offsets[None, :] ** 2) / (2 * (taps / 5) ** 2))
+    return scipy.signal.correlate2d(image, window / window.sum(), mode="valid")
+
+
+def vif(fake, real, noise=2.0):
+    """Visual information fidelity of two grey images (H, W): vifp_mscale.m, with two-dimensional windows."""
+    kept = shown = 0.0
+    for scale, taps in enumerate((17, 9, 5, 3)):
+        if scale:
+            fake, real = gaussian_means(fake, taps)[::2, ::2], gaussian_means(real, taps)[::2, ::2]
+        m_f, m_r = gaussian_means(fake, taps), gaussian_means(real, taps)
+        var_f, var_r = gaussian_means(fake**2, taps) - m_f**2, gaussian_means(real**2, taps) - m_r**2
+        for f, r, cov in zip(var_f.flat, var_r.flat, (gaussian_means(fake * real, taps) - m_f * m_r).flat, strict=True):
+            gain = max(cov / r, 0.0)
+            left = f - gain * cov
+            kept += np.log10(1 + gain**2 * r / (left + noise))
+            shown += np.log10(1 + r / noise)
+    return kept / shown
+
+
+def phase_congruency(image, k=2.0):
+    """Kovesi's phasecong2 with the settings of FSIM, for a grey image (H, W); one orientation, one scale at a time."""
+    height, width = image.shape
+    v, u = np.meshgrid(*(np.fft.fftfreq(n) * (n / (n - n % 2)) for n in (height, width)), indexing="ij")
+    radius, spectrum = np.hypot(u, v), np.fft.fft2(image)
+    radius[0, 0] = 1.0
+    energy = amplitudes = 0.0
+    for orientation in range(4):
+        # the axes as piq has them: the angle is measured from the downward axis, against the one to the right
+        direction = np.exp(1j * orientation * np.pi / 4)
+        turn = np.angle((v - 1j * u) * direction.conjugate())
+        filters = []
+        for wavelength in (6, 12, 24, 48):
+            radial = np.exp(-(np.log(radius * wavelength) ** 2) / (2 * np.log(0.55) ** 2))
+            filter_ = radial * np.exp(-(turn**2) / (2 * (np.pi / 4.8) ** 2)) / (1 + (radius / 0.45) ** 30)
+            filter_[0, 0] = 0.0
+            filters.append(filter_)
+        answers = [np.fft.ifft2(spectrum * filter_) for filter_ in filters]
+        total = sum(answers)
+        phase = np.angle(total)
+        deviations = [np.angle(answer) - phase for answer in answers]
+        found = sum(abs(a) * (np.cos(d) - abs(np.sin(d))) for a, d in zip(answers, deviations, strict=True))
+        power = np.sort((abs(answers[0]) ** 2).ravel())[(image.size - 1) // 2] / np.log(2) / (filters[0] ** 2).sum()
+        spread = [np.fft.ifft2(filter_).real * np.sqrt(image.size) for filter_ in filters]
+        squares = sum((s**2).sum() for s in spread)
+        cross = sum((spread[i] * spread[j]).sum() for i in range(4) for j in range(i + 1, 4))
+        tau = np.sqrt(power * squares + 2 * power * cross)
+        threshold = (tau * np.sqrt(np.pi / 2) + k * np.sqrt((2 - np.pi / 2) * tau**2)) / 1.7
+        energy = energy + np.maximum(found - threshold, 0.0)
+        amplitudes = amplitudes + sum(abs(answer) for answer in answers)
+    return energy / amplitudes
+
+
+def fsim(fake, real):
+    """FSIM of two grey images (H, W) below 384 pixels, from Zhang et al. 2011, equation (11)."""
+
+    def edges(image):
+        kernel = np.array([[-3, 0, 3], [-10, 0, 10], [-3, 0, 3]]) / 16
+        return np.hypot(*(scipy.ndimage.correlate(image, side, mode="constant") for side in (kernel, kernel.T)))
+
+    pairs = [(phase_congruency(fake), phase_congruency(real), 0.85), (edges(fake), edges(real), 160)]
+    alike = np.prod([(2 * x * y + t) / (x**2 + y**2 + t) for x, y, t in pairs], axis=0)
+    weights = np.maximum(*pairs[0][:2])
+    return (alike * weights).sum() / weights.sum()

@@ -76,7 +76,8 @@ class Output:
         title: What it is called in a sentence ("Frechet distance").
         unit: "" for dimensionless, "dB", "nats", ...
         unbiased: The expectation (of the debiased value, where there is one) does not depend on the counts, exactly.
-        on_itself: What a set metric gives for a set against itself, "varies" where that depends on the set.
+        on_itself: What a set metric gives for a set against itself, "varies" where that depends on the set; what a
+            paired metric gives for equal images, where that is not the best end of its range.
         worse_with_noise: True where noise on the images moves the number to the worse; False where it need not.
         headline: Its place on the first screen, 1 first; None for what only the full table shows.
         question: What it answers for people; None for what no short sentence says.

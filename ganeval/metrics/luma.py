@@ -73,6 +73,16 @@ def to_luma(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 1 H W"]:
     return (16 + (thousandths + 127_500) // 255_000).to(torch.float64).unsqueeze(1)
 
 
+def unrounded_luma(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 1 H W"]:
+    """0.299 R + 0.587 G + 0.114 B of RGB, in float64 without rounding; one channel is its own luma.
+
+    What metrics that are defined on grey images look at when they are given RGB.
+    """
+    if images.shape[1] == 1:
+        return images
+    return 0.299 * images[:, :1] + 0.587 * images[:, 1:2] + 0.114 * images[:, 2:]
+
+
 def crop_border(images: Tensor, border: int) -> Tensor:
     """Cuts `border` pixels off each of the four sides of (B, C, H, W); a view.
 
