@@ -153,7 +153,11 @@ def _of_sets(best: ScoreOptions, second: ScoreOptions, keys: Sequence[str]) -> d
 
 
 def _difference(found: dict[str, Comparison], key: str) -> Difference | str:
-    return found[key].difference if key in found else "untested: it has no standard error"
+    return (
+        found[key].difference
+        if key in found
+        else "untested: `diff` compares with a reference, by metrics whose difference has a standard error"
+    )
 
 
 def _standing(key: str, names: tuple[str, str], first: int, found: Difference | str) -> Standing:
