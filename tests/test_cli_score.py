@@ -246,9 +246,9 @@ def test_bad_input_gets_one_paragraph_the_right_code_and_writes_nothing(run, mak
     ("text", "words"),
     [
         ("metrix = 'fid'", "Did you mean 'metrics'"),
-        ("seed = 'x'", "seed must be int"),
+        ("seed = 'x'", "seed takes a whole number of at least 0; got 'x'"),
         ("seed = = 1", "cannot be read as TOML"),
-        ("on_bad = 'maybe'", "on-bad"),
+        ("on_bad = 'maybe'", "on_bad takes fail or skip; got 'maybe'"),
     ],
 )
 def test_a_wrong_settings_file_is_an_error_of_usage(run, make_folder, text, words):

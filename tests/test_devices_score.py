@@ -19,10 +19,10 @@ from click.testing import CliRunner
 
 import ganeval
 from ganeval.cli.main import root
-from ganeval.cli.options import parse_timeout
 from ganeval.cli.several import start
 from ganeval.errors import DataError, GanevalError, ProcessesError, UsageError
 from ganeval.options import ScoreOptions
+from ganeval.options.kinds import Duration
 from ganeval.processes import connections as lines_module
 from ganeval.processes.connections import Lines
 from ganeval.processes.launch import Launched, launched
@@ -464,13 +464,13 @@ def test_launchers_that_contradict_themselves_are_refused(environment, said):
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90.0), ("90s", 90.0), ("10m", 600.0), ("1.5h", 5400.0)])
 def test_the_time_out_is_written_in_seconds_or_minutes(text, seconds):
-    assert parse_timeout(text) == seconds
+    assert Duration().read(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0", "-3", "soon", "m", "1e9"])
 def test_a_time_out_that_is_none_is_refused(text):
-    with pytest.raises(UsageError, match="--timeout takes seconds or minutes"):
-        parse_timeout(text)
+    with pytest.raises(ValueError, match="takes seconds or minutes"):
+        Duration().read(text)
 
 
 # ---- commands

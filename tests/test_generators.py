@@ -17,7 +17,7 @@ from ganeval.generators.base import Declared
 from ganeval.generators.open import ENDINGS, ENLARGED, OPENERS, kind_of, open_generator
 from ganeval.generators.wrap import wrap
 from ganeval.options import ScoreOptions
-from ganeval.python_errors import in_python
+from ganeval.options.calls import in_python
 
 PICTURES = "torch.tanh(torch.randn(n, 3, 8, 8, generator=torch.Generator().manual_seed(0)))"
 
@@ -192,12 +192,12 @@ def test_keywords_win_over_attributes_as_options_do():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"value_range": "0..255"}, "value_range= is one of '0..1', '-1..1'; got '0..255'"),
-        ({"latent_dim": "100"}, "latent_dim '100'; expected a width"),
-        ({"latent_dim": 0}, "latent_dim 0"),
-        ({"latent_dim": True}, "latent_dim True"),
-        ({"latent_dim": ()}, r"latent_dim ()"),
-        ({"n": 1}, "n= must be at least 2; got 1"),
+        ({"value_range": "0..255"}, "value_range= takes 0..1 or -1..1; got '0..255'"),
+        ({"latent_dim": "100"}, "latent_dim= takes a width such as 100, or a shape; got '100'"),
+        ({"latent_dim": 0}, "got 0"),
+        ({"latent_dim": True}, "got True"),
+        ({"latent_dim": ()}, "got ()"),
+        ({"n": 1}, "n= takes a whole number of at least 2; got 1"),
         ({"inputs": 3.5}, "inputs= is a float; expected a path, a data set, a tensor or an array"),
         ({"generator": "torch.nn:Identity"}, "generator="),
     ],

@@ -51,9 +51,9 @@ def sets(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
-        ({"batch_size": 0}, UsageError, "--batch-size must be at least 1; got 0"),
-        ({"num_samples": 1}, UsageError, "--num-samples must be at least 2; got 1"),
-        ({"paired": "hr", "crop_border": -4}, UsageError, "--crop-border must not be negative; got -4"),
+        ({"batch_size": 0}, UsageError, "--batch-size takes a whole number of at least 1; got 0"),
+        ({"num_samples": 1}, UsageError, "--num-samples takes a whole number of at least 2; got 1"),
+        ({"paired": "hr", "crop_border": -4}, UsageError, "--crop-border takes a whole number of at least 0; got -4"),
         ({"blame": True}, UsageError, "--blame .* Add --reference REF"),
         ({"blame": True, "reference": "real", "metrics": "mind,cs"}, UsageError, "--blame needs .* got mind,cs. Add"),
         ({"weights": {"inception": "gone.pth"}}, WeightsError, "--weights inception=.*gone.pth: there is no such file"),

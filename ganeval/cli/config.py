@@ -2,31 +2,37 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import click
+from typing import Any, Final
 
 from ganeval.errors import UsageError
 from ganeval.files.read_write import MAX_SETTINGS, read_bytes, read_text
+from ganeval.options.table import OPTIONS, checked, flag_of, taken_by
 from ganeval.registry import unknown_name
 from ganeval.untrusted import RecordedPlace
 
-# Key -> type. The keys are the long options of `score` with underscores.
-KEYS: dict[str, type] = {
-    "reference": str,
-    "paired": str,
-    "metrics": str,
-    "num_samples": int,
-    "seed": int,
-    "batch_size": int,
-    "device": str,
-    "on_bad": str,
-    "channel": str,
-    "crop_border": int,
-    "peak": int,
-    "data_root": str,
-}
+KEYS: Final = [name for name, option in taken_by("score").items() if option.setting]
+"""The keys: options of `score` by their names with underscores."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Defaults that a file holds.
+
+    Attributes:
+        values: By the name of the option, in the form that a score uses.
+        file: Name of the file, for the provenance of rows; None if there is none.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    file: str | None = None
+
+    def of(self, command: str) -> Mapping[str, Any]:
+        """The defaults of a command, by its word in the table: all go to `score`."""
+        if command == "score":
+            return self.values
+        return {name: value for name, value in self.values.items() if command == "build" and name == "data_root"}
 
 
 def find_file(folder: Path) -> Path | None:
@@ -47,7 +53,7 @@ def read_file(path: Path) -> dict[str, Any]:
     """The settings in one file.
 
     Raises:
-        UsageError: not TOML, an unknown key, or a value of another type.
+        UsageError: not TOML, an unknown key, or a value that the option does not take.
     """
     try:
         table: object = tomllib.loads(read_text(path, MAX_SETTINGS))
@@ -61,19 +67,32 @@ def read_file(path: Path) -> dict[str, Any]:
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in KEYS:
-            raise UsageError(f"{path}: {unknown_name('setting', key, list(KEYS))}")
-        if name == "metrics" and isinstance(value, list) and all(isinstance(v, str) for v in value):
-            value = ",".join(value)
-        if not isinstance(value, KEYS[name]) or isinstance(value, bool):
-            raise UsageError(f"{path}: {key} must be {KEYS[name].__name__}, got {value!r}.")
-        option = f"--{name.replace('_', '-')}"
-        settings[name] = RecordedPlace(value, str(path), key, option) if isinstance(value, str) else value
+            raise UsageError(f"{path}: {_refused(key)}")
+        if name == "follow_links" and value == "anywhere":
+            raise UsageError(
+                f"{path}: {key} = 'anywhere' lets images lie outside their folder, which only a person may ask for. "
+                f"Type {flag_of(name)}-anywhere."
+            )
+        value = checked(name, value, f"{path}: {key}")
+        if isinstance(value, str | Path):
+            value = RecordedPlace(str(value), str(path), key, flag_of(name))
+        settings[name] = value
     return settings
 
 
-def load_defaults(ctx: click.Context) -> dict[str, Any]:
-    """Click's default map for the commands; the file's name goes along for the row's provenance."""
+def _refused(key: str) -> str:
+    """Why a key is none: a setting that there is not, or an option that only a person may type."""
+    name = key.replace("-", "_")
+    if name in OPTIONS and OPTIONS[name].flag:
+        return f"{key} is typed for each run: {flag_of(name)}. Settings are {', '.join(KEYS)}."
+    return str(unknown_name("setting", key, KEYS))
+
+
+def load_settings() -> Settings:
+    """The settings of the working folder.
+
+    Raises:
+        UsageError: a file of settings that cannot be used.
+    """
     path = find_file(Path.cwd())
-    settings = {} if path is None else read_file(path)
-    ctx.obj = {"config": None if path is None else path.name}
-    return {"score": settings, "reference": {"build": {k: v for k, v in settings.items() if k == "data_root"}}}
+    return Settings() if path is None else Settings(read_file(path), path.name)

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
-from ganeval.cli.options import COMPARED, DIRECTION, GENERATED, PLACE, RUN, check_match, check_writable, with_options
+from ganeval.cli.options import PLACE, check_writable, takes
+from ganeval.options import ScoreOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,38 +19,9 @@ if TYPE_CHECKING:
 @click.command("diff", short_help="Is B better than A?")
 @click.argument("a", type=PLACE)
 @click.argument("b", type=PLACE)
-@with_options(*COMPARED, *GENERATED, *DIRECTION, *RUN)
+@takes("diff")
 @click.option("--json", "json_target", metavar="-|FILE", help="Rows as JSON, to stdout (-) or a file.")
-@click.pass_context
-def command(
-    ctx: click.Context,
-    a: str,
-    b: str,
-    reference: str | None,
-    paired: str | None,
-    metrics: str | None,
-    channel: Literal["rgb", "y"],
-    crop_border: int,
-    peak: int | None,
-    inputs: str | None,
-    generator: str | None,
-    latent_dim: tuple[int, ...] | None,
-    direction: Literal["a2b", "b2a"] | None,
-    num_samples: int | None,
-    seed: int,
-    match: dict[str, str],
-    labels: bool | None,
-    follow_links: Literal["no", "inside", "anywhere"],
-    batch_size: int,
-    device: str,
-    engine: Literal["auto", "torch", "openvino"],
-    on_bad: Literal["fail", "skip"],
-    weights: dict[str, Path],
-    value_range: Literal["0..1", "-1..1"] | None,
-    data_root: Path | None,
-    no_cache: bool,
-    json_target: str | None,
-) -> None:
+def command(a: str, b: str, options: ScoreOptions, json_target: str | None) -> None:
     """Compare B with A. The verdict is B's: better, worse, no difference detected, cannot tell.
 
     Sets whose files have the same stems are compared image by image, which is sharper, and so are two checkpoints (by
@@ -59,44 +31,15 @@ def command(
     ganeval diff ./old ./new --reference ./real
     ganeval diff ./old ./new --paired ./hr --metrics psnr,ssim --channel y --crop-border 4
     """
-    check_match(match, reference=reference, paired=paired, inputs=inputs)
     check_writable(None if json_target in (None, "-") else Path(str(json_target)))
 
     from ganeval.cli.consoles import open_console
     from ganeval.cli.progress import RichReporter
     from ganeval.files.read_write import write_output
-    from ganeval.options import ScoreOptions
     from ganeval.results.result import SCHEMA
     from ganeval.scoring.compare import compare
     from ganeval.scoring.open_inputs import check_places
 
-    options = ScoreOptions(
-        subject=a,
-        reference=reference,
-        paired=paired,
-        metrics=metrics,
-        num_samples=num_samples,
-        seed=seed,
-        batch_size=batch_size,
-        device=device,
-        engine=engine,
-        on_bad=on_bad,
-        channel=channel,
-        crop_border=crop_border,
-        peak=peak,
-        weights=weights,
-        data_root=data_root,
-        value_range=value_range,
-        inputs=inputs,
-        generator=generator,
-        latent_dim=latent_dim,
-        direction=direction,
-        match=match,
-        labels=labels,
-        follow_links=follow_links,
-        cache=not no_cache,
-        config_file=ctx.obj["config"],
-    )
     check_places(options, a, b)
     comparisons = compare(options, b, RichReporter())
     text = json.dumps({"schema": SCHEMA, "rows": [c.to_dict() for c in comparisons]}, indent=2, allow_nan=False)

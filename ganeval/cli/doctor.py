@@ -7,9 +7,10 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import LISTED, PEAK, PLACE, SUBSET, check_writable, with_options
+from ganeval.cli.options import PLACE, check_writable, takes
 from ganeval.errors import UsageError
 from ganeval.files.read_write import write_output
+from ganeval.options import ScoreOptions
 
 
 @click.command("doctor", short_help="Say what is wrong with images before one trusts a score.")
@@ -26,40 +27,14 @@ from ganeval.files.read_write import write_output
     type=click.Choice(["serious", "warning", "info"]),
     help="Exit 4 where a finding is that severe, or more: for a CI.",
 )
-@with_options(*SUBSET, *LISTED)
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images a network call.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1; for the effects.")
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "torch", "openvino"]),
-    default="auto",
-    show_default=True,
-    help="What runs the network on a CPU.",
-)
-@PEAK
-@click.option("--value-range", type=click.Choice(["0..1", "-1..1"]), help="What floats of arrays mean.")
-@click.option(
-    "--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="Data sets in torchvision's layout."
-)
-@click.option("--no-cache", is_flag=True, help="Keep no features between runs.")
+@takes("doctor")
 @click.option("--json", "json_target", metavar="-|FILE", help="Findings as JSON, to stdout (-) or a file.")
 def command(
     folder: str,
+    options: ScoreOptions,
     against: str | None,
     effects: bool,
     fail_on: Literal["serious", "warning", "info"] | None,
-    num_samples: int | None,
-    seed: int,
-    match: dict[str, str],
-    labels: bool | None,
-    follow_links: Literal["no", "inside", "anywhere"],
-    batch_size: int,
-    device: str,
-    engine: Literal["auto", "torch", "openvino"],
-    peak: int | None,
-    value_range: Literal["0..1", "-1..1"] | None,
-    data_root: Path | None,
-    no_cache: bool,
     json_target: str | None,
 ) -> None:
     """Say what is wrong with the images of FOLDER before you trust a score of them.
@@ -86,8 +61,7 @@ def command(
     from ganeval.doctor.check_decoding import without_depth
     from ganeval.doctor.examine import examine
     from ganeval.sources.base import seeded_subset
-    from ganeval.sources.listing import Place, Selection
-    from ganeval.sources.resolve import open_source
+    from ganeval.sources.listing import Place
     from ganeval.summaries.reference_file import is_statistics_file
 
     if against is not None and is_statistics_file(Path(against)):
@@ -99,34 +73,27 @@ def command(
         for place, name in places:
             if name is None:
                 continue
-            opened = open_source(
-                name,
-                data_root=data_root,
-                value_range=value_range,
-                peak=peak,
-                selection=Selection(match.get(place), labels, follow_links, place),
-                mixed=True,
-            )
+            opened = options.open(place, name, mixed=True)
             stack.callback(opened.close)
             for note in opened.notes:
                 reporter.message(note)
-            sides.append(seeded_subset(opened, num_samples, seed))
-        if effects or device != "auto":
+            sides.append(seeded_subset(opened, options.num_samples, options.seed))
+        if effects or options.device != "auto":
             from ganeval.devices import resolve_device  # torch is imported from here on
 
-            chosen = resolve_device(device)
+            chosen = resolve_device(options.device)
         reference = sides[1] if len(sides) > 1 else None
         found = examine(sides[0], reference, reporter)
-        if peak is not None:
+        if options.peak is not None:
             found = dataclasses.replace(found, findings=without_depth(found.findings))
         if effects:
             from ganeval.doctor.effects import measure
-            from ganeval.options import ScoreOptions
 
-            options = ScoreOptions(
-                subject=folder, batch_size=batch_size, engine=engine, on_bad="skip", cache=not no_cache
+            # Clean images are damaged and scored as they are: only what runs the network counts.
+            network = ScoreOptions(
+                folder, batch_size=options.batch_size, engine=options.engine, on_bad="skip", cache=options.cache
             )
-            found = measure(found, reference, options, chosen, reporter)
+            found = measure(found, reference, network, chosen, reporter)
     if json_target == "-":
         click.echo(to_json_text(found))
     else:

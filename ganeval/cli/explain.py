@@ -1,21 +1,21 @@
 """`ganeval explain`: why other libraries print another FID for the same images."""
 
 from pathlib import Path
-from typing import Literal
 
 import click
 
-from ganeval.cli.options import PLACE, READ, SUBSET, check_writable, with_options
+from ganeval.cli.options import PLACE, check_writable, takes
 from ganeval.errors import UsageError
 from ganeval.explain.pipelines import parse_tools
 from ganeval.files.read_write import write_output
+from ganeval.options import ScoreOptions
 
 PICTURES = (".png", ".svg", ".pdf")
 
 
 @click.command("explain", short_help="Why other libraries print another FID for the same images.")
 @click.argument("subject", type=PLACE)
-@click.option("--reference", type=PLACE, metavar="REF", help="What to compare with: images, or a file of statistics.")
+@takes("explain")
 @click.option(
     "--fid-statistics-file",
     "statistics",
@@ -34,33 +34,15 @@ PICTURES = (".png", ".svg", ".pdf")
     type=click.Path(dir_okay=False, path_type=Path),
     help="A second Inception file, to say what the weights do.",
 )
-@with_options(*SUBSET, *READ)
-@click.option("--name", help="What the rows call the subject.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="The waterfall as .png, .svg or .pdf.")
 @click.option("--json", "json_target", metavar="-|FILE", help="Rows with their terms as JSON, to stdout (-) or a file.")
-@click.pass_context
 def command(
-    ctx: click.Context,
     subject: str,
-    reference: str | None,
+    options: ScoreOptions,
     statistics: Path | None,
     tools: str | None,
     terms: bool,
     other_weights: Path | None,
-    num_samples: int | None,
-    seed: int,
-    match: dict[str, str],
-    labels: bool | None,
-    follow_links: Literal["no", "inside", "anywhere"],
-    batch_size: int,
-    device: str,
-    engine: Literal["auto", "torch", "openvino"],
-    on_bad: Literal["fail", "skip"],
-    weights: dict[str, Path],
-    value_range: Literal["0..1", "-1..1"] | None,
-    data_root: Path | None,
-    no_cache: bool,
-    name: str | None,
     plot: Path | None,
     json_target: str | None,
 ) -> None:
@@ -81,11 +63,12 @@ def command(
     ganeval explain ./samples --fid-statistics-file stats.npz --json -
     ganeval explain ./samples --reference ./real --weights inception=FILE --other-weights OTHER
     """
+    del subject  # in the options
     chosen = parse_tools(tools)
     check_writable(plot, None if json_target in (None, "-") else Path(str(json_target)))
     if plot is not None and plot.suffix.lower() not in PICTURES:
         raise UsageError(f"--plot writes {', '.join(PICTURES)}; got {plot}.")
-    if (reference is None) == (statistics is None):
+    if (options.reference is None) == (statistics is None):
         raise UsageError("Name what to compare with: --reference REF, or --fid-statistics-file FILE; one of the two.")
 
     import orjson
@@ -94,35 +77,15 @@ def command(
     from ganeval.cli.progress import RichReporter
     from ganeval.explain.explaining import ExplainOptions, explain
     from ganeval.explain.rows import to_json
-    from ganeval.options import ScoreOptions
 
-    run = ScoreOptions(
-        subject=subject,
-        reference=reference,
-        num_samples=num_samples,
-        seed=seed,
-        batch_size=batch_size,
-        device=device,
-        engine=engine,
-        on_bad=on_bad,
-        weights=weights,
-        data_root=data_root,
-        value_range=value_range,
-        match=match,
-        labels=labels,
-        follow_links=follow_links,
-        cache=not no_cache,
-        name=name,
-        config_file=ctx.obj["config"],
-    )
-    options = ExplainOptions(run, chosen, terms, statistics, other_weights)
-    found = explain(options, RichReporter())
+    asked = ExplainOptions(options, chosen, terms, statistics, other_weights)
+    found = explain(asked, RichReporter())
     if plot is not None:
         from ganeval.explain.plot import draw
 
         write_output(plot, draw(found, plot.suffix.lower()[1:]))
     if json_target is not None:
-        text = orjson.dumps(to_json(found, options), option=orjson.OPT_INDENT_2).decode()
+        text = orjson.dumps(to_json(found, asked), option=orjson.OPT_INDENT_2).decode()
         if json_target == "-":
             click.echo(text)
             return

@@ -2,17 +2,17 @@
 
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from ganeval.cli.ci_log import for_commands
-from ganeval.cli.gate_record import FILE, MODES, accept, init
-from ganeval.cli.options import COMPARED, GENERATED, PLACE, READ, check_writable, with_options
+from ganeval.cli.gate_record import FILE, MODES, accept, as_ruled, init
+from ganeval.cli.options import PLACE, check_writable, takes
 from ganeval.errors import DataError
 from ganeval.files.read_write import write_output
+from ganeval.options import ScoreOptions
 
 if TYPE_CHECKING:
     from ganeval.gate.sides import Scores
@@ -41,7 +41,7 @@ class Gate(click.Group):
 @click.option("--against", type=PLACE, metavar="OLDER", help="The older subject itself: paired and much sharper.")
 @click.option("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="How the sides are compared.")
 @click.option("--name", help="Subject or recipe in the baseline, where it has several.")
-@with_options(*COMPARED[:2], *GENERATED, *READ)
+@takes("gate")
 @click.option("--junit", type=FILE, metavar="FILE", help="JUnit XML: a test case a rule.")
 @click.option("--markdown", type=FILE, metavar="FILE", help="Appended, as for $GITHUB_STEP_SUMMARY.")
 @click.option("--annotations", type=click.Choice(["github"]), help="Annotations in the log of a CI.")
@@ -50,27 +50,12 @@ class Gate(click.Group):
 def command(
     ctx: click.Context,
     subjects: tuple[str, ...],
+    options: ScoreOptions,
     baseline: Path,
     rules: Path | None,
     against: str | None,
     mode: Literal["auto", "samples", "same-weights", "retrained"],
     name: str | None,
-    reference: str | None,
-    paired: str | None,
-    inputs: str | None,
-    generator: str | None,
-    latent_dim: tuple[int, ...] | None,
-    match: dict[str, str],
-    labels: bool | None,
-    follow_links: Literal["no", "inside", "anywhere"],
-    batch_size: int,
-    device: str,
-    engine: Literal["auto", "torch", "openvino"],
-    on_bad: Literal["fail", "skip"],
-    weights: dict[str, Path],
-    value_range: Literal["0..1", "-1..1"] | None,
-    data_root: Path | None,
-    no_cache: bool,
     junit: Path | None,
     markdown: Path | None,
     annotations: str | None,
@@ -104,30 +89,8 @@ def command(
     scorer: Scores | None = None
     if not all(map(is_row_file, subjects)) or against is not None:  # torch is imported from here on, if at all
         from ganeval.gate.scorer import Scorer
-        from ganeval.options import ScoreOptions
 
-        run: Mapping[str, str] = {} if read is None else read.run
-        options = ScoreOptions(
-            subject=subjects[0],
-            reference=reference or run.get("reference"),
-            paired=paired or run.get("paired"),
-            inputs=inputs,
-            generator=generator,
-            latent_dim=latent_dim,
-            batch_size=batch_size,
-            device=device,
-            engine=engine,
-            on_bad=on_bad,
-            weights=weights,
-            data_root=data_root,
-            value_range=value_range,
-            match=match,
-            labels=labels,
-            follow_links=follow_links,
-            cache=not no_cache,
-            config_file=None if rules is None else rules.name,
-        )
-        scorer = Scorer(options, reporter)
+        scorer = Scorer(as_ruled(options, read, rules), reporter)
     report = run_gate(GateOptions(subjects, baseline, read, mode, name, against), scorer, reporter)
     if junit is not None:
         write_output(junit, to_junit(report))

@@ -1,23 +1,35 @@
 """`ganeval gate init` and `ganeval gate accept`: record what later gates are held against."""
 
-from collections.abc import Mapping
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
-from ganeval.cli.options import COMPARED, GENERATED, PLACE, READ, RUN, check_writable, with_options
+from ganeval.cli.options import PLACE, check_writable, takes
 from ganeval.errors import UsageError
 from ganeval.files.read_write import write_output
+from ganeval.options import ScoreOptions
 
 if TYPE_CHECKING:
-    from ganeval.gate.rules import Mode
+    from ganeval.gate.rules import GateRules, Mode
     from ganeval.gate.sides import Scores
     from ganeval.results.result import Result
 
 MODES: tuple["Mode", ...] = ("auto", "samples", "same-weights", "retrained")
 FILE = click.Path(dir_okay=False, path_type=Path)
 WHY = click.option("--why", default="", help="A reason, kept in the rows.")
+
+
+def as_ruled(options: ScoreOptions, rules: "GateRules | None", file: Path | None) -> ScoreOptions:
+    """Options of a gate: what the rules compare with is added where it was not typed."""
+    run = {} if rules is None else rules.run
+    return dataclasses.replace(
+        options,
+        reference=options.reference or run.get("reference"),
+        paired=options.paired or run.get("paired"),
+        config_file=None if file is None else file.name,
+    )
 
 
 @click.command("init", short_help="Write a first gates.toml and baseline.")
@@ -27,38 +39,15 @@ WHY = click.option("--why", default="", help="A reason, kept in the rows.")
 @click.option("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="What the margins are for.")
 @click.option("--name", help="What the baseline calls the subject; needed for several.")
 @WHY
-@with_options(*COMPARED, *GENERATED, *RUN)
-@click.pass_context
+@takes("init")
 def init(
-    ctx: click.Context,
     subjects: tuple[str, ...],
+    options: ScoreOptions,
     baseline: Path,
     rules: Path,
     mode: "Mode",
     name: str | None,
     why: str,
-    reference: str | None,
-    paired: str | None,
-    metrics: str | None,
-    channel: Literal["rgb", "y"],
-    crop_border: int,
-    peak: int | None,
-    inputs: str | None,
-    generator: str | None,
-    latent_dim: tuple[int, ...] | None,
-    num_samples: int | None,
-    seed: int,
-    match: dict[str, str],
-    labels: bool | None,
-    follow_links: Literal["no", "inside", "anywhere"],
-    batch_size: int,
-    device: str,
-    engine: Literal["auto", "torch", "openvino"],
-    on_bad: Literal["fail", "skip"],
-    weights: dict[str, Path],
-    value_range: Literal["0..1", "-1..1"] | None,
-    data_root: Path | None,
-    no_cache: bool,
 ) -> None:
     """Score SUBJECT, or take its rows from a file, and write a baseline and first rules with margins to review.
 
@@ -92,40 +81,15 @@ def init(
             replicates.append(rows_in_file(subject, reporter))
             continue
         from ganeval.gate.scorer import first_rows  # torch is imported from here on
-        from ganeval.options import ScoreOptions
 
-        options = ScoreOptions(
-            subject=subject,
-            reference=reference,
-            paired=paired,
-            metrics=metrics,
-            num_samples=num_samples,
-            seed=seed,
-            batch_size=batch_size,
-            device=device,
-            engine=engine,
-            on_bad=on_bad,
-            channel=channel,
-            crop_border=crop_border,
-            peak=peak,
-            inputs=inputs,
-            generator=generator,
-            latent_dim=latent_dim,
-            weights=weights,
-            data_root=data_root,
-            value_range=value_range,
-            match=match,
-            labels=labels,
-            follow_links=follow_links,
-            cache=not no_cache,
-            config_file=ctx.obj["config"],
+        replicates.append(
+            first_rows(dataclasses.replace(options, subject=subject), reporter, larger=len(subjects) == 1)
         )
-        replicates.append(first_rows(options, reporter, larger=len(subjects) == 1))
     recorded = accepted_rows(replicates, name=name, why=why)
     by_key: dict[str, list[Result]] = {}
     for row in recorded:
         by_key.setdefault(row.key, []).append(row)
-    run = {"reference": reference, "paired": paired, "name": name}
+    run = {"reference": options.reference, "paired": options.paired, "name": name}
     proposed, left_out = propose(by_key, mode, {key: value for key, value in run.items() if value is not None})
     if not proposed.rules:
         reasons = "; ".join(f"{key}: {reason}" for key, reason in left_out.items())
@@ -148,31 +112,14 @@ def init(
 @click.option("--rules", type=FILE, metavar="gates.toml", help="Where reference and originals stand.")
 @click.option("--name", help="Subject in the baseline, where it has several.")
 @WHY
-@with_options(*COMPARED[:2], *GENERATED, *READ)
-@click.pass_context
+@takes("gate")
 def accept(
-    ctx: click.Context,
     subjects: tuple[str, ...],
+    options: ScoreOptions,
     baseline: Path,
     rules: Path | None,
     name: str | None,
     why: str,
-    reference: str | None,
-    paired: str | None,
-    inputs: str | None,
-    generator: str | None,
-    latent_dim: tuple[int, ...] | None,
-    match: dict[str, str],
-    labels: bool | None,
-    follow_links: Literal["no", "inside", "anywhere"],
-    batch_size: int,
-    device: str,
-    engine: Literal["auto", "torch", "openvino"],
-    on_bad: Literal["fail", "skip"],
-    weights: dict[str, Path],
-    value_range: Literal["0..1", "-1..1"] | None,
-    data_root: Path | None,
-    no_cache: bool,
 ) -> None:
     """Score SUBJECT as the baseline was, and append its rows as the new baseline. Nothing in the file is rewritten.
 
@@ -187,34 +134,13 @@ def accept(
     from ganeval.gate.rules import read_rules
 
     reporter = RichReporter()
-    run: Mapping[str, str] = {} if rules is None else read_rules(rules).run
+    read = None if rules is None else read_rules(rules)
     scorer: Scores | None = None
     if not all(map(is_row_file, subjects)):
         from ganeval.gate.scorer import Scorer  # torch is imported from here on
-        from ganeval.options import ScoreOptions
 
-        options = ScoreOptions(
-            subject=subjects[0],
-            reference=reference or run.get("reference"),
-            paired=paired or run.get("paired"),
-            inputs=inputs,
-            generator=generator,
-            latent_dim=latent_dim,
-            batch_size=batch_size,
-            device=device,
-            engine=engine,
-            on_bad=on_bad,
-            weights=weights,
-            data_root=data_root,
-            value_range=value_range,
-            match=match,
-            labels=labels,
-            follow_links=follow_links,
-            cache=not no_cache,
-            config_file=None if rules is None else rules.name,
-        )
-        scorer = Scorer(options, reporter)
-    name = name or run.get("name")
+        scorer = Scorer(as_ruled(options, read, rules), reporter)
+    name = name or (None if read is None else read.run.get("name"))
     pairs = append_accepted(subjects, baseline, name=name, why=why, scorer=scorer, reporter=reporter)
     for old, new in pairs:
         values = (format_value(row.value) if row.value is not None else "-" for row in (old, new))

@@ -99,9 +99,9 @@ def root(ctx: click.Context) -> None:
     Exit codes: 0 done, 1 a bug, 2 usage, 3 data or weights missing or unusable, 4 gate failed, 5 gate inconclusive,
     6 protocols differ.
     """
-    from ganeval.cli.config import load_defaults
+    from ganeval.cli.config import load_settings
 
-    ctx.default_map = load_defaults(ctx)
+    ctx.obj = load_settings()
 
 
 def main(arguments: list[str] | None = None) -> Any:

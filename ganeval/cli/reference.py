@@ -1,12 +1,12 @@
 """`ganeval reference`: statistics of a reference set, computed once, verified ever after."""
 
 from pathlib import Path
-from typing import Literal
 
 import click
 
-from ganeval.cli.options import PEAK, PLACE, PRECISION, RUN, check_writable, parse_weights, with_options
+from ganeval.cli.options import PLACE, check_writable, option, takes
 from ganeval.errors import UsageError
+from ganeval.options import ScoreOptions
 from ganeval.summaries.peer_files.origins import ORIGINS
 
 
@@ -53,28 +53,14 @@ def command() -> None:
     callback=lambda _context, _option, value: parse_part(value),
     help="Only the K-th of N parts of the images, or of the tar files of a set in several; for `ganeval merge`.",
 )
-@with_options(*RUN, PRECISION, PEAK)
+@takes("build")
 def build(
     ref: str,
+    options: ScoreOptions,
     out: Path,
     names: tuple[str, ...],
     moments_only: bool,
     part: tuple[int, int] | None,
-    num_samples: int | None,
-    seed: int,
-    match: dict[str, str],
-    labels: bool | None,
-    follow_links: Literal["no", "inside", "anywhere"],
-    batch_size: int,
-    device: str,
-    engine: Literal["auto", "torch", "openvino"],
-    precision: Literal["exact", "fast"],
-    peak: int | None,
-    on_bad: Literal["fail", "skip"],
-    weights: dict[str, Path],
-    value_range: Literal["0..1", "-1..1"] | None,
-    data_root: Path | None,
-    no_cache: bool,
 ) -> None:
     """Compute the statistics of REF (folder, archive, npz or data set) and write them to one file.
 
@@ -84,30 +70,12 @@ def build(
     ganeval reference build ./real -o part-1.safetensors --part 1/4
     ganeval score ./samples --reference real.safetensors
     """
+    del ref  # in the options
     check_reference_name(out)
     from ganeval.cli.progress import RichReporter
-    from ganeval.options import ScoreOptions
     from ganeval.scoring.score import build_reference
     from ganeval.summaries.reference_file import save_reference
 
-    options = ScoreOptions(
-        subject=ref,
-        num_samples=num_samples,
-        seed=seed,
-        batch_size=batch_size,
-        device=device,
-        engine=engine,
-        precision=precision,
-        peak=peak,
-        on_bad=on_bad,
-        weights=weights,
-        data_root=data_root,
-        value_range=value_range,
-        match=match,
-        labels=labels,
-        follow_links=follow_links,
-        cache=not no_cache,
-    )
     reporter = RichReporter()
     statistics = build_reference(options, list(names) or ["efflite0"], reporter, part)
     written = save_reference(out, statistics, features=not moments_only)
@@ -122,13 +90,7 @@ def build(
     "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="*.safetensors to write."
 )
 @click.option("--n", type=click.IntRange(min=2), help="Images behind it, where you know and the file does not say.")
-@click.option(
-    "--weights",
-    multiple=True,
-    metavar="inception=FILE",
-    callback=lambda _context, _option, values: parse_weights(values),
-    help="The weights it was made with. Default: the canonical ones.",
-)
+@option("weights")
 def import_(file: Path, tool: str, out: Path, n: int | None, weights: dict[str, Path]) -> None:
     """Turn statistics that another tool made into a reference file that knows which protocol it is of.
 

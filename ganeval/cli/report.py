@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganeval.cli.options import check_writable
+from ganeval.cli.options import check_writable, option
 from ganeval.cli.progress import RichReporter
 from ganeval.errors import UsageError
 from ganeval.escaping import first_of
@@ -44,7 +44,7 @@ from ganeval.escaping import first_of
 )
 @click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Also every chart as PNG and SVG.")
 @click.option("--title", default="ganeval report", show_default=True, help="Of the page.")
-@click.option("--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="For data sets as images.")
+@option("data_root")
 def command(
     out: Path,
     results: Path | None,

@@ -2,13 +2,13 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Literal
 
 import click
 
-from ganeval.cli.options import DIRECTION, GENERATED, PLACE, with_options
+from ganeval.cli.options import PLACE, takes
 from ganeval.cli.progress import RichReporter
 from ganeval.errors import DataError, UsageError, WeightsError
+from ganeval.options import ScoreOptions
 
 DRAWN = 64  # images where -n is not given: one grid
 LOOKED_AT = 1000  # the same with --views: enough to count one in a hundred
@@ -18,33 +18,22 @@ LOOKED_AT = 1000  # the same with --views: enough to count one in a hundred
 @click.argument("checkpoint", type=PLACE)
 @click.option("-n", "count", type=click.IntRange(min=1), help="How many images. Default: 64, or all inputs.")
 @click.option("-o", "out", type=click.Path(path_type=Path), help="A new folder; with --grid a PNG file.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
 @click.option("--class", "class_name", metavar="C", help="Conditional models: one class, by name or number.")
 @click.option("--grid", is_flag=True, help="One PNG with all images side by side.")
 @click.option("--views", type=click.Path(path_type=Path), help="Folder for pictures of copies, repetitions, classes.")
 @click.option(
     "--reference", type=PLACE, metavar="REF", help="Training images, for --views. Default: the checkpoint's own."
 )
-@with_options(*GENERATED, *DIRECTION)
-@click.option("--value-range", type=click.Choice(["0..1", "-1..1"]), help="What floats of a foreign generator mean.")
-@click.option("--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="For data sets as --inputs.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@takes("sample")
 def command(
     checkpoint: str,
+    options: ScoreOptions,
     count: int | None,
     out: Path | None,
-    seed: int,
     class_name: str | None,
     grid: bool,
     views: Path | None,
     reference: str | None,
-    inputs: str | None,
-    generator: str | None,
-    latent_dim: tuple[int, ...] | None,
-    direction: Literal["a2b", "b2a"] | None,
-    value_range: Literal["0..1", "-1..1"] | None,
-    data_root: Path | None,
-    device: str,
 ) -> None:
     """Draw images from CHECKPOINT: a file of train-reference, TorchScript, ONNX, or package.module:factory.
 
@@ -70,27 +59,18 @@ def command(
     from ganeval.cli.views import is_of_numbers, training_set, write_density, write_views
     from ganeval.generators.open import open_generator
     from ganeval.generators.shipped import checkpoint_file
-    from ganeval.options import ScoreOptions
 
     file = checkpoint_file(checkpoint)
-    default = None if inputs is not None else LOOKED_AT if views is not None else DRAWN
-    options = ScoreOptions(
-        subject=checkpoint,
+    default = None if options.inputs is not None else LOOKED_AT if views is not None else DRAWN
+    options = dataclasses.replace(
+        options,
         reference=None if views is None else reference or training_set(file),
-        num_samples=count or default,
-        seed=seed,
-        device=device,
-        value_range=value_range,
-        data_root=data_root,
-        inputs=inputs,
-        generator=generator,
-        latent_dim=latent_dim,
-        direction=direction,
+        drawn=count or default,
     )
-    if views is not None and inputs is not None:
+    if views is not None and options.inputs is not None:
         raise UsageError("--views are of generators that draw images; drop it, or --inputs.")
     if views is not None and is_of_numbers(file):
-        options = dataclasses.replace(options, num_samples=count)
+        options = dataclasses.replace(options, drawn=count)
         _say(write_density(file, options, views), views)
         return
     source = open_generator(options, class_name)

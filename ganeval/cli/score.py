@@ -1,31 +1,21 @@
 """`ganeval score`: options in, rows out."""
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from ganeval.cli.options import (
-    COMPARED,
-    DEVICES,
-    DIRECTION,
-    GENERATED,
-    PLACE,
-    PRECISION,
-    RUN,
-    check_match,
-    check_writable,
-    parse_share,
-    with_options,
-)
+from ganeval.cli.options import PLACE, check_writable, takes, was_typed
 from ganeval.cli.several import several
 from ganeval.errors import UsageError
+from ganeval.options import ScoreOptions
 
 
 @click.command("score", short_help="Score a folder, archive, npz or data set.")
 @click.argument("subjects", type=PLACE, nargs=-1, required=True, metavar="SUBJECT...")
-@with_options(*COMPARED, *GENERATED, *DIRECTION, *RUN, PRECISION, *DEVICES)
+@takes("score", own=("name",))
 @click.option(
     "--fid-statistics-file",
     "statistics",
@@ -35,18 +25,6 @@ from ganeval.errors import UsageError
 @click.option("--per-image", type=click.Path(dir_okay=False, path_type=Path), help="CSV of paired values by image.")
 @click.option(
     "--blame", type=click.Path(dir_okay=False, path_type=Path), help="CSV of each image's influence, worst first."
-)
-@click.option(
-    "--until-se",
-    type=float,
-    metavar="X",
-    help="Score 500, 1000, 2000, ... images, at most --num-samples, until the standard error is X.",
-)
-@click.option(
-    "--until-rel",
-    metavar="1%",
-    callback=lambda _context, _option, value: None if value is None else parse_share(value),
-    help="The same with X as a share of the value, at most 10%.",
 )
 @click.option("--name", "names", multiple=True, help="Name of the subject in the rows; once per subject.")
 @click.option("--append", type=click.Path(dir_okay=False, path_type=Path), help="Append the rows to a JSONL file.")
@@ -67,37 +45,10 @@ from ganeval.errors import UsageError
 def command(
     ctx: click.Context,
     subjects: tuple[str, ...],
-    reference: str | None,
-    paired: str | None,
-    metrics: str | None,
-    channel: Literal["rgb", "y"],
-    crop_border: int,
-    peak: int | None,
-    inputs: str | None,
-    generator: str | None,
-    latent_dim: tuple[int, ...] | None,
-    direction: Literal["a2b", "b2a"] | None,
-    num_samples: int | None,
-    seed: int,
-    match: dict[str, str],
-    labels: bool | None,
-    follow_links: Literal["no", "inside", "anywhere"],
-    batch_size: int,
-    device: str,
-    engine: Literal["auto", "torch", "openvino"],
-    precision: Literal["exact", "fast"],
-    devices: int,
-    timeout: float,
-    on_bad: Literal["fail", "skip"],
-    weights: dict[str, Path],
-    value_range: Literal["0..1", "-1..1"] | None,
-    data_root: Path | None,
-    no_cache: bool,
+    options: ScoreOptions,
     statistics: Path | None,
     per_image: Path | None,
     blame: Path | None,
-    until_se: float | None,
-    until_rel: float | None,
     names: tuple[str, ...],
     append: Path | None,
     json_target: str | None,
@@ -128,7 +79,7 @@ def command(
     ganeval score generator.pt --latent-dim 100 --value-range -1..1 --reference ./real
     ganeval score reference_models.baselines:bicubic_x4 --paired ./hr --channel y --crop-border 4
     """
-    if per_image is not None and paired is None:
+    if per_image is not None and options.paired is None:
         raise UsageError("--per-image writes paired values. Add --paired REF.")
     if len(subjects) == 1 and form != "table":
         raise UsageError("--format is for several subjects. Name them, or take --json for the rows of one.")
@@ -136,16 +87,17 @@ def command(
         raise UsageError("--cross-check takes one subject. Score them one by one.")
     if len(names) > 1 and len(names) != len(subjects):
         raise UsageError(f"--name was given {len(names)} times for {len(subjects)} subjects. Name each one.")
-    check_match(match, reference=reference, paired=paired, inputs=inputs)
     if statistics is not None:
-        if reference is not None:
+        if was_typed(ctx, "reference"):
             raise UsageError("--fid-statistics-file stands in place of --reference. Give one of the two.")
-        reference = str(statistics)
+        options = dataclasses.replace(options, reference=str(statistics))
+    options = dataclasses.replace(options, name=names[0] if names else None, blame=blame is not None)
+    options.check_match()
 
     # After each resize torch's threads would go on spinning on the processors that OpenVINO needs: resize and network
     # of 32 images took 2.56 s, so 2.09. It is read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with several(device, devices, timeout) as processes:
+    with several(options.device, options.devices, options.timeout) as processes:
         first = processes is None or processes.rank == 0
         if first:
             check_writable(per_image, blame, append, None if json_target in (None, "-") else Path(str(json_target)))
@@ -154,45 +106,12 @@ def command(
 
             require_statistics(statistics)
         from ganeval.cli.show import show_outcome, show_several  # torch is imported from here on
-        from ganeval.options import ScoreOptions
         from ganeval.progress import Silent
         from ganeval.scoring.open_inputs import check_places
         from ganeval.scoring.score import score
         from ganeval.scoring.several_subjects import score_several
 
-        options = ScoreOptions(
-            subject=subjects[0],
-            reference=reference,
-            paired=paired,
-            metrics=metrics,
-            num_samples=num_samples,
-            seed=seed,
-            batch_size=batch_size,
-            device=device,
-            engine=engine,
-            precision=precision,
-            devices=1 if processes is None else processes.count,
-            on_bad=on_bad,
-            channel=channel,
-            crop_border=crop_border,
-            peak=peak,
-            weights=weights,
-            data_root=data_root,
-            value_range=value_range,
-            inputs=inputs,
-            generator=generator,
-            latent_dim=latent_dim,
-            direction=direction,
-            match=match,
-            labels=labels,
-            follow_links=follow_links,
-            cache=not no_cache,
-            name=names[0] if names else None,
-            blame=blame is not None,
-            until_se=until_se,
-            until_rel=until_rel,
-            config_file=ctx.obj["config"],
-        )
+        options = dataclasses.replace(options, devices=1 if processes is None else processes.count)
         from ganeval.cli.progress import RichReporter
 
         check_places(options, *subjects)

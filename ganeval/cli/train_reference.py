@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ganeval.cli.options import DEVICES, with_options
+from ganeval.cli.options import option, with_options
 from ganeval.cli.progress import RichReporter
 from ganeval.cli.several import several
 from ganeval.errors import DataError, UsageError, WeightsError
@@ -44,9 +44,7 @@ class TrainingReporter(RichReporter):
 @click.option("--recipe", "recipe_name", metavar="R", help="One of --list. Default: the model's small, embedded one.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights, order and noise.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. Default: runs/<recipe>-seed<seed>.")
-@click.option(
-    "--data-root", type=click.Path(path_type=Path), envvar="GANEVAL_DATA", help="Data sets that are not embedded."
-)
+@option("data_root")
 @click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Train on these images of your own.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Changes the recipe: --set steps=200.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out; a finished one is left as it is.")
@@ -54,8 +52,7 @@ class TrainingReporter(RichReporter):
 @click.option("--show", is_flag=True, help="Print the whole recipe, with what --set changes, and train nothing.")
 @click.option("--list", "list_them", is_flag=True, help="List the recipes, of MODEL or of all.")
 @click.option("--offline", is_flag=True, help="Never download the weights that a recipe pins.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@with_options(*DEVICES)
+@with_options(option("device"), option("devices"), option("timeout"))
 @click.option("--log", type=click.Choice(["tensorboard", "mlflow"]), help="Also write losses and scores there.")
 @click.option("--json", "as_json", is_flag=True, help="The recipes of --list, or the result, as JSON on stdout.")
 def command(

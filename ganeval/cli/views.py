@@ -105,7 +105,7 @@ def write_density(checkpoint: Path, options: ScoreOptions, folder: Path) -> list
     from reference_models.checkpoints.sampling import draw_tensor
 
     loaded = load_checkpoint(checkpoint, resolve_device(options.device))
-    count = options.num_samples or NUMBERS
+    count = options.drawn or NUMBERS
     numbers = draw_tensor(loaded.network, loaded.spec, loaded.config, range(count), options.seed)
     distance = numbers_distance(numbers)
     title = f"{loaded.spec.name}, step {loaded.step:,}: {count:,} numbers, Wasserstein distance {distance:.4f}"

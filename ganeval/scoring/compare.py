@@ -99,7 +99,7 @@ def compare_through(evaluator: Evaluator, a: str, b: str) -> list[Comparison]:
     with contextlib.ExitStack() as stack:
         sources = [open_subject_source(dataclasses.replace(options, subject=name), stack) for name in (a, b)]
         smaller = min(len(source) for source in sources)
-        if len(sources[0]) != len(sources[1]):
+        if len(sources[0]) != len(sources[1]) and smaller > 1:  # one image is refused below
             # Counts are protocol: the larger set is cut to a seeded subset, so that both numbers mean the same.
             counts = " and ".join(str(len(source)) for source in sources)
             reporter.message(f"The sets have {counts} images; {smaller} of each are compared.")

@@ -21,7 +21,7 @@ from ganeval.summaries.reference_file import ReferenceStatistics, is_own_statist
 
 
 def check_places(options: ScoreOptions, *subjects: str) -> None:
-    """Refuses a path that does not exist, before anything else is said of it.
+    """Refuses a glob without its set and a path that does not exist, before anything else is said of it.
 
     Args:
         options: The reference, originals and inputs are looked at.
@@ -30,6 +30,7 @@ def check_places(options: ScoreOptions, *subjects: str) -> None:
     Raises:
         GanevalError: the first that is missing.
     """
+    options.check_match()
     for subject in subjects:
         if is_shipped(subject):
             continue

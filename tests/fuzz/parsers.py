@@ -17,9 +17,10 @@ import torch
 from PIL import Image
 
 from ganeval.backbones.weights import read_state_dict
-from ganeval.cli import config, options, reference
+from ganeval.cli import config, reference
 from ganeval.doctor.jpeg_quality import jpeg_quality
 from ganeval.doctor.stored import read_examination
+from ganeval.errors import UsageError
 from ganeval.escaping import encodable, markdown, printable, spreadsheet
 from ganeval.files import disk_cache
 from ganeval.files.unpickle import value_at
@@ -30,6 +31,7 @@ from ganeval.leaderboard.boards import load_boards
 from ganeval.leaderboard.reading import read_rows
 from ganeval.leaderboard.timings import TimingRow, read_timings
 from ganeval.metrics.keys import parse_keys
+from ganeval.options.kinds import Fraction, Kind, LatentShape, WeightFiles
 from ganeval.report.galleries import read_values
 from ganeval.report.runs import find_runs, read_run
 from ganeval.results import result as results
@@ -105,6 +107,18 @@ def with_file(name: str, call: Callable[[Path], object]) -> Parse:
 def of_text(call: Callable[[str], object]) -> Parse:
     """A parser that takes what somebody typed."""
     return lambda data, folder: call(data.decode("utf-8", "surrogateescape"))
+
+
+def of_value(kind: Kind) -> Parse:
+    """What an option takes, which refuses with a ValueError that the option's name is put in front of."""
+
+    def parse(data: bytes, folder: Path) -> object:
+        try:
+            return kind.read(data.decode("utf-8", "surrogateescape"))
+        except ValueError as error:
+            raise UsageError(f"--option {error}") from error
+
+    return parse
 
 
 def given(*seeds: bytes) -> Callable[[Path], list[bytes]]:
@@ -387,9 +401,9 @@ PARSERS: tuple[Parser, ...] = (
         "--metrics", of_text(parse_keys), given(b"fid,kd@efflite0", b"psnr", b"recall@inception,prdc", b"pd@hedvgg16")
     ),
     Parser("--part", of_text(reference.parse_part), given(b"1/4", b"12/12")),
-    Parser("--weights", of_text(lambda text: options.parse_weights((text,))), given(b"inception=a/b.pth")),
-    Parser("--latent-dim", of_text(options.parse_latent), given(b"100", b"100x1x1")),
-    Parser("--until-rel", of_text(options.parse_share), given(b"1%", b"0.01")),
+    Parser("--weights", of_value(WeightFiles()), given(b"inception=a/b.pth")),
+    Parser("--latent-dim", of_value(LatentShape()), given(b"100", b"100x1x1")),
+    Parser("--until-rel", of_value(Fraction()), given(b"1%", b"0.01")),
     Parser(
         "--set",
         of_text(lambda text: with_settings(RECIPES.get("dcgan.digits-cpu"), [text])),
