@@ -296,7 +296,15 @@ def test_the_floor_is_real_against_real_at_the_subjects_count():
 
 @pytest.mark.parametrize(
     ("metric", "d", "n_real", "n_fake"),
-    [(FD, 8, 400, 400), (FD, 8, 800, 200), (FD, 8, 200, 800), (FD, 48, 80, 80), (FD, 48, 90, 30), (MIND, 8, 300, 300)],
+    [
+        (FD, 8, 400, 400),
+        (FD, 8, 800, 200),
+        (FD, 8, 200, 800),
+        (FD, 48, 80, 80),
+        (FD, 48, 90, 30),
+        (MIND, 8, 300, 300),
+        (MIND, 8, 200, 800),
+    ],
     ids=lambda value: getattr(value, "name", value),
 )
 def test_a_perfect_model_is_at_its_floor(metric, d, n_real, n_fake):

@@ -65,7 +65,7 @@ def _bias(key: str) -> int:
     known = declared(key)
     if known is None:
         return 2
-    return 0 if known[1].unbiased else 1 if known[0].null_bias == "any n" else 2
+    return 0 if known[1].unbiased else 1 if known[0].null_bias == "normal quantiles" else 2
 
 
 def print_whole(table: Table, console: Console) -> None:

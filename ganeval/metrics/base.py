@@ -153,8 +153,9 @@ class SetMetric:
         compute: (real, fake, params) -> one Estimate per output name. `real` is None without reference. Whatever is
             drawn at random (subsets, directions) is drawn from a seed in params.
         of_rows: (real rows, fake rows, params) -> plain values, without uncertainty: what the noise floor is made of.
-        null_bias: Where the value between two sets of one distribution is a bias that falls like 1 / n_real +
-            1 / n_fake: at "any n", only at "n > d", or None where it is none of this kind. The noise floor goes by it.
+        null_bias: How the value between two sets of one distribution, which is a bias, depends on the counts: like
+            1 / n_real + 1 / n_fake where "n > d", or as that of "normal quantiles" on a line. None where it is neither.
+            The noise floor goes by it.
         has_stderr: True when it gives a standard error wherever one is valid; what `--until-se` can wait for.
         influences: (real, fake, params) -> influence of each generated image on the only output, and of each reference
             image, None for a reference known by its moments only; positive where an image raises the value. What
@@ -175,7 +176,7 @@ class SetMetric:
     compute: Callable[[SetSummary | None, SetSummary, Params], dict[str, Estimate]]
     params: Params = field(default_factory=dict)
     of_rows: Callable[[np.ndarray, np.ndarray, Params], dict[str, float]] | None = None
-    null_bias: Literal["any n", "n > d"] | None = None
+    null_bias: Literal["normal quantiles", "n > d"] | None = None
     has_stderr: bool = False
     influences: Callable[[SetSummary, SetSummary, Params], tuple[Float64, Float64 | None]] | None = None
     aliases: Mapping[str, Alias] = field(default_factory=dict)

@@ -180,7 +180,7 @@ MIND = SetMetric(
     compute=compute_mind,
     params={"projections": 1000, "direction_seed": 2020, "alpha": "3d"},
     of_rows=mind_of_rows,
-    null_bias="any n",
+    null_bias="normal quantiles",
     has_stderr=True,
     plain={"efflite0": 3},
 )

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ganeval.files.disk_cache import read_json, write_json
 from ganeval.metrics.base import SetMetric
+from ganeval.stats.order_statistics import normal_null
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.copies import distinct_rows
 
@@ -64,10 +65,11 @@ def at_counts(
 ) -> Floor:
     """The floor at the counts of a score: what a perfect model would have there.
 
-    Of a metric whose value between two sets of one distribution is a bias of c (1 / n_real + 1 / n_fake), the floor of
-    halves of n is carried over by (n / 2) (1 / n_real + 1 / n_fake): measured, within 0.98 to 1.03 for fd and 0.99 to
-    1.09 for mind. Up to n = d the bias of fd is another; there the subject is scored at the halves' count too, and the
-    floor is to the value as the halves are to that. Other metrics have no such bias, and keep theirs.
+    Of fd the value between two sets of one distribution is a bias of c (1 / n_real + 1 / n_fake), so that the floor of
+    halves of n is carried over by (n / 2) (1 / n_real + 1 / n_fake). Up to n = d its bias is another; there the subject
+    is scored at the halves' count too, and the floor is to the value as the halves are to that. mind is a mean over
+    lines, on which most projections of features are nearly normal (Diaconis & Freedman 1984), and goes as two samples
+    of a normal distribution do: `normal_null`. Other metrics have no such bias, and keep theirs.
 
     Args:
         floor: Of `noise_floor`.
@@ -79,7 +81,10 @@ def at_counts(
     if metric.null_bias is None or metric.of_rows is None:
         return floor
     n = floor.n
-    if metric.null_bias == "any n" or n > real.moments.dim:
+    if metric.null_bias == "normal quantiles":
+        scale = normal_null(real.distinct, fake.distinct) / normal_null(n, n)
+        return Floor({name: scale * value for name, value in floor.values.items()}, n)
+    if n > real.moments.dim:
         scale = 0.5 * n * (1.0 / real.distinct + 1.0 / fake.distinct)
         return Floor({name: scale * value for name, value in floor.values.items()}, n)
     rows, subject = _distinct(real), _distinct(fake)

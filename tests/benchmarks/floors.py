@@ -20,7 +20,7 @@ CASES = (  # metric, d, reference images, generated images, draws
     *(("fd", 64, real, fake, 40) for real, fake in ((500, 500), (500, 2000), (2000, 500), (200, 100))),
     *(("fd", 256, real, fake, 20) for real, fake in ((1000, 1000), (4000, 500), (400, 400))),
     ("fd", 1280, 2000, 2000, 5),
-    *(("mind", 64, real, fake, 20) for real, fake in ((500, 500), (2000, 500), (500, 2000))),
+    *(("mind", 64, real, fake, 150) for real, fake in ((500, 500), (2000, 500), (500, 2000), (4000, 1000))),
 )
 
 
@@ -45,11 +45,15 @@ def main() -> None:
     """Prints the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", type=Path)
-    file = parser.parse_args().features
+    parser.add_argument("--metrics", default="fd,mind", help="comma-separated")
+    options = parser.parse_args()
+    file = options.features
     rows = None if file is None else np.asarray(np.load(file)["rows"], dtype=np.float64)
     print("| metric | d | n_real | n_fake | draws | value / floor | value / floor of the halves |")
     print("|---|---:|---:|---:|---:|---|---:|")
     for name, d, n_real, n_fake, draws in CASES:
+        if name not in options.metrics.split(","):
+            continue
         metric = set_metric(name)
         if metric.of_rows is None:
             raise TypeError(f"{name} has no floor")
