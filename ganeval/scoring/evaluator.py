@@ -23,6 +23,7 @@ from ganeval.options import ScoreOptions
 from ganeval.processes.shares import Processes
 from ganeval.progress import Reporter, Silent
 from ganeval.results.result import Result
+from ganeval.scoring.build_result import missing_result
 from ganeval.scoring.feature_pass import SourceSummary
 from ganeval.scoring.image_influence import blame
 from ganeval.scoring.loaded_networks import Passes, RealSide, open_passes
@@ -343,8 +344,7 @@ class Evaluator:
     ) -> ScoreOutcome:
         if self._processes is not None and self._processes.rank > 0:
             return ScoreOutcome(())
-        name = options.name or options.subject
-        missing = [_skipped(name, request, why) for request, why in self.plan.missing]
+        missing = [_skipped(options, request, why) for request, why in self.plan.missing]
         return ScoreOutcome((*results, *missing), pairs, summary, blamed, real)
 
 
@@ -368,9 +368,9 @@ def _with_origin(result: Result, subject: ImageSource) -> Result:
     return dataclasses.replace(result, note=note, provenance={**result.provenance, "subject": dict(subject.origin)})
 
 
-def _skipped(subject: str, request: Request, why: str) -> Result:
+def _skipped(options: ScoreOptions, request: Request, why: str) -> Result:
     metric = request.metric
     better = metric.outputs[0].better if isinstance(metric, SetMetric) else metric.output.better
     plain = "@" in request.asked or request.backbone is None
     key = request.asked if plain else printed_key(request.name, request.backbone)
-    return Result(subject, key, None, better, None, None, status="skipped", note=why)
+    return missing_result(options, key, better, why)

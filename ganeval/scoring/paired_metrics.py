@@ -19,6 +19,7 @@ from ganeval.progress import Reporter
 from ganeval.results.protocol import Protocol
 from ganeval.results.provenance import provenance
 from ganeval.results.result import MOST_IMAGES, PER_IMAGE, Result
+from ganeval.scoring.build_result import Row, Seen
 from ganeval.scoring.pair_pass import PairRequest, PairScores, score_pairs
 from ganeval.scoring.plan import Plan
 from ganeval.sources.base import ImageSource
@@ -134,19 +135,20 @@ def _row(
     device: torch.device,
     remarks: Sequence[str],
 ) -> Result:
-    metric, name = request.metric, options.name or options.subject
+    metric = request.metric
     backbone = None if request.backbone is None else backbones[request.backbone]
     head = heads.get(metric.heads.get(request.backbone or "", "")) if isinstance(metric, PyramidMetric) else None
     pinned = (backbone is None or backbone.pinned) and (head is None or head.pinned)
     key = printed_key(metric.output.name, None if backbone is None else backbone.key)
     if head is not None and not head.pinned and backbone is not None:
         key = f"{metric.output.name}@{backbone.key}#{head.sha256[:8]}"
-    n, better = len(pairs.stems), metric.output.better
+    n = len(pairs.stems)
+    row = Row(options, key, metric.output.better, Seen(n, n, pairs.fake_sha256, len(pairs.skipped), pairs.left_out))
     if request.key in pairs.too_small:
-        return Result(name, key, None, better, n, n, status="skipped", note=pairs.too_small[request.key])
+        return row.without_value(pairs.too_small[request.key])
     estimate = mean_estimate(pairs.values[request.key])
     if isinstance(estimate, NoEstimate):
-        return Result(name, key, None, better, n, n, status="failed", note=estimate.reason)
+        return row.without_value(estimate.reason, "failed")
     if pairs.repeated:
         estimate = with_copies(estimate, pairs.repeated, not pairs.independent)
     pixel = isinstance(metric, PixelMetric)
@@ -160,43 +162,24 @@ def _row(
         weights_sha256=None if backbone is None else backbone.weights_sha256,
         heads_sha256=None if head is None else head.sha256,
         resize=None if pixel else "native size",
-        decode=options.decode,
         channel=options.channel if pixel else "rgb",
         crop_border=options.crop_border,
         reference_sha256=pairs.real_sha256,
-        n_real=n,
-        n_fake=n,
-        num_samples=options.num_samples,
-        seed=options.seed,
     )
-    return Result(
-        subject=name,
-        key=key,
-        value=estimate.value,
-        better=better,
-        n_real=n,
-        n_fake=n,
-        note="; ".join(filter(None, [estimate.note, luma_words(pairs.seen) if luma else "", *remarks])),
-        protocol=protocol,
-        stderr=estimate.stderr,
-        ci95=estimate.ci95,
-        degrees=estimate.degrees,
-        method=estimate.method,
+    return row.of(
+        estimate,
+        protocol,
+        notes=[luma_words(pairs.seen) if luma else "", *remarks],
         comparable_to_published=pinned and (pixel or (backbone is not None and backbone.info.canonical)),
-        provenance={
-            **provenance(str(device)),
-            "config_file": options.config_file,
-            "subject_sha256": pairs.fake_sha256,
-            "skipped": len(pairs.skipped),
-            "left_out": pairs.left_out,
+        origin=provenance(str(device)),
+        more={
             "decoded": {
                 "fake": decoded_counts(fake for fake, _ in pairs.seen),
                 "real": decoded_counts(real for _, real in pairs.seen),
             },
             **_by_image(pairs, request.key),
-            **options.selected,
         },
-        timing={stage: round(seconds, 4) for stage, seconds in pairs.seconds.items()},
+        seconds=pairs.seconds,
     )
 
 

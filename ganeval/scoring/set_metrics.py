@@ -18,6 +18,7 @@ from ganeval.options import ScoreOptions
 from ganeval.results.protocol import Protocol
 from ganeval.results.provenance import provenance
 from ganeval.results.result import Result
+from ganeval.scoring.build_result import Row, Seen
 from ganeval.scoring.estimate_store import cached_estimates
 from ganeval.scoring.feature_pass import SourceSummary
 from ganeval.scoring.loaded_networks import Passes, RealSide
@@ -212,10 +213,11 @@ def set_row(
 ) -> Result:
     """One row of one output of a set metric, with its whole protocol."""
     declared = next(o for o in metric.outputs if o.name == output.partition(":")[0])
-    key, subject = printed_key(output, backbone.key), options.name or options.subject
     n_real = None if real is None else real.n
+    seen = Seen(n_real, fake.n, fake.content_sha256, len(fake.skipped), fake.left_out)
+    row = Row(options, printed_key(output, backbone.key), declared.better, seen)
     if isinstance(estimate, str):
-        return Result(subject, key, None, declared.better, n_real, fake.n, status="skipped", note=estimate)
+        return row.without_value(estimate)
     protocol = Protocol(
         metric=output,
         version=metric.version,
@@ -223,48 +225,16 @@ def set_row(
         backbone=backbone.info.name,
         weights_sha256=backbone.weights_sha256,
         resize=backbone.info.resize,
-        decode=options.decode,
         precision=options.precision,
         reference_sha256=None if real is None else real.content_sha256,
-        n_real=n_real,
-        n_fake=fake.n,
-        num_samples=options.num_samples,
-        seed=options.seed,
     )
-    return Result(
-        subject=subject,
-        key=key,
-        value=estimate.value,
-        better=declared.better,
-        n_real=n_real,
-        n_fake=fake.n,
-        note="; ".join(
-            filter(
-                None,
-                [
-                    estimate.note,
-                    real.note if real else "",
-                    *_said_of_images(fake, real, depth=options.peak is None),
-                ],
-            )
-        ),
-        protocol=protocol,
-        stderr=estimate.stderr,
-        ci95=estimate.ci95,
-        degrees=estimate.degrees,
-        debiased=estimate.debiased,
-        method=estimate.method,
-        floor=None if floor is None else floor.values.get(output),
-        floor_n=None if floor is None or output not in floor.values else floor.n,
+    return row.of(
+        estimate,
+        protocol,
+        notes=[real.note if real else "", *_said_of_images(fake, real, depth=options.peak is None)],
         comparable_to_published=backbone.info.canonical and backbone.pinned and not (real and real.note),
-        provenance={
-            **origin,
-            "config_file": options.config_file,
-            "subject_sha256": fake.content_sha256,
-            "skipped": len(fake.skipped),
-            "left_out": dict(fake.left_out),
-            **({"reference_left_out": dict(real.passed.left_out)} if real and real.passed else {}),
-            **options.selected,
-        },
-        timing={stage: round(seconds, 4) for stage, seconds in timing.items()},
+        origin=origin,
+        more={"reference_left_out": dict(real.passed.left_out)} if real and real.passed else {},
+        seconds=timing,
+        floor=None if floor is None or output not in floor.values else (floor.values[output], floor.n),
     )

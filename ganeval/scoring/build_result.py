@@ -1,0 +1,125 @@
+"""The one place where a Result and its Protocol are built, for metrics of sets and of pairs."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ganeval.metrics.base import Better, Estimate
+from ganeval.options import ScoreOptions
+from ganeval.results.protocol import Protocol
+from ganeval.results.result import Result
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a row states of the images that were scored.
+
+    Attributes:
+        n_real: Count of reference images, None without reference or where it is unknown.
+        n_fake: Count of scored images.
+        sha256: Content hash of the scored images.
+        skipped: Images left out because they could not be decoded.
+        left_out: Reason -> entries of the folder or archive that are no images of the set.
+    """
+
+    n_real: int | None
+    n_fake: int
+    sha256: str
+    skipped: int
+    left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row to be: what is known of it before its number.
+
+    Attributes:
+        options: Whose subset, seed, decoding and files the protocol and the provenance state.
+        key: As printed.
+        better: Direction.
+        seen: The images.
+    """
+
+    options: ScoreOptions
+    key: str
+    better: Better
+    seen: Seen
+
+    def without_value(self, reason: str, status: Literal["skipped", "failed"] = "skipped") -> Result:
+        """The row of a number that could not be had."""
+        return missing_result(self.options, self.key, self.better, reason, status, self.seen)
+
+    def of(
+        self,
+        estimate: Estimate,
+        protocol: Protocol,
+        *,
+        notes: Sequence[str],
+        comparable_to_published: bool,
+        origin: Mapping[str, object],
+        more: Mapping[str, object],
+        seconds: Mapping[str, float],
+        floor: tuple[float, int] | None = None,
+    ) -> Result:
+        """The row of a number.
+
+        Args:
+            estimate: The number with its uncertainty.
+            protocol: What the metric, its network and its reference say; counts, subset and decoding are filled in.
+            notes: What a reader must know beside the estimate's own note; empty ones are left out.
+            comparable_to_published: As in the row.
+            origin: Device, versions and engine, for the provenance.
+            more: What else the provenance holds.
+            seconds: Time by stage.
+            floor: Real against real, and the images in each half.
+        """
+        options, seen = self.options, self.seen
+        return Result(
+            subject=options.name or options.subject,
+            key=self.key,
+            value=estimate.value,
+            better=self.better,
+            n_real=seen.n_real,
+            n_fake=seen.n_fake,
+            note="; ".join(filter(None, [estimate.note, *notes])),
+            protocol=dataclasses.replace(
+                protocol,
+                decode=options.decode,
+                n_real=seen.n_real,
+                n_fake=seen.n_fake,
+                num_samples=options.num_samples,
+                seed=options.seed,
+            ),
+            stderr=estimate.stderr,
+            ci95=estimate.ci95,
+            degrees=estimate.degrees,
+            debiased=estimate.debiased,
+            method=estimate.method,
+            floor=None if floor is None else floor[0],
+            floor_n=None if floor is None else floor[1],
+            comparable_to_published=comparable_to_published,
+            provenance={
+                **origin,
+                "config_file": options.config_file,
+                "subject_sha256": seen.sha256,
+                "skipped": seen.skipped,
+                "left_out": dict(seen.left_out),
+                **more,
+                **options.selected,
+            },
+            timing={stage: round(taken, 4) for stage, taken in seconds.items()},
+        )
+
+
+def missing_result(
+    options: ScoreOptions,
+    key: str,
+    better: str,
+    reason: str,
+    status: Literal["skipped", "failed"] = "skipped",
+    seen: Seen | None = None,
+) -> Result:
+    """The row of a number that could not be had, maybe before any image was read."""
+    n_real, n_fake = (None, None) if seen is None else (seen.n_real, seen.n_fake)
+    return Result(options.name or options.subject, key, None, better, n_real, n_fake, status=status, note=reason)
