@@ -21,6 +21,7 @@ from reference_models.recipes import RECIPES
 from reference_models.recipes.expected import check_range
 from reference_models.recipes.recipe import Expected, recipe_to_json
 from reference_models.training.train import TrainOutcome
+from tests.test_train import WeightScore
 
 
 @pytest.fixture
@@ -106,6 +107,55 @@ def test_what_the_discriminator_says_is_logged(run, tmp_path):
 
     assert all(0 < line["d_real"] < 1 and 0 < line["d_fake"] < 1 for line in lines)
     assert lines[0]["d_fake"] == pytest.approx(0.5, abs=0.2)  # it can't tell yet
+    assert all(0 <= line["d_accuracy"] <= 1 for line in lines)
+
+
+def test_progress_says_when_it_scores(run):
+    _, _, err = run("train-reference", "gan-1d", *SHORT, "--out", "here")
+    told = [line for line in err.splitlines() if line.startswith("step ")]
+
+    assert [line for line in told if line.endswith("scoring")] == ["step 2/4  scoring", "step 4/4  scoring"]
+    assert [line.split()[1] for line in told] == ["2/4", "2/4", "4/4", "4/4"]
+
+
+def test_a_loss_takes_along_what_goes_with_it_and_says_so(run):
+    def plan(*words):
+        code, out, err = run("train-reference", *words, "--show", "--json")
+        assert code == 0, err
+        return json.loads(out), err
+
+    hinge, told = plan("wgan", "--set", "loss=hinge")
+    assert hinge["techniques"]["clip"] == 0.0
+    assert "--set loss=hinge also sets techniques.clip=0.0; name them to choose" in told
+    critic, told = plan("gan-mlp", "--set", "loss=wasserstein", "--set", "d_steps=2")
+    assert (critic["techniques"]["gradient_penalty"], critic["training"]["d_steps"]) == (10.0, 2)
+    smooth, told = plan("cgan-mnist", "--recipe", "cgan-mnist.mnist", "--set", "loss=hinge")
+    assert smooth["techniques"]["real_label"] == 1.0
+    kept, told = plan("wgan", "--set", "loss=hinge", "--set", "techniques.clip=0.5")
+    assert (kept["techniques"]["clip"], "also sets" in told) == (0.5, False)
+
+
+@pytest.mark.parametrize("loss", ["minimax", "non-saturating", "wasserstein", "least-squares", "hinge"])
+@pytest.mark.parametrize("model", ["gan-mlp-small", "wgan"])
+def test_every_loss_trains(run, model, loss, monkeypatch):
+    monkeypatch.setattr("reference_models.training.train.Evaluator", WeightScore)
+    settings = ("--set", f"loss={loss}", "--set", "steps=2", "--set", "evaluation.n=8", "--set", "batch_size=8")
+    code, _, err = run("train-reference", model, *settings, "--out", f"{model}-{loss}", "--device", "cpu")
+    assert code == 0, err
+
+
+def test_lr_is_the_rate_of_any_schedule(run):
+    def schedule(*words):
+        code, out, err = run("train-reference", *words, "--show", "--json")
+        assert code == 0, err
+        return json.loads(out)["schedule"]
+
+    assert schedule("gan-mlp", "--set", "lr=1e-3")["lr"] == 1e-3
+    cyclic = schedule("gan-mlp-small", "--recipe", "gan-mlp-small.fashion-mnist-cyclic", "--set", "lr=8e-4")
+    assert (cyclic["high"], cyclic["low"]) == (8e-4, pytest.approx(4e-5))
+    cyclic = schedule("gan-mlp", "--set", "schedule.kind=cyclic", "--set", "lr=1e-3")
+    assert (cyclic["kind"], cyclic["high"], cyclic["low"]) == ("cyclic", 1e-3, pytest.approx(1e-4))
+    assert schedule("gan-mlp", "--set", "schedule.kind=exponential", "--set", "lr=1e-3")["lr"] == 1e-3
 
 
 def test_a_whole_recipe_is_shown_by_the_names_that_set_takes(run, tmp_path):
@@ -144,6 +194,9 @@ def test_the_default_folder_names_recipe_and_seed(run, tmp_path):
         (["dcgan", "--recipe", "lsgan.mnist"], 2, "trains lsgan, not dcgan"),
         (["dcgan", "--set", "stepz=1"], 2, "Did you mean 'steps'"),
         (["dcgan", "--set", "steps=x"], 2, "must be an integer"),
+        (["dcgan", "--recipe", "fashion-mnist", "--set", "lr=1"], 2, "write schedule.lr=... and d_schedule.lr=..."),
+        (["gan-mlp", "--set", "loss=hinge", "--set", "techniques.real_label=.9"], 2, "has no labels to smooth"),
+        (["gan-mlp", "--set", "loss=hing"], 2, "'hinge'"),
         (["dcgan", "--check", "--set", "steps=9"], 2, "--set changed it"),
         (["dcgan", "--seed", "-1"], 2, "x>=0"),
         (["dcgan", "--list", "--recipe", "x", "--seed", "x"], 2, "not a valid integer"),

@@ -156,7 +156,7 @@ def test_a_changed_recipe_has_a_name_of_its_own_so_that_no_board_pools_it_with_t
         ("model.width=-1", "width must be at least 1"),
         ("loss=bce", "must be one of"),
         ("moddel.width=3", "Did you mean 'model'"),
-        ("lr=1e-4", "write schedule.lr="),
+        ("lr=fast", "must be a finite number"),
         ("schedule=cyclic", "Unknown setting of training"),
         ("schedule.kind=cylic", "Did you mean 'cyclic'"),
         ("schedule.kind=[1]", "Unknown schedule"),

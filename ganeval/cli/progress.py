@@ -14,6 +14,7 @@ class RichReporter:
 
     def __init__(self) -> None:
         self.console = open_console(stderr=True)
+        self._describe: Callable[[str], None] | None = None  # of the bar that is there now
 
     @contextlib.contextmanager
     def stage(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -30,7 +31,26 @@ class RichReporter:
         )
         with Progress(*columns, console=self.console, transient=True) as progress:
             task = progress.add_task(title, total=total)
-            yield lambda steps: progress.advance(task, steps)
+
+            def describe(text: str) -> None:
+                progress.update(task, description=text)
+
+            self._describe = describe
+            try:
+                yield lambda steps: progress.advance(task, steps)
+            finally:
+                self._describe = None
+
+    @contextlib.contextmanager
+    def doing(self, words: str, otherwise: str) -> Iterator[None]:
+        """Says on the bar what goes on, and then again what went on before."""
+        describe = self._describe
+        if describe is None:
+            yield
+            return
+        describe(words)
+        yield
+        describe(otherwise)
 
     def message(self, text: str) -> None:
         """One line; text of the user's is never read as markup."""

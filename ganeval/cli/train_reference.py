@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,10 +25,17 @@ SHOWN_EVERY = 10  # lines of losses a run on stderr, beside those with a score
 class TrainingReporter(RichReporter):
     """A bar with images/s and time left on a terminal; a line at every score, and about ten lines of losses a run."""
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, name: str, steps: int) -> None:
         super().__init__()
+        self._name = name
         self._steps = steps
         self._shown = 0
+
+    def scoring(self, step: int) -> AbstractContextManager[None]:
+        """Says so on the bar; where there is none, a line."""
+        if not self.console.is_terminal:
+            self.console.print(f"step {step:,}/{self._steps:,}  scoring", markup=False, soft_wrap=True)
+        return self.doing("scoring", self._name)
 
     def training(self, step: int, values: Mapping[str, float]) -> None:
         """Prints what is due."""
@@ -83,6 +91,7 @@ def command(
     ganeval train-reference --list
     ganeval train-reference gan-mlp
     ganeval train-reference dcgan --data ./photos --set model.image_size=64
+    ganeval train-reference gan-mlp --set lr=5e-4 --set loss=hinge
     ganeval train-reference gan-mlp --set schedule.kind=cyclic --set d_schedule.lr=4e-4 --show
     ganeval train-reference dcgan --seed 3 --set techniques.spectral_norm=true --out runs/sn
     ganeval train-reference dcgan --out runs/sn --resume --seed 3 --set techniques.spectral_norm=true
@@ -119,7 +128,7 @@ def command(
             require(log)
 
         folder = Path("runs") / f"{recipe.name}-seed{seed}" if out is None else out
-        reporter = TrainingReporter(recipe.training.steps)
+        reporter = TrainingReporter(recipe.name, recipe.training.steps)
         options = TrainOptions(recipe, folder, seed, data_root, resume, device, devices)
         try:
             with logged(log if first else None, reporter, recipe, folder, seed) as told:
@@ -163,9 +172,18 @@ def chosen_recipe(model: str, name: str | None, assignments: tuple[str, ...]) ->
         raise UsageError(
             f"{recipe.name} trains {recipe.model}, not {model}. Take one of {', '.join(recipes_of(model))}."
         )
-    recipe = with_settings(recipe, assignments)
-    spec.configure(recipe.settings)
-    return recipe
+    changed = with_settings(recipe, assignments)
+    tell_taken_along(recipe, changed, assignments)
+    spec.configure(changed.settings)
+    return changed
+
+
+def tell_taken_along(before: "Recipe", after: "Recipe", assignments: tuple[str, ...]) -> None:
+    """Says on stderr which settings a new loss took along."""
+    from reference_models.recipes.recipe import taken_along
+
+    if along := taken_along(before, after, assignments):
+        click.echo(f"--set loss={after.training.loss} also sets {', '.join(along)}; name them to choose", err=True)
 
 
 def recipe_of_folder(model: str, folder: Path, assignments: tuple[str, ...]) -> "Recipe":
@@ -182,6 +200,7 @@ def recipe_of_folder(model: str, folder: Path, assignments: tuple[str, ...]) -> 
     spec = MODELS.get(model)
     plan, count = own_recipe(model, folder)
     recipe = with_settings(plan, assignments)
+    tell_taken_along(plan, recipe, assignments)
     spec.configure(recipe.settings)
     require_enough(recipe, folder, count)
     return recipe

@@ -7,7 +7,7 @@ so that `--set part.key=value` and a checkpoint's JSON need one check only, that
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -266,6 +266,7 @@ class Recipe:
 SETTINGS = ("data", "training", "optimiser", "techniques", "weights", "evaluation")
 RATES = ("schedule", "d_schedule")
 PARTS = (*SETTINGS, *RATES)
+WITHOUT_LABELS = ("wasserstein", "hinge")  # losses
 RecipeJson = dict[str, Any]
 
 
@@ -297,23 +298,34 @@ def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
     Args:
         recipe: The plan.
         assignments: "steps=200" (of `training`), "model.width=32", or "<part>.<key>=<value>". Values are JSON, or text.
+            "lr=1e-3" is the schedule's, whatever it is called there. "loss=hinge" takes with it what the loss needs and
+            drops what it has no use for (`for_loss`), unless that is named as well.
             "schedule.kind=cyclic" takes another schedule over the run's steps, whose other settings may be named too;
             "d_schedule.lr=4e-4" gives the discriminator one of its own, which begins as the generator's.
 
     Raises:
         UsageError: no "=", an unknown key, or a value that the field does not take.
     """
-    changed = recipe
+    changed, named = recipe, set[str]()
     rates: dict[str, dict[str, object]] = {part: {} for part in RATES}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key:
             raise UsageError(f"--set takes key=value, as in --set steps=200; got {assignment!r}.")
         part, dot, name = key.strip().partition(".")
+        if not dot and part == "lr":
+            if recipe.d_schedule is not None:
+                raise UsageError(
+                    f"--set lr: {recipe.name} has two learning rates; write schedule.lr=... and d_schedule.lr=..."
+                )
+            part, dot, name = "schedule", ".", "lr"
+        named.add(f"{part}.{name}" if dot else f"training.{part}")
         if dot and part in RATES:
             rates[part][name] = _parsed(text.strip())
         else:
             changed = _with_setting(changed, key.strip(), _parsed(text.strip()))
+    if changed.training.loss != recipe.training.loss:
+        changed = for_loss(changed, named)
     for part in RATES:  # last, since they may go by the number of steps, and the second by the first
         if rates[part]:
             own: dict[str, Any] = {part: _schedule(changed, part, rates[part])}
@@ -325,6 +337,50 @@ def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
     if plan != plan_to_json(recipe):
         name += f"+{hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:6]}"
     return dataclasses.replace(changed, name=name, expected=(), wall_time="")
+
+
+def for_loss(recipe: Recipe, named: Collection[str] = ()) -> Recipe:
+    """The recipe with what goes with its loss; settings in `named` ("techniques.clip") stay as they are.
+
+    A critic of the Wasserstein loss must be 1-Lipschitz, and is trained ahead of the generator: it gets the gradient
+    penalty and five steps (Gulrajani et al. 2017, algorithm 1) where nothing else bounds it. Other losses need neither
+    penalty nor clipping. Label smoothing is for losses with labels.
+
+    Raises:
+        UsageError: label smoothing is named for a loss without labels.
+    """
+    techniques, training = recipe.techniques, recipe.training
+    if training.loss in WITHOUT_LABELS and techniques.real_label != 1.0:
+        if "techniques.real_label" in named:
+            raise UsageError(
+                f"The {training.loss} loss has no labels to smooth: drop techniques.real_label, or take minimax, "
+                "non-saturating or least-squares."
+            )
+        techniques = dataclasses.replace(techniques, real_label=1.0)
+    if training.loss == "wasserstein":
+        bounded = techniques.clip or techniques.gradient_penalty or techniques.spectral_norm
+        if not bounded and "techniques.gradient_penalty" not in named:
+            techniques = dataclasses.replace(techniques, gradient_penalty=10.0)
+        if training.d_steps == 1 and "training.d_steps" not in named:
+            training = dataclasses.replace(training, d_steps=5)
+    else:
+        unused = [key for key in ("clip", "gradient_penalty", "drift") if f"techniques.{key}" not in named]
+        techniques = updated(techniques, dict.fromkeys(unused, 0.0), f"techniques of {recipe.name}")
+    return dataclasses.replace(recipe, techniques=techniques, training=training)
+
+
+def taken_along(before: Recipe, after: Recipe, assignments: Sequence[str]) -> list[str]:
+    """Settings that changed without being named: "techniques.clip=0.0"."""
+    named = {assignment.partition("=")[0].strip() for assignment in assignments}
+    changed = []
+    for part in ("training", "techniques"):
+        old, new = to_json(getattr(before, part)), to_json(getattr(after, part))
+        changed += [
+            f"{part}.{key}={json.dumps(value)}"
+            for key, value in new.items()
+            if value != old[key] and f"{part}.{key}" not in named and not (part == "training" and key in named)
+        ]
+    return changed
 
 
 def _with_setting(recipe: Recipe, key: str, value: object) -> Recipe:
@@ -361,6 +417,10 @@ def _schedule(recipe: Recipe, part: str, values: dict[str, object]) -> Schedule:
     if SCHEDULES.get(kind) is not type(current):
         lr = current.high if isinstance(current, Cyclic) else current(0)
         current = schedule_over(kind, lr, recipe.training.steps)
+    top = named.get("lr")
+    if isinstance(current, Cyclic) and isinstance(top, int | float) and current.high > 0.0:
+        del named["lr"]  # of a triangle it is the top, and the bottom goes with it
+        named = {"high": top, "low": current.low * top / current.high, **named}
     try:
         return updated(current, named, f"{part} of {recipe.name}, {kind!r}")
     except UsageError as error:

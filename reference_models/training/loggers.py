@@ -65,6 +65,10 @@ class LoggedReporter:
                 self._writer.picture(path, drawn)
         self._inner.training(step, values)
 
+    def scoring(self, step: int) -> AbstractContextManager[None]:
+        """As the inner one."""
+        return self._inner.scoring(step)
+
 
 def _grids(folder: Path) -> dict[Path, int]:
     """Sample grids and their steps, in their order."""

@@ -29,17 +29,27 @@ class AdversarialLoss:
         generator: scores of fake -> what the generator minimises.
         source: Paper and equation.
         probability: True where D(x) = sigmoid(score) is the chance that an image is real; else D(x) is the score.
+        boundary: Score above which the discriminator takes an image for real; None for a critic, which doesn't decide.
     """
 
     discriminator: Callable[[Tensor, Tensor, float], Loss]
     generator: Callable[[Tensor], Loss]
     source: str
     probability: bool = False
+    boundary: float | None = 0.0
 
     @torch.no_grad()
     def judgement(self, scores: Tensor) -> Float[Tensor, ""]:
         """Mean D(x) of images: what tutorials watch, 1/2 for real and fake alike where a discriminator can't tell."""
         return (torch.sigmoid(scores) if self.probability else scores).mean()
+
+    @torch.no_grad()
+    def accuracy(self, real_scores: Tensor, fake_scores: Tensor) -> Float[Tensor, ""] | None:
+        """Share of images that the discriminator takes for what they are, real and fake counting half each."""
+        if self.boundary is None:
+            return None
+        right = (real_scores > self.boundary).float().mean() + (fake_scores <= self.boundary).float().mean()
+        return 0.5 * right
 
 
 def cross_entropy_discriminator(real_scores: Tensor, fake_scores: Tensor, real_label: float) -> Loss:
@@ -101,10 +111,10 @@ LOSSES: Mapping[str, AdversarialLoss] = {
         True,
     ),
     "wasserstein": AdversarialLoss(
-        wasserstein_discriminator, wasserstein_generator, "Arjovsky et al. 2017, arXiv:1701.07875, eq. 2"
+        wasserstein_discriminator, wasserstein_generator, "Arjovsky et al. 2017, arXiv:1701.07875, eq. 2", boundary=None
     ),
     "least-squares": AdversarialLoss(
-        least_squares_discriminator, least_squares_generator, "Mao et al. 2017, arXiv:1611.04076, eq. 9"
+        least_squares_discriminator, least_squares_generator, "Mao et al. 2017, arXiv:1611.04076, eq. 9", boundary=0.5
     ),
     "hinge": AdversarialLoss(hinge_discriminator, hinge_generator, "Lim and Ye 2017, arXiv:1705.02894, section 2"),
 }

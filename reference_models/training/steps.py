@@ -206,6 +206,8 @@ def _update_discriminator(
         "d_real": players.game.judgement(real_scores),
         "d_fake": players.game.judgement(fake_scores),
     }
+    if (accuracy := players.game.accuracy(real_scores, fake_scores)) is not None:
+        losses["d_accuracy"] = accuracy
     if techniques.gradient_penalty:
         penalty = gradient_penalty(lambda images: judge(images, arguments), seen_real, seen_fake, rng)
         losses["penalty"] = penalty.detach()

@@ -5,9 +5,11 @@ losses, scores, grids and checkpoints, and can be killed at any moment: a resume
 that was left alone (on the CPU, bit for bit).
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,6 +52,10 @@ class TrainingReporter(Reporter, Protocol):
         """Losses, rates and scores after `step` steps."""
         ...
 
+    def scoring(self, step: int) -> AbstractContextManager[None]:
+        """While the generator is scored after `step` steps, which takes its time."""
+        ...
+
 
 class Unheard(Silent):
     """The reporter of all processes but the first."""
@@ -57,6 +63,11 @@ class Unheard(Silent):
     def training(self, step: int, values: Mapping[str, float]) -> None:
         """Ignores how training goes."""
         del step, values
+
+    def scoring(self, step: int) -> AbstractContextManager[None]:
+        """Ignores it."""
+        del step
+        return contextlib.nullcontext()
 
 
 @dataclass(frozen=True)
@@ -223,7 +234,8 @@ class _Run:
         if drawn:
             save_grid(folder, self.players, done, shown)
         if scored:
-            values[f"score {self.options.recipe.evaluation.metric}"] = self._score()
+            with self.reporter.scoring(done):
+                values[f"score {self.options.recipe.evaluation.metric}"] = self._score()
         append_metrics(folder, {"step": done, **rates, **values})
         self.reporter.training(done, values)
         if replays:
