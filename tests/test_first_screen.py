@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from rich.console import Console
 
 from ganeval.cli.first_screen import Line, Screen, first_screen, print_screen
+from ganeval.cli.main import main
 from ganeval.options import ScoreOptions
 from ganeval.scoring.against_floor import Reading, conclusion, read
 from tests.rows import BASE, result
@@ -249,6 +251,34 @@ def test_the_name_of_a_data_set_is_not_a_picture(monkeypatch, capsys):
     print_screen(Screen(("digits:test against digits:train: 5",), (), ()), open_console())
 
     assert capsys.readouterr().out == "digits:test against digits:train: 5\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["score", "a", "--reference", "b", "--metrics", "kd@pixels"],
+        ["score", "a", "--reference", "b", "--metrics", "kd@pixels", "--full"],
+        ["score", "a", "b", "--paired", "b", "--metrics", "psnr,ssim"],
+        ["score", "a", "b", "--paired", "b", "--metrics", "psnr,ssim", "--format", "md"],
+        ["diff", "a", "b", "--reference", "b", "--metrics", "kd@pixels"],
+        ["doctor", "a", "--no-effects"],
+        ["list", "metrics"],
+    ],
+    ids=" ".join,
+)
+def test_no_command_fails_where_the_output_cannot_encode_its_words(arguments, encoding, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        write_folder(tmp_path / name, rng.integers(0, 256, (8, 24, 24, 3), dtype=np.uint8))
+    monkeypatch.chdir(tmp_path)
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
+
+    main(arguments)
+
+    sys.stdout.flush()
+    assert raw.getvalue()
 
 
 def test_consoles_are_opened_in_one_place():

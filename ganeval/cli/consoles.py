@@ -1,8 +1,53 @@
-"""Where commands print: one way to open a console, so that text of the user's stays text everywhere."""
+"""Where commands print: one way to open a console, so that text of the user's stays text everywhere.
 
+An output that cannot encode a character, as a terminal or a CI log in ASCII, gets a plain one and never an error.
+"""
+
+import codecs
+import io
+import sys
 from typing import IO
 
 from rich.console import Console
+
+PLAIN = {"↓": "v", "↑": "^", "→": "->", "±": "+-", "×": "x", "…": "...", "Δ": "d", "−": "-", "•": "*"}
+"""Characters of our own words; others become backslash escapes, which JSON also reads."""
+_HANDLER = "ganeval.plain"
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    escaped = (
+        PLAIN.get(c) or c.encode("ascii", "backslashreplace").decode() for c in error.object[error.start : error.end]
+    )
+    return "".join(escaped), error.end
+
+
+codecs.register_error(_HANDLER, _plain)
+
+
+def encodable(text: str, encoding: str) -> str:
+    """The text as an output of this encoding can show it: é is e where there is no é."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        known = text if _fits("é", encoding) else text.replace("é", "e")
+        return known.encode(encoding, _HANDLER).decode(encoding)
+    return text
+
+
+def _fits(character: str, encoding: str) -> bool:
+    try:
+        return bool(character.encode(encoding))
+    except UnicodeEncodeError:
+        return False
+
+
+def print_what_can_be_encoded() -> None:
+    """From here on stdout takes any character."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors=_HANDLER)
 
 
 def open_console(*, stderr: bool = False, file: IO[str] | None = None) -> Console:

@@ -8,7 +8,6 @@ import math
 import re
 import shlex
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from ganeval.cli.consoles import encodable
 from ganeval.cli.tables import format_interval
 from ganeval.escaping import printable
 from ganeval.metrics.base import SetMetric
@@ -260,11 +260,11 @@ def print_screen(screen: Screen, console: Console) -> None:
     for number, text in enumerate(screen.head):
         _print(text, console, width, "bold" if number == 0 else "")
     for line in screen.lines:
-        words = Text(_encodable(printable(line.reading.words), console), STYLES[line.reading.verdict])
+        words = Text(encodable(printable(line.reading.words), console.encoding), STYLES[line.reading.verdict])
         title, value, interval = _of_title(line), _of_value(line), _of_interval(line)
         if total <= width:
             cells = f"{_padded(title, wide[0])}  {value:>{wide[1]}}  {_padded(interval, wide[2])}  "
-            console.print(Text(_encodable(cells, console)) + words, crop=False, soft_wrap=True)
+            console.print(Text(encodable(cells, console.encoding)) + words, crop=False, soft_wrap=True)
             continue
         _print(title, console, width, "")
         _print("  " + "  ".join(filter(None, [value, interval, words.plain])), console, width, words.style)
@@ -297,7 +297,7 @@ def print_table(table: SubjectTable, results: Sequence[Result], options: ScoreOp
     if left + sum(each + 1 for each in wide) <= width:
         for subject, cells in (("", headings), *zip(subjects, marked, strict=True)):
             padded = [" " * (w - cell_len(cell)) + cell for cell, w in zip(cells, wide, strict=True)]
-            line = Text(_encodable(" ".join([_padded(subject, left), *padded]).rstrip(), console))
+            line = Text(encodable(" ".join([_padded(subject, left), *padded]).rstrip(), console.encoding))
             console.print(line, soft_wrap=True, crop=False)
     else:
         for subject, cells in zip(subjects, marked, strict=True):
@@ -327,7 +327,7 @@ def _padded(text: str, width: int) -> str:
 
 
 def _print(text: str, console: Console, width: float, style: str | Style) -> None:
-    shown = _encodable(printable(text), console)
+    shown = encodable(printable(text), console.encoding)
     indent = " " * (len(shown) - len(shown.lstrip()) + 2)
     lines = (
         [shown]
@@ -336,12 +336,3 @@ def _print(text: str, console: Console, width: float, style: str | Style) -> Non
     )
     for line in lines:
         console.print(Text(line, style), soft_wrap=True)
-
-
-def _encodable(text: str, console: Console) -> str:
-    try:
-        text.encode(console.encoding)
-    except UnicodeEncodeError:
-        plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-        return plain.encode(console.encoding, "backslashreplace").decode(console.encoding)
-    return text

@@ -12,6 +12,7 @@ import click
 
 from ganeval._version import __version__
 from ganeval.cli.ci_log import guarded_streams
+from ganeval.cli.consoles import print_what_can_be_encoded
 from ganeval.cli.telling import ARGUMENTS, tell
 from ganeval.errors import GanevalError, UsageError
 from ganeval.escaping import printable
@@ -108,6 +109,7 @@ def main(arguments: list[str] | None = None) -> Any:
     """Entry point: runs a command; an error of the user's is printed without a traceback."""
     # At its end Python walks every object that torch made several times, for a second; what is frozen is left alone.
     atexit.register(gc.freeze)
+    print_what_can_be_encoded()
     with guarded_streams():
         return _run(arguments)
 
