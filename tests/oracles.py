@@ -7,6 +7,7 @@ import numpy as np
 import scipy.linalg
 import scipy.ndimage
 import scipy.signal
+import scipy.stats
 
 
 def frechet(real, fake):
@@ -170,7 +171,7 @@ def phase_congruency(image, k=2.0):
 
 
 def fsim(fake, real):
-    """FSIM of two grey images (H, W) below 384 pixels, from Zhang et al. 2011, equation (11)."""
+    """FSIM of two grey images (H, W) below 384 pixels, from Zhang et al. 2011."""
 
     def edges(image):
         kernel = np.array([[-3, 0, 3], [-10, 0, 10], [-3, 0, 3]]) / 16
@@ -180,3 +181,33 @@ def fsim(fake, real):
     alike = np.prod([(2 * x * y + t) / (x**2 + y**2 + t) for x, y, t in pairs], axis=0)
     weights = np.maximum(*pairs[0][:2])
     return (alike * weights).sum() / weights.sum()
+
+
+def authpct(train, fake):
+    """Percent of fakes further from their nearest training row than that row from its own nearest."""
+    train, fake = np.asarray(train, np.float64), np.asarray(fake, np.float64)
+    authentic = 0
+    for row in fake:
+        to_train = [math.dist(row, other) for other in train]
+        near = int(np.argmin(to_train))
+        authentic += min(math.dist(train[near], train[j]) for j in range(len(train)) if j != near) < to_train[near]
+    return 100 * authentic / len(fake)
+
+
+def clipped(real, fake, k):
+    """Clipped Density and Clipped Coverage, with the sum over all j that Salvy et al. 2025 write for the scale."""
+    real, fake = np.asarray(real, np.float64), np.asarray(fake, np.float64)
+    n, m = len(real), len(fake)
+    others = [sorted(math.dist(real[i], real[j]) for j in range(n) if j != i) for i in range(n)]
+    radii = np.array([row[k - 1] for row in others])
+    short = np.minimum(radii, np.median(radii))
+    balls_real = [sum(math.dist(real[i], real[j]) <= short[i] for i in range(n) if i != j) for j in range(n)]
+    balls_fake = [sum(math.dist(real[i], row) <= short[i] for i in range(n)) for row in fake]
+    density = np.mean([min(c / k, 1) for c in balls_fake]) / np.mean([min(c / k, 1) for c in balls_real])
+    inside = [sum(math.dist(real[i], row) < radii[i] for row in fake) for i in range(n)]
+    coverage = np.mean([min(c, k) / k for c in inside])
+    scale = [0.0] * k
+    for good in range(k, m + 1):
+        law = scipy.stats.betabinom(good, k, n - k)
+        scale.append(sum(min(j, k) * law.pmf(j) for j in range(good + 1)) / k)
+    return min(density, 1.0), sum(value < coverage for value in scale) / (m + 1)

@@ -90,6 +90,8 @@ CASES = {
     "prdc, equal counts": ("prdc", sides(30, 30, 4, 0.05), {}),
     "prdc, far, other counts": ("prdc", sides(510, 500, 4, 9.0), {}),
     "prdc, far": ("prdc", sides(500, 500, 4, 9.0), {}),
+    "clipped": ("clipped", sides(50, 40, 4, 0.05), {}),
+    "authpct": ("authpct", sides(50, 40, 4, 0.05), {}),
     "cs": ("cs", sides(50, 61), {}),
     "cs, nineteen images": ("cs", sides(50, 19), {}),
     "cs, one image differs": ("cs", (None, summary(one_differs(61))), {}),

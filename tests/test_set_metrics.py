@@ -11,6 +11,8 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from ganeval.errors import DataError, TooFewSamplesError
+from ganeval.metrics.authenticity import authentic_percent
+from ganeval.metrics.clipped import clipped_scores, expected_coverage
 from ganeval.metrics.frechet import alive_dimensions, covariance_root, frechet_distance, frechet_of_rows, rank_note
 from ganeval.metrics.inception_score import classifier_score, log_softmax, split_scores
 from ganeval.metrics.kernel import classic_subsets, cubic_kernel, kernel_sums, rbf_kernel, unit_rows
@@ -272,6 +274,61 @@ def test_prdc_of_far_sets_is_zero():
 
 
 # ---- classifier score
+
+
+@pytest.mark.parametrize(("n", "m", "shift"), [(40, 30, 0.0), (31, 44, 0.2), (40, 40, 1.5)])
+def test_clipped_density_and_coverage_agree_with_the_double_loop(n, m, shift):
+    real, fake = relu_features(n, 9, seed=1), relu_features(m, 9, shift, seed=2)
+
+    assert clipped_scores(real, fake, 5) == pytest.approx(oracles.clipped(real, fake, 5), rel=1e-9)
+
+
+def test_clipped_coverage_of_one_far_image_in_four_is_about_three_quarters():
+    """The number is the share of good images; far images neither fill a ball nor widen one."""
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(size=(800, 4)), rng.normal(size=(800, 4))
+    fake[600:] += 100.0
+    density, coverage = clipped_scores(real, fake, 5)
+
+    assert density == pytest.approx(0.75, abs=0.05)
+    assert coverage == pytest.approx(0.75, abs=0.05)
+    assert clipped_scores(real, fake + 100.0, 5) == (0.0, 0.0)
+
+
+def test_outliers_among_the_real_images_do_not_move_clipped_density():
+    rng = np.random.default_rng(1)
+    real, fake = rng.normal(size=(300, 3)), rng.uniform(-8.0, 8.0, size=(300, 3))
+    stretched = real.copy()
+    stretched[:30] *= 30.0  # their balls reach over everything
+
+    clean, moved = clipped_scores(real, fake, 5)[0], clipped_scores(stretched, fake, 5)[0]
+    assert moved == pytest.approx(clean, abs=0.05)
+    assert neighbourhoods(stretched, fake, 3, 5).scores(5)[2] > neighbourhoods(real, fake, 3, 5).scores(5)[2] + 0.2
+
+
+def test_the_scale_of_clipped_coverage_has_a_closed_form_for_one_neighbour():
+    """k = 1: a ball of mass Beta(1, n - 1) is missed by all of m images with probability (n - 1) / (n - 1 + m)."""
+    m = np.arange(1, 31)
+
+    assert expected_coverage(20, 30, 1)[1:] == pytest.approx(m / (19 + m), rel=1e-12)
+    assert (np.diff(expected_coverage(5000, 5000, 5)) >= 0.0).all()
+
+
+@pytest.mark.parametrize(("n", "m"), [(40, 30), (31, 44)])
+def test_authpct_agrees_with_the_double_loop(n, m):
+    real, fake = relu_features(n, 9, seed=1), relu_features(m, 9, seed=2)
+
+    assert authentic_percent(FeatureBank.of(real), FeatureBank.of(fake)) == oracles.authpct(real, fake)
+
+
+def test_authpct_counts_what_is_nearer_than_the_training_images_are_to_each_other():
+    """On a line of training images one apart: .4 off is a copy, 1.5 beyond the end is not, and 1 off is not yet."""
+    train = FeatureBank.of(np.arange(10.0)[:, None].astype(np.float32))
+    found = [
+        authentic_percent(train, FeatureBank.of(np.array([[x]], dtype=np.float32))) for x in (3.0, 3.4, 10.5, 10.0)
+    ]
+
+    assert found == [0.0, 0.0, 100.0, 0.0]
 
 
 def test_classifier_score_agrees_with_the_oracle():

@@ -19,6 +19,8 @@ METRICS: Registry[Metric] = Registry(
         "cmmd": "ganeval.metrics.kernel:CMMD",
         "mind": "ganeval.metrics.mind:MIND",
         "prdc": "ganeval.metrics.prdc:PRDC",
+        "clipped": "ganeval.metrics.clipped:CLIPPED",
+        "authpct": "ganeval.metrics.authenticity:AUTHPCT",
         "cs": "ganeval.metrics.inception_score:CS",
         "cs_classic": "ganeval.metrics.inception_score:CS_CLASSIC",
         "agreement": "ganeval.metrics.agreement:AGREEMENT",

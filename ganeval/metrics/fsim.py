@@ -2,7 +2,7 @@
 
 What it measures: agreement of phase congruency (where edges and lines are, at any contrast) and of gradients.
 Why it can mislead: places without structure hardly count, so damage of smooth areas is nearly free.
-Definition: Zhang et al. 2011 (IEEE TIP 20), equation (11), T1 = .85, T2 = 160; of RGB images FSIMc, equation (14), with
+Definition: Zhang et al. 2011 (IEEE TIP 20), T1 = .85, T2 = 160; of RGB images FSIMc, with
     T3 = T4 = 200 and lambda = .03. Images whose smaller side has 384 pixels or more are shrunk by means of
     round(side / 256). Phase congruency: Kovesi 1999 (Videre 1(3)), log-Gabor filters of 4 scales (wavelengths 6, 12,
     24, 48) and 4 orientations, noise threshold at k = 2.

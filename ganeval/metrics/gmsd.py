@@ -2,7 +2,7 @@
 
 What it measures: the standard deviation, over the image, of how alike the local gradients are.
 Why it can mislead: damage that is the same everywhere has no deviation, so a change of contrast can score near 0.
-Definition: Xue et al. 2014 (IEEE TIP 23, arXiv 1308.3052), equations (1)-(6): luma, 2x2 means, Prewitt gradients / 3,
+Definition: Xue et al. 2014 (IEEE TIP 23, arXiv 1308.3052): luma, 2x2 means, Prewitt gradients / 3,
     c = 170 for values 0..255.
 Matches: piq 0.8.0 `gmsd(data_range=255)`, within 1e-10: where a side is odd, a row and a column of zeros are added at
     the end before the 2x2 means, and the gradient looks at zeros beyond the border. The authors' MATLAB code averages

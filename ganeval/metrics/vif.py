@@ -3,7 +3,7 @@
 What it measures: the information that a noisy observer gets of the original through the generated image, over what he
     gets from the original itself.
 Why it can mislead: more contrast than the original's scores above 1. A flat original shows nothing: 1 for any image.
-Definition: Sheikh & Bovik 2006 (IEEE TIP 15), equation (19), as in the authors' pixel-domain code (vifp_mscale.m):
+Definition: Sheikh & Bovik 2006 (IEEE TIP 15), as in the authors' pixel-domain code (vifp_mscale.m):
     luma, four scales, Gaussian windows of 17, 9, 5 and 3 taps with sigma = taps / 5, observer's noise of variance 2.
     The paper's wavelet-domain number (vifvec) is another one.
 Matches: piq 0.8.0 `vif_p(data_range=255)`, within 1e-10.
