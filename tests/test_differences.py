@@ -168,18 +168,38 @@ def test_a_metric_without_a_better_direction_has_no_verdict():
 
 
 def test_shares_add_both_standard_errors_and_without_one_of_them_cannot_tell():
-    """Of precision and its like, differences group by group were wrong in 5% to 16% of draws at a nominal 5%."""
+    """Of recall and its like, differences group by group were wrong in 5% to 16% of draws at a nominal 5%."""
     real = rows(500, 1)
-    sides = [summary(rows(500, seed, shift)) for seed, shift in ((2, 0.1), (3, 2.0))]
-    a, b = (PRDC.evaluate(summary(real), side)["precision"] for side in sides)
-    found = set_difference(PRDC, "precision", summary(real), *sides, (a, b), np.arange(500))
+    sides = [summary(rows(500, seed, shift)) for seed, shift in ((2, 0.1), (3, 1.0))]
+    a, b = (PRDC.evaluate(summary(real), side)["recall"] for side in sides)
+    found = set_difference(PRDC, "recall", summary(real), *sides, (a, b), np.arange(500))
 
     assert found.stderr == pytest.approx(math.hypot(a.stderr, b.stderr))
     assert (found.verdict, found.paired) == ("worse", False)
     assert 9 <= found.degrees <= 18
     lacking = dataclasses.replace(b, stderr=None, ci95=None, note="too few")
-    found = set_difference(PRDC, "precision", summary(real), *sides, (a, lacking), None)
+    found = set_difference(PRDC, "recall", summary(real), *sides, (a, lacking), None)
     assert (found.verdict, found.stderr, found.note) == ("cannot tell", None, "too few")
+
+
+@pytest.mark.parametrize("output", ["precision", "density"])
+def test_means_over_generated_images_are_compared_image_by_image_given_the_reference(output):
+    """Both standard errors added count the reference twice and ignore the pairs: three times the spread."""
+    real, a = summary(rows(500, 1)), rows(500, 2)
+    changed = np.where(np.arange(500)[:, None] < 60, rows(500, 3), a)
+    order = np.random.default_rng(4).permutation(500)
+    sides = summary(a), summary(changed[order])
+    values = [PRDC.image_values(real, side, PRDC.params)[output] for side in sides]
+    estimates = tuple(PRDC.evaluate(real, side)[output] for side in sides)
+
+    assert [v.mean() for v in values] == pytest.approx([e.value for e in estimates])
+    paired = set_difference(PRDC, output, real, *sides, estimates, order)
+    d = values[1] - values[0][order]
+    assert (paired.paired, paired.stderr) == (True, pytest.approx(d.std(ddof=1) / math.sqrt(500)))
+    apart = set_difference(PRDC, output, real, *sides, estimates, None)
+    assert apart.stderr == pytest.approx(math.hypot(*(v.std(ddof=1) / math.sqrt(500) for v in values)))
+    assert paired.stderr < 0.6 * apart.stderr
+    assert not apart.paired
 
 
 def test_kd_without_the_feature_rows_of_a_side_is_refused():

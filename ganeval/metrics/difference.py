@@ -155,9 +155,10 @@ def set_difference(
     Where the metric has influences (fd, kd, cmmd) the standard error is that of their difference: shared images and the
     shared reference cancel (15 times sharper than unpaired for near-identical models in simulation). Where its standard
     error is a block jackknife (mind) the difference is jackknifed: block g leaves the reference and both sets at once;
-    both standard errors added, which count the reference twice, were 1.5 to 3 times too large. For other metrics they
-    are added as if independent: of shares by random groups, differences group by group were wrong too often (5% to 16%
-    at a nominal 5%).
+    both standard errors added, which count the reference twice, were 1.5 to 3 times too large. Precision and density
+    are means over generated images, which are independent given the reference: their difference is one of means, image
+    by image where paired, and of this reference. For recall and coverage both standard errors are added as if
+    independent: differences group by group were wrong too often (5% to 16% at a nominal 5%).
 
     Args:
         metric: The declaration.
@@ -190,6 +191,12 @@ def set_difference(
         shared = () if real_a is None or real_b is None else (real_b - real_a,)
         how = "influence of each image" + (", paired" if order is not None else ", unpaired") + "; reference shared"
         stderr = influence_stderr(*_aligned(fake_a, fake_b, order), *shared)
+        return from_stderr(delta, stderr, n, declared.better, paired=order is not None, method=how)
+    values = [] if metric.image_values is None else [metric.image_values(real, s, metric.params) for s in (a, b)]
+    if values and all(output in found for found in values):
+        kind = "unpaired" if order is None else "paired"
+        stderr = influence_stderr(*_aligned(values[0][output], values[1][output], order))
+        how = f"means over generated images, {kind}; given the reference"
         return from_stderr(delta, stderr, n, declared.better, paired=order is not None, method=how)
     left = _without_blocks(metric, output, real, a, b, estimates, order)
     if left is not None:

@@ -178,6 +178,15 @@ def precision_stderr_given(value: float, n: int) -> float:
     return math.sqrt(share * (1.0 - share) / (n + 4))
 
 
+def prdc_image_values(real: SetSummary, fake: SetSummary, params: Params) -> dict[str, Float64]:
+    """What precision and density are means of: whether a generated image lies in a real ball, and in how many of k."""
+    if real.bank is None or fake.bank is None:
+        raise ValueError("prdc needs the feature rows of both sides")
+    k_density = int(params["k_density"])
+    found = neighbourhoods(real.bank.rows(), fake.bank.rows(), int(params["k"]), k_density)
+    return {"precision": found.fake_inside.astype(np.float64), "density": found.balls / k_density}
+
+
 PRDC = SetMetric(
     name="prdc",
     summary="Precision, recall (k = 3), density and coverage (k = 5) by nearest-neighbour balls",
@@ -220,5 +229,6 @@ PRDC = SetMetric(
     params={"k": 3, "k_density": 5},
     of_rows=prdc_of_rows,
     has_stderr=True,
+    image_values=prdc_image_values,
     plain={"efflite0": 4, "inception": 12},
 )
