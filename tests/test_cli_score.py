@@ -243,6 +243,36 @@ def test_bad_input_gets_one_paragraph_the_right_code_and_writes_nothing(run, mak
 
 
 @pytest.mark.parametrize(
+    ("typed", "words", "command"),
+    [
+        ("score a --gpu 0", "Use --device cuda", "score"),
+        ("score a --input2 b", "Use --reference REF", "score"),
+        ("score --fake a --real b", "Use the images themselves", "score"),
+        ("diff a b --gt c", "Use --reference REF", "diff"),
+        ("score a --metric fid", "'--metrics'", "score"),
+        ("list --gpu metrics", "No such option '--gpu'.", "list"),
+        ("gate init a --seed x", "--seed takes a whole number", "gate init"),
+        ("scor a", "Did you mean 'score'", ""),
+    ],
+)
+def test_a_wrong_option_gets_the_right_one_and_the_help_of_its_command(run, typed, words, command):
+    code, out, err = run(*typed.split())
+
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.endswith(f"See `{' '.join(['ganeval', *command.split()])} --help`.\n")
+
+
+def test_metric_names_are_read_without_regard_to_case(run, make_folder):
+    folder = make_folder("a", 4, sizes=((32, 32),))
+
+    code, out, _ = run("score", folder, "--paired", folder, "--metrics", "PSNR,Ssim", "--json", "-")
+
+    assert code == 0
+    assert [row["key"] for row in json.loads(out)["rows"]] == ["psnr", "ssim"]
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("metrix = 'fid'", "Did you mean 'metrics'"),

@@ -139,7 +139,7 @@ def by_command(capsys, *arguments):
         capsys.readouterr()
         with pytest.MonkeyPatch.context() as patch:
             told = []
-            patch.setattr(cli, "tell", told.append)
+            patch.setattr(cli, "tell", lambda error, command: told.append(error))
             try:
                 cli.main(["score", *arguments, "--json", "-"])
             except SystemExit as end:

@@ -13,6 +13,7 @@ import click
 from ganeval._version import __version__
 from ganeval.cli.ci_log import guarded_streams
 from ganeval.cli.consoles import print_what_can_be_encoded
+from ganeval.cli.habits import command_path, said
 from ganeval.cli.telling import ARGUMENTS, tell
 from ganeval.errors import GanevalError, UsageError
 from ganeval.escaping import printable
@@ -122,13 +123,17 @@ def _run(arguments: list[str] | None) -> Any:
         return done
     except GanevalError as error:
         if first:
-            tell(error)
+            tell(error, command_path(root, sys.argv[1:] if arguments is None else arguments))
         sys.exit(error.exit_code)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
+    except click.exceptions.NoArgsIsHelpError as help_page:
+        if first:
+            help_page.show()
+        sys.exit(2)
     except click.ClickException as error:
         if first:
-            error.show()
+            tell(UsageError(said(error)), command_path(root, sys.argv[1:] if arguments is None else arguments))
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         if first:

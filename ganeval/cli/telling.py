@@ -10,9 +10,14 @@ from ganeval.escaping import printable
 ARGUMENTS: Final = "ganeval.arguments"  # in click's `meta`: the command line of this run
 
 
-def tell(error: GanevalError) -> None:
-    """Prints an error for the user."""
+def tell(error: GanevalError, command: str = "ganeval") -> None:
+    """Prints an error for the user; one of usage ends with where the help is.
+
+    Args:
+        error: The error.
+        command: The command that was called.
+    """
     said = "\n".join(map(printable, str(error).splitlines()))  # libraries quote the bytes that they choke on
     click.echo(f"ganeval: {said}", err=True)
     if isinstance(error, UsageError):
-        click.echo("See `ganeval --help`.", err=True)
+        click.echo(f"See `{command} --help`.", err=True)

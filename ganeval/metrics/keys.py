@@ -133,15 +133,15 @@ def parse_key(text: str) -> Request:
     """Reads one key.
 
     Args:
-        text: An alias ("fid"), a metric ("fd": on the embedded backbone), one output of a family ("recall@inception"),
-            or metric@backbone.
+        text: In any case: an alias ("fid", "FID"), a metric ("fd": on the embedded backbone), one output of a family
+            ("recall@inception"), or metric@backbone.
 
     Raises:
         UsageError: unknown metric or backbone (with a did-you-mean), or a pairing that is not defined.
     """
-    asked = text.strip()
+    asked = text.strip().lower()
     known = aliases()
-    key = known.get(asked, asked)
+    key = known.get(asked.replace("-", "_"), asked)
     wanted, at, backbone = key.partition("@")
     owners = output_owners()
     name = wanted if wanted in METRICS else owners.get(wanted)
