@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from ganeval.errors import UsageError
+from ganeval.gate.modes import GateOptions
 from ganeval.gate.rules import GateRules, Mode, read_rules
 from ganeval.gate.run import GateReport, run_gate
 from ganeval.gate.scorer import Scorer
-from ganeval.gate.sides import GateOptions
 from ganeval.generators.in_memory import Images, Subject, batch_of, evaluating, holds_images, name_of
 from ganeval.notebook import Comparisons, Scores, picture_of
 from ganeval.options import ScoreOptions

@@ -11,10 +11,10 @@ from PIL import Image
 
 from ganeval.cli.ci_log import Guarded
 from ganeval.escaping import inert_lines, printable
+from ganeval.gate.modes import GateOptions
 from ganeval.gate.report import to_annotations, to_markdown, to_text
 from ganeval.gate.rules import GateRule, GateRules
 from ganeval.gate.run import run_gate
-from ganeval.gate.sides import GateOptions
 from ganeval.progress import Silent
 from ganeval.results.result import append_jsonl, to_json
 from tests.test_gate import row

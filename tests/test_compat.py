@@ -13,7 +13,7 @@ from ganeval.compat.pytorch_fid import calculate_fid_given_paths
 from ganeval.compat.torch_fidelity import calculate_metrics
 from ganeval.compat.torchmetrics import FrechetInceptionDistance
 from ganeval.errors import DataError, GanevalError, TooFewSamplesError, UsageError, WeightsError
-from ganeval.explain.explaining import ExplainOptions, explain
+from ganeval.explain.explain import ExplainOptions, explain
 from ganeval.explain.pipelines import parse_tools
 from ganeval.options import ScoreOptions
 from tests.peer_networks import Trunk, instead_of_inception, local_weights, quiet, stack

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganeval.gate.given import stderr_given_reference
+from ganeval.gate.fixed_reference import stderr_given_reference
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import COPIES, SetMetric
 from ganeval.metrics.difference import set_difference

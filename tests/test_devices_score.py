@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 import ganeval
 from ganeval.cli.main import root
-from ganeval.cli.several import start
+from ganeval.cli.processes import start
 from ganeval.errors import DataError, GanevalError, ProcessesError, UsageError
 from ganeval.options import ScoreOptions
 from ganeval.options.kinds import Duration

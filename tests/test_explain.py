@@ -12,9 +12,9 @@ from PIL import Image
 from ganeval.backbones.inception import INCEPTION
 from ganeval.backbones.inception_variants import PREPARATIONS
 from ganeval.explain import features
-from ganeval.explain.explaining import ExplainOptions, explain
+from ganeval.explain.explain import ExplainOptions, explain
 from ganeval.explain.features import mean_in_float32, part_of
-from ganeval.explain.parts import parts_of
+from ganeval.explain.frechet_parts import parts_of
 from ganeval.explain.pipelines import TOOLS, parse_tools
 from ganeval.options import ScoreOptions
 from ganeval.sources import folder as folder_source

@@ -12,7 +12,7 @@ import scipy.linalg
 import torch
 
 from ganeval.backbones.inception_variants import PREPARATIONS
-from ganeval.explain.explaining import ExplainOptions, explain
+from ganeval.explain.explain import ExplainOptions, explain
 from ganeval.explain.pipelines import parse_tools
 from ganeval.options import ScoreOptions
 from tests.peer_networks import (

@@ -24,7 +24,7 @@ from ganeval.sources.image_facts import ImageFacts
 from ganeval.summaries.reference_file import save_reference
 from reference_models.checkpoints.checkpoint import save_checkpoint
 from reference_models.recipes import RECIPES
-from reference_models.training.networks import make_players
+from reference_models.training.networks import make_networks
 from reference_models.training.state import Progress, save_state
 from tests.test_checkpoint import make
 from tests.test_reference import statistics
@@ -45,9 +45,9 @@ def write_everything(folder: Path) -> list[Path]:
     save_reference(folder / "r.safetensors", statistics(tuple("ab" * 10)), features=True)
     store = FeatureStore(folder / "store", "toy")
     store.write([b"x" * 32], [ImageFacts(4, 4, "png", ("grey",))], np.ones((1, 2), np.float32), None)
-    players = make_players(RECIPES.get("gan-mlp.digits-cpu"), 0, torch.device("cpu"), torch.Tensor.backward)
+    networks = make_networks(RECIPES.get("gan-mlp.digits-cpu"), 0, torch.device("cpu"), torch.Tensor.backward)
     save_state(
-        folder / "state.safetensors", players, Progress(3, 1.0, 2, 1.0), {"plan": {"b": 1, "a": 2}, "seed": 0}, []
+        folder / "state.safetensors", networks, Progress(3, 1.0, 2, 1.0), {"plan": {"b": 1, "a": 2}, "seed": 0}, []
     )
     return sorted(path for path in folder.rglob("*") if path.is_file())
 

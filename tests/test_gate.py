@@ -16,9 +16,9 @@ from PIL import Image
 
 from ganeval.errors import ProtocolMismatchError, UsageError
 from ganeval.gate.baseline import choose_baseline
+from ganeval.gate.modes import GateOptions
 from ganeval.gate.rules import GateRule, GateRules, read_rules, write_toml
 from ganeval.gate.run import run_gate
-from ganeval.gate.sides import GateOptions
 from ganeval.progress import Silent
 from ganeval.results.protocol import Protocol
 from ganeval.results.result import Result, append_jsonl, append_to_board, read_jsonl, to_json

@@ -9,13 +9,13 @@ import pytest
 from ganeval.errors import DataError, ProtocolMismatchError, UsageError
 from ganeval.gate.baseline import ACCEPTED
 from ganeval.gate.evidence import from_comparison, from_samples
-from ganeval.gate.given import with_given_reference
-from ganeval.gate.outputs import compare_outputs
+from ganeval.gate.fixed_reference import with_given_reference
+from ganeval.gate.image_differences import compare_outputs
+from ganeval.gate.modes import GateOptions
 from ganeval.gate.record import accept, accepted_rows
 from ganeval.gate.rules import GateRule, GateRules, read_rules
 from ganeval.gate.run import run_gate
 from ganeval.gate.scorer import Scorer, first_rows
-from ganeval.gate.sides import GateOptions
 from ganeval.metrics.difference import Difference
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent

@@ -25,7 +25,7 @@ from sklearn.datasets import load_digits
 from ganeval.backbones.engines import use_engine
 from ganeval.backbones.loading import load_backbone
 from ganeval.gate.evidence import GIVEN, from_samples
-from ganeval.gate.given import stderr_given_reference
+from ganeval.gate.fixed_reference import stderr_given_reference
 from ganeval.gate.propose import propose
 from ganeval.gate.ruling import judge, overall
 from ganeval.gate.scorer import DRAWN
@@ -87,7 +87,7 @@ class Pools:
             name: np.arange(end - len(own), end) for (name, own), end in zip(drawn.items(), ends[1:], strict=True)
         }
         unpatched = kernel.kernel_sums(real[:300], rows[ends[0] : ends[0] + 300], kernel.cubic_kernel)
-        for module in ("ganeval.metrics.kernel", "ganeval.gate.given"):
+        for module in ("ganeval.metrics.kernel", "ganeval.gate.fixed_reference"):
             monkeypatch.setattr(f"{module}.cubic_kernel", self.look_up)
         looked_up = kernel.kernel_sums(*(np.arange(300)[:, None] + start for start in (0, ends[0])), self.look_up)
         assert looked_up.mmd2_unbiased() == pytest.approx(unpatched.mmd2_unbiased(), abs=1e-7)

@@ -10,7 +10,7 @@ from scipy import stats
 from ganeval.errors import UsageError
 from ganeval.gate.evidence import from_samples, from_seeds
 from ganeval.gate.expectation import passes_seeds, seeds_factor, seeds_needed
-from ganeval.gate.given import stderr_given_reference
+from ganeval.gate.fixed_reference import stderr_given_reference
 from ganeval.gate.propose import propose, rounded_up
 from ganeval.gate.rules import GateRule
 from ganeval.gate.ruling import Evidence, judge, overall

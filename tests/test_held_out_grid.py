@@ -13,7 +13,7 @@ from reference_models.data.transforms import bicubic_enlargement, edges, low_res
 from reference_models.recipes import RECIPES
 from reference_models.recipes.recipe import with_settings
 from reference_models.training.held_out_grid import held_out_pictures, translated_grid
-from reference_models.training.networks import make_players
+from reference_models.training.networks import make_networks
 from reference_models.training.train import TrainOptions, train
 from tests.test_train import TINY, Quiet, TinyContent, WeightScore
 
@@ -30,9 +30,9 @@ def grid(name, *settings, data_root=None):
     """(cells of the grid by row, uint8 (3, S, S); the pictures that it shows)."""
     recipe = RECIPES.get(name)
     recipe = with_settings(recipe, [*TINY[recipe.model], *settings])
-    players = make_players(recipe, 0, CPU, torch.Tensor.backward)
-    shown = held_out_pictures(players, data_root)
-    canvas = translated_grid(players, shown).numpy()
+    networks = make_networks(recipe, 0, CPU, torch.Tensor.backward)
+    shown = held_out_pictures(networks, data_root)
+    canvas = translated_grid(networks, shown).numpy()
     side = shown[0].inputs[0].shape[1]
     rows, columns = ((length + 2) // (side + 2) for length in canvas.shape[1:])
     step = side + 2
@@ -116,14 +116,14 @@ def test_a_run_scores_the_generator_of_its_direction_and_averages_both(direction
         ["steps=2", "batch_size=2", f"evaluation.direction={direction}", "techniques.ema=.5", *TINY["cyclegan"]],
     )
     train(TrainOptions(recipe, tmp_path / "run", device="cpu"), Quiet())
-    players = make_players(recipe, 0, CPU, torch.Tensor.backward)
+    networks = make_networks(recipe, 0, CPU, torch.Tensor.backward)
     line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
 
     from reference_models.checkpoints.checkpoint import load_checkpoint
 
     last = load_checkpoint(tmp_path / "run" / "last.safetensors", CPU, direction)
     assert line["score psnr"] == WeightScore(recipe, CPU, None).score(last.network)
-    assert players.best_generator is players.sampled[scored]
+    assert networks.best_generator is networks.sampled[scored]
     untrained = load_checkpoint(tmp_path / "run" / "untrained.safetensors", CPU, direction)
     for name in ("network", "back"):  # both generators moved, and both are averages
         before, after = (getattr(loaded, name).state_dict() for loaded in (untrained, last))

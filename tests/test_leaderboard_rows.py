@@ -15,8 +15,8 @@ import pytest
 import ganeval
 from ganeval.errors import DataError
 from ganeval.leaderboard.adding import add
-from ganeval.leaderboard.batch import Protocols, checked, parsed
-from ganeval.leaderboard.places import leaderboards_folder, project_folder, row_files
+from ganeval.leaderboard.paths import leaderboards_folder, project_folder, row_files
+from ganeval.leaderboard.quick_checks import Protocols, checked, parsed
 from ganeval.leaderboard.ranking import rows_of
 from ganeval.leaderboard.reading import flat_rows, read_rows
 from ganeval.leaderboard.rows import load

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ganeval.explain import explaining, features
+from ganeval.explain import explain as explaining
+from ganeval.explain import features
 from tests.peer_networks import instead_of_inception, stack
 
 PAGE = Path(__file__).parent.parent / "docs" / "moving-in.md"

@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 from skimage.data import astronaut
 
 from ganeval.cli import main as cli
-from ganeval.explain import explaining, features
+from ganeval.explain import explain as explaining
+from ganeval.explain import features
 from tests.peer_networks import instead_of_inception
 from tests.test_sources_dataset import write_mnist
 

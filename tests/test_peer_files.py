@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ganeval.backbones import BACKBONES
 from ganeval.compat.pytorch_fid import calculate_fid_given_paths
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError, UsageError
-from ganeval.explain.explaining import ExplainOptions, explain
+from ganeval.explain.explain import ExplainOptions, explain
 from ganeval.explain.pipelines import TOOLS, parse_tools
 from ganeval.files.unpickle import KNOWN, Array, Callee, DType, Reader, Refused, value_at
 from ganeval.metrics.frechet import uncertain_fd
@@ -28,7 +28,7 @@ from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import UNKNOWN_N, Moments
 from ganeval.summaries.peer_files.contents import read_contents
-from ganeval.summaries.peer_files.importing import import_statistics
+from ganeval.summaries.peer_files.import_statistics import import_statistics
 from ganeval.summaries.peer_files.origins import ORIGINS
 from ganeval.summaries.peer_files.torch_archive import read_torch
 from ganeval.summaries.reference_file import load_reference, save_reference

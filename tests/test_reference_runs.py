@@ -27,7 +27,7 @@ from reference_models.training import content_loss as content
 from reference_models.training import evaluation
 from reference_models.training.devices import from_all, open_fabric
 from reference_models.training.evaluation import Evaluator
-from reference_models.training.networks import make_players
+from reference_models.training.networks import make_networks
 from reference_models.training.run_folder import check_folder, open_folder
 from reference_models.training.run_log import DivergedError
 from reference_models.training.steps import STEPS
@@ -79,7 +79,7 @@ def test_a_finished_run_is_read_with_its_last_and_best_score_and_the_time_of_its
     half = training.steps // 2 * training.batch_size
     assert found.seconds == pytest.approx(half / 100 + (training.steps * training.batch_size - half) / 200)
     # what it is set against: the generator of this seed before its first step, scored as the run scored the others
-    untrained = make_players(NUMBERS, 4, CPU, torch.Tensor.backward).best_generator
+    untrained = make_networks(NUMBERS, 4, CPU, torch.Tensor.backward).best_generator
     assert found.untrained == Evaluator(NUMBERS, CPU, None).score(untrained)
 
 
@@ -166,8 +166,8 @@ def test_a_begun_run_of_another_recipe_is_not_overwritten(stored, begun):
 
 def test_a_second_process_writes_nothing_into_the_folder_and_resumes_from_the_first_ones_state(tmp_path):
     recipe = with_settings(NUMBERS, ["steps=4", "evaluation.n=50", "evaluation.every=4", "save_every=4"])
-    players = make_players(recipe, 0, CPU, torch.Tensor.backward)
-    open_folder(tmp_path / "new", recipe, players, {}, Heard(), rank=1)
+    networks = make_networks(recipe, 0, CPU, torch.Tensor.backward)
+    open_folder(tmp_path / "new", recipe, networks, {}, Heard(), rank=1)
     assert not (tmp_path / "new").exists()
 
     train(TrainOptions(recipe, tmp_path / "run", device="cpu"), Unheard())
@@ -175,7 +175,7 @@ def test_a_second_process_writes_nothing_into_the_folder_and_resumes_from_the_fi
     metrics.write_text(metrics.read_text() + '{"step": 5}\n')
     state, reporter = json.loads(_metadata(tmp_path / "run" / "state.safetensors")["identity"]), Heard()
 
-    assert open_folder(tmp_path / "run", recipe, players, state, reporter, rank=0).step == 4
+    assert open_folder(tmp_path / "run", recipe, networks, state, reporter, rank=0).step == 4
     assert '{"step": 5}' not in metrics.read_text()  # the first process cuts what was written after the state
     assert reporter.messages == ["resumed at step 4 of 4"]
 
@@ -200,10 +200,10 @@ def test_a_score_that_is_not_a_number_stops_the_run_and_is_not_kept(tmp_path, mo
 def test_weights_that_overflow_behind_a_finite_loss_are_not_saved(tmp_path, monkeypatch):
     step = STEPS["one-dimensional"]
 
-    def overflowing(players, *arguments):
-        losses = step(players, *arguments)
+    def overflowing(networks, *arguments):
+        losses = step(networks, *arguments)
         with torch.no_grad():
-            next(players.discriminators[0].parameters()).fill_(math.inf)
+            next(networks.discriminators[0].parameters()).fill_(math.inf)
         return losses
 
     monkeypatch.setitem(STEPS, "one-dimensional", overflowing)

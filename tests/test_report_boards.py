@@ -7,8 +7,8 @@ from ganeval.leaderboard.timings import TimingRow, append_timings
 from ganeval.progress import Silent
 from ganeval.report import ReportOptions, write_report
 from ganeval.report.boards import board_views
+from ganeval.report.numbers import duration, magnitude, spread, to_spread
 from ganeval.report.svg import GLYPH_PAD, GLYPH_WIDTH, glyph
-from ganeval.report.words import duration, magnitude, spread, to_spread
 from ganeval.results.protocol import Protocol
 from tests.report_inputs import Reader, checkpoint_row, write_rows
 

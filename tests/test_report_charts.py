@@ -13,10 +13,10 @@ from ganeval.errors import BadImageError, DataError
 from ganeval.progress import Silent
 from ganeval.report.axes import axis_over, tick_label
 from ganeval.report.charts import MAX_POINTS, Dot, DotChart, Histogram, LineChart, Point, Scatter, Series, thinned
+from ganeval.report.numbers import number
 from ganeval.report.pictures import HEADER, LEVELS, Album, read_picture
 from ganeval.report.plots import draw, file_stem, write_plots
 from ganeval.report.svg import glyph, glyph_axis, histogram, line_chart, scatter, shortened
-from ganeval.report.words import number
 from tests.report_inputs import (
     HOSTILE,
     Reader,

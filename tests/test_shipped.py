@@ -14,7 +14,7 @@ from ganeval.cli.main import root
 from ganeval.errors import DataError, UsageError, WeightsError
 from ganeval.generators.open import kind_of, open_generator
 from ganeval.generators.shipped import checkpoint_file, is_shipped, refuse_unshipped, shipped_names
-from ganeval.leaderboard.places import shipped_folder
+from ganeval.leaderboard.paths import shipped_folder
 from ganeval.options import ScoreOptions
 from ganeval.results.result import read_jsonl
 from reference_models.checkpoints.checkpoint import load_checkpoint, save_checkpoint

@@ -27,7 +27,7 @@ from reference_models.recipes import RECIPES
 from reference_models.recipes.recipe import with_settings
 from reference_models.training.content_loss import _first_layers
 from reference_models.training.evaluation import Evaluator, needed_weights_of
-from reference_models.training.networks import make_players
+from reference_models.training.networks import make_networks
 from reference_models.training.run_log import DivergedError, LossMeter, truncate_metrics
 from reference_models.training.steps import at_level
 from reference_models.training.train import TrainOptions, train
@@ -189,10 +189,10 @@ def test_training_moves_every_network_and_another_seed_ends_elsewhere(name, tmp_
     recipe = tiny(name, "techniques.ema=0")
     for seed in (1, 2):
         train(TrainOptions(recipe, tmp_path / str(seed), seed=seed, device="cpu"), Quiet())
-    begun = make_players(recipe, 1, CPU, lambda loss: loss.backward())
+    begun = make_networks(recipe, 1, CPU, lambda loss: loss.backward())
     one, two = weights(tmp_path / "1"), weights(tmp_path / "2")
 
-    for name, network in begun.networks().items():
+    for name, network in begun.by_name().items():
         for key, parameter in network.named_parameters():
             moved = not torch.equal(one[f"{name}/{key}"], parameter.detach())
             assert moved or not parameter.any() or "bias" in key, f"{name}/{key}"
@@ -526,9 +526,9 @@ def test_a_run_fetches_the_weights_of_its_metric_and_of_its_content_loss():
 @pytest.mark.parametrize("name", ["gan-1d.mixture-1d-cpu", "srresnet.photos-cpu", "cyclegan.photos-cpu"])
 def test_scores_repeat_and_leave_the_network_in_its_mode(name):
     recipe = tiny(name, "evaluation.n=6")
-    players = make_players(recipe, 0, CPU, lambda loss: loss.backward())
+    networks = make_networks(recipe, 0, CPU, lambda loss: loss.backward())
     evaluator = Evaluator(recipe, CPU, None)
-    network = players.best_generator.train()
+    network = networks.best_generator.train()
 
     assert evaluator.score(network) == evaluator.score(network)
     assert network.training

@@ -75,7 +75,7 @@ def command(
 
     from ganeval.cli.explain_show import print_explanation  # torch is imported from here on
     from ganeval.cli.progress import RichReporter
-    from ganeval.explain.explaining import ExplainOptions, explain
+    from ganeval.explain.explain import ExplainOptions, explain
     from ganeval.explain.rows import to_json
 
     asked = ExplainOptions(options, chosen, terms, statistics, other_weights)

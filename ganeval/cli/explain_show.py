@@ -7,7 +7,7 @@ from rich.table import Table
 from ganeval.cli.consoles import open_console
 from ganeval.cli.tables import format_value, print_whole
 from ganeval.escaping import printable
-from ganeval.explain.explaining import Explanation
+from ganeval.explain.explain import Explanation
 from ganeval.explain.pipelines import TERM_WORDS, TERMS, Term
 from ganeval.explain.rows import note_of
 from ganeval.explain.waterfall import OWN, Row

@@ -15,7 +15,7 @@ from ganeval.files.read_write import write_output
 from ganeval.options import ScoreOptions
 
 if TYPE_CHECKING:
-    from ganeval.gate.sides import Scores
+    from ganeval.gate.modes import Scores
 
 
 class Gate(click.Group):
@@ -79,10 +79,10 @@ def command(
     check_writable(junit, markdown, None if json_target in (None, "-") else Path(str(json_target)))
     from ganeval.cli.progress import RichReporter
     from ganeval.gate.baseline import is_row_file
+    from ganeval.gate.modes import GateOptions
     from ganeval.gate.report import to_annotations, to_dict, to_junit, to_markdown, to_text
     from ganeval.gate.rules import read_rules
     from ganeval.gate.run import run_gate
-    from ganeval.gate.sides import GateOptions
 
     reporter = RichReporter()
     read = None if rules is None else read_rules(rules)

@@ -12,8 +12,8 @@ from ganeval.files.read_write import write_output
 from ganeval.options import ScoreOptions
 
 if TYPE_CHECKING:
+    from ganeval.gate.modes import Scores
     from ganeval.gate.rules import GateRules, Mode
-    from ganeval.gate.sides import Scores
     from ganeval.results.result import Result
 
 MODES: tuple["Mode", ...] = ("auto", "samples", "same-weights", "retrained")

@@ -95,7 +95,7 @@ def add(source: Path, board: str | None, results: Path | None) -> None:
     ganeval leaderboard add benchmark.json
     """
     from ganeval.leaderboard import adding
-    from ganeval.leaderboard.places import project_folder
+    from ganeval.leaderboard.paths import project_folder
 
     name = source.stem if board is None else board
     if not name or name != Path(name).name or name.startswith("."):
@@ -169,8 +169,8 @@ def _boards(
         sheets = _sheets(list(chosen.values()), timings)
         if format_ == "md" or to_file:
             return (_markdown(sheets) if format_ == "md" else _text(sheets)).encode()
+        from ganeval.cli.board_tables import print_sheets
         from ganeval.cli.consoles import open_console
-        from ganeval.cli.sheets import print_sheets
 
         print_sheets(sheets, open_console())
         return b""
@@ -206,8 +206,8 @@ def _markdown(sheets: "Sequence[Sheet]") -> str:
 
 
 def _text(sheets: "Sequence[Sheet]") -> str:
+    from ganeval.cli.board_tables import print_sheets
     from ganeval.cli.consoles import open_console
-    from ganeval.cli.sheets import print_sheets
 
     buffer = io.StringIO()
     print_sheets(sheets, open_console(file=buffer))

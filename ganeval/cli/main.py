@@ -13,8 +13,8 @@ import click
 from ganeval._version import __version__
 from ganeval.cli.ci_log import guarded_streams
 from ganeval.cli.consoles import print_what_can_be_encoded
+from ganeval.cli.error_messages import ARGUMENTS, tell
 from ganeval.cli.habits import command_path, said
-from ganeval.cli.telling import ARGUMENTS, tell
 from ganeval.errors import GanevalError, UsageError
 from ganeval.escaping import printable
 from ganeval.processes.launch import launched

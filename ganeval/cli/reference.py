@@ -112,7 +112,7 @@ def import_(file: Path, tool: str, out: Path, n: int | None, weights: dict[str, 
     from ganeval.backbones import BACKBONES
     from ganeval.backbones.weights_store import entry, identify, sha256_of
     from ganeval.cli.progress import RichReporter
-    from ganeval.summaries.peer_files.importing import import_statistics
+    from ganeval.summaries.peer_files.import_statistics import import_statistics
     from ganeval.summaries.reference_file import save_reference
 
     pinned = entry("inception")

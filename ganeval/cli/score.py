@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from ganeval.cli.options import PLACE, check_writable, takes, was_typed
-from ganeval.cli.several import several
+from ganeval.cli.processes import several
 from ganeval.errors import UsageError
 from ganeval.options import ScoreOptions
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from ganeval.cli.options import option, with_options
+from ganeval.cli.processes import several
 from ganeval.cli.progress import RichReporter
-from ganeval.cli.several import several
 from ganeval.errors import DataError, UsageError, WeightsError
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import torch
 
 from ganeval.devices import resolve_device
 from ganeval.errors import DataError, ProtocolMismatchError, UsageError
-from ganeval.explain.explaining import inception_set, no_weights
+from ganeval.explain.explain import inception_set, no_weights
 from ganeval.explain.features import look, open_paths
-from ganeval.explain.parts import parts_of
+from ganeval.explain.frechet_parts import parts_of
 from ganeval.explain.pipelines import Reading, Tool
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent

@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from ganeval.backbones.weights import load_state_dict
 from ganeval.devices import resolve_device
 from ganeval.errors import BadImageError, UsageError
-from ganeval.explain.explaining import no_weights
+from ganeval.explain.explain import no_weights
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
 from ganeval.results.result import Result

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganeval.escaping import printable
-from ganeval.explain.explaining import Explanation
+from ganeval.explain.explain import Explanation
 from ganeval.explain.waterfall import Row
 from ganeval.files.figures import figure_bytes, own_style
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ganeval.backbones.inception_variants import PREPARATIONS
-from ganeval.explain.explaining import ExplainOptions, Explanation
+from ganeval.explain.explain import ExplainOptions, Explanation
 from ganeval.explain.features import OTHER_WEIGHTS
 from ganeval.explain.pillow import PILLOW_POLICY
 from ganeval.explain.pipelines import TOOLS

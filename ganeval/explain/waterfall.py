@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ganeval.explain.features import OTHER_WEIGHTS, Side, part_of
-from ganeval.explain.parts import Parts, parts_of
+from ganeval.explain.frechet_parts import Parts, parts_of
 from ganeval.explain.pipelines import TERMS, Term, Tool
 from ganeval.explain.refusals import mixed_sizes, refusal
 from ganeval.summaries.base import SetSummary

@@ -15,7 +15,7 @@ from ganeval.gate.baseline import (
     origin_of,
     read_row_file,
 )
-from ganeval.gate.sides import Scores
+from ganeval.gate.modes import Scores
 from ganeval.progress import Reporter
 from ganeval.results.result import Result, append_jsonl, read_jsonl
 

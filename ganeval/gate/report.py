@@ -4,9 +4,9 @@ import dataclasses
 import xml.etree.ElementTree as ET
 
 from ganeval.escaping import markdown, printable
+from ganeval.gate.escaping import command_data, command_property, number, signed, xml
 from ganeval.gate.ruling import Ruling, unchanged_passes
 from ganeval.gate.run import GateReport
-from ganeval.gate.text import command_data, command_property, number, signed, xml
 from ganeval.results.result import SCHEMA
 
 ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}

@@ -8,10 +8,10 @@ from ganeval.errors import UsageError
 from ganeval.escaping import first_of
 from ganeval.gate.baseline import Baseline, choose_baseline, is_row_file, origin_of, read_row_file, training_seed
 from ganeval.gate.evidence import FEWEST_SEEDS
+from ganeval.gate.modes import Case, GateOptions, Scores, of_same_weights, of_samples, of_seeds, recorded_path
 from ganeval.gate.propose import propose
 from ganeval.gate.rules import GateRules, Mode
 from ganeval.gate.ruling import Ruling, Verdict, judge, overall
-from ganeval.gate.sides import Case, GateOptions, Scores, of_same_weights, of_samples, of_seeds, recorded_path
 from ganeval.metrics.keys import declared
 from ganeval.progress import Reporter
 from ganeval.results.result import Result, read_jsonl

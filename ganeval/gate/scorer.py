@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ganeval.errors import ProtocolMismatchError, UsageError
-from ganeval.gate.given import with_given_reference
-from ganeval.gate.larger import with_larger_draw
-from ganeval.gate.outputs import Outputs, compare_outputs
+from ganeval.gate.fixed_reference import with_given_reference
+from ganeval.gate.image_differences import Outputs, compare_outputs
+from ganeval.gate.larger_baseline import with_larger_draw
 from ganeval.generators.open import open_generator
 from ganeval.generators.source import GeneratorSource
 from ganeval.metrics.keys import first_gate_keys, parse_key

@@ -8,7 +8,7 @@ from typing import Any
 
 from ganeval.errors import UsageError
 from ganeval.files.read_write import MAX_SETTINGS, read_text
-from ganeval.leaderboard.places import leaderboards_folder
+from ganeval.leaderboard.paths import leaderboards_folder
 from ganeval.registry import unknown_name
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganeval.leaderboard.boards import Board, load_boards
-from ganeval.leaderboard.places import row_files
+from ganeval.leaderboard.paths import row_files
 from ganeval.leaderboard.reading import Row, read_files
 from ganeval.leaderboard.standings import Standings, feed, stand
 from ganeval.leaderboard.timing_board import TimingTable, costs, timing_tables

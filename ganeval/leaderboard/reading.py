@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ganeval.errors import DataError
-from ganeval.leaderboard.batch import KINDS, Columns, Protocols, checked, parsed, small
+from ganeval.leaderboard.quick_checks import KINDS, Columns, Protocols, checked, parsed, small
 from ganeval.results.protocol_lines import ProtocolLines, is_protocol_line
 from ganeval.results.result import LARGEST, PER_IMAGE, Result, check_fields, iter_lines, object_of
 

@@ -13,7 +13,7 @@ try:
 except ImportError:
     pyarrow = None
 
-from ganeval.leaderboard.places import row_files, timing_files
+from ganeval.leaderboard.paths import row_files, timing_files
 from ganeval.leaderboard.reading import Row, read_files
 from ganeval.leaderboard.timings import TimingRow, read_timings
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from ganeval.report.words import MINUS
+from ganeval.report.numbers import MINUS
 
 
 @dataclass(frozen=True)

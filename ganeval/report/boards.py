@@ -7,8 +7,8 @@ from ganeval.leaderboard.cells import Cell
 from ganeval.leaderboard.standings import Column, Entry, Standings
 from ganeval.report.axes import Axis
 from ganeval.report.charts import Dot, Point, Scatter
+from ganeval.report.numbers import duration, magnitude
 from ganeval.report.svg import glyph_axis
-from ganeval.report.words import duration, magnitude
 
 MAX_APART = 50
 

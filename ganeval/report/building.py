@@ -9,7 +9,7 @@ from ganeval.doctor.stored import read_examination
 from ganeval.errors import DataError
 from ganeval.files.read_write import MAX_JSON, read_bytes, write_atomically
 from ganeval.leaderboard.gathering import Gathered, gather
-from ganeval.leaderboard.places import leaderboards_folder, project_folder
+from ganeval.leaderboard.paths import leaderboards_folder, project_folder
 from ganeval.leaderboard.timing_board import latest
 from ganeval.progress import Reporter
 from ganeval.report.boards import board_views

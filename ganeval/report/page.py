@@ -21,11 +21,11 @@ from ganeval.report import svg
 from ganeval.report.boards import BoardView, dot_of
 from ganeval.report.charts import DotChart, LineChart
 from ganeval.report.galleries import Gallery
+from ganeval.report.numbers import counted, number, spread, to_spread
 from ganeval.report.pictures import Album
 from ganeval.report.protocols import ProtocolFacts
 from ganeval.report.runs import Training
 from ganeval.report.scores import ScoreTable, interval
-from ganeval.report.words import counted, number, spread, to_spread
 
 MAX_BYTES = 8_000_000
 PICTURE_BYTES = 5_500_000

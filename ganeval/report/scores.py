@@ -11,8 +11,8 @@ from ganeval.leaderboard.reading import Row
 from ganeval.leaderboard.standings import UNTRAINED
 from ganeval.report.axes import Axis
 from ganeval.report.charts import Dot, DotChart, LineChart, Series
+from ganeval.report.numbers import MINUS, number
 from ganeval.report.svg import glyph_axis
-from ganeval.report.words import MINUS, number
 
 MAX_TABLES = 40
 MAX_ROWS = 200  # of a table; the rest is counted

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ganeval.report.axes import Axis, axis_over, tick_label
 from ganeval.report.charts import Dot, Histogram, LineChart, Scatter, Series, thinned
-from ganeval.report.words import number
+from ganeval.report.numbers import number
 
 Node = ElementTree.Element
 Attributes = Mapping[str, str | float]

@@ -111,7 +111,7 @@ class Result:
         return Result(**check_fields(row, held))
 
 
-# What a row of JSON becomes; `ganeval.leaderboard.batch` checks many rows by the same table.
+# What a row of JSON becomes; `ganeval.leaderboard.quick_checks` checks many rows by the same table.
 _NUMBER = (float, int, NoneType)
 _COUNT = (int, NoneType)
 FIELD_TYPES: Mapping[str, tuple[type, ...]] = {

@@ -19,7 +19,7 @@ from reference_models.models import MODELS
 from reference_models.models.layers import Projection, draws_from
 from reference_models.recipes.recipe import Recipe, Techniques
 from reference_models.training.losses import LOSSES, content_loss
-from reference_models.training.networks import Players, make_players
+from reference_models.training.networks import Networks, make_networks
 from reference_models.training.steps import STEPS
 
 CPU = torch.device("cpu")
@@ -62,18 +62,18 @@ class OurLoop:
     """
 
     def __init__(self, recipe: Recipe, device: torch.device = CPU, *, double: bool = False, bf16: bool = False) -> None:
-        self.players = make_players(recipe, 0, device, torch.Tensor.backward)
+        self.networks = make_networks(recipe, 0, device, torch.Tensor.backward)
         self._data = data_of(recipe, device)
         self._device, self._double, self._bf16 = device, double, bf16
         if double:
-            to_double(self.players)
+            to_double(self.networks)
 
     def step(self, number: int) -> Losses:
         """One generator update with its discriminator updates."""
         rng, dropout = stream(0, _STEP, number, 0), stream(0, _DROPOUT, number, 0, device=self._device)
-        kind = self.players.spec.kind
+        kind = self.networks.spec.kind
         with draws_from(dropout), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            return STEPS[kind](self.players, lambda k: cast(self._data.batch(number, rng), self._double), number, rng)
+            return STEPS[kind](self.networks, lambda k: cast(self._data.batch(number, rng), self._double), number, rng)
 
 
 class TutorialLoop:
@@ -86,16 +86,16 @@ class TutorialLoop:
     """
 
     def __init__(self, recipe: Recipe, feed: Feed, *, double: bool = False) -> None:
-        players = make_players(recipe, 0, CPU, torch.Tensor.backward)  # the same weights
+        networks = make_networks(recipe, 0, CPU, torch.Tensor.backward)  # the same weights
         if double:
-            to_double(players)
-        self._players, self._weights, self._kind = players, recipe.weights, players.spec.kind
+            to_double(networks)
+        self._networks, self._weights, self._kind = networks, recipe.weights, networks.spec.kind
         self._g, self._d = (
             [as_written(network).to(memory_format=torch.contiguous_format) for network in side]
-            for side in (players.generators, players.discriminators)
+            for side in (networks.generators, networks.discriminators)
         )
-        if players.content is not None:
-            players.content.layers.to(memory_format=torch.contiguous_format)
+        if networks.content is not None:
+            networks.content.layers.to(memory_format=torch.contiguous_format)
         betas = (recipe.optimiser.beta1, recipe.optimiser.beta2)
         lr = recipe.schedule(0)
         self._g_optimiser = torch.optim.Adam([p for n in self._g for p in n.parameters()], lr=lr, betas=betas)
@@ -115,7 +115,7 @@ class TutorialLoop:
     def _adversarial(self, batch: Batch, rng: torch.Generator) -> Losses:
         (g,), (d,) = self._g, self._d
         labels = (batch.labels,) if self._kind == "conditional" else ()
-        noise = torch.randn((len(batch.images), self._players.config.latent_dim), generator=rng).to(batch.images.dtype)
+        noise = torch.randn((len(batch.images), self._networks.config.latent_dim), generator=rng).to(batch.images.dtype)
         fake = g(noise, *labels)
         loss_d = self._judge(0, lambda images: d(images, *labels), batch.images, fake)
         loss_g = self._game.generator(d(fake, *labels))
@@ -123,7 +123,7 @@ class TutorialLoop:
         return {"loss_d": loss_d, "loss_g": loss_g.detach()}
 
     def _super_resolution(self, batch: Batch) -> Losses:
-        (g,), (d,), content = self._g, self._d, self._players.content
+        (g,), (d,), content = self._g, self._d, self._networks.content
         if content is None:
             raise TypeError("the loop of super-resolution needs a content network")
         weights = self._weights
@@ -190,13 +190,13 @@ def as_written(network: nn.Module) -> nn.Module:
     return network
 
 
-def to_double(players: Players) -> None:
+def to_double(networks: Networks) -> None:
     """All networks in float64."""
     network: nn.Module
-    for network in (*players.generators, *players.discriminators):
+    for network in (*networks.generators, *networks.discriminators):
         network.double()
-    if players.content is not None:
-        players.content.layers.double()
+    if networks.content is not None:
+        networks.content.layers.double()
 
 
 def cast(batch: Batch, double: bool) -> Batch:

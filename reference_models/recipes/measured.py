@@ -17,7 +17,7 @@ from reference_models.recipes import RECIPES
 from reference_models.recipes.expected import FILE, read_expected
 from reference_models.recipes.recipe import SETTINGS, Recipe, plan_to_json
 from reference_models.training.evaluation import Evaluator
-from reference_models.training.networks import make_players
+from reference_models.training.networks import make_networks
 from reference_models.training.run_folder import TRAINED_ON
 
 ENOUGH_SEEDS = 3
@@ -76,7 +76,7 @@ def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
     if not lines or lines[-1].get("step") != recipe.training.steps or not scores:
         raise DataError(f"{folder} is not finished: expected {recipe.training.steps:,} steps. Go on with --resume.")
     seed = load_checkpoint(folder / "last.safetensors", torch.device("cpu")).seed
-    players = make_players(recipe, seed, torch.device("cpu"), torch.Tensor.backward)
+    networks = make_networks(recipe, seed, torch.device("cpu"), torch.Tensor.backward)
     evaluator = Evaluator(recipe, torch.device("cpu"), data_root)
     steps = [line["step"] for line in lines]
     rates = _awake([line["images/s"] for line in lines])
@@ -89,7 +89,7 @@ def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
         seed=seed,
         metric=recipe.evaluation.metric,
         better=evaluator.better,
-        untrained=evaluator.score(players.best_generator),
+        untrained=evaluator.score(networks.best_generator),
         last=scores[-1],
         best=min(scores) if evaluator.better == "lower" else max(scores),
         seconds=seconds,

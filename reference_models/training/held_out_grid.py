@@ -19,7 +19,7 @@ from reference_models.checkpoints.translation import needs_inputs, translator
 from reference_models.data.transforms import bicubic_enlargement, edges, low_resolution, resized, to_range, to_uint8
 from reference_models.recipes.recipe import DIRECTIONS, Direction
 from reference_models.training.evaluation import held_out
-from reference_models.training.networks import Players
+from reference_models.training.networks import Networks
 
 PICTURES = 8
 CROPS = 2  # super-resolution shows this many times the side of the training crops: more of a picture, at its own scale
@@ -42,24 +42,24 @@ class HeldOut:
     from_truth: bool
 
 
-def held_out_pictures(players: Players, data_root: Path | None) -> list[HeldOut]:
+def held_out_pictures(networks: Networks, data_root: Path | None) -> list[HeldOut]:
     """The pictures of a run's grids: of each direction there is; none for models that draw images from noise.
 
     Raises:
         DataError: test images are missing.
     """
-    if not needs_inputs(players.spec):
+    if not needs_inputs(networks.spec):
         return []
-    directions: Sequence[Direction] = DIRECTIONS[: len(players.generators)]
-    return [_of(players, data_root, number, direction) for number, direction in enumerate(directions)]
+    directions: Sequence[Direction] = DIRECTIONS[: len(networks.generators)]
+    return [_of(networks, data_root, number, direction) for number, direction in enumerate(directions)]
 
 
-def _of(players: Players, data_root: Path | None, generator: int, direction: Direction) -> HeldOut:
-    recipe = players.recipe
+def _of(networks: Networks, data_root: Path | None, generator: int, direction: Direction) -> HeldOut:
+    recipe = networks.recipe
     inputs, truths, from_truth = held_out(recipe, data_root, direction)
     two_sets = recipe.data.transform == "two-sets"  # the second set is no answer to the first
-    whole = players.spec.kind != "super-resolution"
-    side = players.config.image_size if whole else CROPS * players.config.image_size
+    whole = networks.spec.kind != "super-resolution"
+    side = networks.config.image_size if whole else CROPS * networks.config.image_size
     given = _squares(inputs, side, scaled=whole)
     wanted = () if two_sets else given if truths is inputs else _squares(truths, side, scaled=whole)
     smallest = min(picture.shape[1] for picture in (*given, *wanted))  # a test picture may be smaller than asked for
@@ -84,29 +84,29 @@ def _middle(pixels: Pixels, side: int) -> Pixels:
     return pixels[:, top : top + side, left : left + side]
 
 
-def translated_grid(players: Players, shown: Sequence[HeldOut]) -> UInt8[Tensor, "3 P Q"]:
+def translated_grid(networks: Networks, shown: Sequence[HeldOut]) -> UInt8[Tensor, "3 P Q"]:
     """Rows of inputs, outputs and, where they are known, true outputs; for each direction."""
     rows: list[Pixels] = []
     for pictures in shown:
-        network = players.sampled[pictures.generator]
+        network = networks.sampled[pictures.generator]
         was_training = network.training
         network.eval()
         translate = translator(
-            network, players.spec, players.config, players.recipe.data.transform, from_truth=pictures.from_truth
+            network, networks.spec, networks.config, networks.recipe.data.transform, from_truth=pictures.from_truth
         )
         outputs = [translate(picture) for picture in pictures.inputs]
         network.train(was_training)
-        rows += [*(_input(players, picture) for picture in pictures.inputs), *outputs, *pictures.truths]
+        rows += [*(_input(networks, picture) for picture in pictures.inputs), *outputs, *pictures.truths]
     return grid_of(torch.from_numpy(np.stack(rows)), (0.0, 1.0), len(shown[0].inputs))
 
 
-def _input(players: Players, picture: Pixels) -> Pixels:
+def _input(networks: Networks, picture: Pixels) -> Pixels:
     """What the network is given, as a picture of the size of its output."""
-    transform = players.recipe.data.transform
+    transform = networks.recipe.data.transform
     if transform == "edges":
         return np.repeat(edges(picture), 3, axis=0)
-    if players.spec.kind == "super-resolution":
-        scale = players.config.scale
+    if networks.spec.kind == "super-resolution":
+        scale = networks.config.scale
         small = low_resolution(to_range(torch.from_numpy(np.ascontiguousarray(picture))[None], (0.0, 1.0)), scale)
         enlarged: Pixels = to_uint8(bicubic_enlargement(small, scale), (0.0, 1.0))[0].numpy()
         return enlarged

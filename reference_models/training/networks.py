@@ -23,7 +23,7 @@ _WEIGHTS = 0  # stream of random numbers
 
 
 @dataclass
-class Players:
+class Networks:
     """The networks of a run and what belongs to them.
 
     Attributes:
@@ -74,7 +74,7 @@ class Players:
         """What is scored: of an unpaired model's two generators, that of the recipe's direction."""
         return self.sampled[DIRECTIONS.index(self.recipe.evaluation.direction)]
 
-    def networks(self) -> dict[str, nn.Module]:
+    def by_name(self) -> dict[str, nn.Module]:
         """Every trained network by a name that stays."""
         named: dict[str, nn.Module] = {f"generator{k}": network for k, network in enumerate(self.generators)}
         named.update({f"discriminator{k}": network for k, network in enumerate(self.discriminators)})
@@ -97,14 +97,14 @@ def no_sharing(optimiser: torch.optim.Optimizer) -> None:
     del optimiser
 
 
-def make_players(
+def make_networks(
     recipe: Recipe,
     seed: int,
     device: torch.device,
     backward: Callable[[Tensor], None],
     share_gradients: Callable[[torch.optim.Optimizer], None] = no_sharing,
     devices: int = 1,
-) -> Players:
+) -> Networks:
     """Builds everything on the CPU, so that a seed gives the same weights on every device, then moves it.
 
     Args:
@@ -143,7 +143,7 @@ def make_players(
     strengths = (techniques.augment_color, techniques.augment_translation, techniques.augment_cutout)
     noise = InstanceNoise(techniques.instance_noise, techniques.instance_noise_steps)
     weights = recipe.weights
-    return Players(
+    return Networks(
         recipe=recipe,
         spec=spec,
         config=config,

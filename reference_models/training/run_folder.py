@@ -9,7 +9,7 @@ from ganeval.files.read_write import MAX_SETTINGS, read_text, write_atomically
 from ganeval.progress import Reporter
 from reference_models.recipes.recipe import Recipe, recipe_to_json
 from reference_models.training.devices import machine_of
-from reference_models.training.networks import Players
+from reference_models.training.networks import Networks
 from reference_models.training.run_log import GRIDS, METRICS, truncate_metrics
 from reference_models.training.state import FILE as STATE
 from reference_models.training.state import Progress, load_state
@@ -42,14 +42,14 @@ def check_folder(folder: Path, resume: bool, identity: dict[str, Any]) -> None:
 
 
 def open_folder(
-    folder: Path, recipe: Recipe, players: Players, identity: dict[str, Any], reporter: Reporter, *, rank: int
+    folder: Path, recipe: Recipe, networks: Networks, identity: dict[str, Any], reporter: Reporter, *, rank: int
 ) -> Progress:
     """A new run's folder, or the state of the one that is resumed; `check_folder` has found it fit.
 
     Args:
         folder: The run's.
         recipe: The plan.
-        players: Get the state of a run that is resumed.
+        networks: Get the state of a run that is resumed.
         identity: What a resumed run must agree in.
         reporter: Is told what begins, or goes on.
         rank: Number of this device; the first one writes.
@@ -59,14 +59,14 @@ def open_folder(
         DataError: it cannot be read, or the folder cannot be written.
     """
     if (folder / STATE).is_file():
-        progress = load_state(folder / STATE, players, identity, rank)
+        progress = load_state(folder / STATE, networks, identity, rank)
         if rank == 0:
             truncate_metrics(folder, progress.step)
         reporter.message(f"resumed at step {progress.step:,} of {recipe.training.steps:,}")
         return progress
     if rank == 0:
         try:
-            kept = {**recipe_to_json(recipe), TRAINED_ON: machine_of(next(players.generators[0].parameters()).device)}
+            kept = {**recipe_to_json(recipe), TRAINED_ON: machine_of(next(networks.generators[0].parameters()).device)}
             write_atomically(folder / RECIPE, json.dumps(kept, indent=2).encode())
             write_atomically(folder / METRICS, b"")
         except OSError as error:

@@ -16,7 +16,7 @@ from ganeval.files.read_write import MAX_JSON, append, read_text, write_atomical
 from reference_models.checkpoints.sampling import draw_tensor, grid_of, save_png
 from reference_models.data.training_data import mixture
 from reference_models.training.held_out_grid import HeldOut, translated_grid
-from reference_models.training.networks import Players
+from reference_models.training.networks import Networks
 from reference_models.training.steps import Losses
 
 METRICS, GRIDS = "metrics.jsonl", "grids"
@@ -92,12 +92,12 @@ def append_metrics(folder: Path, row: dict[str, Any]) -> None:
     append(folder / METRICS, (json.dumps(row, allow_nan=False) + "\n").encode())
 
 
-def save_grid(folder: Path, players: Players, step: int, shown: Sequence[HeldOut]) -> None:
+def save_grid(folder: Path, networks: Networks, step: int, shown: Sequence[HeldOut]) -> None:
     """Writes grids/<steps done>.png from fixed latents, or test pictures; a histogram for numbers.
 
     Args:
         folder: The run's.
-        players: What is trained.
+        networks: What is trained.
         step: Steps done.
         shown: The test pictures of a model that translates; empty for others.
 
@@ -105,25 +105,27 @@ def save_grid(folder: Path, players: Players, step: int, shown: Sequence[HeldOut
         DivergedError: every latent gives one and the same image.
     """
     path = folder / GRIDS / f"{step:07d}.png"
-    if players.spec.kind == "one-dimensional":
-        numbers = draw_tensor(players.best_generator, players.spec, players.config, range(HISTOGRAM_NUMBERS), GRID_SEED)
+    if networks.spec.kind == "one-dimensional":
+        numbers = draw_tensor(
+            networks.best_generator, networks.spec, networks.config, range(HISTOGRAM_NUMBERS), GRID_SEED
+        )
         write_atomically(path, histogram(numbers))
         return
     if shown:
-        save_png(path, translated_grid(players, shown))
+        save_png(path, translated_grid(networks, shown))
         return
-    stage = () if players.fade is None else tuple(players.fade.at(step))
+    stage = () if networks.fade is None else tuple(networks.fade.at(step))
     images = draw_tensor(
-        players.best_generator, players.spec, players.config, range(GRID_IMAGES), GRID_SEED, arguments=stage
+        networks.best_generator, networks.spec, networks.config, range(GRID_IMAGES), GRID_SEED, arguments=stage
     )
-    if step >= max(COLLAPSE_SHARE * players.recipe.training.steps, COLLAPSE_STEPS):
-        _refuse_collapse(images, players, step)
-    columns = players.config.classes if players.spec.kind == "conditional" else 8
-    save_png(path, grid_of(images, players.spec.output_range, columns))
+    if step >= max(COLLAPSE_SHARE * networks.recipe.training.steps, COLLAPSE_STEPS):
+        _refuse_collapse(images, networks, step)
+    columns = networks.config.classes if networks.spec.kind == "conditional" else 8
+    save_png(path, grid_of(images, networks.spec.output_range, columns))
 
 
-def _refuse_collapse(images: Float[Tensor, "B C H W"], players: Players, step: int) -> None:
-    low, high = players.spec.output_range
+def _refuse_collapse(images: Float[Tensor, "B C H W"], networks: Networks, step: int) -> None:
+    low, high = networks.spec.output_range
     spread = float(images.float().std(dim=0).mean()) * 255.0 / (high - low)
     if spread < COLLAPSED_BELOW:
         raise DivergedError(

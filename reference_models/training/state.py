@@ -19,7 +19,7 @@ from torch import Tensor
 from ganeval.errors import DataError, UsageError
 from ganeval.files.read_write import open_regular, write_atomically
 from ganeval.files.safetensors_bytes import with_sorted_metadata
-from reference_models.training.networks import Players
+from reference_models.training.networks import Networks
 
 FORMAT = "ganeval-training-state-2"
 FILE = "state.safetensors"
@@ -45,7 +45,7 @@ class Progress:
 
 def save_state(
     path: Path,
-    players: Players,
+    networks: Networks,
     progress: Progress,
     identity: dict[str, Any],
     replays: Sequence[Mapping[str, Tensor]],
@@ -54,7 +54,7 @@ def save_state(
 
     Args:
         path: The file.
-        players: What is trained.
+        networks: What is trained.
         progress: How far.
         identity: The plan, the seed and the digest of the data: what a resumed run must agree in.
         replays: `replay_tensors` of every device: all else is equal on all.
@@ -63,21 +63,21 @@ def save_state(
         "format": FORMAT,
         "identity": json.dumps(identity),
         "progress": json.dumps(vars(progress)),
-        "moments": json.dumps(_moments_held(players)),
+        "moments": json.dumps(_moments_held(networks)),
     }
-    tensors = _tensors(players)
+    tensors = _tensors(networks)
     for rank, kept in enumerate(replays):
         tensors |= {f"device{rank}/{name}": tensor for name, tensor in kept.items()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     write_atomically(path, with_sorted_metadata(safetensors.torch.save(tensors, metadata=metadata)))
 
 
-def load_state(path: Path, players: Players, identity: dict[str, Any], rank: int) -> Progress:
+def load_state(path: Path, networks: Networks, identity: dict[str, Any], rank: int) -> Progress:
     """Puts a state back, in place, and gives how far it was.
 
     Args:
         path: The file.
-        players: Get their tensors.
+        networks: Get their tensors.
         identity: As for `save_state`.
         rank: Number of this device, whose replay buffers are taken.
 
@@ -92,13 +92,13 @@ def load_state(path: Path, players: Players, identity: dict[str, Any], rank: int
             if metadata.get("format") != FORMAT:
                 raise DataError(f"{path} is of format {metadata.get('format')!r}; expected {FORMAT!r}. Start anew.")
             _check_identity(path, json.loads(metadata["identity"]), json.loads(json.dumps(identity)))
-            progress = _checked_progress(json.loads(metadata["progress"]), players.recipe.training.steps)
+            progress = _checked_progress(json.loads(metadata["progress"]), networks.recipe.training.steps)
             moments = json.loads(metadata["moments"]) if "moments" in metadata else None
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        _check_tensors(players, tensors, moments, progress.step, rank)
+        _check_tensors(networks, tensors, moments, progress.step, rank)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path} cannot be read ({error}). Remove the run's folder and start anew.") from error
-    _restore(players, tensors, rank)
+    _restore(networks, tensors, rank)
     return progress
 
 
@@ -123,12 +123,12 @@ def _checked_progress(stored: object, steps: int) -> Progress:
 
 
 def _check_tensors(
-    players: Players, tensors: Mapping[str, Tensor], moments: Mapping[str, int] | None, step: int, rank: int
+    networks: Networks, tensors: Mapping[str, Tensor], moments: Mapping[str, int] | None, step: int, rank: int
 ) -> None:
     """Every tensor that training needs, of its type and shape, and no other one.
 
     Args:
-        players: What is to be trained on.
+        networks: What is to be trained on.
         tensors: What the file holds.
         moments: Optimiser -> parameters that it had moved when the file was written; None of an earlier version's.
         step: Steps done.
@@ -137,10 +137,10 @@ def _check_tensors(
     Raises:
         ValueError: tensors are missing, unknown, of another type or shape; counted, the first one named.
     """
-    wanted = _network_tensors(players)
+    wanted = _network_tensors(networks)
     optional = {
         f"{name}/{index}/{field}": value
-        for name, optimiser in _optimisers(players).items()
+        for name, optimiser in _optimisers(networks).items()
         for index, parameter in enumerate(_parameters(optimiser))
         for field, value in _fresh_moments(optimiser, parameter).items()
     }
@@ -159,10 +159,10 @@ def _check_tensors(
     if any(faults.values()):
         told = ", ".join(f"{len(names):,} {what} ({names[0][:80]})" for what, names in faults.items() if names)
         raise ValueError(f"of its tensors {told}")
-    held = {name: _held(name, optimiser, tensors) for name, optimiser in _optimisers(players).items()}
+    held = {name: _held(name, optimiser, tensors) for name, optimiser in _optimisers(networks).items()}
     if (moments is not None and held != moments) or (moments is None and step and not any(held.values())):
         raise ValueError(f"it holds the moments of {held} parameters after {step:,} steps, and {moments} were written")
-    for number in range(len(players.replays)):
+    for number in range(len(networks.replays)):
         columns = {name for name in tensors if name.startswith(f"device{rank}/replay{number}/")}
         if columns != {f"device{rank}/replay{number}/{k}" for k in range(len(columns))} or any(
             tensors[name].dim() < 1 for name in columns
@@ -207,8 +207,8 @@ def _held(name: str, optimiser: torch.optim.Optimizer, tensors: Mapping[str, Ten
     return count
 
 
-def _moments_held(players: Players) -> dict[str, int]:
-    return {name: len(optimiser.state) for name, optimiser in _optimisers(players).items()}
+def _moments_held(networks: Networks) -> dict[str, int]:
+    return {name: len(optimiser.state) for name, optimiser in _optimisers(networks).items()}
 
 
 def _check_identity(path: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -233,44 +233,44 @@ def _differences(stored: object, wanted: object, name: str = "") -> list[str]:
     ]
 
 
-def _network_tensors(players: Players) -> dict[str, Tensor]:
+def _network_tensors(networks: Networks) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
-    for name, network in players.networks().items():
+    for name, network in networks.by_name().items():
         tensors |= {f"{name}/{key}": value for key, value in network.state_dict().items()}
-    for name, average in zip(_AVERAGES, players.averages, strict=False):
+    for name, average in zip(_AVERAGES, networks.averages, strict=False):
         tensors |= {f"{name}/{key}": value for key, value in average.state_dict().items()}
     return tensors
 
 
-def _tensors(players: Players) -> dict[str, Tensor]:
-    tensors = _network_tensors(players)
-    for name, optimiser in _optimisers(players).items():
+def _tensors(networks: Networks) -> dict[str, Tensor]:
+    tensors = _network_tensors(networks)
+    for name, optimiser in _optimisers(networks).items():
         for index, values in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}/{index}/{key}": value for key, value in values.items() if isinstance(value, Tensor)}
     return tensors
 
 
-def replay_tensors(players: Players) -> dict[str, Tensor]:
+def replay_tensors(networks: Networks) -> dict[str, Tensor]:
     """What this device alone knows: the past fakes that it keeps."""
     return {
         f"replay{number}/{key}": value.detach().cpu()
-        for number, replay in enumerate(players.replays)
+        for number, replay in enumerate(networks.replays)
         for key, value in replay.state_dict().items()
     }
 
 
-def _optimisers(players: Players) -> dict[str, torch.optim.Optimizer]:
-    optimisers = {"g_optimiser": players.g_optimiser}
-    return optimisers if players.d_optimiser is None else optimisers | {"d_optimiser": players.d_optimiser}
+def _optimisers(networks: Networks) -> dict[str, torch.optim.Optimizer]:
+    optimisers = {"g_optimiser": networks.g_optimiser}
+    return optimisers if networks.d_optimiser is None else optimisers | {"d_optimiser": networks.d_optimiser}
 
 
-def _restore(players: Players, tensors: dict[str, Tensor], rank: int) -> None:
+def _restore(networks: Networks, tensors: dict[str, Tensor], rank: int) -> None:
     def part(name: str) -> dict[str, Tensor]:
         return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
 
-    for name, network in players.networks().items():
+    for name, network in networks.by_name().items():
         network.load_state_dict(part(name))
-    for name, optimiser in _optimisers(players).items():
+    for name, optimiser in _optimisers(networks).items():
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in part(name).items():
             index, _, field = key.partition("/")
@@ -281,7 +281,7 @@ def _restore(players: Players, tensors: dict[str, Tensor], rank: int) -> None:
                 # The fused optimisers walk memory in order, so a moment must lie as its parameter does.
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
                     values[field] = torch.empty_like(parameter, requires_grad=False).copy_(value)
-    for name, average in zip(_AVERAGES, players.averages, strict=False):
+    for name, average in zip(_AVERAGES, networks.averages, strict=False):
         average.load_state_dict(part(name))
-    for number, replay in enumerate(players.replays):
+    for number, replay in enumerate(networks.replays):
         replay.load_state_dict(part(f"device{rank}/replay{number}"))

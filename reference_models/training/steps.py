@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from reference_models.data.training_data import Batch
 from reference_models.models.base import Kind
 from reference_models.training.losses import content_loss, cycle_loss, identity_loss, l1_loss, pixel_loss
-from reference_models.training.networks import Players
+from reference_models.training.networks import Networks
 from reference_models.training.stabilise import (
     ReplayBuffer,
     clip_weights,
@@ -43,33 +43,33 @@ def frozen(networks: Sequence[nn.Module]) -> Iterator[None]:
             network.requires_grad_(True)
 
 
-def adversarial_step(players: Players, draw: DrawBatch, step: int, rng: torch.Generator) -> Losses:
+def adversarial_step(networks: Networks, draw: DrawBatch, step: int, rng: torch.Generator) -> Losses:
     """Latents to images or numbers, alone, with labels, or growing."""
-    (generator,), (discriminator,) = players.generators, players.discriminators
+    (generator,), (discriminator,) = networks.generators, networks.discriminators
     losses: Losses = {}
 
     def judge(images: Tensor, arguments: Arguments) -> Tensor:
         return discriminator(images, *arguments)  # type: ignore[no-any-return]
 
     fake, arguments = torch.empty(0), ()  # type: tuple[Tensor, Arguments]
-    d_steps = players.recipe.training.d_steps
+    d_steps = networks.recipe.training.d_steps
     for number in range(d_steps):
         batch = draw(number)
-        real, arguments = _grown(players, batch, step)
-        noise = torch.randn((len(real), players.config.latent_dim), generator=rng, device=rng.device).to(real)
+        real, arguments = _grown(networks, batch, step)
+        noise = torch.randn((len(real), networks.config.latent_dim), generator=rng, device=rng.device).to(real)
         with torch.set_grad_enabled(number == d_steps - 1):
             fake = generator(noise, *arguments)
-        losses |= _update_discriminator(players, 0, judge, real, fake, arguments, step, rng)
+        losses |= _update_discriminator(networks, 0, judge, real, fake, arguments, step, rng)
     with frozen([discriminator]):
-        loss = players.game.generator(judge(_seen(players, fake, step, rng), arguments))
-        _minimise(players, loss, players.g_optimiser)
+        loss = networks.game.generator(judge(_seen(networks, fake, step, rng), arguments))
+        _minimise(networks, loss, networks.g_optimiser)
     return losses | {"loss_g": loss.detach()}
 
 
-def paired_step(players: Players, draw: DrawBatch, step: int, rng: torch.Generator) -> Losses:
+def paired_step(networks: Networks, draw: DrawBatch, step: int, rng: torch.Generator) -> Losses:
     """An input image to its one true output (pix2pix)."""
-    (generator,), (discriminator,) = players.generators, players.discriminators
-    weights = players.recipe.weights
+    (generator,), (discriminator,) = networks.generators, networks.discriminators
+    weights = networks.recipe.weights
     batch = draw(0)
     if batch.condition is None:
         raise TypeError("a paired model needs data with conditions")
@@ -79,55 +79,55 @@ def paired_step(players: Players, draw: DrawBatch, step: int, rng: torch.Generat
         return discriminator(*arguments, images)  # type: ignore[no-any-return]
 
     fake = generator(batch.condition)
-    losses = _update_discriminator(players, 0, judge, batch.images, fake, arguments, step, rng)
+    losses = _update_discriminator(networks, 0, judge, batch.images, fake, arguments, step, rng)
     with frozen([discriminator]):
-        game = players.game.generator(judge(_seen(players, fake, step, rng), arguments))
+        game = networks.game.generator(judge(_seen(networks, fake, step, rng), arguments))
         distance = l1_loss(fake, batch.images)
-        _minimise(players, weights.adversarial * game + weights.l1 * distance, players.g_optimiser)
+        _minimise(networks, weights.adversarial * game + weights.l1 * distance, networks.g_optimiser)
     return losses | {"loss_g": game.detach(), "l1": distance.detach()}
 
 
-def super_resolution_step(players: Players, draw: DrawBatch, step: int, rng: torch.Generator) -> Losses:
+def super_resolution_step(networks: Networks, draw: DrawBatch, step: int, rng: torch.Generator) -> Losses:
     """A small image to a large one, by pixels, by content, and against an adversary where there is one."""
-    (generator,) = players.generators
-    weights = players.recipe.weights
+    (generator,) = networks.generators
+    weights = networks.recipe.weights
     batch = draw(0)
     if batch.condition is None:
         raise TypeError("super-resolution needs data with low-resolution images")
     real = batch.images
     fake = generator(batch.condition)
     pixels = pixel_loss(fake, real)
-    if step < players.recipe.training.pretrain_steps:
-        _minimise(players, pixels, players.g_optimiser)
+    if step < networks.recipe.training.pretrain_steps:
+        _minimise(networks, pixels, networks.g_optimiser)
         return {"pixel": pixels.detach()}
     losses: Losses = {"pixel": pixels.detach()}
     total = weights.pixel * pixels
-    if players.content is not None:
+    if networks.content is not None:
         with torch.no_grad():
-            real_maps = players.content(real)
-        content = content_loss([players.content(fake)], [real_maps], weights.content_scale)
+            real_maps = networks.content(real)
+        content = content_loss([networks.content(fake)], [real_maps], weights.content_scale)
         losses["content"] = content.detach()
         total = total + weights.content * content
-    if not players.discriminators:
-        _minimise(players, total, players.g_optimiser)
+    if not networks.discriminators:
+        _minimise(networks, total, networks.g_optimiser)
         return losses
-    (discriminator,) = players.discriminators
+    (discriminator,) = networks.discriminators
 
     def judge(images: Tensor, arguments: Arguments) -> Tensor:
         del arguments
         return discriminator(images)  # type: ignore[no-any-return]
 
-    losses |= _update_discriminator(players, 0, judge, real, fake, (), step, rng)
+    losses |= _update_discriminator(networks, 0, judge, real, fake, (), step, rng)
     with frozen([discriminator]):
-        game = players.game.generator(judge(_seen(players, fake, step, rng), ()))
-        _minimise(players, total + weights.adversarial * game, players.g_optimiser)
+        game = networks.game.generator(judge(_seen(networks, fake, step, rng), ()))
+        _minimise(networks, total + weights.adversarial * game, networks.g_optimiser)
     return losses | {"loss_g": game.detach()}
 
 
-def unpaired_step(players: Players, draw: DrawBatch, step: int, rng: torch.Generator) -> Losses:
+def unpaired_step(networks: Networks, draw: DrawBatch, step: int, rng: torch.Generator) -> Losses:
     """Two sets of images without pairs, there and back (CycleGAN)."""
-    to_b, to_a = players.generators
-    weights = players.recipe.weights
+    to_b, to_a = networks.generators
+    weights = networks.recipe.weights
     batch = draw(0)
     if batch.other is None:
         raise TypeError("an unpaired model needs data of two sets")
@@ -135,22 +135,22 @@ def unpaired_step(players: Players, draw: DrawBatch, step: int, rng: torch.Gener
     # InstanceNorm looks at one image at a time, so what to_b makes of a and of b comes from one pass.
     fake_b, same_b = to_b(torch.cat([a, b])).chunk(2)
     fake_a, same_a = to_a(torch.cat([b, a])).chunk(2)
-    judges: list[Judge] = [lambda images, _, d=d: d(images) for d in players.discriminators]  # type: ignore[misc]
-    with frozen(players.discriminators):
-        game = players.game.generator(judges[0](_seen(players, fake_b, step, rng), ()))
-        game = game + players.game.generator(judges[1](_seen(players, fake_a, step, rng), ()))
+    judges: list[Judge] = [lambda images, _, d=d: d(images) for d in networks.discriminators]  # type: ignore[misc]
+    with frozen(networks.discriminators):
+        game = networks.game.generator(judges[0](_seen(networks, fake_b, step, rng), ()))
+        game = game + networks.game.generator(judges[1](_seen(networks, fake_a, step, rng), ()))
         cycle = cycle_loss(a, to_a(fake_b), b, to_b(fake_a))
         same = identity_loss(a, same_a, b, same_b)
         total = weights.adversarial * game + weights.cycle * cycle + weights.identity * same
-        _minimise(players, total, players.g_optimiser)
+        _minimise(networks, total, networks.g_optimiser)
     losses: Losses = {"loss_g": game.detach(), "cycle": cycle.detach(), "identity": same.detach()}
     for number, (real, fake) in enumerate(((b, fake_b), (a, fake_a))):
-        update = _update_discriminator(players, number, judges[number], real, fake, (), step, rng)
+        update = _update_discriminator(networks, number, judges[number], real, fake, (), step, rng)
         losses |= {f"{name}_{'ba'[number]}": loss for name, loss in update.items()}
     return losses
 
 
-Step = Callable[[Players, DrawBatch, int, torch.Generator], Losses]
+Step = Callable[[Networks, DrawBatch, int, torch.Generator], Losses]
 STEPS: Mapping[Kind, Step] = {
     "unconditional": adversarial_step,
     "conditional": adversarial_step,
@@ -162,12 +162,12 @@ STEPS: Mapping[Kind, Step] = {
 }
 
 
-def _grown(players: Players, batch: Batch, step: int) -> tuple[Tensor, Arguments]:
+def _grown(networks: Networks, batch: Batch, step: int) -> tuple[Tensor, Arguments]:
     """Real images as the discriminator gets them now, and what both networks take beside images."""
-    if players.fade is not None:
-        level, alpha = players.fade.at(step)
-        return at_level(batch.images, level, alpha, players.config.levels), (level, alpha)
-    if players.spec.kind == "conditional" and batch.labels is not None:
+    if networks.fade is not None:
+        level, alpha = networks.fade.at(step)
+        return at_level(batch.images, level, alpha, networks.config.levels), (level, alpha)
+    if networks.spec.kind == "conditional" and batch.labels is not None:
         return batch.images, (batch.labels,)
     return batch.images, ()
 
@@ -182,7 +182,7 @@ def at_level(images: Tensor, level: int, alpha: float, levels: int) -> Tensor:
 
 
 def _update_discriminator(
-    players: Players,
+    networks: Networks,
     number: int,
     judge: Judge,
     real: Tensor,
@@ -192,21 +192,21 @@ def _update_discriminator(
     rng: torch.Generator,
 ) -> Losses:
     """One update of discriminator `number`, with whatever technique the recipe switches on."""
-    techniques, discriminator = players.recipe.techniques, players.discriminators[number]
-    if players.d_optimiser is None:
-        raise TypeError(f"{players.recipe.name} has a discriminator and no optimiser for it")
+    techniques, discriminator = networks.recipe.techniques, networks.discriminators[number]
+    if networks.d_optimiser is None:
+        raise TypeError(f"{networks.recipe.name} has a discriminator and no optimiser for it")
     fake, fake_arguments = fake.detach(), arguments
-    if players.replays:
-        fake, fake_arguments = _replayed(players.replays[number], fake, arguments, rng)
-    seen_real, seen_fake = _seen(players, real, step, rng), _seen(players, fake, step, rng)
-    real_scores, fake_scores = _scores(players, judge, seen_real, seen_fake, arguments, fake_arguments)
-    loss = players.game.discriminator(real_scores, fake_scores, techniques.real_label)
+    if networks.replays:
+        fake, fake_arguments = _replayed(networks.replays[number], fake, arguments, rng)
+    seen_real, seen_fake = _seen(networks, real, step, rng), _seen(networks, fake, step, rng)
+    real_scores, fake_scores = _scores(networks, judge, seen_real, seen_fake, arguments, fake_arguments)
+    loss = networks.game.discriminator(real_scores, fake_scores, techniques.real_label)
     losses: Losses = {
         "loss_d": loss.detach(),
-        "d_real": players.game.judgement(real_scores),
-        "d_fake": players.game.judgement(fake_scores),
+        "d_real": networks.game.judgement(real_scores),
+        "d_fake": networks.game.judgement(fake_scores),
     }
-    if (accuracy := players.game.accuracy(real_scores, fake_scores)) is not None:
+    if (accuracy := networks.game.accuracy(real_scores, fake_scores)) is not None:
         losses["d_accuracy"] = accuracy
     if techniques.gradient_penalty:
         penalty = gradient_penalty(lambda images: judge(images, arguments), seen_real, seen_fake, rng)
@@ -222,17 +222,17 @@ def _update_discriminator(
         loss = loss + techniques.r1 * slope
     if techniques.weight_penalty:
         loss = loss + techniques.weight_penalty * weight_penalty(discriminator)
-    _minimise(players, loss, players.d_optimiser)
+    _minimise(networks, loss, networks.d_optimiser)
     if techniques.clip:
         clip_weights(discriminator, techniques.clip)
     return losses
 
 
 def _scores(
-    players: Players, judge: Judge, real: Tensor, fake: Tensor, arguments: Arguments, fake_arguments: Arguments
+    networks: Networks, judge: Judge, real: Tensor, fake: Tensor, arguments: Arguments, fake_arguments: Arguments
 ) -> tuple[Tensor, Tensor]:
     """Scores of both: one pass where each image is judged alone, two where BatchNorm would mix real with fake."""
-    if players.mixes_batch:
+    if networks.mixes_batch:
         return judge(real, arguments), judge(fake, fake_arguments)
     both = tuple(
         torch.cat([a, b]) if isinstance(a, Tensor) and isinstance(b, Tensor) else a
@@ -251,16 +251,16 @@ def _replayed(
     return shown, tuple(others)
 
 
-def _seen(players: Players, images: Tensor, step: int, rng: torch.Generator) -> Tensor:
+def _seen(networks: Networks, images: Tensor, step: int, rng: torch.Generator) -> Tensor:
     """Images as the discriminator sees them: augmented, then with instance noise."""
-    if players.augment is not None:
-        images = players.augment(images, rng)
-    return images if players.noise is None else players.noise(images, step, rng)
+    if networks.augment is not None:
+        images = networks.augment(images, rng)
+    return images if networks.noise is None else networks.noise(images, step, rng)
 
 
-def _minimise(players: Players, loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
+def _minimise(networks: Networks, loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
     """One update. Networks of which no gradient came keep their weights: Adam passes over them."""
     optimiser.zero_grad(set_to_none=True)
-    players.backward(loss)
-    players.share_gradients(optimiser)
+    networks.backward(loss)
+    networks.share_gradients(optimiser)
     optimiser.step()

@@ -29,7 +29,7 @@ from reference_models.recipes.recipe import Recipe, plan_to_json, recipe_to_json
 from reference_models.training.devices import from_all, gradient_sharing, open_fabric, share_buffers, together
 from reference_models.training.evaluation import Evaluator
 from reference_models.training.held_out_grid import HeldOut, held_out_pictures
-from reference_models.training.networks import Players, make_players
+from reference_models.training.networks import Networks, make_networks
 from reference_models.training.run_folder import check_folder, open_folder
 from reference_models.training.run_log import (
     DivergedError,
@@ -134,12 +134,12 @@ def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
                 f"A batch of {training.batch_size} cannot be split over {fabric.world_size} devices evenly. Set "
                 "batch_size to a multiple."
             )
-        players = make_players(
+        networks = make_networks(
             recipe, options.seed, fabric.device, fabric.backward, gradient_sharing(fabric), fabric.world_size
         )
         data = load_training_data(
             recipe.data,
-            players.config,
+            networks.config,
             MODELS.get(recipe.model).output_range,
             batch_size=training.batch_size,
             seed=options.seed,
@@ -155,8 +155,8 @@ def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
         if fabric.is_global_zero:
             check_folder(options.out, options.resume, identity)
     with together(fabric):
-        progress = open_folder(options.out, recipe, players, identity, reporter, rank=fabric.global_rank)
-    run = _Run(options, fabric, players, data, evaluator, progress, identity, reporter)
+        progress = open_folder(options.out, recipe, networks, identity, reporter, rank=fabric.global_rank)
+    run = _Run(options, fabric, networks, data, evaluator, progress, identity, reporter)
     run.loop()
     progress = fabric.broadcast(progress)  # scores belong to the first process
     if progress.last_score is None or progress.best_score is None or progress.best_step is None:
@@ -178,7 +178,7 @@ class _Run:
 
     options: TrainOptions
     fabric: Fabric
-    players: Players
+    networks: Networks
     data: TrainingData
     evaluator: Evaluator | None
     progress: Progress
@@ -190,14 +190,14 @@ class _Run:
         recipe, training, folder = self.options.recipe, self.options.recipe.training, self.options.out
         meter, clock = LossMeter(), time.perf_counter()
         done_at_clock = self.progress.step
-        shown = held_out_pictures(self.players, self.options.data_root) if self.fabric.is_global_zero else []
+        shown = held_out_pictures(self.networks, self.options.data_root) if self.fabric.is_global_zero else []
         if self.progress.step == 0 and self.fabric.is_global_zero:
-            save_grid(folder, self.players, 0, shown)
+            save_grid(folder, self.networks, 0, shown)
             self._save(UNTRAINED, None)  # what every later score is set against
         with self.reporter.stage(recipe.name, training.steps) as advance:
             advance(self.progress.step)
             for step in range(self.progress.step, training.steps):
-                rates = self.players.set_learning_rates(step)
+                rates = self.networks.set_learning_rates(step)
                 meter.add(self._step(step))
                 done = self.progress.step = step + 1
                 ends = done == training.steps
@@ -206,7 +206,7 @@ class _Run:
                 drawn = ends or done % training.grid_every == 0
                 if scored or saved or drawn or done % training.log_every == 0:
                     share_buffers(self.fabric, self._saved_networks())
-                    replays = from_all(self.fabric, replay_tensors(self.players)) if saved else []
+                    replays = from_all(self.fabric, replay_tensors(self.networks)) if saved else []
                     with together(self.fabric):
                         values = meter.means(done)
                         elapsed = time.perf_counter() - clock
@@ -232,7 +232,7 @@ class _Run:
         """What is left on disk after a step: grid, score, line of metrics; with `replays`, checkpoint and state."""
         folder = self.options.out
         if drawn:
-            save_grid(folder, self.players, done, shown)
+            save_grid(folder, self.networks, done, shown)
         if scored:
             with self.reporter.scoring(done):
                 values[f"score {self.options.recipe.evaluation.metric}"] = self._score()
@@ -240,11 +240,11 @@ class _Run:
         self.reporter.training(done, values)
         if replays:
             self._save(LAST, self.progress.last_score if scored else None)
-            save_state(folder / STATE, self.players, self.progress, self.identity, replays)
+            save_state(folder / STATE, self.networks, self.progress, self.identity, replays)
 
     def _saved_networks(self) -> list[nn.Module]:
         """Every network whose buffers are written or scored."""
-        return [*self.players.networks().values(), *(average.average for average in self.players.averages)]
+        return [*self.networks.by_name().values(), *(average.average for average in self.networks.averages)]
 
     def _step(self, step: int) -> dict[str, Tensor]:
         """One step; every random number in it is a function of (seed, step, device number)."""
@@ -256,23 +256,23 @@ class _Run:
             return self.data.batch(step * d_steps + number, rng)
 
         with draws_from(stream(seed, _DROPOUT, step, rank, device=device)), self.fabric.autocast():
-            losses = STEPS[self.players.spec.kind](self.players, draw, step, rng)
-        for average, generator in zip(self.players.averages, self.players.generators, strict=False):
+            losses = STEPS[self.networks.spec.kind](self.networks, draw, step, rng)
+        for average, generator in zip(self.networks.averages, self.networks.generators, strict=False):
             average.update(generator)
         return losses
 
     def _grown(self, done: int) -> bool:
         """False while a progressive network has not reached its full size: it has nothing to score yet."""
-        if self.players.fade is None:
+        if self.networks.fade is None:
             return True
-        stage = self.players.fade.at(done)
-        return stage.level == self.players.config.levels - 1 and stage.alpha >= 1.0
+        stage = self.networks.fade.at(done)
+        return stage.level == self.networks.config.levels - 1 and stage.alpha >= 1.0
 
     def _score(self) -> float:
         """Scores what would be saved now; keeps it if it is the best."""
         if self.evaluator is None:
             raise TypeError("scores belong to the first process")
-        value = self.evaluator.score(self.players.best_generator)
+        value = self.evaluator.score(self.networks.best_generator)
         if not math.isfinite(value):
             raise DivergedError(
                 f"The score at step {self.progress.step:,} is {value}: the generator gives no images that can be "
@@ -286,7 +286,7 @@ class _Run:
 
     def _require_finite(self) -> None:
         """Refuses to overwrite good files by weights that are none."""
-        for name, network in self.players.networks().items():
+        for name, network in self.networks.by_name().items():
             if not all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters()):
                 raise DivergedError(
                     f"Training diverged before step {self.progress.step:,}: weights of {name} are NaN or infinite. The "
@@ -294,19 +294,19 @@ class _Run:
                 )
 
     def _save(self, name: str, score: float | None) -> None:
-        players, recipe = self.players, self.options.recipe
+        networks, recipe = self.networks, self.options.recipe
         said = {} if score is None else {"metric": recipe.evaluation.metric, "value": score, "n": recipe.evaluation.n}
         save_checkpoint(
             self.options.out / name,
             Checkpoint(
-                players.sampled[0],
-                players.spec,
-                players.config,
+                networks.sampled[0],
+                networks.spec,
+                networks.config,
                 recipe_to_json(recipe),
                 self.options.seed,
                 self.progress.step,
                 said,
                 self.data.classes,
-                back=players.sampled[1] if len(players.sampled) > 1 else None,
+                back=networks.sampled[1] if len(networks.sampled) > 1 else None,
             ),
         )

@@ -55,7 +55,7 @@ from ganeval.summaries.reference_file import is_statistics_file, load_reference
 from reference_models.checkpoints.checkpoint import is_checkpoint, load_checkpoint
 from reference_models.recipes import RECIPES
 from reference_models.recipes.recipe import with_settings
-from reference_models.training.networks import make_players
+from reference_models.training.networks import make_networks
 from reference_models.training.state import Progress, load_state, save_state
 from tests.hostile import archives, arrays, checkpoints, images, texts
 from tests.hostile.case import Box
@@ -205,7 +205,7 @@ def memo(data: bytes, folder: Path) -> object:
     return known.find("a.png", os.stat(folder))
 
 
-PLAYERS = make_players(RECIPES.get("gan-mlp-small.digits-cpu"), 0, torch.device("cpu"), torch.Tensor.backward)
+PLAYERS = make_networks(RECIPES.get("gan-mlp-small.digits-cpu"), 0, torch.device("cpu"), torch.Tensor.backward)
 
 
 def training_state(folder: Path) -> list[bytes]:

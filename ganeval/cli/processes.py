@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ganeval.cli.telling import ARGUMENTS, tell
+from ganeval.cli.error_messages import ARGUMENTS, tell
 from ganeval.errors import GanevalError, ProcessesError
 from ganeval.processes.launch import LAUNCHER, launched
 

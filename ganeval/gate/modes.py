@@ -17,7 +17,7 @@ from ganeval.results.result import Result
 from ganeval.untrusted import RecordedPlace, UntrustedPlaceError
 
 if TYPE_CHECKING:
-    from ganeval.gate.outputs import Outputs
+    from ganeval.gate.image_differences import Outputs
     from ganeval.scoring.compare import Comparison
 
 MODE_WORDS = {

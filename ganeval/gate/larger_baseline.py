@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from ganeval.gate.evidence import GIVEN, LARGER
-from ganeval.gate.given import with_given_reference
+from ganeval.gate.fixed_reference import with_given_reference
 from ganeval.generators.open import open_generator
 from ganeval.generators.source import GeneratorSource
 from ganeval.metrics.keys import declared
