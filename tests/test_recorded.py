@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -146,3 +147,17 @@ def test_every_text_of_settings_and_rules_is_marked(tmp_path):
     assert len(found) == 7
     assert all(isinstance(place, RecordedPlace) for place in found)
     assert issubclass(UntrustedPlaceError, UsageError)
+
+
+def test_a_gate_takes_the_files_that_its_baseline_took(work):
+    for name in ("new", "real"):
+        Path(f"{name}/other.txt.png").write_bytes((Path("old") / sorted(os.listdir("old"))[0]).read_bytes())
+    glob = ("--match", "[!o]*", "--match", "paired=[!o]*")
+    recorded = ("--baseline", "b.jsonl", "--rules", "g.toml")
+    assert work("gate", "init", "new", "--paired", "real", *glob, *recorded, "--device", "cpu")[0] == 0
+
+    code, _, err = work("gate", "new", "--paired", "real", *recorded, "--device", "cpu")
+
+    assert code == 0, err
+    code, _, err = work("gate", "new", "--paired", "real", "--match", "*", *recorded, "--device", "cpu")
+    assert (code, "another number of images" in plain(err)) == (6, True)

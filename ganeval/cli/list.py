@@ -24,6 +24,7 @@ def metrics() -> list[Entry]:
         entries.append(
             {
                 "name": name,
+                "names": list(dict.fromkeys([name, *metric.aliases, *(output.name for output in outputs)])),
                 "kind": kind,
                 "summary": metric.summary,
                 "outputs": [output.name for output in outputs],
@@ -161,5 +162,7 @@ def show_entries(entries: list[Entry], as_json: bool) -> None:
     for column in ("name", "kind", "summary"):
         table.add_column(column, overflow="fold")
     for entry in entries:
-        table.add_row(*(str(entry[column]) for column in ("name", "kind", "summary")))
+        names = entry.get("names")  # of a metric, all that `--metrics` takes
+        named = ", ".join(map(str, names)) if isinstance(names, list) else str(entry["name"])
+        table.add_row(named, str(entry["kind"]), str(entry["summary"]))
     open_console().print(table)

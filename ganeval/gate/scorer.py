@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ganeval.errors import ProtocolMismatchError, UsageError
 from ganeval.gate.fixed_reference import with_given_reference
@@ -156,7 +157,19 @@ class Scorer:
             channel="y" if any(protocol.channel == "y" for protocol in protocols) else "rgb",
             crop_border=setting.crop_border or 0,
             peak=setting.peak,
+            **self._selected(subject, rows[0]),
         )
+
+    def _selected(self, subject: str, row: Result) -> dict[str, Any]:
+        """Which files the baseline took, unless other ones are asked for; never links out of a folder."""
+        if self.options.selected or subject in self.options.in_memory:
+            return {}
+        recorded = {
+            name: row.provenance[name] for name in ("match", "labels", "follow_links") if name in row.provenance
+        }
+        if recorded.get("follow_links") == "anywhere":
+            del recorded["follow_links"]
+        return recorded
 
     def _check_counts(self, options: ScoreOptions, row: Result) -> None:
         """Another number of images is another protocol; it shows before an hour of scoring does."""
