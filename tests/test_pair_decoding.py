@@ -463,7 +463,7 @@ def test_a_sample_above_the_stated_white_is_an_error_and_no_bad_image(deep):
 @pytest.mark.parametrize("peak", [0, -1, 65_536])
 def test_a_white_that_16_bits_do_not_hold_is_refused(peak, save):
     folder = save("a", {"a.png": colour(0)})
-    with pytest.raises(UsageError, match="peak= must lie between 1 and 65535"):
+    with pytest.raises(UsageError, match="peak= takes a whole number from 1 to 65535"):
         ganeval.score(folder, paired=folder, metrics="psnr", peak=peak)
 
 
