@@ -21,7 +21,7 @@ class ScoreKeywords(TypedDict, total=False):
     metrics: str | Sequence[str] | None
     """Comma-separated metric keys, as in fid,kd@efflite0. Default: all that can run."""
     channel: Literal["rgb", "y"]
-    """Color channel for PSNR, SSIM and MS-SSIM."""
+    """Color channel for metrics of pixels, PSNR and SSIM among them."""
     crop_border: int
     """Pixels to cut off each edge before paired metrics."""
     peak: int | None
@@ -86,7 +86,7 @@ class CompareKeywords(TypedDict, total=False):
     metrics: str | Sequence[str] | None
     """Comma-separated metric keys, as in fid,kd@efflite0. Default: all that can run."""
     channel: Literal["rgb", "y"]
-    """Color channel for PSNR, SSIM and MS-SSIM."""
+    """Color channel for metrics of pixels, PSNR and SSIM among them."""
     crop_border: int
     """Pixels to cut off each edge before paired metrics."""
     peak: int | None
@@ -174,7 +174,7 @@ class EvaluatorKeywords(TypedDict, total=False):
     metrics: str | Sequence[str] | None
     """Comma-separated metric keys, as in fid,kd@efflite0. Default: all that can run."""
     channel: Literal["rgb", "y"]
-    """Color channel for PSNR, SSIM and MS-SSIM."""
+    """Color channel for metrics of pixels, PSNR and SSIM among them."""
     crop_border: int
     """Pixels to cut off each edge before paired metrics."""
     peak: int | None

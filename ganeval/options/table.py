@@ -101,7 +101,8 @@ class ScoreOptions:
         ),
     ] = None
     channel: Annotated[
-        Literal["rgb", "y"], Option("pairs", "Color channel for PSNR, SSIM and MS-SSIM.", _FREE, OneOf())
+        Literal["rgb", "y"],
+        Option("pairs", "Color channel for metrics of pixels, PSNR and SSIM among them.", _FREE, OneOf()),
     ] = "rgb"
     crop_border: Annotated[
         int, Option("pairs", "Pixels to cut off each edge before paired metrics.", _FREE, Whole(0))
