@@ -193,7 +193,8 @@ def of_same_weights(case: Case) -> Found:
         case.reporter.message(message + ("." if options.against else "; its recorded rows are used instead."))
         if options.against is None:
             return of_samples(case)
-    if not outputs.related and options.against is None and "same-weights" not in (options.mode, case.rules.mode):
+    recorded = against not in (options.against, case.rules.run.get("against"))  # by the baseline's own path, not named
+    if recorded and not outputs.related and "same-weights" not in (options.mode, case.rules.mode):
         case.reporter.message(f"{subject} and {against} share names, not pictures: compared as two sets of samples.")
         return of_samples(case)
     like = f", as for {MODE_WORDS['same-weights']}" if outputs.related else " by name"
