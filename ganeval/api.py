@@ -280,8 +280,8 @@ def _set(images: Any, place: str, held: dict[str, object]) -> str | None:
         return str(images) if isinstance(images, Path) else images
     if not holds_images(images):
         raise UsageError(
-            f"{place}= is a {type(images).__name__}; expected a path, a data set, a tensor or an array, a list of "
-            "images, a Dataset with a length or a DataLoader."
+            f"{place}= is a {type(images).__name__}; expected a path, a data set, a tensor or an array, a PIL "
+            "image or a list of them, a Dataset with a length or a DataLoader."
         )
     name = f"<{place} in memory>"
     held[name] = images

@@ -13,6 +13,7 @@ import scipy.stats
 import torch
 from PIL import Image
 
+import ganeval
 from ganeval.backbones.base import Backbone, BackboneInfo
 from ganeval.backbones.loading import load_backbone
 from ganeval.errors import BadImageError, DataError, UsageError, WeightsError
@@ -151,6 +152,30 @@ def test_an_extension_that_changes_the_order_does_not_change_the_pairs():
     scores = score(fake, real, [request(PSNR)])
     assert scores.stems == ["a", "a.b"]
     assert scores.values["psnr"][0] == pytest.approx(10 * math.log10(255**2 / expected))
+
+
+def test_two_single_images_are_a_pair_whatever_their_names(tmp_path):
+    made = {name: Image.fromarray(image(16, 16, seed).transpose(1, 2, 0)) for seed, name in enumerate(("sr", "hr"))}
+    for name, picture in made.items():
+        picture.save(tmp_path / f"{name}.png")
+    (named,) = ganeval.score(str(tmp_path / "sr.png"), paired=str(tmp_path / "hr.png"), metrics="psnr")
+    (held,) = ganeval.score(made["sr"], paired=made["hr"], metrics="psnr")
+    (mixed,) = ganeval.score(made["sr"], paired=tmp_path / "hr.png", metrics="psnr")
+
+    difference = image(16, 16, 0).astype(float) - image(16, 16, 1)
+    assert named.value == held.value == mixed.value == pytest.approx(10 * math.log10(255**2 / np.mean(difference**2)))
+    assert (named.n_fake, named.ci95, named.stderr) == (1, None, None)
+    (listed,) = ganeval.score([made["sr"]], paired=[made["hr"]], metrics="psnr")
+    assert held.fingerprint == listed.fingerprint
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_single_image_against_a_set_is_refused_with_the_count(swapped):
+    one = Memory("one.png", {"one.png": image(8, 8, 0)})
+    one.single = True
+    many = Memory("many", {f"{i}.png": image(8, 8, i) for i in range(3)})
+    with pytest.raises(DataError, match=r"one\.png is a single image, and many is a set of 3\."):
+        match_by_stem(*((many, one) if swapped else (one, many)))
 
 
 def test_missing_partners_are_counted_and_named_on_both_sides():

@@ -12,7 +12,7 @@ from PIL import Image
 from ganeval.errors import DataError, UsageError
 from ganeval.sources.archive import TarSource, ZipSource
 from ganeval.sources.arrays import ArraySource
-from ganeval.sources.folder import FolderSource
+from ganeval.sources.folder import FolderSource, SingleImage
 from ganeval.sources.resolve import open_source
 
 
@@ -35,7 +35,8 @@ def here(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("subject", "kind"),
     [
-        ("samples", FolderSource), ("./samples/", FolderSource), ("a.zip", ZipSource), ("a.tar", TarSource),
+        ("samples", FolderSource), ("samples/a.png", SingleImage),
+        ("./samples/", FolderSource), ("a.zip", ZipSource), ("a.tar", TarSource),
         ("a.tar.gz", TarSource), ("A.TGZ", TarSource), ("a.npy", ArraySource), ("a.npz", ArraySource),
         ("digits", ArraySource), ("photos:test", ArraySource),
     ],
@@ -81,7 +82,6 @@ def test_floats_need_the_value_range_option(here):
         ("./sampels/", DataError, "does not exist. Did you mean 'samples'"),
         ("b.zip", DataError, "does not exist. Did you mean 'a.zip'"),
         ("nowhere/at/all", DataError, "Neither does the folder 'nowhere/at'"),
-        ("samples/a.png", DataError, "is a single image"),
     ],
 )
 def test_a_wrong_subject_gets_a_hint(here, subject, error, message):

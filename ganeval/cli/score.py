@@ -58,9 +58,9 @@ def command(
 ) -> None:
     """Score SUBJECT: images, a data set such as digits:test, or a generator.
 
-    Images are a folder, a zip or tar, an npz or npy. Generators are a checkpoint of train-reference, the name of a
-    recipe whose checkpoint is shipped, TorchScript (.pt), ONNX, a state dict with --generator, or
-    package.module:factory.
+    Images are a folder, a zip or tar, an npz or npy; for paired metrics also one image file. Generators are a
+    checkpoint of train-reference, the name of a recipe whose checkpoint is shipped, TorchScript (.pt), ONNX, a state
+    dict with --generator, or package.module:factory.
 
     Set metrics (fd, kd, mind, prdc, cs, vendi) compare the whole set with --reference; paired metrics (psnr, ssim,
     lpips, pd) compare image by image with --paired. Without either, the metrics that need no reference run.
@@ -71,6 +71,7 @@ def command(
     ganeval score ./samples
     ganeval score ./samples --reference fashion-mnist:train --num-samples 2000
     ganeval score samples.zip --reference ./real --metrics fid,kid --json -
+    ganeval score sr.png --paired hr.png
     ganeval score ./sr --paired ./hr --channel y --crop-border 4 --per-image psnr.csv
     ganeval score dcgan.digits-cpu --reference digits:test
     ganeval score bicubic/ lanczos/ mine/ --paired ./hr --format latex

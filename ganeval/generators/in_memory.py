@@ -21,7 +21,7 @@ from ganeval.sources.base import ImageSource, Item, Raw
 from ganeval.sources.decoding.quantise_tensor import quantise_tensor
 from ganeval.sources.listing import Place
 
-Images = str | Path | Tensor | npt.NDArray[Any] | Sequence[Any] | Dataset[Any] | DataLoader[Any]
+Images = str | Path | Image.Image | Tensor | npt.NDArray[Any] | Sequence[Any] | Dataset[Any] | DataLoader[Any]
 Subject = Images | Callable[..., Any]
 IMAGE_KEYS: Final = ("image", "images", "pixel_values", "img", "sample")  # of items that are dicts
 
@@ -57,6 +57,8 @@ def name_of(subject: Subject) -> str:
         return str(subject)
     if isinstance(subject, Tensor | np.ndarray):
         return f"{'tensor' if isinstance(subject, Tensor) else 'array'} {tuple(subject.shape)}"
+    if isinstance(subject, Image.Image):
+        return f"image {subject.width}x{subject.height}"
     if isinstance(subject, list | tuple):
         return f"list of {len(subject)} images"
     if isinstance(subject, nn.Module | Dataset | DataLoader):
@@ -86,8 +88,8 @@ def source_of(images: object, name: str, value_range: ValueRange | None, peak: i
     """Images in memory as a source; None for what holds none, as a generator.
 
     Args:
-        images: A tensor (N, C, H, W), an array (N, H, W, C), a list of PIL images, tensors (C, H, W) or arrays
-            (H, W, C), a torch Dataset or DataLoader.
+        images: A tensor (N, C, H, W), an array (N, H, W, C), a PIL image, a list of PIL images, tensors (C, H, W) or
+            arrays (H, W, C), a torch Dataset or DataLoader.
         name: What rows and messages call them.
         value_range: What floats mean.
         peak: The value of uint16 that means white.
@@ -101,6 +103,10 @@ def source_of(images: object, name: str, value_range: ValueRange | None, peak: i
         return ArraySource(array_of(images), name, value_range=value_range, peak=peak)
     if isinstance(images, list | tuple):
         return ListSource(images, name, value_range, peak)
+    if isinstance(images, Image.Image):
+        source = ListSource([images], name, value_range, peak)
+        source.single = True
+        return source
     if isinstance(images, DataLoader):
         return LoaderSource(images, name, value_range, peak)
     return DatasetSource(images, name, value_range, peak) if holds_images(images) else None
@@ -108,7 +114,7 @@ def source_of(images: object, name: str, value_range: ValueRange | None, peak: i
 
 def holds_images(subject: object) -> bool:
     """True for images in memory, False for a generator and for what is neither."""
-    if isinstance(subject, Tensor | np.ndarray | list | tuple | DataLoader | ImageSource):
+    if isinstance(subject, Tensor | np.ndarray | Image.Image | list | tuple | DataLoader | ImageSource):
         return True
     return isinstance(subject, Dataset) and hasattr(subject, "__len__")
 

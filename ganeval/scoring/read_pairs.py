@@ -17,11 +17,20 @@ WAITING_PIXELS = 2**24  # 6 bytes a pixel of a pair: 100 MB for images that were
 def match_by_stem(fake: ImageSource, real: ImageSource) -> list[tuple[int, int]]:
     """Pairs of indices (fake, real) whose names agree but for the extension, in the order of the fakes.
 
-    Never by position: with one file missing, that would compare each image with its neighbour.
+    Never by position: with one file missing, that would compare each image with its neighbour. Two single images are a
+    pair under any names.
 
     Raises:
         DataError: a name is there twice (a.png and a.jpg), nothing agrees, or some image has no partner.
     """
+    if fake.single and real.single:
+        return [(0, 0)]
+    if fake.single or real.single:
+        one, many = (fake, real) if fake.single else (real, fake)
+        raise DataError(
+            f"{one.name} is a single image, and {many.name} is a set of {len(many):,}. A single image pairs with "
+            "another single image: name two images, or two sets."
+        )
     fakes, reals = _by_stem(fake), _by_stem(real)
     common = fakes.keys() & reals.keys()
     if not common:

@@ -50,9 +50,13 @@ def check_counts(
             if on_bad == "fail" and isinstance(source, ImageSource):
                 for index in range(min(n, FEW)):
                     source.read(index).decode()
+            advice = f"Add images, or {metric.too_few}" if metric.too_few else "Add images"
+            if isinstance(source, ImageSource) and source.single:
+                advice = (
+                    "Name a folder of images, or compare one image with another: --paired IMAGE --metrics psnr,ssim"
+                )
             raise TooFewSamplesError(
-                f"{request.asked} needs at least {metric.min_n} {side} images; got {n} from {source.name}. Add images"
-                + (f", or {metric.too_few}." if metric.too_few else ".")
+                f"{request.asked} needs at least {metric.min_n} {side} images; got {n} from {source.name}. {advice}."
             )
 
 

@@ -84,6 +84,8 @@ class ImageSource(abc.ABC):
             link"); what has an image's name and cannot be decoded is not among them.
         notes: What the user should know of how the set was listed: what was left out, which folders name no classes.
         mixture: The groups of a set that seems to hold several versions of each picture, None for one version.
+        single: True for one image that was named by itself and not as a set: it pairs with another such image under any
+            two names.
     """
 
     name: str
@@ -92,6 +94,7 @@ class ImageSource(abc.ABC):
     skipped: Mapping[str, int] = MappingProxyType({})
     notes: tuple[str, ...] = ()
     mixture: Mixture | None = None
+    single: bool = False
 
     def __len__(self) -> int:
         return len(self.items)
@@ -130,6 +133,7 @@ class Subset(ImageSource):
         self.skipped = source.skipped
         self.notes = source.notes
         self.mixture = source.mixture
+        self.single = source.single
         self._source = source
         self._indices = sorted(indices)
         self.items = [source.items[i] for i in self._indices]

@@ -1,4 +1,4 @@
-"""A folder of image files, at any depth, as an image source."""
+"""Image files of this machine as an image source: all of a folder at any depth, or one that was named."""
 
 import hashlib
 import os
@@ -33,7 +33,79 @@ def file_raw(data: bytes, name: str) -> Raw:
     return Raw(hashlib.sha256(data).digest(), lambda: decode(data, name), known.name if known else "unknown", data)
 
 
-class FolderSource(ListedSource):
+class FilesSource(ListedSource):
+    """Image files by their paths; which ones, a subclass decides.
+
+    Args:
+        name: What the user typed.
+        kind: "folder", "file" or "list", for messages.
+        selection: Which of the files are meant.
+
+    Attributes:
+        memo: Digests of files that did not change since an earlier run, where the caller keeps some.
+    """
+
+    def __init__(self, name: str, kind: str, selection: Selection) -> None:
+        super().__init__(name, kind, selection)
+        self.memo: DigestMemo | None = None
+        self._paths: dict[str, str] = {}  # item name -> real path
+
+    def read(self, index: int) -> Raw:
+        """Reads one file; where the memo knows it, only if its pixels are asked for."""
+        name = self.items[index].name
+        try:
+            known = None if self.memo is None else self.memo.find(name, os.stat(self._paths[name]))
+            if known is not None:
+                return Raw(known.digest, lambda: self._decode(name, known.digest), known.format)
+            data, stat = read_whole(self._paths[name], name)
+        except OSError as error:
+            raise _unreadable(name, self.name, error) from error
+        raw = file_raw(data, name)
+        if self.memo is not None:
+            self.memo.keep(name, stat, raw.digest, raw.format)
+        return raw
+
+    def _decode(self, name: str, digest: bytes) -> Decoded:
+        """Pixels of a file whose digest was remembered; it must still be that very file."""
+        try:
+            raw = file_raw(read_whole(self._paths[name], name)[0], name)
+        except OSError as error:
+            raise _unreadable(name, self.name, error) from error
+        if raw.digest != digest:
+            raise BadImageError(
+                f"{name!r} in {self.name!r} changed during the run. Run again when nothing writes there."
+            )
+        return raw.decode()
+
+    def keep(self) -> None:
+        """Writes the memo down and reads what other processes wrote."""
+        if self.memo is not None:
+            self.memo.save()
+            self.memo.reload()
+
+    def close(self) -> None:
+        """Keeps what was learnt of the files."""
+        if self.memo is not None:
+            self.memo.save()
+
+
+class SingleImage(FilesSource):
+    """One image file that was named by itself; a link is followed, because a person named it.
+
+    Raises:
+        DataError: the selection does not take it.
+    """
+
+    single = True
+
+    def __init__(self, path: Path, name: str, selection: Selection = ALL) -> None:
+        super().__init__(name, "file", selection)
+        item = encodable(path.name)
+        self._paths[item] = str(path.resolve())
+        self._arrange([item], [], lambda other: b"")
+
+
+class FolderSource(FilesSource):
     """Every image file below a folder, sorted by its name relative to the folder.
 
     Links: a link to a file inside the folder counts as a file. A link that leads out of the folder, a link to a folder
@@ -48,7 +120,6 @@ class FolderSource(ListedSource):
 
     Attributes:
         skipped: Reason -> number of entries that were left out for it.
-        memo: Digests of files that did not change since an earlier run, where the caller keeps some.
 
     Raises:
         DataError: the folder is missing, is not a folder, cannot be listed, holds no image, or two names that are
@@ -60,8 +131,6 @@ class FolderSource(ListedSource):
         if not path.is_dir():
             kind = "is a file, not a folder" if path.exists() else "does not exist"
             raise DataError(f"{self.name!r} {kind}; expected a folder of images. Check the path.")
-        self.memo: DigestMemo | None = None
-        self._paths: dict[str, str] = {}  # item name -> real path
         self._others: dict[str, str] = {}  # the same of files that are not called images
         self._entered: set[Path] = set()  # folders that a link led to
         root = path.resolve()
@@ -130,44 +199,6 @@ class FolderSource(ListedSource):
             return FOLDER_INSIDE
         self._entered.add(target)
         return target
-
-    def read(self, index: int) -> Raw:
-        """Reads one file; where the memo knows it, only if its pixels are asked for."""
-        name = self.items[index].name
-        try:
-            known = None if self.memo is None else self.memo.find(name, os.stat(self._paths[name]))
-            if known is not None:
-                return Raw(known.digest, lambda: self._decode(name, known.digest), known.format)
-            data, stat = read_whole(self._paths[name], name)
-        except OSError as error:
-            raise _unreadable(name, self.name, error) from error
-        raw = file_raw(data, name)
-        if self.memo is not None:
-            self.memo.keep(name, stat, raw.digest, raw.format)
-        return raw
-
-    def _decode(self, name: str, digest: bytes) -> Decoded:
-        """Pixels of a file whose digest was remembered; it must still be that very file."""
-        try:
-            raw = file_raw(read_whole(self._paths[name], name)[0], name)
-        except OSError as error:
-            raise _unreadable(name, self.name, error) from error
-        if raw.digest != digest:
-            raise BadImageError(
-                f"{name!r} in {self.name!r} changed during the run. Run again when nothing writes there."
-            )
-        return raw.decode()
-
-    def keep(self) -> None:
-        """Writes the memo down and reads what other processes wrote."""
-        if self.memo is not None:
-            self.memo.save()
-            self.memo.reload()
-
-    def close(self) -> None:
-        """Keeps what was learnt of the files."""
-        if self.memo is not None:
-            self.memo.save()
 
 
 def _unreadable(name: str, source: str, error: OSError) -> BadImageError:

@@ -58,11 +58,11 @@ ALL: Final = Selection()
 
 
 class ListedSource(ImageSource):
-    """Images that have file names: those of a folder or an archive.
+    """Images that have file names: those of a folder or an archive, or one by itself.
 
     Args:
         name: What the user typed.
-        kind: "folder" or "archive", for messages.
+        kind: "folder", "archive" or "file", for messages.
         selection: Which of the files are meant.
     """
 

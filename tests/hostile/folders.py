@@ -188,7 +188,49 @@ def without_b(box: Box) -> None:
     box.drop("b")
 
 
+def alone(box: Box) -> None:
+    """One pair, and a picture of another name with the pixels of its original."""
+    for stem in "acd":
+        box.drop(stem)
+    box.put("original.png", (box.real / "b.png").read_bytes())
+
+
+ONE = "score fake/b.png --paired original.png --metrics psnr"
+
 CASES = (
+    score("two single images of different names", alone, ONE, clean=alone, clean_command=PAIRED),
+    error(
+        "a single image against a folder",
+        lambda box: None,
+        "is a single image, and real is a set of 4",
+        command="score fake/b.png --paired real --metrics psnr",
+    ),
+    error(
+        "a single image as a set",
+        lambda box: None,
+        "got 1 from fake/b.png. Name a folder of images",
+        command="score fake/b.png --reference real --metrics fd",
+    ),
+    error(
+        "a single image that is cut off",
+        both(alone, lambda box: box.swap("fake/b.png", PNG[:60])),
+        "b.png",
+        command=ONE,
+    ),
+    error(
+        "a single image that is a pipe",
+        special("x.png"),
+        "not a regular file",
+        command="score x.png --paired fake/b.png --metrics psnr",
+    ),
+    error("a single image that is a device", link("/dev/zero", "x.png"), "not a regular file", command="score x.png"),
+    score(
+        "a single image that is a link, as a person named it",
+        both(alone, link("original.png", "x.png")),
+        "score fake/b.png --paired x.png --metrics psnr",
+        clean=alone,
+        clean_command=PAIRED,
+    ),
     score("names in Unicode, with a change of direction", rename(UNICODE)),
     score("a name with a line break, an escape sequence and a bell", rename(ESCAPES)),
     error("a bad image of such a name: the terminal sees it escaped", bad_called(ESCAPES), "\\x1b[31m"),

@@ -21,6 +21,7 @@ class StatedWhite(ImageSource):
         self.skipped = source.skipped
         self.notes = source.notes
         self.mixture = source.mixture
+        self.single = source.single
         self._source = source
         self._white = white
 
