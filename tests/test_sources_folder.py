@@ -9,8 +9,10 @@ from PIL import Image
 
 from ganeval.errors import BadImageError, DataError
 from ganeval.sources.base import content_hash, seeded_subset
+from ganeval.sources.file_list import FileList
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.limits import MAX_FILE_BYTES
+from ganeval.sources.listing import Selection
 
 
 def write(path, shade=0):
@@ -190,3 +192,29 @@ def test_five_thousand_files_are_listed_in_a_moment(tmp_path):
     assert time.perf_counter() - begin < 3  # 0.05 s on two slow cores; the bound is for a machine under load
     assert len(source) == 5000
     assert source.items[-1].name == "4/0999.png"
+
+
+def test_a_list_gives_the_items_of_the_folder_that_its_files_share(tmp_path):
+    for name in ("set/cat/1.png", "set/dog/1.png", "set/dog/2.png", "set/dog/3.png"):
+        write(tmp_path / name, len(name))
+    (tmp_path / "list.txt").write_text("set/dog/2.png\n# one is left out\n\nset/cat/1.png\nset/dog/1.png\n")
+    source = FileList(tmp_path / "list.txt", "list.txt")
+    folder = FolderSource(tmp_path / "set")
+    assert source.items == folder.items[:3]
+    assert [item.label for item in source.items] == ["cat", "dog", "dog"]
+    assert [source.read(i).digest for i in range(3)] == [folder.read(i).digest for i in range(3)]
+    assert names(FileList(tmp_path / "list.txt", "list.txt", Selection("2.*"))) == ["dog/2.png"]
+
+
+def test_a_list_follows_a_link_inside_its_folder_and_others_if_asked(tmp_path):
+    write(tmp_path / "box/store/1.png")
+    write(tmp_path / "out/2.png")
+    (tmp_path / "box/in.png").symlink_to("store/1.png")
+    (tmp_path / "box/out.png").symlink_to("../out/2.png")
+    (tmp_path / "box/list.txt").write_text("in.png\nout.png\n")
+    with pytest.raises(DataError, match=r"line 2: 'out\.png' is a link that leads outside"):
+        FileList(tmp_path / "box/list.txt", "list.txt")
+    assert names(FileList(tmp_path / "box/list.txt", "list.txt", Selection(follow_links="anywhere"))) == [
+        "in.png",
+        "out.png",
+    ]

@@ -12,6 +12,7 @@ from PIL import Image
 from ganeval.errors import DataError, UsageError
 from ganeval.sources.archive import TarSource, ZipSource
 from ganeval.sources.arrays import ArraySource
+from ganeval.sources.file_list import FileList
 from ganeval.sources.folder import FolderSource, SingleImage
 from ganeval.sources.resolve import open_source
 
@@ -22,6 +23,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "samples").mkdir()
     Image.new("RGB", (4, 4), (9, 9, 9)).save(tmp_path / "samples/a.png")
+    (tmp_path / "list.txt").write_text("samples/a.png\n")
     with zipfile.ZipFile("a.zip", "w") as archive:
         archive.write("samples/a.png")
     for name, mode in (("a.tar", "w"), ("a.tar.gz", "w:gz"), ("A.TGZ", "w:gz")):
@@ -35,7 +37,7 @@ def here(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("subject", "kind"),
     [
-        ("samples", FolderSource), ("samples/a.png", SingleImage),
+        ("samples", FolderSource), ("samples/a.png", SingleImage), ("list.txt", FileList),
         ("./samples/", FolderSource), ("a.zip", ZipSource), ("a.tar", TarSource),
         ("a.tar.gz", TarSource), ("A.TGZ", TarSource), ("a.npy", ArraySource), ("a.npz", ArraySource),
         ("digits", ArraySource), ("photos:test", ArraySource),

@@ -58,9 +58,9 @@ def command(
 ) -> None:
     """Score SUBJECT: images, a data set such as digits:test, or a generator.
 
-    Images are a folder, a zip or tar, an npz or npy; for paired metrics also one image file. Generators are a
-    checkpoint of train-reference, the name of a recipe whose checkpoint is shipped, TorchScript (.pt), ONNX, a state
-    dict with --generator, or package.module:factory.
+    Images are a folder, a zip or tar, an npz or npy, a .txt that lists image files, one path a line; for paired metrics
+    also one image file. Generators are a checkpoint of train-reference, the name of a recipe whose checkpoint is
+    shipped, TorchScript (.pt), ONNX, a state dict with --generator, or package.module:factory.
 
     Set metrics (fd, kd, mind, prdc, cs, vendi) compare the whole set with --reference; paired metrics (psnr, ssim,
     lpips, pd) compare image by image with --paired. Without either, the metrics that need no reference run.

@@ -58,11 +58,11 @@ ALL: Final = Selection()
 
 
 class ListedSource(ImageSource):
-    """Images that have file names: those of a folder or an archive, or one by itself.
+    """Images that have file names: those of a folder, an archive or a list, or one by itself.
 
     Args:
         name: What the user typed.
-        kind: "folder", "archive" or "file", for messages.
+        kind: "folder", "archive", "list" or "file", for messages.
         selection: Which of the files are meant.
     """
 

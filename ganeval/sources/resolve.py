@@ -13,6 +13,7 @@ from ganeval.sources.datasets.table import DATASETS, open_dataset
 from ganeval.sources.decoding.formats import IMAGE_EXTENSIONS
 from ganeval.sources.decoding.sixteen_bit import FULL
 from ganeval.sources.decoding.stated_white import StatedWhite
+from ganeval.sources.file_list import LIST_EXTENSION, FileList
 from ganeval.sources.folder import FolderSource, SingleImage
 from ganeval.sources.listing import ALL, ListedSource, Selection
 from ganeval.sources.read_once import require_file
@@ -32,7 +33,7 @@ def open_source(
     selection: Selection = ALL,
     mixed: bool = False,
 ) -> ImageSource:
-    """Opens a folder, an archive, several tar shards, an array file, an image, a data set, or a set by address.
+    """Opens a folder, an archive, several tar shards, an array file, a list, an image, a data set, or an address.
 
     A path that exists wins over a data set of the same name, so that a folder called "digits" can be scored; write
     "digits:all" for the data set then.
@@ -169,9 +170,12 @@ def _open_file(
         return open_archive(path, subject, selection)
     if path.suffix.lower() in IMAGE_EXTENSIONS:
         return SingleImage(path, subject, selection)
+    if lower.endswith(LIST_EXTENSION):
+        return FileList(path, subject, selection)
     raise DataError(
         f"{subject!r} is a file of no kind that holds images; expected a folder, {', '.join(ARCHIVE_EXTENSIONS)}, "
-        f"{' or '.join(ARRAY_EXTENSIONS)}. Unpack it, or give it the ending that says what it is."
+        f"{', '.join(ARRAY_EXTENSIONS)} or a {LIST_EXTENSION} that lists image files. Unpack it, or give it the "
+        "ending that says what it is."
     )
 
 

@@ -44,6 +44,7 @@ from ganeval.sources.datasets.mnist import read_idx
 from ganeval.sources.decoding.exif import orientation_of
 from ganeval.sources.decoding.rules import decode
 from ganeval.sources.digest_memo import DigestMemo
+from ganeval.sources.file_list import FileList
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.image_facts import ImageFacts
 from ganeval.sources.listing import labelled, reason_to_skip
@@ -297,6 +298,15 @@ def image(kind: str) -> Parser:
     return Parser(f"image {kind}", lambda data, folder: decode(data, f"x.{kind}"), given(*IMAGE_SEEDS[kind]))
 
 
+def file_list(data: bytes, folder: Path) -> object:
+    """A list beside a few pictures."""
+    for name, picture in FEW.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(picture)
+    (folder / "list.txt").write_bytes(data)
+    return whole(FileList(folder / "list.txt", "list.txt"))
+
+
 def archive(data: bytes, folder: Path) -> object:
     path = folder / "archive"
     path.write_bytes(data)
@@ -319,6 +329,11 @@ PARSERS: tuple[Parser, ...] = (
     Parser("tar", archive, given(archives.tarred(FEW), archives.sparse_tar(), archives.tar_backwards_by_pax())),
     Parser("tar.gz", archive, given(archives.tarred(FEW, mode="w:gz"))),
     Parser("names", names, given(b"a.png\0b/c.png\0.x\0\xff.png\0\\xff.png", b"=cmd\n.png\0../../x.gif")),
+    Parser(
+        "list of files",
+        file_list,
+        given(*(b"# a set\n\n" + "\n".join(FEW).encode() + end for end in (b"", b"\r\n../a/b.png\nx://a.png"))),
+    ),
     Parser(
         "npy",
         with_file("a.npy", lambda path: whole(open_array_file(path, value_range="0..1"))),

@@ -195,9 +195,68 @@ def alone(box: Box) -> None:
     box.put("original.png", (box.real / "b.png").read_bytes())
 
 
+def listed(*lines: str | bytes):
+    """list.txt beside the folders, of these lines; {root} is the box's root."""
+
+    def make(box: Box) -> None:
+        data = [one if isinstance(one, bytes) else one.format(root=box.root).encode() for one in lines]
+        box.put("list.txt", b"\n".join(data))
+
+    return make
+
+
+ALL_FOUR = ("fake/a.png", "fake/b.png", "fake/c.png", "fake/d.png")
+LIST = "score list.txt --paired real --metrics psnr"
 ONE = "score fake/b.png --paired original.png --metrics psnr"
 
 CASES = (
+    score(
+        "a list of files with comments, empty lines, CRLF, a byte order mark and `..`",
+        listed(
+            b"\xef\xbb\xbf# mine", "", "fake/a.png\r", "./fake/b.png", " fake/../fake/c.png", "{root}/box/fake/d.png"
+        ),
+        LIST,
+        clean_command=PAIRED,
+    ),
+    error("a list that names a file that is missing", listed("#", *ALL_FOUR, "fake/e.png"), "line 6", command=LIST),
+    error(
+        "a list that names a file twice", listed(*ALL_FOUR, "./fake/b.png"), "the file of line 2 again", command=LIST
+    ),
+    error("a list that names an address", listed("https://example.com/a.png"), "is an address", command=LIST),
+    error(
+        "a list that names another machine's folder", listed("\\\\host\\share\\a.png"), "is an address", command=LIST
+    ),
+    error("a list that names a file by file://", listed("file://{root}/box/fake/a.png"), "is an address", command=LIST),
+    error("a list that names /etc/passwd", listed("/etc/passwd"), "is not called an image", command=LIST),
+    error(
+        "a list that names a link out of its folder",
+        both(listed(*ALL_FOUR, "fake/e.png"), link("{root}/outside/secret.png")),
+        "--follow-links-anywhere",
+        command=LIST,
+    ),
+    error(
+        "a list that names a file below a linked folder",
+        both(listed(*ALL_FOUR, "far/secret.png"), link("{root}/outside", "far")),
+        "--follow-links-anywhere",
+        command=LIST,
+    ),
+    error("a list that names a pipe", both(listed("x.png"), special("x.png")), "not a regular file", command=LIST),
+    error(
+        "a list that names a device", both(listed("x.png"), link("/dev/zero", "x.png")), "regular file", command=LIST
+    ),
+    error("a list that names a link to itself", both(listed("x.png"), link("x.png", "x.png")), "line 1", command=LIST),
+    error("a list with a line of a mebibyte", listed("x" * (1 << 20) + ".png"), "File name too long", command=LIST),
+    error("a list with a zero byte", listed(b"fake/\0.png"), "cannot be opened", command=LIST),
+    error("a list with an escape sequence", listed(b"\x1b[31m.png"), "\\x1b[31m", command=LIST),
+    error("a list that is no text", listed(PNG), "is not UTF-8 text", command=LIST),
+    error("a list of comments", listed("# none"), "lists no image", command=LIST),
+    error(
+        "a list of 1 TiB",
+        lambda box: [listed("")(box), os.truncate(box.here / "list.txt", 1 << 40)],
+        "at most",
+        command=LIST,
+    ),
+    error("a list that is a pipe", special("list.txt"), "not a regular file", command=LIST),
     score("two single images of different names", alone, ONE, clean=alone, clean_command=PAIRED),
     error(
         "a single image against a folder",
