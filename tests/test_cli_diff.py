@@ -185,3 +185,15 @@ def test_the_first_line_answers_whether_b_is_better(verdicts, sentence):
     ]
 
     assert printed(*rows)[0] == sentence
+
+
+def test_two_single_images_are_versions_of_one_whatever_their_names(run, make_folder):
+    first, second = (make_folder(name, 1, sizes=[(24, 24)], seed=seed) for seed, name in enumerate(("x", "y")))
+    second = (second / "00000.png").rename(second / "other.png")
+
+    code, out, err = run(
+        str(first / "00000.png"), str(second), "--paired", str(first / "00000.png"), "--metrics", "ssim"
+    )
+
+    assert code == 0, err
+    assert "cannot tell" in out
