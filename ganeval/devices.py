@@ -1,8 +1,18 @@
-"""Which device runs the networks."""
+"""Which device runs the networks. Names only, until a network runs: torch is imported where its answer is needed."""
 
-import torch
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ganeval.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def resolve_device(name: str) -> torch.device:
@@ -11,6 +21,8 @@ def resolve_device(name: str) -> torch.device:
     Raises:
         UsageError: no such device here.
     """
+    import torch
+
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -22,3 +34,73 @@ def resolve_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda", "mps"):
         raise UsageError(f"--device {name!r} is not supported. Write auto, cpu, cuda or cuda:0.")
     return device
+
+
+def device_name(name: str) -> str:
+    """The name of the device that `resolve_device` gives: "cpu", "cuda", "cuda:1" or "mps".
+
+    A run whose features are all in the cache needs no more than the name. So torch is not asked if only the CPU can be
+    meant: it takes two seconds to import.
+
+    Raises:
+        UsageError: no such device here.
+    """
+    if name == "cpu" or (name == "auto" and not may_have_gpu()):
+        return "cpu"
+    return str(resolve_device(name))
+
+
+def may_have_gpu() -> bool:
+    """False if "auto" cannot mean a GPU: this machine has no driver of one. True if torch has to be asked."""
+    if "torch" in sys.modules:
+        return True
+    if sys.platform == "darwin":
+        return False
+    if sys.platform == "win32":
+        return _loads("nvcuda.dll")
+    return _loads("libcuda.so.1") or Path("/dev/kfd").exists()  # NVIDIA's driver, or AMD's
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def torch_version() -> str | None:
+    """`torch.__version__` ("2.14.1+cu130"), read from its package without importing it; None if it isn't installed."""
+    if (loaded := sys.modules.get("torch")) is not None:
+        return str(loaded.__version__)
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return None
+    lines = Path(spec.origin).with_name("version.py").read_text(encoding="utf-8").splitlines()
+    stated = next((line for line in lines if line.startswith("__version__ =")), "")
+    return stated.partition("=")[2].strip().strip("'\"") or None
+
+
+def cpu_threads() -> int:
+    """Threads that a network gets on the CPU: torch's count where torch is loaded, else what its count would be.
+
+    That is OMP_NUM_THREADS or MKL_NUM_THREADS, else one a physical core of those that this process may use.
+    """
+    if (loaded := sys.modules.get("torch")) is not None:
+        return int(loaded.get_num_threads())
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        stated = os.environ.get(variable, "").partition(",")[0].strip()
+        if stated.isdecimal() and int(stated) > 0:
+            return int(stated)
+    return _physical_cores()
+
+
+def _physical_cores() -> int:
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    cores = os.sched_getaffinity(0)
+    topology = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+    try:
+        return len({Path(topology.format(core)).read_text(encoding="ascii") for core in cores})
+    except OSError:
+        return len(cores)

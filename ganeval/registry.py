@@ -7,7 +7,7 @@ table.
 import difflib
 import importlib
 from collections.abc import Iterator, Mapping
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from ganeval.errors import UsageError
 
@@ -19,6 +19,12 @@ def unknown_name(kind: str, name: str, known: list[str]) -> UsageError:
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
     return UsageError(f"Unknown {kind} {name!r}.{hint} Available: {', '.join(known)}.")
+
+
+def imported(place: str) -> Any:
+    """What "package.module:attribute" names, imported now."""
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 class Registry(Generic[T]):
@@ -54,5 +60,4 @@ class Registry(Generic[T]):
         """
         if name not in self._table:
             raise unknown_name(self.kind, name, self.names())
-        module, _, attribute = self._table[name].partition(":")
-        return cast(T, getattr(importlib.import_module(module), attribute))
+        return cast(T, imported(self._table[name]))

@@ -44,7 +44,7 @@ def network(monkeypatch):
     """The toy network under the default backbone's name, so that features cost nothing."""
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: backbone)
 
 
 def test_rows_of_b_carry_the_difference_and_stdout_is_json_alone(run, restored):

@@ -96,7 +96,7 @@ def toy(monkeypatch, tmp_path):
     """The toy network under the default backbone's name; each process has a cache of its own."""
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: backbone)
     monkeypatch.setattr(
         "ganeval.scoring.loaded_networks.cache_home", lambda: tmp_path / threading.current_thread().name
     )
@@ -248,10 +248,10 @@ def test_other_weights_in_one_process_are_refused(toy, options, monkeypatch):
     other = ToyBackbone()
     other.info, other.weights_sha256 = toy.info, "1" * 64
 
-    def load(name, device, weights_file):
+    def opened(*_):
         return other if threading.current_thread().name == "rank-1" else toy
 
-    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", load)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", opened)
 
     first, _ = all_of(2, lambda processes: score(options, processes=processes))
 

@@ -358,7 +358,7 @@ def test_damage_may_be_done_to_a_share_of_the_images():
 @pytest.fixture
 def toy_engine(monkeypatch):
     toy = ToyBackbone()
-    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, **_: toy)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: toy)
     monkeypatch.setattr(
         "ganeval.scoring.loaded_networks._weights_file", lambda name, given: None
     )  # the table does not know it

@@ -15,7 +15,6 @@ import ganeval
 from ganeval.backbones import loading
 from ganeval.errors import DataError, TooFewSamplesError, UsageError
 from ganeval.options import ScoreOptions
-from ganeval.scoring import loaded_networks
 from ganeval.scoring.several_subjects import score_several
 from ganeval.sources.arrays import ArraySource
 from ganeval.sources.folder import FolderSource
@@ -70,9 +69,7 @@ def test_five_subjects_load_the_network_once_and_read_the_reference_once(tmp_pat
     alone = [ganeval.score(subject, reference=real, metrics=KEYS, cache=cache) for subject in subjects]
     monkeypatch.setenv("GANEVAL_CACHE", str(tmp_path / "another"))
     monkeypatch.setattr(FolderSource, "read", counted)
-    monkeypatch.setattr(
-        loaded_networks, "load_backbone", lambda name, **given: (loaded.append(name), load(name, **given))[1]
-    )
+    monkeypatch.setattr(loading, "load_backbone", lambda name, **given: (loaded.append(name), load(name, **given))[1])
     with ganeval.Evaluator(reference=real, metrics=KEYS, cache=cache) as evaluator:
         together = [evaluator.score(subject) for subject in subjects]
 
@@ -85,9 +82,7 @@ def test_five_subjects_load_the_network_once_and_read_the_reference_once(tmp_pat
 def test_several_subjects_of_one_score_go_through_one_evaluator(tmp_path, monkeypatch):
     subjects = [str(folder_of(tmp_path / name, images)) for name, images in (("a", FAKE), ("b", FAKE[::-1] // 2))]
     load, loaded = loading.load_backbone, []
-    monkeypatch.setattr(
-        loaded_networks, "load_backbone", lambda name, **given: (loaded.append(name), load(name, **given))[1]
-    )
+    monkeypatch.setattr(loading, "load_backbone", lambda name, **given: (loaded.append(name), load(name, **given))[1])
 
     found = score_several(ScoreOptions("", metrics="vendi@pixels"), subjects)
 

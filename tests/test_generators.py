@@ -14,7 +14,8 @@ from torch import nn
 import ganeval
 from ganeval.errors import DataError, GanevalError, UsageError
 from ganeval.generators.base import Declared
-from ganeval.generators.open import ENDINGS, ENLARGED, OPENERS, kind_of, open_generator
+from ganeval.generators.external import ENLARGED
+from ganeval.generators.open import ENDINGS, OPENERS, kind_of, open_generator
 from ganeval.generators.wrap import wrap
 from ganeval.options import ScoreOptions
 from ganeval.options.calls import in_python

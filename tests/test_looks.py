@@ -39,7 +39,7 @@ def toy(monkeypatch):
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
     monkeypatch.setattr("ganeval.scoring.until.FIRST_LOOK", 100)
-    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: backbone)
     return backbone
 
 
@@ -193,7 +193,7 @@ def test_a_row_of_one_training_seed_says_that_its_interval_leaves_training_out(r
     (unknown,) = score(until(real, num_samples=100)).results
     facts = {"recipe": "dcgan.digits-cpu", "training_seed": 3}
     drawer = Generator("toy.gen", draw=lambda only: draw_images(20), facts=facts)
-    monkeypatch.setattr("ganeval.generators.open.from_memory", lambda options: drawer)
+    monkeypatch.setattr("ganeval.generators.external.from_memory", lambda options: drawer)
     (trained,) = score(until(real, num_samples=100)).results
 
     assert "one training seed: the interval leaves out how seeds of the recipe differ" in trained.note

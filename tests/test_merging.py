@@ -182,7 +182,7 @@ def test_a_statistics_file_as_subject_gives_the_rows_of_its_images(toy, tmp_path
 def toy(monkeypatch):
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: backbone)
     return backbone
 
 

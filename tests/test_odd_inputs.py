@@ -44,7 +44,7 @@ def tables(side=12):
 def toy(monkeypatch):
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: backbone)
 
 
 def saved(folder, name, array, labels=True):

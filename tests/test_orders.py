@@ -31,7 +31,7 @@ class SteadyBackbone(ToyBackbone):
 def toy(monkeypatch):
     backbone = SteadyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: backbone)
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ def toy(monkeypatch):
     """The toy network under the default backbone's name, so that a score costs nothing."""
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
-    monkeypatch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: backbone)
     return backbone
 
 

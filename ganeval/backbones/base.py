@@ -6,6 +6,7 @@ batch; they live in one object because a network without its own preprocessing c
 
 import abc
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from jaxtyping import Float, UInt8
@@ -75,6 +76,15 @@ class Backbone(abc.ABC):
     engine: str = f"torch {torch.__version__}"
     pinned: bool = True
     pyramid_layers: tuple[str, ...] = ()
+
+    @property
+    def loaded(self) -> Self:
+        """Itself; a `LazyBackbone` has this property too."""
+        return self
+
+    def load(self) -> Self:
+        """Itself; a `LazyBackbone` has this method too."""
+        return self
 
     @property
     def key(self) -> str:

@@ -6,13 +6,13 @@ with them the order of their sums. It also bounds memory: an Inception call of 3
 
 import contextlib
 from collections.abc import Iterator
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Precision = Literal["exact", "fast"]
+from ganeval.backbones.engines import Precision
+
 Outputs = Tensor | tuple[Tensor, ...]
 
 CALL = 8  # images; on the CPU larger calls take the same time an image, and more memory

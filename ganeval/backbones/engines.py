@@ -4,19 +4,58 @@ Preprocessing and weights stay the same. In "exact" only the order of float32 su
 feature), so the engine is provenance and not protocol; "fast" computes in bfloat16, which is protocol.
 """
 
+from __future__ import annotations  # which engine will run is known without torch
+
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-
-from ganeval.backbones.base import Backbone
-from ganeval.backbones.calls import Measured, Precision, TorchNetwork, folded
-from ganeval.backbones.openvino_network import Converted, OpenVinoNetwork, import_openvino, openvino_version
+from ganeval.backbones.openvino_package import import_openvino, openvino_version
+from ganeval.devices import torch_version
 from ganeval.errors import UsageError
 
-__all__ = ["Engine", "Precision", "import_openvino", "measured_error", "openvino_version", "use_engine"]
+if TYPE_CHECKING:
+    import torch
+
+    from ganeval.backbones.base import Backbone
+    from ganeval.backbones.loading import AnyBackbone
+
+__all__ = ["Engine", "Precision", "engine_of", "import_openvino", "measured_error", "openvino_version", "use_engine"]
 
 Engine = Literal["auto", "torch", "openvino"]
+Precision = Literal["exact", "fast"]
+
+
+def engine_of(engine: Engine, device: str, *, network: bool) -> str:
+    """What `use_engine` will put under a backbone, before the backbone is loaded.
+
+    Args:
+        engine: As there.
+        device: Name of a device that exists.
+        network: False for a backbone that only resizes.
+
+    Returns:
+        The name of what runs, for provenance: "torch 2.14.1", "torch 2.14.1 on NVIDIA H100 80GB HBM3" or "openvino
+        2026.4.1".
+
+    Raises:
+        UsageError: "openvino" was asked for and cannot run here.
+    """
+    version = openvino_version()
+    on_cpu = device.partition(":")[0] == "cpu"
+    if engine == "openvino" and (version is None or not on_cpu):
+        why = "is not installed: pip install 'ganeval[cpu]'" if version is None else f"does not run on {device}"
+        raise UsageError(f"--engine openvino: OpenVINO {why}. Or use --engine torch.")
+    if network and engine != "torch" and version is not None and on_cpu:
+        return f"openvino {version}"
+    return f"torch {torch_version()}{'' if on_cpu else f' on {_kind_of(device)}'}"
+
+
+def _kind_of(device: str) -> str:
+    """Kernels of other devices sum in another order."""
+    import torch
+
+    where = torch.device(device)
+    return torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
 
 
 def use_engine(backbone: Backbone, engine: Engine, precision: Precision = "exact", folder: Path | None = None) -> str:
@@ -29,51 +68,46 @@ def use_engine(backbone: Backbone, engine: Engine, precision: Precision = "exact
         folder: Where converted networks are kept, None to keep none.
 
     Returns:
-        What runs, for provenance: "torch 2.14.1", "torch 2.14.1 on NVIDIA H100 80GB HBM3" or "openvino 2026.4.1".
+        What runs, as `engine_of` names it.
 
     Raises:
         UsageError: "openvino" was asked for and cannot run here.
     """
-    backbone.engine = _exchange(backbone, engine, precision, folder)
+    network = next(backbone.network.parameters(), None) is not None
+    backbone.engine = engine_of(engine, str(backbone.device), network=network)
+    if network:
+        exchange = _openvino_under if backbone.engine.startswith("openvino") else _torch_under
+        backbone.network = exchange(backbone, precision, folder)
     return backbone.engine
 
 
-def _exchange(backbone: Backbone, engine: Engine, precision: Precision, folder: Path | None) -> str:
-    """Exchanges the network; gives the name of what runs it."""
-    version = openvino_version()
-    if engine == "openvino" and (version is None or backbone.device.type != "cpu"):
-        why = (
-            "is not installed: pip install 'ganeval[cpu]'" if version is None else f"does not run on {backbone.device}"
-        )
-        raise UsageError(f"--engine openvino: OpenVINO {why}. Or use --engine torch.")
-    if next(backbone.network.parameters(), None) is None:  # a backbone that only resizes
-        return _torch_on(backbone.device)
-    if engine == "torch" or version is None or backbone.device.type != "cpu":
-        network = folded(backbone.network)
-        exact = TorchNetwork(network, backbone.device, "exact")
-        fast = TorchNetwork(network, backbone.device, "fast")
-        backbone.network = exact if precision == "exact" else Measured(fast, exact)
-        return _torch_on(backbone.device)
+def _torch_under(backbone: Backbone, precision: Precision, folder: Path | None) -> torch.nn.Module:
+    from ganeval.backbones.calls import Measured, TorchNetwork, folded
+
+    del folder
+    network = folded(backbone.network)
+    exact = TorchNetwork(network, backbone.device, "exact")
+    return exact if precision == "exact" else Measured(TorchNetwork(network, backbone.device, "fast"), exact)
+
+
+def _openvino_under(backbone: Backbone, precision: Precision, folder: Path | None) -> torch.nn.Module:
+    import torch
+
+    from ganeval.backbones.calls import Measured
+    from ganeval.backbones.openvino_network import Converted, OpenVinoNetwork
+
     with torch.inference_mode():
         shape = backbone.prepare(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape[1:]
-    identity = f"{backbone.info.name}|{backbone.weights_sha256}"
-    converted = Converted(backbone.network, shape, identity, folder)
-    backbone.network = (
-        OpenVinoNetwork(converted, "exact")
-        if precision == "exact"
-        else Measured(OpenVinoNetwork(converted, "fast"), OpenVinoNetwork(converted, "exact"))
-    )
-    return f"openvino {version}"
+    converted = Converted(backbone.network, shape, f"{backbone.info.name}|{backbone.weights_sha256}", folder)
+    exact = OpenVinoNetwork(converted, "exact")
+    return exact if precision == "exact" else Measured(OpenVinoNetwork(converted, "fast"), exact)
 
 
-def _torch_on(device: torch.device) -> str:
-    """The version and, beside the CPU, the device: kernels of other devices sum in another order."""
-    if device.type == "cpu":
-        return f"torch {torch.__version__}"
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return f"torch {torch.__version__} on {name}"
-
-
-def measured_error(backbone: Backbone) -> float | None:
+def measured_error(backbone: AnyBackbone) -> float | None:
     """Largest relative error of features under "fast", once images went through; None under "exact"."""
-    return backbone.network.error if isinstance(backbone.network, Measured) else None
+    if backbone.loaded is None:
+        return None
+    from ganeval.backbones.calls import Measured
+
+    network = backbone.loaded.network
+    return network.error if isinstance(network, Measured) else None

@@ -1,15 +1,21 @@
-"""From a backbone's name to the backbone, with its weights loaded and checked."""
+"""From a backbone's name to the backbone: its weights file is checked at once, its network loaded when it is needed."""
 
-import importlib
+from __future__ import annotations  # a score of cached features needs no network, and no torch
+
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
-
-import torch
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from ganeval.backbones import BACKBONES
-from ganeval.backbones.base import Backbone, BackboneInfo
-from ganeval.backbones.weights import NO_WEIGHTS, LoadedWeights, load_state_dict
+from ganeval.backbones.engines import Engine, Precision, engine_of, use_engine
+from ganeval.backbones.weights_store import NO_WEIGHTS_SHA256, find_weights
+from ganeval.registry import imported
+
+if TYPE_CHECKING:
+    import torch
+
+    from ganeval.backbones.base import Backbone, BackboneInfo
+    from ganeval.backbones.weights import LoadedWeights
 
 
 def load_backbone(name: str, *, device: torch.device, weights_file: Path | None = None) -> Backbone:
@@ -25,8 +31,91 @@ def load_backbone(name: str, *, device: torch.device, weights_file: Path | None 
         UsageError: no such backbone.
         WeightsError: its weights are not on this machine, are damaged or do not fit.
     """
+    from ganeval.backbones.weights import NO_WEIGHTS, load_state_dict
+
     info = BACKBONES.get(name)
     weights = load_state_dict(info.weights[0], weights_file) if info.weights else NO_WEIGHTS
-    module, _, attribute = info.loader.partition(":")
-    loader: object = getattr(importlib.import_module(module), attribute)
-    return cast(Callable[[BackboneInfo, LoadedWeights, torch.device], Backbone], loader)(info, weights, device)
+    loader = cast("Callable[[BackboneInfo, LoadedWeights, torch.device], Backbone]", imported(info.loader))
+    return loader(info, weights, device)
+
+
+class LazyBackbone:
+    """A backbone as rows and caches name it. Its network is loaded when the first image needs it.
+
+    Args:
+        info: The static facts.
+        weights_sha256: Hash of its weights file, which was read to the end.
+        pinned: False when the weights are not the ones that the table of weights pins.
+        engine: What will run the network.
+        load: Loads the network under that engine; called once.
+
+    Attributes:
+        loaded: The backbone with its network, None before it is needed.
+    """
+
+    def __init__(
+        self, info: BackboneInfo, weights_sha256: str, pinned: bool, engine: str, load: Callable[[], Backbone]
+    ) -> None:
+        self.info = info
+        self.weights_sha256 = weights_sha256
+        self.pinned = pinned
+        self.engine = engine
+        self.loaded: Backbone | None = None
+        self._load = load
+
+    @property
+    def key(self) -> str:
+        """Name in a metric key, as that of `Backbone`."""
+        return self.info.name if self.pinned else f"{self.info.name}#{self.weights_sha256[:8]}"
+
+    def load(self) -> Backbone:
+        """The backbone with its network.
+
+        Raises:
+            WeightsError: the weights do not fit the network.
+        """
+        if self.loaded is None:
+            self.loaded = self._load()
+        return self.loaded
+
+
+def open_backbone(
+    name: str,
+    device: str,
+    weights_file: Path | None = None,
+    engine: Engine = "auto",
+    precision: Precision = "exact",
+    folder: Path | None = None,
+) -> LazyBackbone:
+    """Checks a backbone's weights and its engine, and loads nothing yet.
+
+    Args:
+        name: Registry name.
+        device: Name of a device that exists.
+        weights_file: As for `load_backbone`.
+        engine: As for `use_engine`, as are `precision` and `folder`.
+        precision: Of the network.
+        folder: Where converted networks are kept.
+
+    Raises:
+        UsageError: no such backbone, or an engine that cannot run here.
+        WeightsError: its weights are not on this machine, or are damaged.
+    """
+    info = BACKBONES.get(name)
+    sha256, pinned = NO_WEIGHTS_SHA256, True
+    if info.weights:
+        weights, pinned = find_weights(info.weights[0], weights_file)
+        sha256 = weights.sha256
+    runs = engine_of(engine, device, network=bool(info.weights))
+
+    def load() -> Backbone:
+        import torch
+
+        backbone = load_backbone(name, device=torch.device(device), weights_file=weights_file)
+        use_engine(backbone, engine, precision, folder)
+        return backbone
+
+    return LazyBackbone(info, sha256, pinned, runs, load)
+
+
+AnyBackbone: TypeAlias = "Backbone | LazyBackbone"

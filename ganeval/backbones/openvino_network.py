@@ -6,11 +6,9 @@ cache needs neither.
 
 import contextlib
 import hashlib
-import importlib.metadata
-import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,39 +18,13 @@ from safetensors.numpy import load, save
 from torch import Tensor, nn
 
 from ganeval._version import __version__
-from ganeval.backbones.calls import CALL, Outputs, Precision, in_calls, joined
+from ganeval.backbones.calls import CALL, Outputs, in_calls, joined
+from ganeval.backbones.engines import Precision
+from ganeval.backbones.openvino_package import import_openvino, openvino_version, without_telemetry
+from ganeval.devices import cpu_threads, torch_version
 from ganeval.files.disk_cache import read_checked, write_checked
 
 _HINTS: dict[Precision, str] = {"exact": "f32", "fast": "bf16"}
-
-
-def openvino_version() -> str | None:
-    """Version of the installed OpenVINO, or None. Imports nothing."""
-    try:
-        return importlib.metadata.version("openvino")
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def import_openvino() -> Any:
-    """OpenVINO, imported nowhere else: at the first import its converter takes hold of what it phones home with."""
-    with _without_telemetry():
-        import openvino
-    return openvino
-
-
-@contextlib.contextmanager
-def _without_telemetry() -> Iterator[None]:
-    """OpenVINO's converter phones home when it can import `openvino_telemetry`; in here it cannot."""
-    before = sys.modules.get("openvino_telemetry")
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if before is None:
-            del sys.modules["openvino_telemetry"]
-        else:
-            sys.modules["openvino_telemetry"] = before
 
 
 class Converted:
@@ -68,7 +40,7 @@ class Converted:
     def __init__(self, network: nn.Module, shape: Sequence[int], identity: str, folder: Path | None) -> None:
         self._network = network
         self._shape = tuple(shape)
-        versions = f"{openvino_version()}|torch {torch.__version__}|{__version__}"
+        versions = f"{openvino_version()}|torch {torch_version()}|{__version__}"
         self._key = hashlib.sha256(f"{identity}|{self._shape}|{CALL}|{versions}".encode()).hexdigest()[:32]
         self._folder = folder
         self._model: Any = None
@@ -82,7 +54,7 @@ class Converted:
     def _convert(self) -> Any:
         # Tensors made in inference mode cannot be traced.
         openvino = import_openvino()
-        with _without_telemetry(), warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
+        with without_telemetry(), warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
             warnings.simplefilter("ignore")  # the tracer warns of sizes that become constants; they are constant
             try:
                 model = self._traced(openvino, 0)  # no image at all: a forward in torch costs as much as the rest
@@ -141,7 +113,7 @@ class OpenVinoNetwork(nn.Module):
         settings = {
             "INFERENCE_PRECISION_HINT": _HINTS[self._precision],
             "PERFORMANCE_HINT": "THROUGHPUT",
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),  # the one count that rows state
+            "INFERENCE_NUM_THREADS": cpu_threads(),  # the one count that rows state
         }
         compiled = openvino.Core().compile_model(self._converted.model(), "CPU", settings)
         self._single = len(compiled.outputs) == 1

@@ -4,7 +4,6 @@ The only place that calls `torch.load`. Files that can hold code are read with `
 archive (OpenAI's CLIP files) is opened only when its hash is the pinned one.
 """
 
-import hashlib
 import pickle
 import tempfile
 import warnings
@@ -19,7 +18,16 @@ import torch
 from torch import Tensor
 
 from ganeval.backbones.weights_fetch import fetch, import_file
-from ganeval.backbones.weights_store import Verified, cache_dir, convert, entry, identify, locate, sha256_of, verify
+from ganeval.backbones.weights_store import (
+    NO_WEIGHTS_SHA256,
+    Verified,
+    cache_dir,
+    convert,
+    entry,
+    find_weights,
+    locate,
+    verify,
+)
 from ganeval.backbones.weights_table import WEIGHTS, Embedded, Url, WeightsFile, WheelMember
 from ganeval.errors import WeightsError
 
@@ -65,7 +73,7 @@ class LoadedWeights:
     pinned: bool
 
 
-NO_WEIGHTS = LoadedWeights({}, hashlib.sha256(b"").hexdigest(), True)  # of a backbone that has none
+NO_WEIGHTS = LoadedWeights({}, NO_WEIGHTS_SHA256, True)  # of a backbone that has none
 
 
 def load_state_dict(name: str, file: Path | None = None) -> LoadedWeights:
@@ -80,16 +88,8 @@ def load_state_dict(name: str, file: Path | None = None) -> LoadedWeights:
         UsageError: no such name.
         WeightsError: no such file, a cached file of another hash, or a file that is not a plain state dict.
     """
-    weights = entry(name)
-    if file is None:
-        verified = verify(name)
-        path, sha256, pinned = verified.path, verified.sha256, True
-    elif not file.is_file():
-        raise WeightsError(f"There is no weights file {file} (given for {name!r}).")
-    else:
-        path = file
-        sha256, pinned = identify(weights, sha256_of(file))
-    return LoadedWeights(_read(weights, path, trusted=pinned), sha256, pinned)
+    found, pinned = find_weights(name, file)
+    return LoadedWeights(_read(entry(name), found.path, trusted=pinned), found.sha256, pinned)
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

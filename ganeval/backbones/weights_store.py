@@ -22,6 +22,8 @@ from ganeval.errors import WeightsError
 from ganeval.files.disk_cache import cache_home
 from ganeval.registry import unknown_name
 
+NO_WEIGHTS_SHA256 = hashlib.sha256(b"").hexdigest()  # of a backbone that has none
+
 
 @dataclass(frozen=True)
 class Verified:
@@ -129,6 +131,29 @@ def verify(name: str) -> Verified:
             f"{path} is not the published file {name!r}: its sha256 is {got}, expected {_hash(weights)}. {again}"
         )
     return Verified(path, got)
+
+
+def find_weights(name: str, file: Path | None = None) -> tuple[Verified, bool]:
+    """The file that a network is loaded from: the one on this machine, or one of the user's.
+
+    Args:
+        name: Entry in the table.
+        file: The user's file.
+
+    Returns:
+        The file with its hash, and True where that hash is the pinned one.
+
+    Raises:
+        UsageError: no such name.
+        WeightsError: no such file, or a file of this machine with another hash.
+    """
+    if file is None:
+        return verify(name), True
+    weights = entry(name)
+    if not file.is_file():
+        raise WeightsError(f"There is no weights file {file} (given for {name!r}).")
+    sha256, pinned = identify(weights, sha256_of(file))
+    return Verified(file, sha256), pinned
 
 
 def identify(weights: WeightsFile, sha256: str) -> tuple[str, bool]:

@@ -79,9 +79,9 @@ def command(
                 reporter.message(note)
             sides.append(seeded_subset(opened, options.num_samples, options.seed))
         if effects or options.device != "auto":
-            from ganeval.devices import resolve_device  # torch is imported from here on
+            from ganeval.devices import device_name
 
-            chosen = resolve_device(options.device)
+            chosen = device_name(options.device)
         reference = sides[1] if len(sides) > 1 else None
         found = examine(sides[0], reference, reporter)
         if options.peak is not None:

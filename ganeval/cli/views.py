@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ganeval.cli.progress import RichReporter
-from ganeval.devices import resolve_device
+from ganeval.devices import device_name, resolve_device
 from ganeval.errors import DataError, UsageError
 from ganeval.files.read_write import write_atomically
 from ganeval.generators.translated import TranslatedSource
@@ -66,7 +66,7 @@ def write_views(samples: ImageSource, options: ScoreOptions, folder: Path) -> li
         size = samples.read(0).decode().pixels.shape[1:]
         # As the generator saw them: a difference in size alone would make every sample a stranger.
         real = TranslatedSource(training, lambda pixels: _at_size(pixels, (size[0], size[1])), training.name)
-        passes = open_passes(SPACES, options, resolve_device(options.device), RichReporter(), stack)
+        passes = open_passes(SPACES, options, device_name(options.device), RichReporter(), stack)
         drawn = passes.run(samples, samples.name)
         seen = passes.run(real, f"{training.name} (training images)")
         looks = {space: lookalikes(_bank(drawn.sets, space), _bank(seen.sets, space), NEIGHBOURS) for space in SPACES}

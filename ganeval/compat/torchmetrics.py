@@ -69,7 +69,7 @@ class FrechetInceptionDistance:
                 batch_size=32,
                 cache=False,
             )
-        self._backbone = passes.backbones[self._tool.path]
+        self._backbone = passes.backbones[self._tool.path].load()
         self._moments = {True: self._nothing(), False: self._nothing()}
 
     def update(self, imgs: Tensor, real: bool) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import torch
 
 from ganeval.doctor.damaged import Damaged
 from ganeval.doctor.examine import Examination
@@ -43,7 +42,7 @@ def measure(
     found: Examination,
     reference: ImageSource | None,
     options: ScoreOptions,
-    device: torch.device,
+    device: str,
     reporter: Reporter,
 ) -> Examination:
     """Measures the effects of an examination on images of the reference, or of the embedded photos without one.
@@ -66,7 +65,7 @@ def with_effects(
     findings: Sequence[Finding],
     clean: ImageSource,
     options: ScoreOptions,
-    device: torch.device,
+    device: str,
     reporter: Reporter,
     seconds: float = EFFECT_SECONDS,
 ) -> tuple[Finding, ...]:
@@ -76,7 +75,7 @@ def with_effects(
         findings: Those without damage, or of severity "info", come back as they are.
         clean: Images to damage; a seeded subset of EFFECT_IMAGES is taken.
         options: Batch size, engine and cache.
-        device: Where the network runs.
+        device: Name of the device where the network runs.
         reporter: Where progress goes.
         seconds: No further damage is begun after these.
 

@@ -15,11 +15,9 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset
 
 from ganeval.errors import DataError, UsageError
 from ganeval.generators.latents import draws_from
-from ganeval.options import ScoreOptions
 from ganeval.sources.arrays import ArraySource, ValueRange
 from ganeval.sources.base import ImageSource, Item, Raw
 from ganeval.sources.decoding.quantise_tensor import quantise_tensor
-from ganeval.sources.listing import Place
 
 Images = str | Path | Image.Image | Tensor | npt.NDArray[Any] | Sequence[Any] | Dataset[Any] | DataLoader[Any]
 Subject = Images | Callable[..., Any]
@@ -117,27 +115,6 @@ def holds_images(subject: object) -> bool:
     if isinstance(subject, Tensor | np.ndarray | Image.Image | list | tuple | DataLoader | ImageSource):
         return True
     return isinstance(subject, Dataset) and hasattr(subject, "__len__")
-
-
-def open_set(options: ScoreOptions, place: Place, name: str) -> ImageSource:
-    """One of the sets that a score reads, by name or in memory.
-
-    Raises:
-        UsageError: a glob for images without file names.
-        DataError: images that cannot be used.
-    """
-    if name not in options.in_memory:
-        return options.open(place, name)
-    selection, held = options.selection(place), options.in_memory[name]
-    if selection.match is not None:
-        raise UsageError(
-            f"{selection.with_match(selection.match)} picks images by their file names, and the {place} has none. Drop "
-            "it, or name a folder or an archive."
-        )
-    source = source_of(held, place, options.value_range, options.peak)
-    if source is None:
-        raise TypeError(f"the {place} is a {type(held).__name__}")
-    return source
 
 
 def batch_of(

@@ -10,13 +10,12 @@ import contextlib
 import difflib
 import importlib
 import importlib.util
-import re
 import sys
 import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,19 +24,10 @@ from ganeval.backbones.engines import import_openvino, openvino_version
 from ganeval.backbones.weights import is_torchscript, load_into, read_state_dict
 from ganeval.errors import DataError, UsageError, WeightsError
 from ganeval.generators.latents import draws_from
+from ganeval.generators.names import is_factory_name
 from ganeval.generators.output import called
 from ganeval.registry import unknown_name
-from ganeval.sources.arrays import array_in_file
 from ganeval.sources.datasets.table import DATASETS
-
-TORCH_EXTENSIONS: Final = (".pt", ".pth", ".ts", ".torchscript", ".jit", ".bin", ".ckpt")
-ONNX_EXTENSION: Final = ".onnx"
-_FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-
-
-def is_factory_name(text: str) -> bool:
-    """True for what has the form "package.module:factory" and names no array of a file ("samples.npz:images")."""
-    return _FACTORY.fullmatch(text) is not None and array_in_file(text) is None
 
 
 def call_factory(text: str) -> object:

@@ -6,49 +6,33 @@ here without being imported.
 """
 
 import dataclasses
-import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
-import torch
-from torch import nn
-
-from ganeval.devices import resolve_device
 from ganeval.errors import UsageError
-from ganeval.files.read_write import sha256_of
-from ganeval.generators.base import Declared, Generator
-from ganeval.generators.in_memory import holds_images, open_set, source_of
-from ganeval.generators.load import (
-    ONNX_EXTENSION,
-    TORCH_EXTENSIONS,
-    OnnxNetwork,
-    call_factory,
-    is_factory_name,
-    load_into_class,
-    load_torchscript,
-)
+from ganeval.generators.base import Generator
+from ganeval.generators.names import ONNX_EXTENSION, TORCH_EXTENSIONS, is_factory_name
 from ganeval.generators.shipped import is_shipped, refuse_unshipped
 from ganeval.generators.source import BLOCK, GeneratorSource
-from ganeval.generators.translated import Translate, TranslatedSource
-from ganeval.generators.wrap import wrap
+from ganeval.generators.translated import TranslatedSource
 from ganeval.options import ScoreOptions
-from ganeval.registry import unknown_name
+from ganeval.registry import imported, unknown_name
 from ganeval.sources.arrays import IN_THE_UPPER_HALF, NEARLY_WHITE
 from ganeval.sources.base import ImageSource
 from ganeval.sources.datasets.table import DATASETS
+from ganeval.sources.listing import Place
 from ganeval.sources.resolve import refuse_missing
 from ganeval.summaries.reference_file import is_statistics_file, load_reference
-from ganeval.untrusted import refuse_recorded
 
 DEFAULT_SAMPLES = 2000  # of a generator by name, without a reference that says how many
 
 OPENERS: Final[Mapping[str, str]] = {
-    "in memory": "ganeval.generators.open:from_memory",
-    "factory": "ganeval.generators.open:from_factory",
-    "state dict": "ganeval.generators.open:from_state_dict",
-    "torchscript": "ganeval.generators.open:from_torchscript",
-    "onnx": "ganeval.generators.open:from_onnx",
+    "in memory": "ganeval.generators.external:from_memory",
+    "factory": "ganeval.generators.external:from_factory",
+    "state dict": "ganeval.generators.external:from_state_dict",
+    "torchscript": "ganeval.generators.external:from_torchscript",
+    "onnx": "ganeval.generators.external:from_onnx",
     "checkpoint": "reference_models.checkpoints.open:from_checkpoint",
     "shipped": "reference_models.checkpoints.open:from_shipped",
 }
@@ -64,12 +48,12 @@ ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {
 OURS: Final = ("checkpoint", "shipped")
 """Kinds that state all there is to say of their images; others are looked at first."""
 
-ENLARGED: Final = "reference_models.checkpoints.translation:enlarged_from_truth"  # by the rule of recipes
-
 
 def kind_of(options: ScoreOptions) -> str | None:
     """What kind of generator the subject is, a key of `OPENERS`; None for images."""
     if options.subject in options.in_memory:
+        from ganeval.generators.in_memory import holds_images
+
         return None if holds_images(options.in_memory[options.subject]) else "in memory"
     path = Path(options.subject)
     if path.is_file():
@@ -101,11 +85,14 @@ def open_generator(options: ScoreOptions, only_class: str | None = None) -> Imag
         DataError: a generator that fails, or gives no images.
     """
     subject = options.in_memory.get(options.subject)
-    images = source_of(subject, options.subject, options.value_range, options.peak)
-    if images is not None:
-        return images
     if subject is None:
         options = _of_files(options)
+    else:
+        from ganeval.generators.in_memory import source_of
+
+        images = source_of(subject, options.subject, options.value_range, options.peak)
+        if images is not None:
+            return images
     kind = kind_of(options)
     if kind is None:
         refuse_unshipped(options.subject)
@@ -113,13 +100,36 @@ def open_generator(options: ScoreOptions, only_class: str | None = None) -> Imag
         return None
     if options.direction is not None and kind not in OURS:
         raise UsageError(f"{options.subject} is one generator; --direction belongs to checkpoints of cyclegan.")
-    opener = cast(Callable[[ScoreOptions], Generator], _imported(OPENERS[kind]))
+    opener = cast(Callable[[ScoreOptions], Generator], imported(OPENERS[kind]))
     generator = opener(options)
     source = _source(generator, options, only_class)
     source.origin = generator.facts
     if kind not in OURS:
         source.read(0)
         source.origin = {**generator.facts, **_doubt(source, generator)}
+    return source
+
+
+def open_set(options: ScoreOptions, place: Place, name: str) -> ImageSource:
+    """One of the sets that a score reads, by name or in memory.
+
+    Raises:
+        UsageError: a glob for images without file names.
+        DataError: images that cannot be used.
+    """
+    if name not in options.in_memory:
+        return options.open(place, name)
+    selection, held = options.selection(place), options.in_memory[name]
+    if selection.match is not None:
+        raise UsageError(
+            f"{selection.with_match(selection.match)} picks images by their file names, and the {place} has none. Drop "
+            "it, or name a folder or an archive."
+        )
+    from ganeval.generators.in_memory import source_of
+
+    source = source_of(held, place, options.value_range, options.peak)
+    if source is None:
+        raise TypeError(f"the {place} is a {type(held).__name__}")
     return source
 
 
@@ -133,83 +143,6 @@ def _doubt(source: ImageSource, generator: Generator) -> dict[str, str]:
     if darkest < 128 or brightest < 255 * NEARLY_WHITE:
         return {}
     return {"remark": f"of the first {count} images {IN_THE_UPPER_HALF}"}
-
-
-def from_memory(options: ScoreOptions) -> Generator:
-    """A network or function in memory; it stays on its device."""
-    made = options.in_memory[options.subject]
-    if not callable(made):
-        raise UsageError(
-            f"{type(made).__name__} cannot be scored; expected a path, a tensor, an array, a network or a function."
-        )
-    kind = "network" if isinstance(made, nn.Module) else "function"
-    return _ready(made, options, {"kind": f"{kind} in memory", "model": options.subject})
-
-
-def from_factory(options: ScoreOptions) -> Generator:
-    """What `package.module:factory` returns."""
-    _check_trust(options)
-    if options.generator is not None:
-        raise UsageError(f"--generator names the network of a state dict; {options.subject} is a generator itself.")
-    return _ready(call_factory(options.subject), options, {"kind": "factory", "model": options.subject})
-
-
-def from_state_dict(options: ScoreOptions) -> Generator:
-    """The network that `generator` names, with the tensors of a file."""
-    _check_trust(options)
-    network = load_into_class(Path(options.subject), options.generator or "")
-    return _ready(network, options, {"kind": "state dict", "model": options.generator, **_hash_of(options)})
-
-
-def from_torchscript(options: ScoreOptions) -> Generator:
-    """A TorchScript archive."""
-    device = _check_trust(options)
-    script = load_torchscript(Path(options.subject), device)
-    return _ready(script, options, {"kind": "torchscript", **_hash_of(options)})
-
-
-def from_onnx(options: ScoreOptions) -> Generator:
-    """An ONNX file."""
-    if _check_trust(options).type != "cpu":
-        raise UsageError(f"{options.subject} is an ONNX model, which runs on the CPU. Use --device cpu.")
-    return _ready(OnnxNetwork(Path(options.subject)), options, {"kind": "onnx", **_hash_of(options)})
-
-
-def _ready(made: object, options: ScoreOptions, facts: Mapping[str, object]) -> Generator:
-    """A generator of anyone's, with what rows say of it."""
-    if isinstance(made, nn.Module) and options.subject not in options.in_memory:
-        made.to(resolve_device(options.device)).eval()
-    translates = options.inputs is not None or options.paired is not None
-    declared = Declared(options.latent_dim, options.value_range)
-    found = wrap(made, options.subject, declared, translates=translates)
-    found = dataclasses.replace(found, facts={**facts, **found.facts})
-    if found.translate is None or options.inputs is not None:
-        return found
-    if options.paired is None:
-        raise UsageError(f"{options.subject} translates images. Name them with --inputs FOLDER.")
-    if found.scale is None:
-        raise UsageError(
-            f"{options.subject} states no scale, so its inputs cannot be made from the originals. Name them with "
-            "--inputs FOLDER (files of the same stems), or give it the attribute scale."
-        )
-    enlarged = cast(Callable[[Translate, int], Translate], _imported(ENLARGED))
-    return dataclasses.replace(found, translate=enlarged(found.translate, found.scale))
-
-
-def _check_trust(options: ScoreOptions) -> torch.device:
-    """The device to load on, where a person and not a file named the generator; both are known before it is loaded."""
-    for place in (options.subject, options.generator):
-        refuse_recorded(place, "a generator of another project, whose code or pickle would be loaded")
-    return resolve_device(options.device)
-
-
-def _hash_of(options: ScoreOptions) -> dict[str, str]:
-    return {"sha256": sha256_of(Path(options.subject))}
-
-
-def _imported(path: str) -> Any:
-    module, _, attribute = path.partition(":")
-    return getattr(importlib.import_module(module), attribute)
 
 
 def _of_files(options: ScoreOptions) -> ScoreOptions:

@@ -5,12 +5,12 @@ cache. The first one is sent the digests of all images and the rows that its own
 numbers as if it had been alone: no disk is shared, and a shared one saves the sending.
 """
 
+from __future__ import annotations  # of torch, devices alone are meant
+
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
-
-import torch
+from typing import TYPE_CHECKING, Final
 
 from ganeval.errors import DataError, GanevalError, ProcessesError, UsageError
 from ganeval.processes.connections import INTERRUPTED, Lines
@@ -18,6 +18,9 @@ from ganeval.processes.launch import Launched, launched
 from ganeval.processes.listing_hash import list_source
 from ganeval.sources.base import ImageSource
 from ganeval.summaries.reference_file import ReferenceStatistics
+
+if TYPE_CHECKING:
+    import torch
 
 TIMEOUT: Final = 600.0  # seconds
 
@@ -198,6 +201,8 @@ def _text_of(error: BaseException) -> str:
 
 
 def _device_of(device: str, me: Launched) -> torch.device:
+    import torch
+
     kind = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if kind not in ("cpu", "cuda"):
         raise UsageError(f"{me.count} processes ({me.by}) go with --device auto, cpu or cuda; got {device!r}.")

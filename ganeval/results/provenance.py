@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from ganeval._version import __version__
+from ganeval.devices import cpu_threads
 from ganeval.files.read_write import MAX_SETTINGS, read_text
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pillow", "torch-fidelity")
@@ -79,10 +80,9 @@ def provenance(device: str) -> dict[str, object]:
     }
     if (found := commit(Path.cwd())) is not None:
         record["commit"] = found
+    record["threads"] = cpu_threads()
     torch = sys.modules.get("torch")
-    if torch is not None:
-        record["threads"] = torch.get_num_threads()
-        if device.startswith("cuda"):
-            record["device_name"] = torch.cuda.get_device_name(device)
-            record["tf32"] = False  # whatever the process allows: `backbones.calls.without_tf32`
+    if torch is not None and device.startswith("cuda"):
+        record["device_name"] = torch.cuda.get_device_name(device)
+        record["tf32"] = False  # whatever the process allows: `backbones.calls.without_tf32`
     return record

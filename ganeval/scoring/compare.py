@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from ganeval.errors import DataError, ProtocolMismatchError, UsageError
 from ganeval.metrics.base import Better, Estimate
@@ -180,7 +179,7 @@ def _set_comparisons(
     real: RealSide,
     passes: Passes,
     order: Order | None,
-    device: torch.device,
+    device: str,
 ) -> list[Comparison]:
     metric = request.metric
     backbone = passes.backbones[request.backbone or ""]
@@ -189,7 +188,7 @@ def _set_comparisons(
         estimates_of(request, metric, real.sets[name], side.sets[name], plan.explicit, metric.evaluate)
         for side in sides
     ]
-    origins = [{**provenance(str(device)), "engine": passes.engine_of(name, side, real.passed)} for side in sides]
+    origins = [{**provenance(device), "engine": passes.engine_of(name, side, real.passed)} for side in sides]
     comparisons = []
     for output in request.outputs:
         estimates = [estimates.get(output) for estimates in found]

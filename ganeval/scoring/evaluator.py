@@ -3,6 +3,8 @@
 It scores any number of subjects, each as a score of its own would, and takes images batch by batch as well.
 """
 
+from __future__ import annotations  # a score of cached features needs no torch, whose types stand here
+
 import contextlib
 import dataclasses
 import tempfile
@@ -12,15 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import torch
-
 from ganeval._version import __version__
-from ganeval.devices import resolve_device
+from ganeval.devices import device_name
 from ganeval.errors import TooFewSamplesError, UsageError
 from ganeval.metrics.base import SetMetric
 from ganeval.metrics.keys import Request, plain_keys, printed_key
 from ganeval.options import ScoreOptions
-from ganeval.processes.shares import Processes
 from ganeval.progress import Reporter, Silent
 from ganeval.results.result import Result
 from ganeval.scoring.build_result import missing_result
@@ -31,15 +30,17 @@ from ganeval.scoring.open_inputs import open_originals, open_reference, open_sto
 from ganeval.scoring.pair_pass import PairScores
 from ganeval.scoring.paired_metrics import PairNetworks, open_pair_networks, score_paired
 from ganeval.scoring.plan import Plain, Plan, make_plan
-from ganeval.scoring.running_set import RunningSet
 from ganeval.scoring.set_metrics import check_counts, estimate_sets, rows_of
-from ganeval.scoring.torch_group import torch_group
 from ganeval.scoring.until import score_until
 from ganeval.sources.base import ImageSource
 from ganeval.summaries.reference_file import ReferenceStatistics
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
+
+    from ganeval.processes.shares import Processes
+    from ganeval.scoring.running_set import RunningSet
 
 TRAINING_LEFT_OUT: Final = "one training seed: the interval leaves out how seeds of the recipe differ"
 
@@ -59,7 +60,7 @@ class ScoreOutcome:
     results: tuple[Result, ...]
     pairs: PairScores | None = None
     summary: SourceSummary | None = None
-    blame: "pd.DataFrame | None" = None
+    blame: pd.DataFrame | None = None
     real: RealSide | None = None
 
 
@@ -84,7 +85,7 @@ class Evaluator:
     Attributes:
         options: As given.
         plan: The metrics that run.
-        device: Where networks run.
+        device: Name of the device where networks run.
         reporter: As given.
 
     Raises:
@@ -103,7 +104,7 @@ class Evaluator:
         self.options = options
         self.reporter: Reporter = Silent() if reporter is None else reporter
         self.plan = make_plan(options, plain)
-        self.device = resolve_device(options.device) if processes is None else processes.device
+        self.device = device_name(options.device) if processes is None else str(processes.device)
         self._processes = processes
         self._stack = contextlib.ExitStack()
         self._finalizer = weakref.finalize(self, self._stack.close)  # for one that nobody closed
@@ -117,7 +118,7 @@ class Evaluator:
                 _same_everywhere(self.plan, options), "Use one version, one ganeval.toml and the same weights."
             )
 
-    def __enter__(self) -> "Evaluator":
+    def __enter__(self) -> Evaluator:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -199,6 +200,8 @@ class Evaluator:
         Raises:
             GanevalError: no images, too few for a metric, or a reference that cannot be used.
         """
+        from ganeval.scoring.torch_group import torch_group
+
         options = dataclasses.replace(self.options, subject="batches", name=name)
         running, group = self._running_set(), torch_group()
         fake = running.summary(group)
@@ -311,6 +314,8 @@ class Evaluator:
         return rows, fake, real
 
     def _running_set(self) -> RunningSet:
+        from ganeval.scoring.running_set import RunningSet
+
         if self._running is None:
             if self.plan.paired_requests:
                 asked = ", ".join(request.asked for request in self.plan.paired_requests)
@@ -339,7 +344,7 @@ class Evaluator:
         results: list[Result],
         pairs: PairScores | None,
         summary: SourceSummary | None,
-        blamed: "pd.DataFrame | None",
+        blamed: pd.DataFrame | None,
         real: RealSide | None,
     ) -> ScoreOutcome:
         if self._processes is not None and self._processes.rank > 0:

@@ -4,6 +4,8 @@ Each image goes through each network once, whatever the number of metrics, and n
 features. Memory holds a few batches, never the set.
 """
 
+from __future__ import annotations  # a pass over images whose features are cached needs no torch
+
 import contextlib
 import functools
 import hashlib
@@ -13,15 +15,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ganeval.backbones.base import Backbone
-from ganeval.backbones.calls import call_size
+from ganeval.backbones.loading import AnyBackbone
 from ganeval.errors import BadImageError, DataError
 from ganeval.files.disk_cache import read_checked, write_checked
 from ganeval.scoring.feature_store import FeatureStore, Row
@@ -32,6 +32,11 @@ from ganeval.sources.read_ahead import read_ahead
 from ganeval.summaries.bank import Block, FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
+
+if TYPE_CHECKING:
+    import torch
+
+    from ganeval.backbones.base import Backbone
 
 KEPT_MOMENTS = 4096  # images from which on their moments cost more to compute than to read
 SHARD_ROWS = 1024  # 1024 x 2048 x 4 B = 8 MB: one write, and what a killed run can lose
@@ -94,7 +99,7 @@ class SourceSummary:
 class Queue:
     """Decoded images of one backbone on their way to its network, and finished rows on their way to a shard."""
 
-    backbone: Backbone
+    backbone: AnyBackbone
     store: FeatureStore
     waiting: list[tuple[bytes, ImageFacts, Pixels | torch.Tensor]] = field(default_factory=list)
     pixels: int = 0
@@ -106,7 +111,6 @@ class Queue:
     computed: int = 0
 
 
-@torch.inference_mode()
 def run_network(backbone: Backbone, images: Sequence[Pixels | torch.Tensor]) -> tuple[np.ndarray, np.ndarray | None]:
     """Features and logits of images of any mix of sizes, in their order.
 
@@ -119,22 +123,27 @@ def run_network(backbone: Backbone, images: Sequence[Pixels | torch.Tensor]) -> 
     Returns:
         (n, D) float32 and (n, K) float32 or None.
     """
+    import torch
+
     by_size: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for position, pixels in enumerate(images):
         by_size[pixels.shape].append(position)
-    prepared: list[torch.Tensor] = [torch.empty(0)] * len(images)
-    for (_, height, width), positions in by_size.items():
-        size = max(1, STACKED_PIXELS // (height * width))
-        for part in (positions[start : start + size] for start in range(0, len(positions), size)):
-            stacked = _stacked([images[p] for p in part])
-            for position, image in zip(part, backbone.prepare(stacked), strict=True):
-                prepared[position] = image
-    output = backbone.forward(torch.stack(prepared))
-    logits = None if output.logits is None else output.logits.float().cpu().numpy()
-    return output.features.float().cpu().numpy(), logits
+    with torch.inference_mode():
+        prepared: list[torch.Tensor] = [torch.empty(0)] * len(images)
+        for (_, height, width), positions in by_size.items():
+            size = max(1, STACKED_PIXELS // (height * width))
+            for part in (positions[start : start + size] for start in range(0, len(positions), size)):
+                stacked = _stacked([images[p] for p in part])
+                for position, image in zip(part, backbone.prepare(stacked), strict=True):
+                    prepared[position] = image
+        output = backbone.forward(torch.stack(prepared))
+        logits = None if output.logits is None else output.logits.float().cpu().numpy()
+        return output.features.float().cpu().numpy(), logits
 
 
 def _stacked(images: Sequence[Pixels | torch.Tensor]) -> torch.Tensor:
+    import torch
+
     arrays = [image for image in images if not isinstance(image, torch.Tensor)]
     if len(arrays) == len(images):
         return torch.from_numpy(np.stack(arrays))
@@ -185,11 +194,11 @@ class Walked:
     warnings: list[str] = field(default_factory=list)
 
     @staticmethod
-    def of(backbones: Sequence[Backbone], stores: Mapping[str, FeatureStore]) -> "Walked":
+    def of(backbones: Sequence[AnyBackbone], stores: Mapping[str, FeatureStore]) -> Walked:
         """A walk that has seen nothing."""
         return Walked([Queue(backbone, stores[backbone.info.name]) for backbone in backbones])
 
-    def copied(self) -> "Walked":
+    def copied(self) -> Walked:
         """The same walk, whose lists may be extended; queues are shared."""
         return Walked(
             self.queues,
@@ -205,7 +214,7 @@ class Walked:
 
 def fill(
     source: ImageSource,
-    backbones: Sequence[Backbone],
+    backbones: Sequence[AnyBackbone],
     stores: Mapping[str, FeatureStore],
     *,
     batch_size: int,
@@ -225,7 +234,7 @@ def fill(
 
 def summarise(
     source: ImageSource,
-    backbones: Sequence[Backbone],
+    backbones: Sequence[AnyBackbone],
     stores: Mapping[str, FeatureStore],
     *,
     batch_size: int,
@@ -287,7 +296,7 @@ def summed_up(source: ImageSource, walked: Walked) -> SourceSummary:
 
 def walk(
     source: ImageSource,
-    backbones: Sequence[Backbone],
+    backbones: Sequence[AnyBackbone],
     stores: Mapping[str, FeatureStore],
     batch_size: int,
     on_bad: Literal["fail", "skip"],
@@ -318,9 +327,6 @@ def extend(
         progress: As for `summarise`.
         on_device: The pixels of each image, uint8 (3, H, W), where they are on a device already.
     """
-    # A network takes calls of one size: a batch that is no multiple of it would be filled up each time.
-    sizes = [-(-batch_size // size) * size for size in (call_size(queue.backbone.device) for queue in walked.queues)]
-    batch_size = max(sizes, default=batch_size)
     first, seconds = walked.count, walked.seconds
     walked.count += len(source)
     started = time.perf_counter()
@@ -349,7 +355,7 @@ def extend(
                     pixels = loaded.decoded.pixels if on_device is None else on_device[index]
                     queue.waiting.append((loaded.digest, loaded.facts, pixels))
                     queue.pixels += loaded.pixels
-                    if len(queue.waiting) >= batch_size or queue.pixels >= WAITING_PIXELS:
+                    if len(queue.waiting) >= _full(queue.backbone, batch_size) or queue.pixels >= WAITING_PIXELS:
                         _drain(queue, source.name, seconds)
                     if len(queue.digests) >= SHARD_ROWS:
                         flush(queue, walked.warnings)
@@ -366,12 +372,20 @@ def finish(walked: Walked, name: str) -> None:
         queue.queued.clear()
 
 
+def _full(backbone: AnyBackbone, batch_size: int) -> int:
+    """Images that are gathered for a network: it takes calls of one size, and would fill up the last one each time."""
+    from ganeval.backbones.calls import call_size
+
+    size = call_size(backbone.load().device)
+    return -(-batch_size // size) * size
+
+
 def _drain(queue: Queue, name: str, seconds: dict[str, float]) -> None:
     """Runs the network on what is waiting."""
     if not queue.waiting:
         return
     started = time.perf_counter()
-    features, logits = run_network(queue.backbone, [pixels for _, _, pixels in queue.waiting])
+    features, logits = run_network(queue.backbone.load(), [pixels for _, _, pixels in queue.waiting])
     seconds[f"network {queue.backbone.info.name}"] += time.perf_counter() - started
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():

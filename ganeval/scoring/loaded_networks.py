@@ -1,5 +1,7 @@
 """The networks of one run with their feature stores: opened once, run over as many sources as the run has."""
 
+from __future__ import annotations  # a run whose features are all cached needs no torch
+
 import contextlib
 import hashlib
 import json
@@ -9,26 +11,25 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from ganeval.backbones import BACKBONES
-from ganeval.backbones.base import Backbone
-from ganeval.backbones.engines import Precision, measured_error, use_engine
-from ganeval.backbones.loading import load_backbone
+from ganeval.backbones.engines import Precision, measured_error
+from ganeval.backbones.loading import AnyBackbone, open_backbone
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
 from ganeval.files.disk_cache import cache_home, read_json, write_json
 from ganeval.options import ScoreOptions
-from ganeval.processes.shares import Processes
 from ganeval.progress import Reporter
 from ganeval.scoring.feature_pass import SourceSummary, Walked, summarise, summed_up, walk
 from ganeval.scoring.feature_store import FeatureStore
-from ganeval.scoring.gather_features import gather_walked, send_walked
 from ganeval.sources.base import ImageSource, Subset
 from ganeval.sources.decoding.rules import DECODE_POLICY, stated_peak
 from ganeval.sources.decoding_differences import refuse_shallow
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics
+
+if TYPE_CHECKING:
+    from ganeval.processes.shares import Processes
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,13 @@ class RealSide:
     passed: SourceSummary | None = None
 
 
-def store_protocol(backbone: Backbone, precision: Precision = "exact", decode: str = DECODE_POLICY) -> str:
+def store_protocol(backbone: AnyBackbone, precision: Precision = "exact", decode: str = DECODE_POLICY) -> str:
     """What must agree before cached features may be used again."""
     return "|".join((backbone.info.name, backbone.weights_sha256, backbone.info.resize, precision, decode))
 
 
 def open_store(
-    backbone: Backbone, root: Path, precision: Precision = "exact", decode: str = DECODE_POLICY
+    backbone: AnyBackbone, root: Path, precision: Precision = "exact", decode: str = DECODE_POLICY
 ) -> FeatureStore:
     """The feature shards of one backbone protocol under `root`."""
     protocol = store_protocol(backbone, precision, decode)
@@ -93,7 +94,7 @@ class Passes:
         processes: Those that share the images, None for this one alone.
     """
 
-    backbones: Mapping[str, Backbone]
+    backbones: Mapping[str, AnyBackbone]
     engines: Mapping[str, str]
     stores: Mapping[str, FeatureStore]
     options: ScoreOptions
@@ -103,6 +104,8 @@ class Passes:
 
     def contribute(self, source: ImageSource, processes: Processes) -> None:
         """Runs this process's share of a source, and sends what came of it to the first process."""
+        from ganeval.scoring.gather_features import send_walked
+
         walked = self._walk_share(source, processes, lambda _: None)
         send_walked(processes, walked, processes.share(len(source)).start, self.errors)
 
@@ -121,6 +124,8 @@ class Passes:
         return walked
 
     def _run_shared(self, source: ImageSource, processes: Processes, advance: Callable[[int], None]) -> SourceSummary:
+        from ganeval.scoring.gather_features import gather_walked
+
         walked = self._walk_share(source, processes, advance)
         gather_walked(processes, walked, self.errors)
         return summed_up(source, walked)
@@ -281,18 +286,18 @@ def _weights_file(name: str, given: Mapping[str, Path]) -> Path | None:
 def open_passes(
     names: Sequence[str],
     options: ScoreOptions,
-    device: torch.device,
+    device: str,
     reporter: Reporter,
     stack: contextlib.ExitStack,
     reference: ImageSource | ReferenceStatistics | None = None,
     processes: Processes | None = None,
 ) -> Passes:
-    """Loads the backbones of a run.
+    """Opens the backbones of a run, each of which is loaded when the first image needs it.
 
     Args:
-        names: Registry names; one given twice is loaded once.
+        names: Registry names; one given twice is opened once.
         options: Weights files, engine, cache, batch size.
-        device: Where the networks run.
+        device: Name of the device where the networks run.
         reporter: Where progress goes.
         stack: Removes a temporary store when the run ends.
         reference: Checked against the loaded weights when it is a statistics file, before any engine is built.
@@ -301,10 +306,12 @@ def open_passes(
     Raises:
         GanevalError: weights that cannot be used, or a statistics file of another protocol.
     """
+    kept = cache_home() / "engines" if options.cache else None
     backbones = {
-        name: load_backbone(name, device=device, weights_file=_weights_file(name, options.weights))
+        name: open_backbone(name, device, _weights_file(name, options.weights), options.engine, options.precision, kept)
         for name in dict.fromkeys(names)
     }
+    engines = {name: backbone.engine for name, backbone in backbones.items()}
     if options.cache:
         root = cache_home() / "features"
     else:
@@ -316,8 +323,6 @@ def open_passes(
     }
     if isinstance(reference, ReferenceStatistics):
         Passes(backbones, {}, stores, options, reporter).check_statistics(reference, options.reference or "")
-    kept = cache_home() / "engines" if options.cache else None
-    engines = {name: use_engine(b, options.engine, options.precision, kept) for name, b in backbones.items()}
     if processes is not None:
         made = {
             f"networks {name}": f"{store_protocol(backbone, options.precision, options.decode)}, {engines[name]}"

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from ganeval.errors import ReferenceStatisticsError, UsageError
 from ganeval.files.disk_cache import cache_home
-from ganeval.generators.in_memory import open_set
-from ganeval.generators.load import is_factory_name
-from ganeval.generators.open import open_generator
+from ganeval.generators.names import is_factory_name
+from ganeval.generators.open import open_generator, open_set
 from ganeval.generators.shipped import is_shipped, refuse_unshipped
 from ganeval.options import ScoreOptions
 from ganeval.scoring.read_pairs import match_by_stem

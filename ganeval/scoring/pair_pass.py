@@ -4,21 +4,18 @@ Pairs of one size share a batch. Each network sees each image once, whatever the
 few batches, never the set.
 """
 
+from __future__ import annotations
+
 import contextlib
 import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
 
-from ganeval.backbones.base import Backbone
-from ganeval.backbones.calls import without_tf32
 from ganeval.errors import BadImageError, DataError, UsageError, WeightsError
 from ganeval.metrics.base import Params, PixelMetric, PyramidMetric, many_copies
 from ganeval.metrics.luma import crop_border as cut
@@ -27,6 +24,13 @@ from ganeval.metrics.pair_mean import Float64, MeanUncertainty, NoEstimate, mean
 from ganeval.scoring.read_pairs import WAITING_PIXELS, Pair, Size, match_by_stem, read_pairs, wide
 from ganeval.sources.base import ImageSource, content_hash
 from ganeval.sources.decoding_differences import Both
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Float, UInt8
+    from torch import Tensor
+
+    from ganeval.backbones.base import Backbone
 
 __all__ = [
     "MeanUncertainty",
@@ -118,7 +122,7 @@ def score_pairs(
     channel: Literal["rgb", "y"],
     crop_border: int,
     batch_size: int,
-    device: torch.device,
+    device: str,
     backbones: Mapping[str, Backbone],
     heads: Mapping[str, Mapping[str, Tensor]],
     on_bad: Literal["fail", "skip"],
@@ -146,6 +150,9 @@ def score_pairs(
         UsageError: two requests with one key, or layers that the backbone does not have.
         WeightsError: a backbone or heads are missing, or heads do not fit.
     """
+    import torch
+
+    where = torch.device(device)
     indices = match_by_stem(fake, real)
     run = _Run(
         requests=list(requests),
@@ -153,7 +160,7 @@ def score_pairs(
         channel=channel,
         border=crop_border,
         batch_size=batch_size,
-        device=device if has_float64(device) else torch.device("cpu"),
+        device=where if has_float64(where) else torch.device("cpu"),
         backbones=backbones,
         heads=heads,
         values={request.key: np.full(len(indices), math.nan) for request in requests},
@@ -202,6 +209,8 @@ def score_pairs(
 
 def has_float64(device: torch.device) -> bool:
     """False on devices without double precision (Apple's MPS)."""
+    import torch
+
     try:
         torch.zeros(1, dtype=torch.float64, device=device)
     except (TypeError, RuntimeError):
@@ -297,9 +306,18 @@ class _Run:
             self.too_small[request.key] = reason
             del self.values[request.key], self.params[request.key]
 
-    @torch.inference_mode()
     def _score(self, batch: Sequence[Pair]) -> None:
         """Every metric on pairs of one size."""
+        import torch
+
+        with torch.inference_mode():
+            self._score_batch(batch)
+
+    def _score_batch(self, batch: Sequence[Pair]) -> None:
+        import torch
+
+        from ganeval.backbones.calls import without_tf32
+
         fake = cut(torch.from_numpy(np.stack([pair.fake for pair in batch])), self.border)
         real = cut(torch.from_numpy(np.stack([pair.real for pair in batch])), self.border)
         by_backbone: dict[str | None, list[PairRequest]] = defaultdict(list)
@@ -321,6 +339,8 @@ class _Run:
         real: UInt8[Tensor, "B 3 H W"],
         requests: Sequence[PairRequest],
     ) -> None:
+        import torch
+
         fake, real = fake.to(self.device), real.to(self.device)
         if self.channel == "y":
             own = torch.tensor([pair.seen[1].one_channel for pair in batch], device=self.device)

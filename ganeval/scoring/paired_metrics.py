@@ -1,15 +1,14 @@
 """Rows of paired metrics: the pass over image pairs, the mean over images, the protocol of each number."""
 
+from __future__ import annotations  # pairs that only pixels are compared of need no torch
+
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ganeval.backbones.base import Backbone
 from ganeval.backbones.loading import load_backbone
-from ganeval.backbones.weights import LoadedWeights, load_state_dict
 from ganeval.metrics.base import PixelMetric, PyramidMetric, with_copies
 from ganeval.metrics.keys import Request, printed_key
 from ganeval.metrics.luma import LUMA_RULE, LUMA_VERSION
@@ -25,6 +24,12 @@ from ganeval.scoring.plan import Plan
 from ganeval.sources.base import ImageSource
 from ganeval.sources.decoding_differences import decoded_counts, difference_words, luma_words, pair_depth_words
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganeval.backbones.base import Backbone
+    from ganeval.backbones.weights import LoadedWeights
+
 
 @dataclass(frozen=True)
 class PairNetworks:
@@ -38,17 +43,22 @@ class PairNetworks:
 
     backbones: dict[str, Backbone]
     heads: dict[str, LoadedWeights]
-    device: torch.device
+    device: str
 
 
-def open_pair_networks(plan: Plan, options: ScoreOptions, device: torch.device) -> PairNetworks:
+def open_pair_networks(plan: Plan, options: ScoreOptions, device: str) -> PairNetworks:
     """Loads them, each once.
 
     Raises:
         WeightsError: weights that cannot be used.
     """
     names = list(dict.fromkeys(r.backbone for r in plan.paired_requests if r.backbone is not None))
-    backbones = {n: load_backbone(n, device=device, weights_file=options.weights.get(n)) for n in names}
+    if not names:
+        return PairNetworks({}, {}, device)
+    import torch
+
+    where = torch.device(device)
+    backbones = {n: load_backbone(n, device=where, weights_file=options.weights.get(n)) for n in names}
     return PairNetworks(backbones, _load_heads(plan, options, device), device)
 
 
@@ -114,7 +124,9 @@ def score_paired(
     return rows, pairs
 
 
-def _load_heads(plan: Plan, options: ScoreOptions, device: torch.device) -> dict[str, LoadedWeights]:
+def _load_heads(plan: Plan, options: ScoreOptions, device: str) -> dict[str, LoadedWeights]:
+    from ganeval.backbones.weights import LoadedWeights, load_state_dict
+
     heads: dict[str, LoadedWeights] = {}
     for request in plan.paired_requests:
         name = request.metric.heads.get(request.backbone or "") if isinstance(request.metric, PyramidMetric) else None
@@ -132,7 +144,7 @@ def _row(
     pairs: PairScores,
     backbones: dict[str, Backbone],
     heads: dict[str, LoadedWeights],
-    device: torch.device,
+    device: str,
     remarks: Sequence[str],
 ) -> Result:
     metric = request.metric
@@ -171,7 +183,7 @@ def _row(
         protocol,
         notes=[luma_words(pairs.seen) if luma else "", *remarks],
         comparable_to_published=pinned and (pixel or (backbone is not None and backbone.info.canonical)),
-        origin=provenance(str(device)),
+        origin=provenance(device),
         more={
             "decoded": {
                 "fake": decoded_counts(fake for fake, _ in pairs.seen),

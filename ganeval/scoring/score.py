@@ -1,15 +1,17 @@
 """Scores subjects, from options to rows, and summarises a set for a statistics file."""
 
+from __future__ import annotations  # `Processes` is imported by runs of several alone
+
 import contextlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ganeval._version import __version__
 from ganeval.backbones import BACKBONES
-from ganeval.devices import resolve_device
+from ganeval.devices import device_name
 from ganeval.errors import UsageError
 from ganeval.options import ScoreOptions
 from ganeval.processes.listing_hash import list_source
-from ganeval.processes.shares import Processes
 from ganeval.progress import Reporter
 from ganeval.scoring.evaluator import Evaluator, ScoreOutcome
 from ganeval.scoring.feature_pass import in_memory
@@ -17,6 +19,9 @@ from ganeval.scoring.loaded_networks import open_passes
 from ganeval.scoring.open_inputs import open_subject_source
 from ganeval.sources.base import ImageSource, Subset
 from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics, Whole
+
+if TYPE_CHECKING:
+    from ganeval.processes.shares import Processes
 
 
 def score(options: ScoreOptions, reporter: Reporter | None = None, processes: Processes | None = None) -> ScoreOutcome:
@@ -65,7 +70,7 @@ def build_reference(
     Raises:
         GanevalError: whatever of the user's cannot be used.
     """
-    device = resolve_device(options.device)
+    device = device_name(options.device)
     unused = sorted(set(options.weights) - {weights for name in names for weights in BACKBONES.get(name).weights})
     if unused:
         raise UsageError(f"--weights names {', '.join(unused)}; the file is built for {', '.join(names)}.")

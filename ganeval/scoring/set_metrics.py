@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
-
-from ganeval.backbones.base import Backbone
+from ganeval.backbones.loading import AnyBackbone
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.files.disk_cache import cache_home
 from ganeval.metrics.base import Estimate, SetMetric
@@ -114,7 +112,7 @@ def rows_of(
     fake: SourceSummary,
     real: RealSide | None,
     passes: Passes,
-    device: torch.device,
+    device: str,
 ) -> list[Result]:
     """Rows of what was estimated, each with its noise floor and its protocol."""
     results: list[Result] = []
@@ -131,7 +129,7 @@ def rows_of(
                 if floor is not None:
                     floor = at_counts(floor, one.metric, *sets, _values(one.estimates))
             engine = passes.engine_of(backbone.info.name, fake, None if compared is None else compared.passed)
-            origin: dict[str, object] = {**provenance(str(device)), "engine": engine}
+            origin: dict[str, object] = {**provenance(device), "engine": engine}
             if (error := passes.fast_error(backbone.info.name)) is not None:
                 origin["fast_relative_error"] = error
             timing = {**fake.seconds, "solve": one.seconds}
@@ -210,7 +208,7 @@ def set_row(
     options: ScoreOptions,
     fake: SourceSummary,
     real: RealSide | None,
-    backbone: Backbone,
+    backbone: AnyBackbone,
     origin: Mapping[str, object],
     timing: Mapping[str, float],
     floor: Floor | None = None,

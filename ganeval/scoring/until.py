@@ -11,11 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import torch
-
 from ganeval.errors import TooFewSamplesError, UsageError
-from ganeval.generators.in_memory import open_set
-from ganeval.generators.open import open_generator
+from ganeval.generators.open import open_generator, open_set
 from ganeval.metrics.base import Estimate
 from ganeval.metrics.keys import printed_key
 from ganeval.options import ScoreOptions
@@ -43,7 +40,7 @@ Cut = Callable[[int], ImageSource]
 def score_until(
     plan: Plan,
     options: ScoreOptions,
-    device: torch.device,
+    device: str,
     reporter: Reporter,
     stack: contextlib.ExitStack,
     networks: Callable[[ReferenceStatistics | None], Passes],

@@ -155,7 +155,7 @@ class Evaluator:
             channel="rgb",
             crop_border=0,
             batch_size=BATCH,
-            device=self._device,
+            device=str(self._device),
             backbones=backbones,
             heads={},
             on_bad="fail",

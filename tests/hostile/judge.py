@@ -104,7 +104,7 @@ def run(box: Box, command: str, monkeypatch: pytest.MonkeyPatch, *, compared: bo
             patch.setenv(name, str(path))
         patch.setattr("tempfile.tempdir", str(box.root / "tmp"))
         if "--weights" not in arguments:
-            patch.setattr("ganeval.scoring.loaded_networks.load_backbone", lambda name, device, weights_file: backbone)
+            patch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: backbone)
         held = _reset_peak()
         with time_limit(seconds), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
