@@ -27,7 +27,7 @@ demo: $(READY)
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
-# Lint, format, types, the contracts between modules, and the workflows.
+# Lint, format, types, the contracts between modules, the workflows and the containers.
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,6 +38,7 @@ check: $(READY)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/hadolint Dockerfile
 
 # Public names have types that pyright knows, as other people's type checkers need. Asks PyPI for pyright at the first call.
 types: $(READY)
