@@ -52,6 +52,8 @@ CASES = {
     "metrics": Case(("--metrics", "ssim"), ["ssim"], '["ssim"]', "key", ("fake", "--paired", "real")),
     "channel": Case(("--channel", "Y"), "y", '"y"', "fingerprint", PAIRS),
     "crop_border": Case(("--crop-border", "2"), 2, "2", "fingerprint", PAIRS),
+    "pair_by": Case(("--pair-by", "(.*)"), "(.*)", '"(.*)"', "provenance.pair_by", PAIRS),
+    "mod_crop": Case(("--mod-crop", "3"), 3, "3", "fingerprint", PAIRS),
     "peak": Case(("--peak", "4095"), 4095, "4095", "fingerprint"),
     "inputs": Case(
         ("--inputs", "fake"), "fake", '"fake"', "error", ("options_nets:darker", *PAIRS[1:], "--device", "cpu")

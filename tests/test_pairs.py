@@ -24,10 +24,10 @@ from ganeval.metrics.psnr import PSNR
 from ganeval.metrics.ssim import MS_SSIM, SSIM
 from ganeval.scoring import pair_pass as pairs
 from ganeval.scoring import read_pairs as pair_reading
+from ganeval.scoring.pair_names import pair_up
 from ganeval.scoring.pair_pass import (
     NoEstimate,
     PairRequest,
-    match_by_stem,
     mean_estimate,
     score_pairs,
     uncertainty_of_mean,
@@ -138,7 +138,7 @@ def score(fake, real, requests, **changes):
 def test_pairs_are_made_by_name_without_extension_and_not_by_position():
     fake = Memory("fakes", {"b.png": image(8, 8, 0), "a.png": image(8, 8, 1), "x/c.png": image(8, 8, 2)})
     real = Memory("reals", {"a.webp": image(8, 8, 3), "b.jpg": image(8, 8, 4), "x/c.tif": image(8, 8, 5)})
-    names = [(fake.items[i].name, real.items[j].name) for i, j in match_by_stem(fake, real)]
+    names = [(fake.items[i].name, real.items[j].name) for i, j in pair_up(fake, real).indices]
 
     assert names == [("a.png", "a.webp"), ("b.png", "b.jpg"), ("x/c.png", "x/c.tif")]
 
@@ -147,7 +147,7 @@ def test_an_extension_that_changes_the_order_does_not_change_the_pairs():
     fake = Memory("fakes", {"a.WEBP": image(8, 8, 0), "a.b.png": image(8, 8, 1)})  # "W" sorts before "b"
     real = Memory("reals", {"a.b.png": image(8, 8, 2), "a.png": image(8, 8, 3)})
 
-    assert match_by_stem(fake, real) == [(0, 1), (1, 0)]
+    assert pair_up(fake, real).indices == [(0, 1), (1, 0)]
     expected = np.mean((fake.entries["a.WEBP"].astype(float) - real.entries["a.png"]) ** 2)
     scores = score(fake, real, [request(PSNR)])
     assert scores.stems == ["a", "a.b"]
@@ -175,14 +175,14 @@ def test_a_single_image_against_a_set_is_refused_with_the_count(swapped):
     one.single = True
     many = Memory("many", {f"{i}.png": image(8, 8, i) for i in range(3)})
     with pytest.raises(DataError, match=r"one\.png is a single image, and many is a set of 3\."):
-        match_by_stem(*((many, one) if swapped else (one, many)))
+        pair_up(*((many, one) if swapped else (one, many)))
 
 
 def test_missing_partners_are_counted_and_named_on_both_sides():
     fake = Memory("fakes", {f"{i}.png": image(8, 8, i) for i in range(6)})
     real = Memory("reals", {f"{i}.png": image(8, 8, i) for i in (4, 5, 7)})
     with pytest.raises(DataError) as caught:
-        match_by_stem(fake, real)
+        pair_up(fake, real)
 
     assert "4 of 6 images of fakes have no partner ('0', '1', '2', …)" in str(caught.value)
     assert "1 of 3 images of reals have no partner ('7')" in str(caught.value)
@@ -192,19 +192,19 @@ def test_missing_partners_are_counted_and_named_on_both_sides():
 def test_nothing_in_common_shows_a_name_of_each_side():
     fake, real = Memory("fakes", {"img_SR.png": image(8, 8, 0)}), Memory("reals", {"img_HR.png": image(8, 8, 0)})
     with pytest.raises(DataError, match=r"No image of fakes .* in reals .*'img_SR' and 'img_HR'.*rename"):
-        match_by_stem(fake, real)
+        pair_up(fake, real)
 
 
 def test_two_files_of_one_stem_are_refused_by_name():
     real = Memory("reals", {"a.png": image(8, 8, 0)})
     double = Memory("fakes", {"a.png": image(8, 8, 0), "a.jpg": image(8, 8, 1), "b.png": image(8, 8, 2)})
     with pytest.raises(DataError, match=r"fakes has 2 images .*'a.jpg', 'a.png'"):
-        match_by_stem(double, real)
+        pair_up(double, real)
 
 
 def test_an_empty_side_is_refused():
     with pytest.raises(DataError, match="reals holds no image"):
-        match_by_stem(Memory("fakes", {"a.png": image(8, 8, 0)}), Memory("reals", {}))
+        pair_up(Memory("fakes", {"a.png": image(8, 8, 0)}), Memory("reals", {}))
 
 
 # values

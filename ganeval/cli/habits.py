@@ -24,6 +24,7 @@ HABITS: Final = {
     "--input1": _SUBJECT,
     "--input2": _REFERENCE,
     "--limit": "--num-samples N",
+    "--modcrop": "--mod-crop N",
     "--model": "--metrics METRIC@BACKBONE",
     "--n": "--num-samples N",
     "--output": "--json FILE, or --append FILE.jsonl",

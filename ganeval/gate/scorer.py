@@ -37,6 +37,7 @@ class Setting:
         num_samples: As in the protocol.
         seed: As in the protocol.
         crop_border: None for set metrics.
+        mod_crop: 0 for set metrics.
         reference: True for set metrics that compare with a reference.
         peak: White in 16-bit files, where the row's score was told.
     """
@@ -44,6 +45,7 @@ class Setting:
     num_samples: int | None
     seed: int
     crop_border: int | None
+    mod_crop: int
     reference: bool
     peak: int | None
 
@@ -53,7 +55,9 @@ class Setting:
         paired = protocol.crop_border is not None
         reference = protocol.reference_sha256 is not None and not paired
         peak = stated_peak(protocol.decode)
-        return Setting(protocol.num_samples, protocol.seed, protocol.crop_border, reference, peak)
+        multiple = protocol.params.get("mod_crop")
+        mod_crop = multiple if isinstance(multiple, int) else 0
+        return Setting(protocol.num_samples, protocol.seed, protocol.crop_border, mod_crop, reference, peak)
 
 
 @dataclass(frozen=True)
@@ -156,17 +160,22 @@ class Scorer:
             seed=setting.seed,
             channel="y" if any(protocol.channel == "y" for protocol in protocols) else "rgb",
             crop_border=setting.crop_border or 0,
+            mod_crop=setting.mod_crop,
             peak=setting.peak,
-            **self._selected(subject, rows[0]),
+            **self._selected(subject, setting, rows[0]),
         )
 
-    def _selected(self, subject: str, row: Result) -> dict[str, Any]:
+    def _selected(self, subject: str, setting: Setting, row: Result) -> dict[str, Any]:
         """Which files the baseline took, unless other ones are asked for; never links out of a folder."""
         if self.options.selected or subject in self.options.in_memory:
             return {}
         recorded = {
-            name: row.provenance[name] for name in ("match", "labels", "follow_links") if name in row.provenance
+            name: row.provenance[name]
+            for name in ("match", "labels", "follow_links", "pair_by")
+            if name in row.provenance
         }
+        if setting.crop_border is None:  # rows of sets have the rule that paired rows of the same score went by
+            recorded.pop("pair_by", None)
         if recorded.get("follow_links") == "anywhere":
             del recorded["follow_links"]
         return recorded

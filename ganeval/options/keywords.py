@@ -24,6 +24,10 @@ class ScoreKeywords(TypedDict, total=False):
     """Color channel for metrics of pixels, PSNR and SSIM among them."""
     crop_border: int
     """Pixels to cut off each edge before paired metrics."""
+    pair_by: str | None
+    """Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree."""
+    mod_crop: int
+    """Crop images right and bottom to multiples of N, the scale of the model."""
     peak: int | None
     """White level of 16-bit files, 4095 for 12-bit data. Default: 65535."""
     inputs: Images | None
@@ -89,6 +93,10 @@ class CompareKeywords(TypedDict, total=False):
     """Color channel for metrics of pixels, PSNR and SSIM among them."""
     crop_border: int
     """Pixels to cut off each edge before paired metrics."""
+    pair_by: str | None
+    """Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree."""
+    mod_crop: int
+    """Crop images right and bottom to multiples of N, the scale of the model."""
     peak: int | None
     """White level of 16-bit files, 4095 for 12-bit data. Default: 65535."""
     inputs: Images | None
@@ -134,6 +142,8 @@ class CheckKeywords(TypedDict, total=False):
     """Images or statistics file that set metrics compare with."""
     paired: Images | None
     """Original images that paired metrics compare with, matched by file stem."""
+    pair_by: str | None
+    """Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree."""
     inputs: Images | None
     """Images that an image-to-image generator translates."""
     generator: str | None
@@ -177,6 +187,10 @@ class EvaluatorKeywords(TypedDict, total=False):
     """Color channel for metrics of pixels, PSNR and SSIM among them."""
     crop_border: int
     """Pixels to cut off each edge before paired metrics."""
+    pair_by: str | None
+    """Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree."""
+    mod_crop: int
+    """Crop images right and bottom to multiples of N, the scale of the model."""
     peak: int | None
     """White level of 16-bit files, 4095 for 12-bit data. Default: 65535."""
     inputs: Images | None

@@ -7,6 +7,7 @@ import math
 import operator
 import os
 import re
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -344,6 +345,45 @@ class Globs(Repeated):
             if not isinstance(glob, str) or not glob:
                 raise self.refuse(glob)
         return dict(globs)
+
+
+class PairRule(Kind):
+    """How the names of two sets pair: a suffix, a regular expression with one group, or by order."""
+
+    metavar = "RULE"
+    takes = "a suffix ('x4'), a regular expression with one group ('(\\d+)'), or 'order'"
+
+    @property
+    def shown(self) -> str:
+        """In quotes."""
+        return rf"{PLACEHOLDER}|'[^']*'"
+
+    @staticmethod
+    def is_regular(rule: str) -> bool:
+        """Whether it is a regular expression: no suffix has such letters."""
+        return any(letter in rule for letter in "()[]{}*?|^$\\")
+
+    def check(self, value: object) -> object:
+        """A str that is a suffix, or compiles with one group."""
+        if not isinstance(value, str) or not value or len(value) > LONGEST_RULE:
+            raise self.refuse(value)
+        if not self.is_regular(value):
+            return value
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                groups = re.compile(value).groups
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ValueError(f"{self.refuse(value)} It is not a regular expression: {str(error)[:80]}.") from error
+        if groups != 1:
+            raise ValueError(
+                f"{self.refuse(value)} It has {groups} groups: put the part of the name that pairs share, and nothing "
+                "else, into ( ); (?: ) makes no group."
+            )
+        return value
+
+
+BY_ORDER: Final = "order"
+LONGEST_RULE: Final = 1000
 
 
 class WeightFiles(Repeated):

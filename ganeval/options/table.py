@@ -23,6 +23,7 @@ from ganeval.options.kinds import (
     LatentShape,
     Links,
     OneOf,
+    PairRule,
     Place,
     Positive,
     Switch,
@@ -106,6 +107,21 @@ class ScoreOptions:
     ] = "rgb"
     crop_border: Annotated[
         int, Option("pairs", "Pixels to cut off each edge before paired metrics.", _FREE, Whole(0))
+    ] = 0
+    pair_by: Annotated[
+        str | None,
+        Option(
+            "pairs",
+            "Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree.",
+            f"{_FREE} gate",
+            PairRule(),
+        ),
+    ] = None
+    mod_crop: Annotated[
+        int,
+        Option(
+            "pairs", "Crop images right and bottom to multiples of N, the scale of the model.", _FREE, Whole(0, 1024)
+        ),
     ] = 0
     peak: Annotated[
         int | None,
@@ -321,9 +337,14 @@ class ScoreOptions:
 
     @property
     def selected(self) -> dict[str, object]:
-        """The choice of files and classes, for a row's provenance; {} by default."""
-        chosen = {"match": dict(self.match), "labels": self.labels, "follow_links": self.follow_links}
-        default: dict[str, object] = {"match": {}, "labels": None, "follow_links": "no"}
+        """The choice of files, classes and pairs, for a row's provenance; {} by default."""
+        chosen = {
+            "match": dict(self.match),
+            "labels": self.labels,
+            "follow_links": self.follow_links,
+            "pair_by": self.pair_by,
+        }
+        default: dict[str, object] = {"match": {}, "labels": None, "follow_links": "no", "pair_by": None}
         return {name: value for name, value in chosen.items() if value != default[name]}
 
     @property

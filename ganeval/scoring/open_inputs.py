@@ -10,7 +10,7 @@ from ganeval.generators.names import is_factory_name
 from ganeval.generators.open import open_generator, open_set
 from ganeval.generators.shipped import is_shipped, refuse_unshipped
 from ganeval.options import ScoreOptions
-from ganeval.scoring.read_pairs import match_by_stem
+from ganeval.scoring.pair_names import pair_up
 from ganeval.sources.base import ImageSource, Subset, seeded_subset
 from ganeval.sources.digest_memo import DigestMemo
 from ganeval.sources.folder import FolderSource
@@ -122,13 +122,11 @@ def open_reference(options: ScoreOptions, stack: contextlib.ExitStack) -> ImageS
 
 
 def open_originals(options: ScoreOptions, subject: ImageSource, stack: contextlib.ExitStack) -> ImageSource | None:
-    """The other side of the pairs; names are matched here, before any image is decoded."""
+    """The originals of the pairs; names are matched here, before any image is decoded."""
     if options.paired is None:
         return None
     whole = open_set(options, "paired", options.paired)
     stack.callback(whole.close)
-    if options.num_samples is not None and len(subject) == options.num_samples:
-        wanted = {item.stem for item in subject.items}
-        whole = Subset(whole, [i for i, item in enumerate(whole.items) if item.stem in wanted])
-    match_by_stem(subject, whole)
-    return whole
+    part = options.num_samples is not None and len(subject) == options.num_samples
+    pairing = pair_up(subject, whole, options.pair_by, part=part)
+    return Subset(whole, [real for _, real in pairing.indices]) if part else whole

@@ -21,7 +21,8 @@ from ganeval.metrics.base import Params, PixelMetric, PyramidMetric, many_copies
 from ganeval.metrics.luma import crop_border as cut
 from ganeval.metrics.luma import pair_luma
 from ganeval.metrics.pair_mean import Float64, MeanUncertainty, NoEstimate, mean_estimate, uncertainty_of_mean
-from ganeval.scoring.read_pairs import WAITING_PIXELS, Pair, Size, match_by_stem, read_pairs, wide
+from ganeval.scoring.pair_names import pair_up
+from ganeval.scoring.read_pairs import WAITING_PIXELS, Pair, Size, read_pairs, wide
 from ganeval.sources.base import ImageSource, content_hash
 from ganeval.sources.decoding_differences import Both
 
@@ -37,7 +38,6 @@ __all__ = [
     "NoEstimate",
     "PairRequest",
     "PairScores",
-    "match_by_stem",
     "mean_estimate",
     "score_pairs",
     "uncertainty_of_mean",
@@ -77,7 +77,7 @@ class PairScores:
     """Per-image values, and what was seen on the way.
 
     Attributes:
-        stems: Name of each scored pair, without extension, in the order of the fake source.
+        stems: Name of each scored pair, that of its original without extension, in the order of the fake source.
         values: Key of a request -> one float64 a pair, in the order of `stems`. +inf under PSNR is a pair of identical
             images; nothing else is infinite, and nothing is NaN.
         params: Key -> parameters that were used, with "layers" written out: what a row must state.
@@ -89,6 +89,7 @@ class PairScores:
         seconds: Time by stage.
         left_out: Reason -> entries of the fakes' folder or archive that are no images of the set.
         copies: How many pairs are exact copies of another pair, in both images.
+        paired_by: What was taken off the names to pair them; "" where they agree as they are.
     """
 
     stems: list[str]
@@ -102,6 +103,7 @@ class PairScores:
     seconds: dict[str, float]
     left_out: dict[str, int] = field(default_factory=dict)
     copies: int = 0
+    paired_by: str = ""
 
     @property
     def repeated(self) -> str:
@@ -121,6 +123,8 @@ def score_pairs(
     *,
     channel: Literal["rgb", "y"],
     crop_border: int,
+    pair_by: str | None = None,
+    mod_crop: int = 0,
     batch_size: int,
     device: str,
     backbones: Mapping[str, Backbone],
@@ -128,7 +132,7 @@ def score_pairs(
     on_bad: Literal["fail", "skip"],
     progress: Callable[[int], None] | None,
 ) -> PairScores:
-    """Runs every metric on every pair of images of one name.
+    """Runs every metric on every pair of images.
 
     Args:
         fake: The images to score.
@@ -136,6 +140,8 @@ def score_pairs(
         requests: Metrics; no two with one key.
         channel: What metrics of pixels look at: all three colours, or the luma of `pair_luma`. Networks see RGB.
         crop_border: Pixels cut off each side, for all metrics, before anything else.
+        pair_by: How names pair, as in `--pair-by`.
+        mod_crop: Both images are cropped at the right and bottom to multiples of it, before the border; 0 for not.
         batch_size: Pairs a batch at most, >= 1; images of 512x512 and more go in smaller batches (`BATCH_PIXELS`).
         device: Where metrics of pixels run; the CPU if it has no float64. Networks run where they are.
         backbones: Registry name -> network, for all that the requests name.
@@ -153,7 +159,8 @@ def score_pairs(
     import torch
 
     where = torch.device(device)
-    indices = match_by_stem(fake, real)
+    pairing = pair_up(fake, real, pair_by)
+    indices = pairing.indices
     run = _Run(
         requests=list(requests),
         params=_resolve(requests, backbones, heads),
@@ -171,7 +178,7 @@ def score_pairs(
     skipped: list[str] = []
     seen: list[Both] = []
     started = time.perf_counter()
-    with contextlib.closing(read_pairs(fake, real, indices, 2 * batch_size)) as ahead:
+    with contextlib.closing(read_pairs(fake, real, indices, 2 * batch_size, mod_crop)) as ahead:
         for position, loaded in enumerate(ahead):
             run.seconds["read+decode (waited)"] += time.perf_counter() - started
             if isinstance(loaded, BadImageError):
@@ -204,6 +211,7 @@ def score_pairs(
         seconds=dict(run.seconds),
         left_out=dict(fake.skipped),
         copies=len(digests) - len(set(digests)),
+        paired_by=pairing.told,
     )
 
 

@@ -14,6 +14,7 @@ from ganeval.metrics.keys import Request, printed_key
 from ganeval.metrics.luma import LUMA_RULE, LUMA_VERSION
 from ganeval.metrics.pair_mean import NoEstimate, mean_estimate
 from ganeval.options import ScoreOptions
+from ganeval.options.kinds import BY_ORDER
 from ganeval.progress import Reporter
 from ganeval.results.protocol import Protocol
 from ganeval.results.provenance import provenance
@@ -96,6 +97,8 @@ def score_paired(
             list(requests.values()),
             channel=options.channel,
             crop_border=options.crop_border,
+            pair_by=options.pair_by,
+            mod_crop=options.mod_crop,
             batch_size=options.batch_size,
             device=device,
             backbones=backbones,
@@ -105,6 +108,8 @@ def score_paired(
         )
     if pairs.skipped:
         reporter.message(f"{len(pairs.skipped)} pairs were skipped; first: {pairs.skipped[0]}")
+    if pairs.paired_by:
+        reporter.message(pairs.paired_by)
     depth = "" if options.peak is not None else pair_depth_words(pairs.seen)
     if depth:
         reporter.message(f"warning: {depth}")
@@ -118,6 +123,7 @@ def score_paired(
         for note in source.notes:
             reporter.message(note)
     remarks = [depth, f"decoded differently: {differences}" if differences else "", *_peak_unused(pairs, options)]
+    remarks.append(pairs.paired_by)
     rows = [
         _row(asked, request, options, pairs, backbones, heads, device, remarks) for asked, request in requests.items()
     ]
@@ -169,7 +175,12 @@ def _row(
     protocol = Protocol(
         metric=metric.output.name,
         version=max(metric.version, LUMA_VERSION) if own_luma else metric.version,
-        params={**pairs.params[request.key], **({"luma": LUMA_RULE} if own_luma else {})},
+        params={
+            **pairs.params[request.key],
+            **({"luma": LUMA_RULE} if own_luma else {}),
+            **({"mod_crop": options.mod_crop} if options.mod_crop > 1 else {}),
+            **({"pairs": "by order"} if options.pair_by == BY_ORDER else {}),
+        },
         backbone=None if backbone is None else backbone.info.name,
         weights_sha256=None if backbone is None else backbone.weights_sha256,
         heads_sha256=None if head is None else head.sha256,

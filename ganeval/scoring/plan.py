@@ -118,8 +118,11 @@ def _check_options(options: ScoreOptions) -> None:
         )
     if options.blame and not options.reference:
         raise UsageError("--blame says which images raise a distance to the reference. Add --reference REF.")
-    if not options.paired and (options.channel != "rgb" or options.crop_border):
-        raise UsageError("--channel and --crop-border belong to paired metrics. Add --paired REF, or drop them.")
+    if not options.paired and (options.channel != "rgb" or options.crop_border or options.mod_crop or options.pair_by):
+        raise UsageError(
+            "--channel, --crop-border, --mod-crop and --pair-by belong to paired metrics. Add --paired REF, or drop "
+            "them."
+        )
     if options.until_se is not None and options.until_rel is not None:
         raise UsageError("--until-se and --until-rel are two rules for one stop. Give one of them.")
     for name, file in options.weights.items():

@@ -1,8 +1,9 @@
-"""Pairs of images: matched by name, read ahead and decoded by a few threads, of equal size."""
+"""Pairs of images: read ahead and decoded by a few threads, cropped to whole multiples, of equal size."""
 
-from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from ganeval.errors import BadImageError, DataError
 from ganeval.sources.base import ImageSource, Pixels
@@ -11,72 +12,17 @@ from ganeval.sources.read_ahead import WORKERS, read_ahead
 
 Size = tuple[int, int]  # height, width
 
+SCALES = (2, 3, 4, 8, 16)  # of super-resolution
 WAITING_PIXELS = 2**24  # 6 bytes a pixel of a pair: 100 MB for images that were decoded and wait
-
-
-def match_by_stem(fake: ImageSource, real: ImageSource) -> list[tuple[int, int]]:
-    """Pairs of indices (fake, real) whose names agree but for the extension, in the order of the fakes.
-
-    Never by position: with one file missing, that would compare each image with its neighbour. Two single images are a
-    pair under any names.
-
-    Raises:
-        DataError: a name is there twice (a.png and a.jpg), nothing agrees, or some image has no partner.
-    """
-    if fake.single and real.single:
-        return [(0, 0)]
-    if fake.single or real.single:
-        one, many = (fake, real) if fake.single else (real, fake)
-        raise DataError(
-            f"{one.name} is a single image, and {many.name} is a set of {len(many):,}. A single image pairs with "
-            "another single image: name two images, or two sets."
-        )
-    fakes, reals = _by_stem(fake), _by_stem(real)
-    common = fakes.keys() & reals.keys()
-    if not common:
-        raise DataError(
-            f"No image of {fake.name} ({len(fakes)} images) has its name in {real.name} ({len(reals)} images); the "
-            f"first are {_first(fakes)} and {_first(reals)}. Pairs are made by path without extension: rename one side."
-        )
-    lonely = [
-        f"{len(alone)} of {len(own)} images of {source.name} have no partner ({_first(alone)})"
-        for source, own in ((fake, fakes), (real, reals))
-        if (alone := [stem for stem in own if stem not in common])
-    ]
-    if lonely:
-        raise DataError(
-            f"{' and '.join(lonely)}; {len(common)} pairs agree. Pairs are made by path without extension: add what "
-            "is missing, or move aside what has no partner."
-        )
-    return [(index, reals[stem]) for stem, index in fakes.items()]
-
-
-def _by_stem(source: ImageSource) -> dict[str, int]:
-    if not len(source):
-        raise DataError(f"{source.name} holds no image to pair. Check the path.")
-    counts = Counter(item.stem for item in source.items)
-    doubled = [item.name for item in source.items if counts[item.stem] > 1]
-    if doubled:
-        raise DataError(
-            f"{source.name} has {len(doubled)} images whose names differ in the extension alone ({_first(doubled)}): "
-            "which of them to pair is open. Keep one of each."
-        )
-    return {item.stem: index for index, item in enumerate(source.items)}
-
-
-def _first(names: Sequence[str] | Mapping[str, int]) -> str:
-    """The first three names, for a message."""
-    shown = list(names)[:3]
-    return ", ".join(map(repr, shown)) + (", …" if len(names) > 3 else "")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two decoded images of one name.
+    """Two decoded images of one picture.
 
     Attributes:
         position: Place in the list of pairs.
-        stem: Their name without extension.
+        stem: Name of the original without extension; of two single images that of the fake.
         fake: uint8 (3, H, W).
         real: The same shape.
         digests: sha256 of the stored bytes, fake and real.
@@ -101,42 +47,63 @@ class Pair:
         return self.size[0] * self.size[1]
 
 
-def _load(position: int, fake: ImageSource, real: ImageSource, indices: tuple[int, int]) -> Pair | BadImageError:
-    """Reads and decodes both images and compares their sizes."""
+def _load(
+    position: int, fake: ImageSource, real: ImageSource, indices: tuple[int, int], multiple: int
+) -> Pair | BadImageError:
+    """Reads and decodes both images, crops them and compares their sizes."""
     try:
         raws = fake.read(indices[0]), real.read(indices[1])
         images = raws[0].decode(), raws[1].decode()
     except BadImageError as error:
         return error
+    named = fake.items[indices[0]] if fake.single else real.items[indices[1]]
     pair = Pair(
         position,
-        fake.items[indices[0]].stem,
-        images[0].pixels,
-        images[1].pixels,
+        named.stem,
+        mod_crop(images[0].pixels, multiple),
+        mod_crop(images[1].pixels, multiple),
         (raws[0].digest, raws[1].digest),
         (Seen.of(raws[0], images[0]), Seen.of(raws[1], images[1])),
     )
     if pair.fake.shape != pair.real.shape:
-        raise DataError(_unequal(pair.stem, pair.seen))
+        raise DataError(_unequal(pair))
+    if not pair.area:
+        height, width = images[1].pixels.shape[1:]
+        raise DataError(
+            f"Pair {pair.stem!r} is {width}x{height} (width x height), less than --mod-crop {multiple}. Give the scale "
+            "of the model."
+        )
     return pair
 
 
+def mod_crop(pixels: Pixels, multiple: int) -> Pixels:
+    """Cuts the right and the bottom edge, so that width and height are multiples: what super-resolution code calls so.
+
+    A model that enlarges by 3 what was reduced by 3 gives 249 of 250 pixels; its original has to lose the last one.
+    """
+    if multiple < 2:
+        return pixels
+    _, height, width = pixels.shape
+    return np.ascontiguousarray(pixels[:, : height - height % multiple, : width - width % multiple])
+
+
 def read_pairs(
-    fake: ImageSource, real: ImageSource, indices: Sequence[tuple[int, int]], ahead: int
+    fake: ImageSource, real: ImageSource, indices: Sequence[tuple[int, int]], ahead: int, multiple: int = 0
 ) -> Generator[Pair | BadImageError, None, None]:
     """Decoded pairs in order, or the error where an image cannot be decoded.
 
     Args:
         fake: The images to score.
         real: Their originals.
-        indices: What `match_by_stem` gives.
+        indices: What `pair_up` gives.
         ahead: Pairs in memory at most; fewer of large images (`WAITING_PIXELS`, and one more a thread).
+        multiple: Both images of a pair are cropped to multiples of it, 0 for not at all.
 
     Raises:
         DataError: two images of a pair differ in size.
     """
     return read_ahead(
-        lambda position: _load(position, fake, real, indices[position]),
+        lambda position: _load(position, fake, real, indices[position], multiple),
         len(indices),
         ahead=max(WORKERS, ahead),
         pixels=lambda loaded: 0 if isinstance(loaded, BadImageError) else loaded.area,
@@ -149,12 +116,14 @@ def wide(size: Size) -> str:
     return f"{size[1]}x{size[0]}"
 
 
-def _unequal(stem: str, seen: Both) -> str:
+def _unequal(pair: Pair) -> str:
     """What is wrong with two sizes, and the likely cause where the images give it away."""
-    fake, real = ((image.facts.height, image.facts.width) for image in seen)
-    text = f"Pair {stem!r}: the fake is {wide(fake)}, the real {wide(real)} (width x height); expected equal sizes."
+    fake, real = (image.shape[1:] for image in (pair.fake, pair.real))
+    text = (
+        f"Pair {pair.stem!r}: the fake is {wide(fake)}, the real {wide(real)} (width x height); expected equal sizes."
+    )
     if fake == (real[1], real[0]):
-        return f"{text} {_turned(seen)}"
+        return f"{text} {_turned(pair.seen)}"
     for one, other, word in ((fake, real, "smaller"), (real, fake, "larger")):
         factor = other[0] // one[0]
         if factor > 1 and other == (one[0] * factor, one[1] * factor):
@@ -162,6 +131,13 @@ def _unequal(stem: str, seen: Both) -> str:
                 f"{text} The fake is exactly {factor} times {word}: one side may be the low-resolution input. "
                 "Give the images that the model wrote, and originals of their size."
             )
+    if scales := [scale for scale in SCALES if fake == tuple(side - side % scale for side in real)]:
+        others = f" (or {', '.join(map(str, scales[1:]))})" if scales[1:] else ""
+        return (
+            f"{text} The real image is {real[1] - fake[1]} wider and {real[0] - fake[0]} higher, as where a model "
+            f"enlarges what was reduced by {scales[0]}{others}: give its scale, and the originals are cropped to "
+            f"multiples of it: --mod-crop {scales[0]}."
+        )
     return f"{text} Crop or resize one side, the whole set in the same way."
 
 

@@ -99,6 +99,15 @@ class ImageSource(abc.ABC):
     def __len__(self) -> int:
         return len(self.items)
 
+    @property
+    def whole(self) -> Sequence[Item]:
+        """All items of the set that this one was cut from; its own if it is no part of another."""
+        return self.items
+
+    def place(self, index: int) -> int:
+        """Where item `index` stands in `whole`."""
+        return index
+
     @abc.abstractmethod
     def read(self, index: int) -> Raw:
         """Reads the stored bytes of item `index`. Safe to call from several threads.
@@ -137,6 +146,15 @@ class Subset(ImageSource):
         self._source = source
         self._indices = sorted(indices)
         self.items = [source.items[i] for i in self._indices]
+
+    @property
+    def whole(self) -> Sequence[Item]:
+        """That of the source."""
+        return self._source.whole
+
+    def place(self, index: int) -> int:
+        """By the source."""
+        return self._source.place(self._indices[index])
 
     def read(self, index: int) -> Raw:
         """Reads item `index` of the subset."""

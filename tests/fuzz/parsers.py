@@ -31,7 +31,7 @@ from ganeval.leaderboard.boards import load_boards
 from ganeval.leaderboard.reading import read_rows
 from ganeval.leaderboard.timings import TimingRow, read_timings
 from ganeval.metrics.keys import parse_keys
-from ganeval.options.kinds import Fraction, Kind, LatentShape, WeightFiles
+from ganeval.options.kinds import Fraction, Kind, LatentShape, PairRule, WeightFiles
 from ganeval.report.galleries import read_values
 from ganeval.report.runs import find_runs, read_run
 from ganeval.results import result as results
@@ -418,6 +418,7 @@ PARSERS: tuple[Parser, ...] = (
     Parser("--part", of_text(reference.parse_part), given(b"1/4", b"12/12")),
     Parser("--weights", of_value(WeightFiles()), given(b"inception=a/b.pth")),
     Parser("--latent-dim", of_value(LatentShape()), given(b"100", b"100x1x1")),
+    Parser("--pair-by", of_value(PairRule()), given(b"x4", rb"(\d+)", rb"^(?:sr|hr)_(\d{4})[^/]*$", b"order")),
     Parser("--until-rel", of_value(Fraction()), given(b"1%", b"0.01")),
     Parser(
         "--set",

@@ -285,6 +285,40 @@ CASES = (
     error(
         "--num-samples that is no number", lambda box: None, "--num-samples", code=2, command=f"{SET} --num-samples 1e9"
     ),
+    error(
+        "--pair-by: a regular expression that backtracks for ever",
+        lambda box: [box.put(f"{side}/{'a' * 60}{end}!.png", b"") for side in ("fake", "real") for end in "aA"],
+        "it backtracks",
+        code=2,
+        command=f"{PAIRED} --pair-by '^(a+)+$'",
+    ),
+    error(
+        "--pair-by: a regular expression of 500 brackets",
+        lambda box: None,
+        "not a regular expression",
+        code=2,
+        command=f"{PAIRED} --pair-by '{'(' * 500}'",
+    ),
+    error(
+        "--pair-by: a regular expression that repeats 2^64 times",
+        lambda box: None,
+        "not a regular expression",
+        code=2,
+        command=f"{PAIRED} --pair-by '(a{{{{{1 << 64}}}}})'",
+    ),
+    error(
+        "--pair-by: a group that all names share",
+        lambda box: None,
+        "gives 4 names of fake the same ''",
+        code=2,
+        command=f"{PAIRED} --pair-by '()'",
+    ),
+    error(
+        "--mod-crop larger than the pictures",
+        lambda box: None,
+        "less than --mod-crop 17",
+        command=f"{PAIRED} --mod-crop 17",
+    ),
     error("an empty subject", lambda box: None, "", code=2, command="score '' --metrics vendi"),
     error(
         "an address of a scheme that there is not",
