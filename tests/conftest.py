@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from ganeval.backbones.base import Backbone, BackboneInfo, Output
-from ganeval.backbones.inception import InceptionNetwork
-from ganeval.backbones.weights import load_into
+from ganeval.backbones.networks.inception import InceptionNetwork
+from ganeval.backbones.weights import LoadedWeights, load_into
 from ganeval.cli.main import main
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -88,14 +88,13 @@ def golden(request):
 TOY = BackboneInfo(
     name="toy",
     summary="16 fixed random projections of the 8x8 image, for tests",
-    weights=(),
+    weights=None,
     dim=16,
     classes=5,
     resize="area-8",
     canonical=False,
     pyramid=False,
-    license="Apache-2.0",
-    loader="tests.conftest:ToyBackbone",
+    load=lambda info, weights, device: ToyBackbone(),
 )
 
 
@@ -104,9 +103,7 @@ class ToyBackbone(Backbone):
 
     def __init__(self):
         generator = torch.Generator().manual_seed(0)
-        self.info = TOY
-        self.weights_sha256 = "0" * 64
-        self.device = torch.device("cpu")
+        super().__init__(TOY, LoadedWeights({}, "0" * 64, pinned=True), torch.device("cpu"))
         self.network = torch.nn.Identity()
         self.projection = torch.randn(192, 16, generator=generator) / 192**0.5
         self.classifier = torch.randn(16, 5, generator=generator)

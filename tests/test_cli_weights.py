@@ -10,9 +10,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ganeval.backbones import weights_fetch
+from ganeval.backbones import weights_fetch, weights_files
+from ganeval.backbones.weights_file import Url, WeightsFile
 from ganeval.backbones.weights_store import cache_dir
-from ganeval.backbones.weights_table import WEIGHTS, Url, WeightsFile
 from ganeval.cli.main import main, root
 from ganeval.cli.weights import command
 from ganeval.errors import UsageError, WeightsError
@@ -25,7 +25,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 def tiny(tmp_path, monkeypatch):
     """The entry "tiny" and its published file."""
     entry = WeightsFile("tiny", "tiny.pth", SHA256, 7, Url("http://127.0.0.1:9/tiny.pth"), "MIT", "for a test")
-    monkeypatch.setitem(WEIGHTS, "tiny", entry)
+    monkeypatch.setitem(weights_files(), "tiny", entry)
     path = tmp_path / "published.pth"
     path.write_bytes(CONTENT)
     return path
@@ -39,7 +39,7 @@ def test_list_prints_a_table_with_every_file():
     result = _run("list")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["name", *WEIGHTS]
+    assert [line.split()[0] for line in lines] == ["name", *weights_files()]
     assert lines[1].split()[:2] == ["efflite0", "yes"]
     assert lines[3].split()[:4] == ["inception", "no", "95.6", "MB"]
     assert str(cache_dir()) in result.stderr
@@ -48,7 +48,7 @@ def test_list_prints_a_table_with_every_file():
 def test_list_json_is_a_list_of_objects(tiny):
     _run("import", "tiny", str(tiny))
     rows = {row["name"]: row for row in json.loads(_run("list", "--json").stdout)}
-    assert rows.keys() == WEIGHTS.keys()
+    assert rows.keys() == weights_files().keys()
     assert rows["tiny"] == {
         "name": "tiny",
         "present": True,
@@ -179,3 +179,14 @@ def test_every_help_page_has_an_example(name):
 def test_the_group_has_these_commands():
     assert isinstance(command, click.Group)
     assert sorted(command.commands) == ["fetch", "import", "list", "verify"]
+
+
+@pytest.mark.parametrize("command", [["weights", "list"], ["list", "backbones"]])
+def test_declarations_are_listed_without_torch(command):
+    code = (
+        "import sys; sys.modules['torch'] = None\n"  # an import of it raises ImportError
+        f"from ganeval.cli.main import root; root({command!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "inception" in done.stdout

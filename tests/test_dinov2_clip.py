@@ -11,6 +11,7 @@ from timm.models.vision_transformer import _convert_openai_clip as timm_from_ope
 from torch_fidelity.feature_extractor_clip import build_model
 
 from ganeval.backbones import clip, dinov2
+from ganeval.backbones.networks.dinov2 import VisionTransformer, resample_positions
 from ganeval.backbones.weights import LoadedWeights
 from ganeval.errors import WeightsError
 
@@ -55,9 +56,14 @@ def to_tensor(pixels):
     return torch.from_numpy(pixels).permute(2, 0, 1)[None]
 
 
+def transformer(name):
+    size = dinov2.SIZES[name]
+    return VisionTransformer(size.width, size.depth, size.heads)
+
+
 @pytest.fixture(scope="module")
 def vits14_state():
-    return random_state(on_meta(lambda: dinov2.VisionTransformer(dinov2.SIZES["dinov2-vits14"])), seed=0)
+    return random_state(on_meta(lambda: transformer("dinov2-vits14")), seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +80,7 @@ def vits14(vits14_state):
     ],
 )
 def test_dinov2_has_the_tensors_of_the_published_files(info, timm_name):
-    ours = shapes(on_meta(lambda: dinov2.VisionTransformer(dinov2.SIZES[info.name])).state_dict())
+    ours = shapes(on_meta(lambda: transformer(info.name)).state_dict())
     theirs = shapes(on_meta(lambda: timm.create_model(timm_name, pretrained=False)).state_dict())
 
     assert ours == theirs | {"mask_token": (1, info.dim)}  # which timm drops on conversion
@@ -118,14 +124,14 @@ def test_positions_are_resampled_as_the_hub_does():
     table = torch.randn(1, 1 + 37 * 37, 6, generator=torch.Generator().manual_seed(2))
     grid = table[0, 1:].double().numpy().reshape(37, 37, 6)
 
-    resampled = dinov2.resample_positions(table, 16, 20)
+    resampled = resample_positions(table, 16, 20)
 
     expected = np.einsum("ri,sj,ijd->rsd", hub_matrix(16), hub_matrix(20), grid).reshape(320, 6)
     assert torch.equal(resampled[:, 0], table[:, 0])
     np.testing.assert_allclose(resampled[0, 1:].numpy(), expected, atol=2e-5)
     plain = torch.nn.functional.interpolate(torch.from_numpy(grid).permute(2, 0, 1)[None], (16, 20), mode="bicubic")
     assert np.abs(plain[0].permute(1, 2, 0).reshape(320, 6).numpy() - expected).max() > 0.1  # the 0.1 is no detail
-    assert dinov2.resample_positions(table, 37, 37) is table
+    assert resample_positions(table, 37, 37) is table
 
 
 def test_dinov2_is_timms_at_224_px_with_the_hubs_positions(vits14, vits14_state):

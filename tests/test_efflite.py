@@ -8,7 +8,8 @@ import timm
 import torch
 from PIL import Image
 
-from ganeval.backbones.efflite import EFFLITE0, EfficientNetLite0, SamePad
+from ganeval.backbones.efflite import EFFLITE0, EfficientNetLite0
+from ganeval.backbones.networks.efflite import SamePad
 from ganeval.backbones.weights import LoadedWeights, load_state_dict
 from ganeval.errors import WeightsError
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torchvision import models
 
-from ganeval.backbones.hedvgg import HEDVGG16, HedVgg16, VggConvolutions
+from ganeval.backbones.hedvgg import HEDVGG16, HedVgg16
 from ganeval.backbones.loading import load_backbone
+from ganeval.backbones.networks.hedvgg import VggConvolutions
 from ganeval.backbones.torchvision_nets import ALEXNET, VGG16, VGG19, TorchvisionNet
 from ganeval.backbones.weights import LoadedWeights
 from ganeval.errors import UsageError, WeightsError

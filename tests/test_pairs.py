@@ -16,6 +16,7 @@ from PIL import Image
 import ganeval
 from ganeval.backbones.base import Backbone, BackboneInfo
 from ganeval.backbones.loading import load_backbone
+from ganeval.backbones.weights import LoadedWeights
 from ganeval.errors import BadImageError, DataError, UsageError, WeightsError
 from ganeval.metrics.base import Output, PixelMetric, PyramidMetric
 from ganeval.metrics.lpips import LPIPS
@@ -60,14 +61,16 @@ class Memory(ImageSource):
         return Decoded(entry, self.notes)
 
 
-TOYMAPS = BackboneInfo("toymaps", "two maps", (), None, None, "none", False, True, "Apache-2.0", "tests:none")
+TOYMAPS = BackboneInfo(
+    "toymaps", "two maps", None, None, None, "none", False, True, load=lambda info, weights, device: ToyMaps()
+)
 
 
 class ToyMaps(Backbone):
     """Two maps of the image itself; counts the images it saw."""
 
     def __init__(self):
-        self.info, self.weights_sha256, self.device = TOYMAPS, "0" * 64, CPU
+        super().__init__(TOYMAPS, LoadedWeights({}, "0" * 64, pinned=True), CPU)
         self.pyramid_layers = ("pixels", "means")
         self.seen = 0
 

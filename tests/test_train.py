@@ -18,7 +18,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from ganeval.backbones.hedvgg import HEDVGG16, LAYERS, HedVgg16, VggConvolutions
+from ganeval.backbones.hedvgg import HEDVGG16, LAYERS, HedVgg16
+from ganeval.backbones.networks.hedvgg import VggConvolutions
 from ganeval.backbones.weights import LoadedWeights
 from ganeval.errors import DataError, UsageError
 from reference_models.checkpoints.sampling import stream

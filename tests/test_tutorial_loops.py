@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from ganeval.backbones.hedvgg import HEDVGG16, HedVgg16, VggConvolutions
+from ganeval.backbones.hedvgg import HEDVGG16, HedVgg16
+from ganeval.backbones.networks.hedvgg import VggConvolutions
 from ganeval.backbones.weights import LoadedWeights
 from reference_models.benchmarks.tutorial_loop import OurLoop, TutorialLoop, as_written, plain, same_batches
 from reference_models.models.build import build_generator

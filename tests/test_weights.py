@@ -12,11 +12,11 @@ import torch_fidelity.feature_extractor_clip as fidelity_clip
 import torch_fidelity.feature_extractor_inceptionv3 as fidelity_inception
 from torchvision import models
 
-from ganeval.backbones import BACKBONES
-from ganeval.backbones.weights import WEIGHTS, check_layout, load_into, load_state_dict
+from ganeval.backbones import BACKBONES, weights_files
+from ganeval.backbones.weights import check_layout, load_into, load_state_dict
 from ganeval.backbones.weights_fetch import import_file
+from ganeval.backbones.weights_file import Embedded, Url, WeightsFile, WheelMember
 from ganeval.backbones.weights_store import cache_dir
-from ganeval.backbones.weights_table import Embedded, Url, WeightsFile, WheelMember
 from ganeval.errors import GanevalError, WeightsError
 
 STATE = {"a.weight": torch.arange(6.0).view(2, 3), "a.bias": torch.ones(2, dtype=torch.float16)}
@@ -42,7 +42,7 @@ def pin(monkeypatch):
     def put(path):
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         origin = Url("http://127.0.0.1:9/")
-        monkeypatch.setitem(WEIGHTS, "tiny", WeightsFile("tiny", "tiny.pth", sha256, None, origin, "MIT", ""))
+        monkeypatch.setitem(weights_files(), "tiny", WeightsFile("tiny", "tiny.pth", sha256, None, origin, "MIT", ""))
         return sha256
 
     return put
@@ -247,18 +247,18 @@ def test_layout_faults_are_counted_and_three_of_each_named():
     ],
 )
 def test_torchvision_states_the_same_url_hash_and_size(name, published):
-    file = WEIGHTS[name]
+    file = weights_files()[name]
     assert file.origin == Url(published.url)
     assert file.sha256.startswith(published.url.rpartition("-")[2].removesuffix(".pth"))
     assert file.size / 2**20 == pytest.approx(published.meta["_file_size"], abs=5e-4)  # MiB, three decimals
 
 
 def test_torch_fidelity_states_the_same_urls_and_hashes():
-    assert WEIGHTS["inception"].origin == Url(fidelity_inception.URL_INCEPTION_V3)
-    assert WEIGHTS["inception"].sha256.startswith("6726825d")
+    assert weights_files()["inception"].origin == Url(fidelity_inception.URL_INCEPTION_V3)
+    assert weights_files()["inception"].sha256.startswith("6726825d")
     for name, theirs in (("clip-vitb32", "clip-vit-b-32"), ("clip-vitl14-336", "clip-vit-l-14-336px")):
-        assert WEIGHTS[name].origin == Url(fidelity_clip.MODEL_URLS[theirs])
-        assert WEIGHTS[name].sha256 == fidelity_clip.MODEL_METADATA[theirs]["hash"]
+        assert weights_files()[name].origin == Url(fidelity_clip.MODEL_URLS[theirs])
+        assert weights_files()[name].sha256 == fidelity_clip.MODEL_METADATA[theirs]["hash"]
 
 
 @pytest.mark.parametrize("net", ["vgg", "alex"])
@@ -267,7 +267,7 @@ def test_the_installed_lpips_has_the_same_heads(net):
     path = Path(lpips.__file__).parent / "weights" / "v0.1" / f"{net}.pth"
     loaded = load_state_dict(f"lpips-{net}", path)
     assert loaded.pinned
-    assert path.stat().st_size == WEIGHTS[f"lpips-{net}"].size
+    assert path.stat().st_size == weights_files()[f"lpips-{net}"].size
     assert [tuple(tensor.shape[:2]) for tensor in loaded.state.values()] == [
         (1, channels) for channels in {"vgg": (64, 128, 256, 512, 512), "alex": (64, 192, 384, 256, 256)}[net]
     ]
@@ -276,13 +276,13 @@ def test_the_installed_lpips_has_the_same_heads(net):
 def test_embedded_weights_are_there_and_pinned():
     loaded = load_state_dict("efflite0")
     assert loaded.pinned
-    assert loaded.sha256 == WEIGHTS["efflite0"].sha256
+    assert loaded.sha256 == weights_files()["efflite0"].sha256
     assert len(loaded.state) == 296
 
 
-@pytest.mark.parametrize("name", list(WEIGHTS))
+@pytest.mark.parametrize("name", list(weights_files()))
 def test_every_entry_is_complete(name):
-    file = WEIGHTS[name]
+    file = weights_files()[name]
     assert file.name == name
     assert len(file.sha256) in (0, 8, 64)
     assert set(file.sha256) <= set("0123456789abcdef")
@@ -303,11 +303,12 @@ def test_every_entry_is_complete(name):
 def test_every_backbone_finds_its_weights_in_the_table(name):
     info = BACKBONES.get(name)
     assert info.name == name
-    assert set(info.weights) <= set(WEIGHTS)
     if name == "pixels":
-        assert info.weights == ()
+        assert info.weights is None
+        assert info.license == "none"
     else:
-        assert info.license == WEIGHTS[info.weights[0]].license
+        assert weights_files()[info.weights.name] == info.weights
+        assert info.license == info.weights.license
 
 
 def test_every_fault_of_weights_is_an_error_of_the_users():

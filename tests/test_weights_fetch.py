@@ -7,14 +7,14 @@ import os
 import socket
 import sys
 import threading
-import types
 import zipfile
 
 import pytest
 
+from ganeval.backbones import weights_files
 from ganeval.backbones.weights_fetch import fetch, import_file
+from ganeval.backbones.weights_file import Embedded, Url, WeightsFile, WheelMember
 from ganeval.backbones.weights_store import cache_dir, locate, verify
-from ganeval.backbones.weights_table import WEIGHTS, Embedded, Url, WeightsFile, WheelMember
 from ganeval.errors import UsageError, WeightsError
 
 CONTENT = bytes(range(256)) * 5000  # 1.28 MB: more than one read
@@ -72,7 +72,7 @@ def add(monkeypatch):
 
     def put(origin, sha256=SHA256, **fields):
         given = {"filename": "tiny.pth", "size": len(CONTENT), "license": "MIT", "note": "", **fields}
-        monkeypatch.setitem(WEIGHTS, "tiny", WeightsFile(name="tiny", sha256=sha256, origin=origin, **given))
+        monkeypatch.setitem(weights_files(), "tiny", WeightsFile(name="tiny", sha256=sha256, origin=origin, **given))
         return cache_dir() / given["filename"]
 
     return put
@@ -373,10 +373,11 @@ def test_a_member_of_another_size_is_never_unpacked(tmp_path, add):
 @pytest.fixture
 def converted(add, tmp_path, monkeypatch):
     """The entry "tiny", whose cached form is the publisher's bytes reversed; gives the publisher's file."""
-    module = types.ModuleType("reversing_converter")
-    module.convert = lambda source, out: out.write_bytes(source.read_bytes()[::-1])
-    monkeypatch.setitem(sys.modules, "reversing_converter", module)
-    add(Url("http://127.0.0.1:9/"), filename="tiny.reversed", convert="reversing_converter:convert")
+
+    def convert(source, out):
+        out.write_bytes(source.read_bytes()[::-1])
+
+    add(Url("http://127.0.0.1:9/"), filename="tiny.reversed", convert=convert)
     source = tmp_path / "source.h5"
     source.write_bytes(CONTENT)
     return source
@@ -406,4 +407,4 @@ def test_a_converted_file_cannot_be_made_from_another_source(converted):
 @pytest.mark.parametrize("name", ["lpips-alex", "lpips-vgg", "hedvgg16"])
 def test_the_package_index_still_has_the_file(name):
     assert fetch(name) == locate(name)
-    assert verify(name).sha256 == WEIGHTS[name].sha256
+    assert verify(name).sha256 == weights_files()[name].sha256

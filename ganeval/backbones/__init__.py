@@ -1,13 +1,17 @@
-"""The table of backbones. To add one: write its file, add its lines here and in `weights.py`."""
+"""The table of backbones, and the files of weights that they declare. To add one: write its file, add its line here."""
 
+from __future__ import annotations
+
+import functools
 from typing import TYPE_CHECKING
 
 from ganeval.registry import Registry
 
-if TYPE_CHECKING:  # `ganeval weights list` imports this package and must not wait for torch
+if TYPE_CHECKING:
     from ganeval.backbones.base import BackboneInfo
+    from ganeval.backbones.weights_file import WeightsFile
 
-BACKBONES: "Registry[BackboneInfo]" = Registry(
+BACKBONES: Registry[BackboneInfo] = Registry(
     "backbone",
     {
         "efflite0": "ganeval.backbones.efflite:EFFLITE0",
@@ -27,3 +31,11 @@ BACKBONES: "Registry[BackboneInfo]" = Registry(
         "clip-vitl14-336": "ganeval.backbones.clip:VITL14_336",
     },
 )
+
+
+@functools.cache
+def weights_files() -> dict[str, WeightsFile]:
+    """All weights files by name, in the order of the table of backbones: their own, then the heads."""
+    declared = [BACKBONES.get(name) for name in BACKBONES]
+    own = [info.weights for info in declared if info.weights is not None]
+    return {file.name: file for file in (*own, *(head for info in declared for head in info.heads))}

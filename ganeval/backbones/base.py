@@ -4,18 +4,26 @@ The two halves are separate methods so that images of mixed sizes can be resized
 batch; they live in one object because a network without its own preprocessing computes another number.
 """
 
-import abc
-from dataclasses import dataclass
-from typing import Self
+from __future__ import annotations  # declarations are read without torch, whose types stand in them
 
-import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from ganeval.backbones.weights_file import WeightsFile
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Float, UInt8
+    from torch import Tensor
+
+    from ganeval.backbones.weights import LoadedWeights
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a network says about a batch.
+    """Output of a network for a batch.
 
     Attributes:
         features: float32 (B, D), on the network's device.
@@ -28,54 +36,69 @@ class Output:
 
 @dataclass(frozen=True)
 class BackboneInfo:
-    """One line of `ganeval list backbones`: known without loading any weights.
+    """The declaration of a backbone: one line of `ganeval list backbones`, and one of `ganeval weights list`.
+
+    Reading it loads neither weights nor torch.
 
     Attributes:
         name: Registry name ("inception").
         summary: One line for people: which network, trained on what.
-        weights: Names in the weights table that it needs ("inception"); the first is the network's own.
-        dim: Feature width D, or None where it has only a pyramid.
+        weights: The file of its weights; None for a backbone without any.
+        dim: Feature width D, or None if it has only a pyramid.
         classes: Logit width K, or None.
         resize: The preprocessing in words that go into the protocol ("bicubic-antialias-224 (x-127)/128").
-        canonical: True where the field publishes numbers with exactly these weights.
-        pyramid: True where `pyramid()` works, so that paired metrics can use it.
-        license: SPDX name of the weights' licence.
-        loader: "package.module:Class", called as `Class(info, weights, device)` with the `LoadedWeights` of
-            `weights[0]`; a string, so that the facts stand above the class in the backbone's own file.
+        canonical: True if the field publishes numbers with exactly these weights.
+        pyramid: True if `pyramid()` works, so that paired metrics can use it.
+        load: Builds the backbone from this declaration, the loaded `weights` and a device.
+        heads: Files of learned weights that metrics put on its pyramid (LPIPS).
     """
 
     name: str
     summary: str
-    weights: tuple[str, ...]
+    weights: WeightsFile | None
     dim: int | None
     classes: int | None
     resize: str
     canonical: bool
     pyramid: bool
-    license: str
-    loader: str
+    load: Callable[[BackboneInfo, LoadedWeights, torch.device], Backbone]
+    heads: tuple[WeightsFile, ...] = ()
+
+    @property
+    def license(self) -> str:
+        """SPDX name of the weights' licence; "none" without weights."""
+        return "none" if self.weights is None else self.weights.license
 
 
 class Backbone(abc.ABC):
     """Preprocessing and network, never split.
 
+    Args:
+        info: The declaration.
+        weights: What was loaded from `info.weights`, or from another file of that layout.
+        device: Where the network is to run.
+
     Attributes:
-        info: The static facts.
+        info: As given.
         weights_sha256: Hash of the file that was loaded; goes into the protocol.
-        network: The module in eval mode; an engine may replace it by a faster equal (folded, compiled, OpenVINO).
+        pinned: False if the weights are not those of the declaration.
         device: Where `network` lives; inputs are moved here.
         engine: What runs `network`: "torch 2.14.1", "openvino 2026.4.1"; goes into each shard of features.
-        pinned: False when the weights are not the ones that the table of weights pins.
+        network: The module in eval mode; an engine may replace it by a faster equal (folded, compiled, OpenVINO).
         pyramid_layers: Names of the maps that `pyramid` gives, in its order.
     """
 
-    info: BackboneInfo
-    weights_sha256: str
     network: torch.nn.Module
-    device: torch.device
-    engine: str = f"torch {torch.__version__}"
-    pinned: bool = True
     pyramid_layers: tuple[str, ...] = ()
+
+    def __init__(self, info: BackboneInfo, weights: LoadedWeights, device: torch.device) -> None:
+        import torch
+
+        self.info = info
+        self.weights_sha256 = weights.sha256
+        self.pinned = weights.pinned
+        self.device = device
+        self.engine = f"torch {torch.__version__}"
 
     @property
     def loaded(self) -> Self:
@@ -97,7 +120,7 @@ class Backbone(abc.ABC):
 
     @abc.abstractmethod
     def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> Output:
-        """Runs the network on prepared images (any mix of original sizes). No gradient."""
+        """Runs the network on prepared images (any mix of original sizes)."""
 
     def __call__(self, images: UInt8[Tensor, "B 3 H W"]) -> Output:
         """prepare, then forward."""

@@ -11,16 +11,22 @@ the same result but for ties: fewer than 1 % of the pixels are another grey leve
 torch-fidelity's own CLIP extractor resizes bilinearly as TensorFlow 1.x, without a crop: another number.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ganeval.backbones.base import Backbone, BackboneInfo, Output
 from ganeval.backbones.resize import antialiased
-from ganeval.backbones.weights import LoadedWeights, load_into
+from ganeval.backbones.weights import LoadedWeights, load_network
+from ganeval.backbones.weights_file import Url, WeightsFile
 from ganeval.errors import WeightsError
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Float, UInt8
+    from torch import Tensor, nn
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -51,26 +57,6 @@ TOWERS = {
 }
 
 
-def _info(name: str, title: str) -> BackboneInfo:
-    tower = TOWERS[name]
-    return BackboneInfo(
-        name=name,
-        summary=f"OpenAI CLIP {title} image tower, projected embedding (not normalised)",
-        weights=(name,),
-        dim=tower.dim,
-        classes=None,
-        resize=f"center-square bicubic-antialias-{tower.side} uint8 CLIP-mean/std",
-        canonical=True,
-        pyramid=False,
-        license="MIT",
-        loader="ganeval.backbones.clip:Clip",
-    )
-
-
-VITB32 = _info("clip-vitb32", "ViT-B/32")
-VITL14_336 = _info("clip-vitl14-336", "ViT-L/14@336px")
-
-
 def image_tower(tower: Tower) -> nn.Module:
     """torch-fidelity's image tower, from prepared (B, 3, side, side) to (B, dim), on the current default device."""
     from torch_fidelity.feature_extractor_clip import VisionTransformer  # 2 s; listing the backbones needs none of it
@@ -93,9 +79,7 @@ def image_state(state: dict[str, Tensor], name: str) -> dict[str, Tensor]:
         WeightsError: nothing in it is an image tower's.
     """
     prefix = "visual."
-    tower = {
-        key.removeprefix(prefix): value.to(torch.float32) for key, value in state.items() if key.startswith(prefix)
-    }
+    tower = {key.removeprefix(prefix): value.float() for key, value in state.items() if key.startswith(prefix)}
     if not tower:
         raise WeightsError(
             f"The weights given for {name} have no tensor named {prefix}*; {len(state)} others, such as "
@@ -114,7 +98,7 @@ def center_square(images: UInt8[Tensor, "B 3 H W"]) -> UInt8[Tensor, "B 3 L L"]:
 
 def _to_uint8(values: Float[Tensor, "B 3 H W"]) -> UInt8[Tensor, "B 3 H W"]:
     """Halves go up, as in Pillow's fixed-point arithmetic (torch.round takes them to the even number)."""
-    return (values + 0.5).floor().clamp(0, 255).to(torch.uint8)
+    return (values + 0.5).floor().clamp(0, 255).byte()
 
 
 def pillow_bicubic(images: UInt8[Tensor, "B 3 H W"], side: int) -> UInt8[Tensor, "B 3 S S"]:
@@ -136,25 +120,61 @@ class Clip(Backbone):
     """
 
     def __init__(self, info: BackboneInfo, weights: LoadedWeights, device: torch.device) -> None:
-        self.info = info
-        self.weights_sha256 = weights.sha256
-        self.pinned = weights.pinned
-        self.device = device
+        super().__init__(info, weights, device)
         tower = TOWERS[info.name]
         self._side = tower.side
-        with torch.device("meta"):  # draws nothing from the global random number generator
-            network = image_tower(tower)
-        load_into(network, image_state(weights.state, info.name), info.name)
-        self.network = network.eval().requires_grad_(False).to(device)
+        state = image_state(weights.state, info.name)
+        self.network = load_network(functools.partial(image_tower, tower), state, info.name, device)
 
     def prepare(self, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 S S"]:
         """Crops, resizes to uint8 and normalises."""
-        pixels = pillow_bicubic(center_square(images.to(self.device)), self._side).to(torch.float32) / 255.0
+        import torch
+
+        pixels = pillow_bicubic(center_square(images.to(self.device)), self._side).float() / 255.0
         mean = torch.tensor(CLIP_MEAN, device=self.device).reshape(1, 3, 1, 1)
         std = torch.tensor(CLIP_STD, device=self.device).reshape(1, 3, 1, 1)
         return (pixels - mean) / std
 
-    @torch.no_grad()
     def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> Output:
         """512 or 768 features an image, of any length; no logits."""
         return Output(features=self.network(prepared))
+
+
+def _declare(name: str, file: str, sha256: str, title: str, note: str) -> BackboneInfo:
+    tower = TOWERS[name]
+    return BackboneInfo(
+        name=name,
+        summary=f"OpenAI CLIP {title} image tower, projected embedding (not normalised)",
+        weights=WeightsFile(
+            name=name,
+            filename=f"clip-{file}",
+            sha256=sha256,
+            size=None,
+            origin=Url(f"https://openaipublic.azureedge.net/clip/models/{sha256}/{file}"),
+            license="MIT",
+            note=f"OpenAI CLIP {note} (TorchScript archive)",
+            aliases=(file,),
+        ),
+        dim=tower.dim,
+        classes=None,
+        resize=f"center-square bicubic-antialias-{tower.side} uint8 CLIP-mean/std",
+        canonical=True,
+        pyramid=False,
+        load=Clip,
+    )
+
+
+VITB32 = _declare(
+    "clip-vitb32",
+    "ViT-B-32.pt",
+    "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
+    "ViT-B/32",
+    "ViT-B/32",
+)
+VITL14_336 = _declare(
+    "clip-vitl14-336",
+    "ViT-L-14-336px.pt",
+    "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02",
+    "ViT-L/14@336px",
+    "ViT-L/14 at 336 px",
+)

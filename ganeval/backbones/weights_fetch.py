@@ -12,8 +12,8 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
+from ganeval.backbones.weights_file import Embedded, Url, WeightsFile, WheelMember
 from ganeval.backbones.weights_store import check_converter, entry, locate, locked, place, verify
-from ganeval.backbones.weights_table import Embedded, Url, WeightsFile, WheelMember
 from ganeval.errors import WeightsError
 from ganeval.files.download import CHUNK, DownloadError, Progress, download, silent
 

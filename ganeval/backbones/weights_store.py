@@ -5,7 +5,6 @@ Nothing here reaches the network or loads a tensor. A file enters the folder by 
 
 import contextlib
 import hashlib
-import importlib
 import importlib.util
 import json
 import os
@@ -17,7 +16,8 @@ from pathlib import Path
 
 import filelock
 
-from ganeval.backbones.weights_table import WEIGHTS, Embedded, WeightsFile
+from ganeval.backbones import weights_files
+from ganeval.backbones.weights_file import Embedded, WeightsFile
 from ganeval.errors import WeightsError
 from ganeval.files.disk_cache import cache_home
 from ganeval.registry import unknown_name
@@ -62,9 +62,10 @@ def entry(name: str) -> WeightsFile:
     Raises:
         UsageError: no such name.
     """
-    if name not in WEIGHTS:
-        raise unknown_name("weights", name, list(WEIGHTS))
-    return WEIGHTS[name]
+    files = weights_files()
+    if name not in files:
+        raise unknown_name("weights", name, list(files))
+    return files[name]
 
 
 def locate(name: str) -> Path | None:
@@ -197,8 +198,8 @@ def convert(weights: WeightsFile, published: Path, out: Path) -> None:
         WeightsError: the package that reads it is not installed, or the file has another layout.
     """
     check_converter(weights)
-    module, _, function = str(weights.convert).partition(":")
-    getattr(importlib.import_module(module), function)(published, out)
+    if weights.convert is not None:
+        weights.convert(published, out)
 
 
 def check_converter(weights: WeightsFile) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ganeval.backbones.inception import InceptionNetwork
+from ganeval.backbones.networks.inception import InceptionNetwork
 from ganeval.backbones.weights import load_into
 from ganeval.bench.materials_names import FAKE, PICKLED, REAL, WEIGHTS
 from ganeval.sources.base import Pixels

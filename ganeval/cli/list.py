@@ -51,12 +51,12 @@ def backbones() -> list[Entry]:
     entries: list[Entry] = []
     for name in BACKBONES:
         info = BACKBONES.get(name)
-        here = all(locate(weights) is not None for weights in info.weights)
+        here = info.weights is None or locate(info.weights.name) is not None
         entries.append(
             {
                 "name": name,
                 "kind": "weights here" if here else "fetch first",
-                "fetch": None if here else f"ganeval weights fetch {' '.join(info.weights)}",
+                "fetch": None if here or info.weights is None else f"ganeval weights fetch {info.weights.name}",
                 "summary": info.summary,
                 "dim": info.dim,
                 "classes": info.classes,

@@ -36,11 +36,11 @@ def list_(as_json: bool) -> None:
     Example:
       ganeval weights list --json
     """
+    from ganeval.backbones import weights_files
     from ganeval.backbones.weights_store import cache_dir, locate
-    from ganeval.backbones.weights_table import WEIGHTS
 
     rows = []
-    for name, file in WEIGHTS.items():
+    for name, file in weights_files().items():
         path = locate(name)
         kind, source = file.origin.describe()
         rows.append(
@@ -60,7 +60,7 @@ def list_(as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=1))
         return
     table = [("name", "here", "size", "licence", "what")]
-    for file, row in zip(WEIGHTS.values(), rows, strict=True):
+    for file, row in zip(weights_files().values(), rows, strict=True):
         table.append((file.name, "yes" if row["present"] else "no", _megabytes(file.size), file.license, file.note))
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for cells in table:
@@ -126,12 +126,11 @@ def verify(names: tuple[str, ...]) -> None:
     Example:
       ganeval weights verify inception
     """
-    from ganeval.backbones import weights_store
-    from ganeval.backbones.weights_table import WEIGHTS
+    from ganeval.backbones import weights_files, weights_store
     from ganeval.errors import WeightsError
 
     faults = []
-    for name in names or [name for name in WEIGHTS if weights_store.locate(name) is not None]:
+    for name in names or [name for name in weights_files() if weights_store.locate(name) is not None]:
         try:
             verified = weights_store.verify(name)
         except WeightsError as error:

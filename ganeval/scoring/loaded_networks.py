@@ -280,7 +280,7 @@ class Passes:
 def _weights_file(name: str, given: Mapping[str, Path]) -> Path | None:
     """The user's file for a backbone: inception and inception-clean share one, so it goes by weights."""
     weights = BACKBONES.get(name).weights
-    return given.get(weights[0]) if weights else None
+    return None if weights is None else given.get(weights.name)
 
 
 def open_passes(

@@ -42,7 +42,8 @@ def needed_weights(request: Request) -> list[str]:
     """Names in the weights table that a request loads, network first, then heads."""
     if request.backbone is None:
         return []
-    names = list(BACKBONES.get(request.backbone).weights)
+    weights = BACKBONES.get(request.backbone).weights
+    names = [] if weights is None else [weights.name]
     if isinstance(request.metric, PyramidMetric) and request.backbone in request.metric.heads:
         names.append(request.metric.heads[request.backbone])
     return names

@@ -71,7 +71,8 @@ def build_reference(
         GanevalError: whatever of the user's cannot be used.
     """
     device = device_name(options.device)
-    unused = sorted(set(options.weights) - {weights for name in names for weights in BACKBONES.get(name).weights})
+    files = [BACKBONES.get(name).weights for name in names]
+    unused = sorted(set(options.weights) - {file.name for file in files if file is not None})
     if unused:
         raise UsageError(f"--weights names {', '.join(unused)}; the file is built for {', '.join(names)}.")
     for name in names:

@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganeval.backbones.base import Backbone
-from ganeval.backbones.hedvgg import HedVgg16, VggConvolutions, caffe_normalise
+from ganeval.backbones.hedvgg import HedVgg16, caffe_normalise
 from ganeval.backbones.loading import load_backbone
+from ganeval.backbones.networks.hedvgg import VggConvolutions
 from ganeval.backbones.torchvision_nets import TorchvisionNet
 from ganeval.errors import UsageError
 

@@ -41,7 +41,8 @@ def needed_weights_of(recipe: Recipe) -> list[str]:
     """Weights that a run loads: its metric's and its content loss's."""
     names = [] if recipe.evaluation.metric == NUMBERS else needed_weights(parse_key(recipe.evaluation.metric))
     if recipe.weights.content_network != "none":
-        names += BACKBONES.get(recipe.weights.content_network).weights
+        file = BACKBONES.get(recipe.weights.content_network).weights
+        names += [] if file is None else [file.name]
     return list(dict.fromkeys(names))
 
 

@@ -1,4 +1,4 @@
-"""Blocks of Inception v3 with the poolings of TensorFlow's network of 2015, under the names of its weights files.
+"""Inception v3 with the poolings of TensorFlow's network of 2015, under the names of its weights files.
 
 Source: Szegedy et al. 2016 (arXiv 1512.00567), figures 5 to 7. Unlike torchvision's blocks, an average pool leaves the
 padding out of its mean, and the last block pools by maximum: so did the network that FID and IS were defined on.
@@ -156,3 +156,43 @@ class InceptionE(nn.Module):
             self.branch_pool(pooled),
         ]
         return torch.cat(parts, dim=1)
+
+
+class InceptionNetwork(nn.Module):
+    """The layers in order, under the names of the weights file; prepared images -> (features, logits).
+
+    The logits leave out the last layer's bias: the original Inception Score does ("logits_unbiased"). There are 1008:
+    1000 classes and eight that were never trained.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.Conv2d_1a_3x3 = BasicConv2d(3, 32, 3, stride=2)
+        self.Conv2d_2a_3x3 = BasicConv2d(32, 32, 3)
+        self.Conv2d_2b_3x3 = BasicConv2d(32, 64, 3, padding=1)
+        self.MaxPool_1 = nn.MaxPool2d(3, stride=2)
+        self.Conv2d_3b_1x1 = BasicConv2d(64, 80, 1)
+        self.Conv2d_4a_3x3 = BasicConv2d(80, 192, 3)
+        self.MaxPool_2 = nn.MaxPool2d(3, stride=2)
+        self.Mixed_5b = InceptionA(192, 32)
+        self.Mixed_5c = InceptionA(256, 64)
+        self.Mixed_5d = InceptionA(288, 64)
+        self.Mixed_6a = InceptionB(288)
+        self.Mixed_6b = InceptionC(768, 128)
+        self.Mixed_6c = InceptionC(768, 160)
+        self.Mixed_6d = InceptionC(768, 160)
+        self.Mixed_6e = InceptionC(768, 192)
+        self.Mixed_7a = InceptionD(768)
+        self.Mixed_7b = InceptionE(1280, max_pool=False)
+        self.Mixed_7c = InceptionE(2048, max_pool=True)
+        self.AvgPool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(2048, 1008)
+
+    def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> tuple[Float[Tensor, "B 2048"], Float[Tensor, "B 1008"]]:
+        """Features after the average pool (not negative), and logits without bias."""
+        x: Tensor = prepared
+        for name, layer in self.named_children():
+            if name != "fc":
+                x = layer(x)
+        features = x.flatten(1)
+        return features, F.linear(features, self.fc.weight)
