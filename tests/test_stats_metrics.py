@@ -9,7 +9,7 @@ from ganeval.metrics import METRICS
 from ganeval.metrics.frechet import compute_fd, frechet_distance, frechet_influences
 from ganeval.metrics.inception_score import classifier_score, information_influence, information_jackknife, log_softmax
 from ganeval.metrics.kernel import cubic_kernel, kernel_sums
-from ganeval.metrics.mind import mind, mind_jackknife
+from ganeval.metrics.mind import MIND, mind, mind_influences, mind_jackknife
 from ganeval.metrics.vendi import vendi_jackknife, vendi_score
 from ganeval.stats.influence import influence_stderr
 from ganeval.stats.jackknife import block_numbers, delete_block_jackknife
@@ -66,6 +66,27 @@ def test_the_influence_on_fd_is_its_derivative_by_an_images_weight(n, m):
             sides.append(frechet_distance(Moments.of(real), weighted_moments(fake.astype(float), weights)))
         assert found[i] == pytest.approx((sides[0] - sides[1]) / (2 * step), rel=1e-4, abs=1e-4)
     assert found.sum() == pytest.approx(0.0, abs=1e-8)
+
+
+@pytest.mark.parametrize(("n", "m"), [(40, 40), (40, 25), (25, 40)])
+def test_the_influence_on_mind_is_its_derivative_by_an_images_weight(n, m):
+    """Of twenty copies of each image, one more and one less of one image: its weight moves, and no other image."""
+    rng = np.random.default_rng(1)
+    real, fake = rng.normal(size=(n, 5)).astype(np.float32), rng.normal(0.4, 1.2, size=(m, 5)).astype(np.float32)
+    params = {**MIND.params, "projections": 30}
+    found = mind_influences(summary(real), summary(fake), params)
+
+    for side, influence in ((0, found[1]), (1, found[0])):
+        for i in (0, 3, 7):
+            sides, values = [real, fake], []
+            for copies in (21, 19):
+                counts = np.full(len(influence), 20)
+                counts[i] = copies
+                sides[side] = np.repeat((real, fake)[side], counts, axis=0)
+                values.append(MIND.of_rows(*sides, params)["mind"])
+            slope = (values[0] - values[1]) / 2 * 20 * len(influence)
+            assert influence[i] == pytest.approx(slope, rel=0.01, abs=0.01 * np.abs(influence).max())
+        assert influence.sum() == pytest.approx(0.0, abs=1e-8)
 
 
 def test_dead_dimensions_on_one_side_leave_the_influence_finite_and_right():

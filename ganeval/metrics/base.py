@@ -122,8 +122,6 @@ class Estimate:
         method: How the uncertainty was computed ("influence", "block jackknife, G=20", ...).
         note: What the reader must know ("2 identical pairs left out of the mean").
         degrees: Degrees of freedom behind `stderr`, for Student's t; None for a normal distribution.
-        deleted: The value without each block of images, of a metric whose standard error is a block jackknife: two
-            estimates against one reference lose the same blocks of it, and their difference is jackknifed with these.
     """
 
     value: float
@@ -133,7 +131,6 @@ class Estimate:
     method: str | None = None
     note: str = ""
     degrees: float | None = None
-    deleted: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

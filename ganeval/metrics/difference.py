@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from ganeval.errors import DataError
 from ganeval.metrics.base import Better, Estimate, SetMetric, copies_note, too_many_copies
+from ganeval.metrics.difference_stderr import differences, in_one_order, influence_difference_stderr
 from ganeval.stats.influence import influence_stderr
 from ganeval.stats.intervals import bca_interval, mean_interval, t_interval
-from ganeval.stats.jackknife import jackknife
 from ganeval.stats.paired_tests import sign_flip_p
 from ganeval.stats.sign_flips import EXACT_UP_TO, out_of_reach
 from ganeval.stats.student_t import quantile, sum_degrees, two_sided_p
@@ -134,13 +134,6 @@ def from_stderr(
     )
 
 
-def _aligned(influence_a: Float64, influence_b: Float64, order: Order | None) -> tuple[Float64, ...]:
-    """One array of differences where images are paired, two independent ones where not."""
-    if order is None:
-        return influence_a, influence_b
-    return (influence_b - influence_a[order],)
-
-
 def set_difference(
     metric: SetMetric,
     output: str,
@@ -152,13 +145,11 @@ def set_difference(
 ) -> Difference:
     """The difference of a set metric between two generated sets against one reference.
 
-    Where the metric has influences (fd, kd, cmmd) the standard error is that of their difference: shared images and the
-    shared reference cancel (15 times sharper than unpaired for near-identical models in simulation). Where its standard
-    error is a block jackknife (mind) the difference is jackknifed: block g leaves the reference and both sets at once;
-    both standard errors added, which count the reference twice, were 1.5 to 3 times too large. Precision and density
-    are means over generated images, which are independent given the reference: their difference is one of means, image
-    by image where paired, and of this reference. For recall and coverage both standard errors are added as if
-    independent: differences group by group were wrong too often (5% to 16% at a nominal 5%).
+    Where the metric has influences (fd, kd, cmmd, mind) the standard error is that of their difference: shared images
+    and the shared reference cancel (15 times sharper than unpaired for near-identical models in simulation). Precision
+    and density are means over generated images, which are independent given the reference: their difference is one of
+    means, image by image where paired, and of this reference. For recall and coverage both standard errors are added as
+    if independent: differences group by group were wrong too often (5% to 16% at a nominal 5%).
 
     Args:
         metric: The declaration.
@@ -186,56 +177,21 @@ def set_difference(
         return Difference(delta, "cannot tell", paired=metric.influences is not None and order is not None, note=note)
     if what := metric.lacking(real, a) or metric.lacking(real, b):
         raise DataError(f"The difference of {metric.name} needs {what}.")
+    paired, kind = order is not None, "unpaired" if order is None else "paired"
+    real, (a, b) = real.canonical, in_one_order(a, b, order)
     if metric.influences is not None:
-        (fake_a, real_a), (fake_b, real_b) = (metric.influences(real, side, metric.params) for side in (a, b))
-        shared = () if real_a is None or real_b is None else (real_b - real_a,)
-        how = "influence of each image" + (", paired" if order is not None else ", unpaired") + "; reference shared"
-        stderr = influence_stderr(*_aligned(fake_a, fake_b, order), *shared)
-        return from_stderr(delta, stderr, n, declared.better, paired=order is not None, method=how)
+        stderr = influence_difference_stderr(metric, real, a, b, paired)
+        how = f"influence of each image, second order counted once, {kind}; reference shared"
+        return from_stderr(delta, stderr, n, declared.better, paired=paired, method=how)
     values = [] if metric.image_values is None else [metric.image_values(real, s, metric.params) for s in (a, b)]
     if values and all(output in found for found in values):
-        kind = "unpaired" if order is None else "paired"
-        stderr = influence_stderr(*_aligned(values[0][output], values[1][output], order))
+        stderr = influence_stderr(*differences(values[0][output], values[1][output], paired))
         how = f"means over generated images, {kind}; given the reference"
-        return from_stderr(delta, stderr, n, declared.better, paired=order is not None, method=how)
-    left = _without_blocks(metric, output, real, a, b, estimates, order)
-    if left is not None:
-        found = jackknife(estimates[1].value - estimates[0].value, left)
-        kind = "unpaired" if order is None else "paired"
-        return from_stderr(
-            delta,
-            found.stderr,
-            n,
-            declared.better,
-            paired=order is not None,
-            method=f"block jackknife of the difference, G={found.blocks}, {kind}; reference shared",
-            degrees=found.blocks - 1,
-        )
+        return from_stderr(delta, stderr, n, declared.better, paired=paired, method=how)
     how = "standard errors of both added as independent"
     parts = [(e.stderr or 0.0, math.inf if e.degrees is None else e.degrees) for e in estimates]
     stderr, degrees = math.hypot(errors[0], errors[1]), sum_degrees(*parts)
     return from_stderr(delta, stderr, n, declared.better, paired=False, method=how, degrees=degrees)
-
-
-def _without_blocks(
-    metric: SetMetric,
-    output: str,
-    real: SetSummary,
-    a: SetSummary,
-    b: SetSummary,
-    estimates: tuple[Estimate, Estimate],
-    order: Order | None,
-) -> Float64 | None:
-    """(G,) the difference without each block, None for a metric that is not jackknifed.
-
-    Blocks go by place, and both estimates took their images in an order of their own. Paired images have to lose their
-    block together, so that the metric is computed once more with the images of A in the order of B's.
-    """
-    left = [estimate.deleted for estimate in estimates]
-    if order is not None and left[0] is not None and a.bank is not None:
-        aligned = (SetSummary(a.moments, a.bank.reordered(order.tolist())), SetSummary(b.moments, b.bank))
-        left = [metric.compute(real.canonical, side, metric.params)[output].deleted for side in aligned]
-    return None if left[0] is None or left[1] is None else np.subtract(left[1], left[0])
 
 
 def paired_difference(a: Float64, b: Float64, better: Better) -> Difference:
