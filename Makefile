@@ -6,6 +6,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH := tests/benchmarks
 COVERED := $(CURDIR)/build/coverage/data
 
 .PHONY: help demo test check types gate bench gpu coverage audit clean
@@ -49,9 +50,10 @@ types: $(READY)
 gate: $(READY)
 	.ci/gate
 
-# Timings by pytest-benchmark.
+# Timings by pytest-benchmark, of one file with BENCH=; `ganeval leaderboard add build/benchmark.json` records them.
 bench: $(READY)
-	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -m ''
+	mkdir -p build
+	$(BIN)/python -m pytest $(BENCH) -o python_files='bench_*.py' -m '' --benchmark-json=build/benchmark.json
 
 # What a machine with CUDA must show: parity with the CPU, speeds, training; results in build/gpu/results.
 gpu: $(READY)

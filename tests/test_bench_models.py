@@ -7,8 +7,9 @@ import torch
 from click.testing import CliRunner
 
 from ganeval.cli.main import root
-from ganeval.leaderboard.timings import SAMPLING, read_timings
-from reference_models.benchmarks.timing import Timed, _drawer, in_turn, time_sampling
+from ganeval.leaderboard.costs import SAMPLING
+from ganeval.leaderboard.timings import read_timings
+from reference_models.benchmarks.timing import Timed, drawer, in_turn, time_sampling
 from reference_models.models import MODELS
 from reference_models.models.build import build_generator
 from reference_models.recipes import RECIPES
@@ -62,7 +63,7 @@ def test_sampling_is_timed_for_the_board_of_timings(tmp_path):
     assert "gan-mlp.digits-cpu" in found.output
     timings, _ = read_timings([rows])
     assert [(row.stage, row.unit) for row in timings] == [
-        ("sampling, batch 1", "images/s"), SAMPLING, ("latency, batch 1", "ms"),
+        ("sampling, batch 1", "images/s"), (SAMPLING.stage, SAMPLING.unit), ("latency p50, batch 1", "ms"),
     ]  # fmt: skip
     assert timings[2].value == pytest.approx(1000 / timings[0].value)
 
@@ -103,7 +104,7 @@ def test_a_translator_that_does_not_enlarge_is_timed_on_inputs_as_large_as_its_o
     spec, settings = MODELS.get("pix2pix"), {"width": 4, "image_size": 32}
     network = build_generator("pix2pix", settings, torch.Generator().manual_seed(0)).eval()
     (timed,) = time_sampling(network, spec, spec.configure(settings), "edges", [2], 1)
-    made = _drawer(network, spec, spec.configure(settings), "edges", 2)(0)
+    made = drawer(network, spec, spec.configure(settings), "edges", 2)(0)
 
     assert (timed.name, timed.images, len(timed.seconds)) == ("batch 2", 2, 1)
     assert [image.shape for image in made] == [(3, 32, 32)] * 2

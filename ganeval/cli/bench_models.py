@@ -122,11 +122,10 @@ def sampling(
     sizes = parse_batches(batches)
     from ganeval.devices import resolve_device
     from ganeval.generators.shipped import checkpoint_file
-    from reference_models.benchmarks.timing import time_sampling
+    from ganeval.leaderboard.costs import LATENCY_P50
+    from reference_models.benchmarks.timing import time_sampling, untrained_generator
     from reference_models.checkpoints.checkpoint import load_checkpoint
-    from reference_models.checkpoints.sampling import stream
     from reference_models.models import MODELS
-    from reference_models.models.build import build_generator
     from reference_models.recipes import RECIPES, default_recipe
 
     where, path = resolve_device(device), checkpoint_file(subject)
@@ -138,14 +137,13 @@ def sampling(
         spec = MODELS.get(subject)
         plan = RECIPES.get(default_recipe(subject))
         config, transform, name = spec.configure(plan.settings), plan.data.transform, plan.name
-        network = build_generator(subject, plan.settings, stream(0, 0), plan.training.init).to(where).eval()
-        network.requires_grad_(False)
+        network = untrained_generator(plan, where)
     if spec.kind == "one-dimensional":
         raise UsageError(f"{spec.name} gives numbers, not images. Name a model of images; see `ganeval list models`.")
     timed = time_sampling(network, spec, config, transform, sizes, repeats)
     rows = [_row(name, f"sampling, {one.name}", one, one.images / one.median, "images/s", str(where)) for one in timed]
     if timed[0].images == 1:
-        rows.append(_row(name, "latency, batch 1", timed[0], 1000 * timed[0].median, "ms", str(where)))
+        rows.append(_row(name, LATENCY_P50.stage, timed[0], 1000 * timed[0].median, LATENCY_P50.unit, str(where)))
     head = ["batch", "images/s", "ms an image", "ms a batch"]
     lines = [
         [

@@ -10,6 +10,9 @@ from ganeval.files.read_write import MAX_JSON, read_bytes
 from ganeval.leaderboard.timings import TimingRow
 from ganeval.results.result import parse_json
 
+TIMINGS = "timings"
+"""In a benchmark's `extra_info`: timings to take in place of its seconds, each with name, stage, value, unit, n and other fields."""
+
 
 def is_pytest_benchmark(content: object) -> bool:
     """Whether parsed JSON is such a file."""
@@ -17,10 +20,10 @@ def is_pytest_benchmark(content: object) -> bool:
 
 
 def read_pytest_benchmark(path: Path) -> list[TimingRow]:
-    """One timing a benchmark: the median of its rounds, in seconds.
+    """One timing a benchmark: the median of its rounds, in seconds; or those that it lists in its `extra_info`.
 
-    Benchmarks of one group are ranked against each other; one without a group stands in that of its file. Where the
-    suite's `pytest_benchmark_update_machine_info` hook adds "ganeval" with `device`, `threads` and `versions`, these
+    Benchmarks of one group are ranked against each other; one without a group is in that of its file. If the suite's
+    `pytest_benchmark_update_machine_info` hook adds "ganeval" with `device`, `threads`, `versions` and `note`, these
     are taken over; otherwise the device is "cpu" and the threads are unknown. The host's name is not.
 
     Raises:
@@ -54,28 +57,46 @@ def benchmark_timings(content: Any, where: str) -> list[TimingRow]:
         if commit.get("id"):
             versions["commit"] = commit["id"][:12] + ("+changes" if commit.get("dirty") else "")
         identity = f"{content['datetime']} {commit.get('id')} {machine.get('node')}"
+        common = {
+            "threads": told.get("threads"),
+            "device": told.get("device", "cpu"),
+            "versions": versions,
+            "machine": _machine(machine),
+            "run": hashlib.sha256(identity.encode()).hexdigest()[:12],
+            "time": content["datetime"],
+            "source": f"pytest-benchmark {content.get('version', '')}".strip(),
+            "note": told.get("note", ""),
+        }
         return [
-            TimingRow(
-                name=benchmark["name"].removeprefix("test_"),
-                stage=benchmark["group"] or benchmark["fullname"].partition("::")[0],
-                value=benchmark["stats"]["median"],
-                unit="s",
-                n=benchmark["stats"]["rounds"],
-                threads=told.get("threads"),
-                device=told.get("device", "cpu"),
-                versions=versions,
-                machine=_machine(machine),
-                run=hashlib.sha256(identity.encode()).hexdigest()[:12],
-                time=content["datetime"],
-                source=f"pytest-benchmark {content.get('version', '')}".strip(),
-                sd=benchmark["stats"]["stddev"] if benchmark["stats"]["rounds"] > 1 else None,
-            )
+            TimingRow(**{**common, **measured, "note": _joined(measured.get("note", ""), common["note"])})
             for benchmark in content["benchmarks"]
+            for measured in _measured(benchmark)
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{where}: a benchmark cannot be read: {error!r}. Expected pytest-benchmark's format."
         ) from error
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
+
+
+def _measured(benchmark: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Fields of the timings of a benchmark: its own list where it has one, else its median."""
+    if TIMINGS in benchmark.get("extra_info", {}):
+        return [{"sd": None, **measured} for measured in benchmark["extra_info"][TIMINGS]]
+    stats = benchmark["stats"]
+    return [
+        {
+            "name": benchmark["name"].removeprefix("test_"),
+            "stage": benchmark["group"] or benchmark["fullname"].partition("::")[0],
+            "value": stats["median"],
+            "unit": "s",
+            "n": stats["rounds"],
+            "sd": stats["stddev"] if stats["rounds"] > 1 else None,
+        }
+    ]
 
 
 def _machine(info: Mapping[str, Any]) -> str:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ganeval.leaderboard.boards import Board
+from ganeval.leaderboard.costs import COSTS, PARAMETERS, Cost
 from ganeval.leaderboard.reading import Row
-from ganeval.leaderboard.standings import Cost, Standings, stand
+from ganeval.leaderboard.standings import Standings, stand
 
 APART = ("subject", "recipe", "checkpoint", "training_seed", "key", "value", "fingerprint", "differs", "file", "line")
 
@@ -21,8 +22,9 @@ class RankedBoard:
         table: One line an entry, best first, then what has no rank, then the anchors. Columns: `rank` ("1", "2=", "2?",
             "" for anchors), `entry` (recipe of a checkpoint, else the subject), `checkpoint` ("" for what is none),
             `seeds` (count of training seeds), `anchor` (bool), `label` (what an anchor is), `parameters`,
-            `training_seconds`, `images_per_second`, `pareto` (bool: nobody is better in quality and in one of the three
-            costs at once), `fronts` (in which), and for each key `<key> mean`, `<key> sd`, `<key> low`, `<key> high`.
+            the costs of `ganeval.leaderboard.costs` by their names, `pareto` (bool: no entry is better in quality and
+            in one of the three costs that have a front at once), `fronts` (in which), and for each key `<key> mean`,
+            `<key> sd`, `<key> low`, `<key> high`.
         apart: Rows under another protocol, with `differs`: the fields in words.
         columns: One line a key: `key`, `better`, `fingerprint`, `debiased` (what the column shows), `pinned`.
         standings: The same without pandas.
@@ -45,7 +47,7 @@ def ranked(board: Board, rows: pd.DataFrame, costs: Mapping[str, Cost] | None = 
     Args:
         board: Of `load_boards`.
         rows: Of `load`, whole or filtered.
-        costs: Entry -> what it takes (`ganeval.leaderboard.timings.costs`).
+        costs: Entry -> what it costs (`ganeval.leaderboard.timing_board.costs`).
     """
     return tables(stand(board, rows_of(rows), costs))
 
@@ -75,9 +77,7 @@ def tables(standings: Standings) -> RankedBoard:
             "seeds": len(entry.seeds),
             "anchor": bool(entry.anchor),
             "label": entry.anchor,
-            "parameters": entry.parameters,
-            "training_seconds": entry.cost.training_seconds,
-            "images_per_second": entry.cost.images_per_second,
+            **{kind.name: entry.costs(kind) for kind in COSTS},
             "pareto": bool(entry.fronts),
             "fronts": " ".join(entry.fronts),
         }
@@ -88,14 +88,15 @@ def tables(standings: Standings) -> RankedBoard:
         lines.append(line)
     texts = ("rank", "entry", "checkpoint", "label", "fronts")
     numbers = [f"{c.key} {part}" for c in standings.columns for part in ("mean", "sd", "low", "high")]
+    costs = [kind.name for kind in COSTS if kind is not PARAMETERS]
     kinds = {
         **dict.fromkeys(texts, "str"),
         **dict.fromkeys(("anchor", "pareto"), "bool"),
         **dict.fromkeys(("seeds", "parameters"), "Int64"),
-        **dict.fromkeys(("training_seconds", "images_per_second", *numbers), "float64"),
+        **dict.fromkeys((*costs, *numbers), "float64"),
     }
-    order = ["rank", "entry", "checkpoint", "seeds", "anchor", "label", "parameters", "training_seconds"]
-    order += ["images_per_second", "pareto", "fronts", *numbers]
+    order = ["rank", "entry", "checkpoint", "seeds", "anchor", "label", "parameters", *costs, "pareto", "fronts"]
+    order += numbers
     apart = [[*(getattr(a.row, n) if n != "differs" else a.differs for n in APART)] for a in standings.apart]
     columns = [(c.key, c.better, c.fingerprint, c.debiased, c.pinned) for c in standings.columns]
     return RankedBoard(

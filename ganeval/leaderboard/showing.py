@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from ganeval.escaping import markdown
 from ganeval.leaderboard.cells import Cell
+from ganeval.leaderboard.costs import COSTS
 from ganeval.leaderboard.standings import Apart, Column, Entry, Standings
 from ganeval.leaderboard.timing_board import TimingTable
+from ganeval.leaderboard.timings import EXACT
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 FIRST = 4  # columns before the numbers of an entry
@@ -39,18 +41,19 @@ def board_sheet(standings: Standings) -> Sheet:
     board, columns = standings.board, _sorted_first(standings)
     backbones = {column.key.partition("@")[2] for column in columns} - {""}
     common = backbones.pop() if len(backbones) == 1 else ""
-    show = {name: known for name, known in _costs(standings.entries).items() if any(known)}
     head = ["rank", "entry", "checkpoint", "seeds"]
     headings = [_heading(column, common) for column in columns]
-    head += [*headings[:1], *show, *headings[1:]]
+    beside, behind = _costs(standings.entries, fronts=True), _costs(standings.entries, fronts=False)
+    head += [*headings[:1], *beside, *headings[1:], *behind]
     lines = []
     for place, entry in enumerate(standings.entries):
         name = f"{entry.name} ({entry.anchor})" if entry.anchor not in ("", entry.checkpoint) else entry.name
         cells = [_cell(entry.cells.get(column.key), column.key == board.sort) for column in columns]
-        costs = [known[place] for known in show.values()]
-        lines.append((entry.rank, name, entry.checkpoint, str(len(entry.seeds) or ""), *cells[:1], *costs, *cells[1:]))
+        near, far = ([texts[place] for texts in costs.values()] for costs in (beside, behind))
+        facts = (entry.rank, name, entry.checkpoint, str(len(entry.seeds) or ""))
+        lines.append((*facts, *cells[:1], *near, *cells[1:], *far))
     against = f", against {board.data}" if board.data else ""
-    notes = tuple(_notes(standings, common, bool(show)))
+    notes = tuple(_notes(standings, common))
     return Sheet(board.title + against, tuple(head), tuple(lines), frozenset({0, 1, 2}), FIRST + 1, notes)
 
 
@@ -94,10 +97,8 @@ def number(value: float, digits: int = 4) -> str:
     return f"{value:.{_places(value, digits)}f}"
 
 
-def count(value: int | None) -> str:
-    """A count of parameters: 1.2M."""
-    if value is None:
-        return ""
+def count(value: int) -> str:
+    """A count of parameters or operations: 1.2M."""
     for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if value >= size:
             return f"{value / size:.3g}{letter}"
@@ -137,24 +138,27 @@ def _heading(column: Column, common: str) -> str:
     return " ".join(filter(None, [key, ARROWS.get(column.better, "")]))
 
 
-def _costs(entries: Sequence[Entry]) -> dict[str, list[str]]:
-    """Columns of costs; a star says that nobody is better in quality and in this at once."""
-    named = {
-        "parameters": ("params", [count(entry.parameters) for entry in entries]),
-        "training": ("train s", [_seconds(entry.cost.training_seconds) for entry in entries]),
-        "sampling": ("images/s", [_seconds(entry.cost.images_per_second) for entry in entries]),
-    }
-    return {
-        title: [text + "*" if name in entry.fronts else text for text, entry in zip(texts, entries, strict=True)]
-        for name, (title, texts) in named.items()
-    }
+def _costs(entries: Sequence[Entry], *, fronts: bool) -> dict[str, list[str]]:
+    """Columns of the costs that some entry has; a star says that no entry is better in score and in this at once."""
+    columns = {}
+    for kind in COSTS:
+        known = [entry.costs(kind) for entry in entries]
+        if bool(kind.front) is fronts and any(value is not None for value in known):
+            columns[kind.head] = [
+                amount(value, kind.unit) + ("*" if kind.front and kind.front in entry.fronts else "")
+                for value, entry in zip(known, entries, strict=True)
+            ]
+    return columns
 
 
-def _seconds(value: float | None) -> str:
-    return "" if value is None else number(value, 3)
+def amount(value: float | None, unit: str) -> str:
+    """A cost to three digits: counts with a letter (1.2M), times and rates as they are."""
+    if value is None:
+        return ""
+    return count(round(value)) if unit in EXACT else number(value, 3)
 
 
-def _notes(standings: Standings, common: str, costs: bool) -> list[str]:
+def _notes(standings: Standings, common: str) -> list[str]:
     board = standings.board
     notes = [board.note] if board.note else []
     told = ["mean ± sd over training seeds" if any(len(e.seeds) > 1 for e in standings.entries) else ""]
@@ -164,7 +168,7 @@ def _notes(standings: Standings, common: str, costs: bool) -> list[str]:
         if any("=" in e.rank for e in standings.entries)
         else "",
     ]
-    told += ["* nobody is better in both score and cost" if costs and any(e.fronts for e in standings.entries) else ""]
+    told += ["* nobody is better in both score and cost" if any(e.fronts for e in standings.entries) else ""]
     notes.append("; ".join(filter(None, told)))
     why = ", ".join(f"{reason} ({pairs})" for reason, pairs in standings.untested.items())
     notes += [f"? untested against another entry, {sum(standings.untested.values())} pairs: {why}"] if why else []

@@ -7,24 +7,12 @@ from dataclasses import dataclass, replace
 
 from ganeval.leaderboard.boards import Board
 from ganeval.leaderboard.cells import Cell, pooled, single
+from ganeval.leaderboard.costs import COSTS, PARAMETERS, Cost, CostKind
 from ganeval.leaderboard.pareto import front
 from ganeval.leaderboard.reading import Row
 from ganeval.leaderboard.significance import ByImage, Contender, Ranking, place, rank, values_by_image
 
 UNTRAINED, LAST, BEST = "untrained", "last", "best"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What an entry takes, measured on one machine in one run; None where it was not.
-
-    Attributes:
-        training_seconds: Wall time of its recipe.
-        images_per_second: Sampling.
-    """
-
-    training_seconds: float | None = None
-    images_per_second: float | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +26,7 @@ class Entry:
         seeds: Training seeds pooled here; empty where there is none.
         cells: Key -> number.
         parameters: Of the generator, None where unknown.
-        cost: Time, where known.
+        cost: Its costs by name, measured on one machine in one run each; those that are known.
         rank: "1", "2=", "2?", or "" for anchors and where the sort key is missing: see `significance.Ranking`.
         fronts: Costs in which nobody beats it at its quality or better: "parameters", "training", "sampling".
     """
@@ -52,6 +40,10 @@ class Entry:
     cost: Cost
     rank: str = ""
     fronts: tuple[str, ...] = ()
+
+    def costs(self, kind: CostKind) -> float | None:
+        """One cost, None where it is not known; parameters are those of the checkpoint that was scored."""
+        return self.parameters if kind is PARAMETERS else self.cost.get(kind.name)
 
 
 @dataclass(frozen=True)
@@ -198,7 +190,7 @@ def _entries(board: Board, rows: Sequence[Row], columns: Sequence[Column], costs
         seeds = sorted({row.training_seed for row in group if row.training_seed is not None})
         sizes = [row.parameters for row in group if row.parameters is not None]
         anchor = label or (UNTRAINED if checkpoint == UNTRAINED else "")
-        size, cost = sizes[-1] if sizes else None, costs.get(name, Cost())
+        size, cost = sizes[-1] if sizes else None, costs.get(name, {})
         entries.append(Entry(name, checkpoint, anchor, tuple(seeds), cells, size, cost))
     return entries
 
@@ -235,9 +227,9 @@ def _ranked(
     ranked = [entry for entry in entries if not entry.anchor and sign is not None and sort in entry.cells]
     quality = [-(sign or 0.0) * entry.cells[sort].mean for entry in ranked]
     fronts = {
-        "parameters": front(quality, [entry.parameters for entry in ranked]),
-        "training": front(quality, [entry.cost.training_seconds for entry in ranked]),
-        "sampling": front(quality, [_negative(entry.cost.images_per_second) for entry in ranked]),
+        kind.front: front(quality, [_to_lower(entry.costs(kind), kind) for entry in ranked])
+        for kind in COSTS
+        if kind.front
     }
     contenders = [Contender(e.cells[sort], by_image.get((e.name, e.checkpoint))) for e in ranked]
     ranking = rank(contenders, better, paired=column is not None and column.paired)
@@ -254,8 +246,8 @@ def _ranked(
     return (*placed, *sorted(unranked, key=order), *sorted(anchors, key=order)), ranking
 
 
-def _negative(number: float | None) -> float | None:
-    return None if number is None else -number
+def _to_lower(cost: float | None, kind: CostKind) -> float | None:
+    return -cost if cost is not None and kind.better == "higher" else cost
 
 
 def differing(theirs: str, ours: str) -> str:

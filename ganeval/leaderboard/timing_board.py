@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganeval.leaderboard.cells import Cell
+from ganeval.leaderboard.costs import COSTS, Cost, CostKind
 from ganeval.leaderboard.significance import Contender, place, rank
-from ganeval.leaderboard.standings import Cost
-from ganeval.leaderboard.timings import EXACT, SAMPLING, TRAINING, TimingRow
+from ganeval.leaderboard.timings import EXACT, TimingRow
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,18 @@ def latest(tables: Sequence[TimingTable]) -> list[TimingTable]:
 
 
 def costs(rows: Sequence[TimingRow]) -> dict[str, Cost]:
-    """What each recipe takes, for boards of scores: from the run that timed most of them, and of those the latest."""
+    """What each recipe costs: each kind from the run that timed most recipes, and of those the latest."""
     tables = timing_tables(rows)
-    training, sampling = (_widest([t for t in tables if (t.stage, t.unit) == kind]) for kind in (TRAINING, SAMPLING))
-    return {name: Cost(training.get(name), sampling.get(name)) for name in {**training, **sampling}}
+    found: dict[str, dict[str, float]] = {}
+    for kind in COSTS:
+        for name, value in _widest(tables, kind).items():
+            found.setdefault(name, {})[kind.name] = value
+    return dict(found)
 
 
-def _widest(tables: Sequence[TimingTable]) -> dict[str, float]:
-    table = max(tables, key=lambda table: len(table.lines), default=None)
+def _widest(tables: Sequence[TimingTable], kind: CostKind) -> dict[str, float]:
+    own = [table for table in tables if (table.stage, table.unit) == (kind.stage, kind.unit)]
+    table = max(own, key=lambda table: len(table.lines), default=None)
     return {} if table is None else {line.row.name: line.row.value for line in table.lines}
 
 

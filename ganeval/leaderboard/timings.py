@@ -29,10 +29,6 @@ UNITS: Mapping[str, str] = {
 """Unit -> which direction is good. FLOP are a count, of one image where nothing else is said."""
 EXACT = ("parameters", "FLOP")
 """Units of what is counted, not timed: any difference counts."""
-TRAINING = ("training", "s")
-"""Stage and unit of a recipe's wall time, which boards of scores show beside the score."""
-SAMPLING = ("sampling, batch 64", "images/s")
-"""Stage and unit of a recipe's sampling rate, which boards of scores show beside the score."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +50,7 @@ class TimingRow:
         time: ISO 8601, of the run's start.
         source: What measured: "ganeval bench", "pytest-benchmark 5.3".
         sd: Standard deviation of the repeats, None where unknown.
+        note: What else a reader must know, such as the load of the machine; "" for nothing.
     """
 
     name: str
@@ -69,9 +66,10 @@ class TimingRow:
     time: str
     source: str
     sd: float | None = None
+    note: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("name", "stage", "device", "machine", "run", "time", "source"):
+        for name in ("name", "stage", "device", "machine", "run", "time", "source", "note"):
             if not isinstance(getattr(self, name), str):
                 raise DataError(f"A timing's {name} must be text; got {getattr(self, name)!r:.60}.")
         if not isinstance(self.unit, str) or self.unit not in UNITS:

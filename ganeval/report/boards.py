@@ -1,9 +1,10 @@
 """Leaderboards as the page shows them: ranked lines with ties, cells with their spread, quality against cost."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ganeval.leaderboard.cells import Cell
+from ganeval.leaderboard.costs import COSTS, CostKind
 from ganeval.leaderboard.standings import Column, Entry, Standings
 from ganeval.report.axes import Axis
 from ganeval.report.charts import Dot, Point, Scatter
@@ -11,36 +12,6 @@ from ganeval.report.numbers import duration, magnitude
 from ganeval.report.svg import glyph_axis
 
 MAX_APART = 50
-
-
-@dataclass(frozen=True)
-class CostColumn:
-    """One kind of cost.
-
-    Attributes:
-        name: In the column's head.
-        better: "lower" or "higher".
-        front: What `Entry.fronts` calls it.
-        axis: In the chart.
-        of: An entry's, None where it is not known.
-        say: In words.
-    """
-
-    name: str
-    better: str
-    front: str
-    axis: str
-    of: Callable[[Entry], float | None]
-    say: Callable[[float], str]
-
-
-COSTS = (
-    CostColumn("Parameters", "lower", "parameters", "parameters of the generator", lambda e: e.parameters, magnitude),
-    CostColumn("Training", "lower", "training", "seconds of training", lambda e: e.cost.training_seconds, duration),
-    CostColumn(
-        "Images/s", "higher", "sampling", "images sampled a second", lambda e: e.cost.images_per_second, magnitude
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -54,7 +25,7 @@ class BoardView:
         note: What the reader must know.
         sort: The column by which it is ranked, None where no entry has it.
         columns: Of scores.
-        costs: Of costs that some entry has.
+        costs: Those that some entry has.
         entries: Best first, then what has no rank, then the anchors.
         axis: Of the intervals that are drawn beside the sort column.
         apart: (label, key, value, how its protocol differs) of rows that may not be compared, at most MAX_APART.
@@ -68,7 +39,7 @@ class BoardView:
     note: str
     sort: Column | None
     columns: Sequence[Column]
-    costs: Sequence[CostColumn]
+    costs: Sequence[CostKind]
     entries: Sequence[Entry]
     axis: Axis | None
     apart: Sequence[tuple[str, str, float, str]]
@@ -97,7 +68,7 @@ def _view(name: str, standings: Standings) -> BoardView:
         board.note,
         sort,
         standings.columns,
-        [cost for cost in COSTS if any(cost.of(entry) is not None for entry in entries)],
+        [cost for cost in COSTS if any(entry.costs(cost) is not None for entry in entries)],
         entries,
         glyph_axis(dots, bars=False) if dots else None,
         apart[:MAX_APART],
@@ -112,12 +83,17 @@ def dot_of(entry: Entry, column: Column) -> Dot:
     return Dot(f"{entry.name} {entry.checkpoint}".strip(), cell.mean, cell.low, cell.high, bool(entry.anchor))
 
 
+def in_words(cost: CostKind, value: float) -> str:
+    """A cost as people read it: 12 min, 4.56M, 37.1."""
+    return duration(value) if cost.unit == "s" else magnitude(value)
+
+
 def _scatters(title: str, sort: Column, entries: Sequence[Entry]) -> Iterable[Scatter]:
-    for cost in COSTS:
+    for cost in (kind for kind in COSTS if kind.front):
         points = tuple(
             Point(f"{entry.name} {entry.checkpoint}".strip(), float(spent), cell.mean, cost.front in entry.fronts)
             for entry in entries
-            if not entry.anchor and (cell := entry.cells.get(sort.key)) and (spent := cost.of(entry)) and spent > 0
+            if not entry.anchor and (cell := entry.cells.get(sort.key)) and (spent := entry.costs(cost)) and spent > 0
         )
         if len(points) > 1:
-            yield Scatter(f"{title}: {sort.key} against {cost.name.lower()}", cost.axis, sort.key, points)
+            yield Scatter(f"{title}: {sort.key} against {cost.head}", cost.words, sort.key, points)

@@ -18,7 +18,7 @@ from ganeval.doctor.section import DoctorSection
 from ganeval.errors import DataError
 from ganeval.leaderboard.timing_board import TimingTable
 from ganeval.report import svg
-from ganeval.report.boards import BoardView, dot_of
+from ganeval.report.boards import BoardView, dot_of, in_words
 from ganeval.report.charts import DotChart, LineChart
 from ganeval.report.galleries import Gallery
 from ganeval.report.numbers import counted, number, spread, to_spread
@@ -108,6 +108,7 @@ def render(page: Page, title: str) -> bytes:
         "to_spread": to_spread,
         "counted": counted,
         "dot_of": dot_of,
+        "in_words": in_words,
         "interval": interval,
         "line_values": line_values,
         "draw_lines": svg.line_chart,

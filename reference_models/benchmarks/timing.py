@@ -7,17 +7,21 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from ganeval.sources.base import Pixels
 from reference_models.benchmarks.tutorial_loop import OurLoop, TutorialLoop, data_loader, plain
-from reference_models.checkpoints.sampling import image_drawer
+from reference_models.checkpoints.sampling import image_drawer, stream
 from reference_models.checkpoints.translation import needs_inputs, translator
+from reference_models.models import MODELS
 from reference_models.models.base import ModelSpec
+from reference_models.models.build import build_generator
 from reference_models.recipes.recipe import Recipe
 
 
@@ -122,13 +126,62 @@ def time_sampling(
         sizes: Images a batch; a translator's batch is that many images one after another.
         rounds: How often.
     """
-    sides: dict[str, Callable[[int], object]] = {}
-    for size in sizes:
-        sides[f"batch {size}"] = _drawer(network, spec, config, transform, size)
+    sides = {f"batch {size}": drawer(network, spec, config, transform, size) for size in sizes}
     return in_turn(sides, {f"batch {size}": size for size in sizes}, 1, rounds)
 
 
-def _drawer(network: nn.Module, spec: ModelSpec, config: Any, transform: str, size: int) -> Callable[[int], object]:
+def untrained_drawer(recipe: Recipe, size: int, device: torch.device) -> Callable[[int], object]:
+    """What draws batches from the generator of a recipe as it is before training, which takes as long as after."""
+    spec = MODELS.get(recipe.model)
+    network = untrained_generator(recipe, device)
+    return drawer(network, spec, spec.configure(recipe.settings), recipe.data.transform, size)
+
+
+def untrained_generator(recipe: Recipe, device: torch.device) -> nn.Module:
+    """The generator of a recipe before its first step, in eval mode, without gradients."""
+    network = build_generator(recipe.model, recipe.settings, stream(0, 0), recipe.training.init).to(device).eval()
+    return network.requires_grad_(False)
+
+
+def operations(draw_one: Callable[[int], object]) -> int:
+    """Floating-point operations of one call, as PyTorch counts them: multiplications and additions of products."""
+    with FlopCounterMode(display=False) as counter:
+        draw_one(0)
+    return int(counter.get_total_flops())
+
+
+def time_steps(
+    recipe: Recipe,
+    device: torch.device,
+    count: int,
+    clock: Callable[[], float] = time.perf_counter,
+    data_root: Path | None = None,
+) -> list[float]:
+    """Seconds of single training steps, evenly spread over the plan.
+
+    Steps are not alike: a progressive network grows, super-resolution begins without its adversary. The plan's count
+    of steps times their mean is what all steps take, without scores, grids and checkpoints.
+
+    Args:
+        recipe: The plan.
+        device: Where.
+        count: How many are timed; the first and the last are made once before.
+        clock: Gives seconds; `time.process_time` for CPU time.
+        data_root: Folder of data sets that are not embedded.
+    """
+    loop, steps = OurLoop(recipe, device, data_root=data_root), recipe.training.steps
+    for number in (0, steps - 1):
+        _waited(loop.step(number), device)
+    seconds = []
+    for place in range(count):
+        started = clock()
+        _waited(loop.step((2 * place + 1) * steps // (2 * count)), device)
+        seconds.append(clock() - started)
+    return seconds
+
+
+def drawer(network: nn.Module, spec: ModelSpec, config: Any, transform: str, size: int) -> Callable[[int], object]:
+    """What draws a batch: `draw(number)`, with other latents for each number."""
     if needs_inputs(spec):
         translate = translator(network, spec, config, transform, from_truth=False)
         side, channels = config.image_size, getattr(config, "condition_channels", 3)

@@ -6,6 +6,7 @@ of a loss. Networks, data and noise are those of the project, so that losses can
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -59,11 +60,20 @@ class OurLoop:
         device: Where.
         double: In float64, where two orders of one sum do not part after a few steps of Adam.
         bf16: In bfloat16 where that is safe.
+        data_root: Folder of data sets that are not embedded.
     """
 
-    def __init__(self, recipe: Recipe, device: torch.device = CPU, *, double: bool = False, bf16: bool = False) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        device: torch.device = CPU,
+        *,
+        double: bool = False,
+        bf16: bool = False,
+        data_root: Path | None = None,
+    ) -> None:
         self.networks = make_networks(recipe, 0, device, torch.Tensor.backward)
-        self._data = data_of(recipe, device)
+        self._data = data_of(recipe, device, data_root)
         self._device, self._double, self._bf16 = device, double, bf16
         if double:
             to_double(self.networks)
@@ -164,8 +174,8 @@ class TutorialLoop:
         self._g_optimiser.step()
 
 
-def data_of(recipe: Recipe, device: torch.device = CPU) -> TrainingData:
-    """The training data of a recipe with embedded images, in seed 0's order."""
+def data_of(recipe: Recipe, device: torch.device = CPU, data_root: Path | None = None) -> TrainingData:
+    """The training data of a recipe, in seed 0's order."""
     spec = MODELS.get(recipe.model)
     return load_training_data(
         recipe.data,
@@ -174,6 +184,7 @@ def data_of(recipe: Recipe, device: torch.device = CPU) -> TrainingData:
         batch_size=recipe.training.batch_size,
         seed=0,
         device=device,
+        data_root=data_root,
     )
 
 

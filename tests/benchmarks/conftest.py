@@ -1,4 +1,6 @@
-"""What a timing must say beside its number, for `ganeval leaderboard add`: device, threads, versions."""
+"""What a timing must say beside its number, for `ganeval leaderboard add`: device, threads, versions, other work."""
+
+import os
 
 import pytest
 import torch
@@ -12,4 +14,12 @@ def pytest_benchmark_update_machine_info(machine_info):
         "device": "cpu",
         "threads": torch.get_num_threads(),
         "versions": installed_versions(),
+        "note": _load(),
     }
+
+
+def _load():
+    """How busy the machine was at the start; "" where the system does not say."""
+    if not hasattr(os, "getloadavg"):
+        return ""
+    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at the start of the run"
