@@ -27,7 +27,7 @@ from ganeval.leaderboard.significance import (
     place,
     rank,
 )
-from ganeval.leaderboard.standings import Cost, stand
+from ganeval.leaderboard.standings import stand
 from ganeval.results.result import append_jsonl
 from tests.rows import BASE, checkpoint, result, seeds
 
@@ -356,7 +356,11 @@ def test_quality_is_set_against_each_cost():
         *seeds([7.0, 7.1], "small.x", parameters=1_000_000),
         *seeds([8.0, 8.1], "bad.x", parameters=5_000_000),
     ]
-    costs = {"big.x": Cost(600.0, 50.0), "small.x": Cost(900.0, 10.0), "bad.x": Cost(100.0, None)}
+    costs = {
+        "big.x": {"training_seconds": 600.0, "images_per_second": 50.0},
+        "small.x": {"training_seconds": 900.0, "images_per_second": 10.0},
+        "bad.x": {"training_seconds": 100.0},
+    }
     fronts = {entry.name: entry.fronts for entry in stood(rows, costs=costs).entries}
 
     assert fronts == {
@@ -370,14 +374,15 @@ def test_the_tables_of_pandas_say_what_the_board_says(tmp_path):
     other = dataclasses.replace(BASE, seed=5)
     path = tmp_path / "digits.jsonl"
     append_jsonl(path, [*seeds([7.0, 7.4]), *seeds([80.0], stem="untrained"), result(3.0, protocol=other)])
-    costs = {"dcgan.digits-cpu": Cost(60.0, 900.0)}
+    costs = {"dcgan.digits-cpu": {"training_seconds": 60.0, "images_per_second": 900.0, "flop": 4e6}}
     found = ranked(BOARD, load(path), costs)
     first = found.table.iloc[0]
 
     assert list(found.table["rank"]) == ["1", ""]
     assert list(found.table["anchor"]) == [False, True]
     assert (first["entry"], first["seeds"], first["parameters"]) == ("dcgan.digits-cpu", 2, 1_200_000)
-    assert (first["training_seconds"], first["images_per_second"]) == (60.0, 900.0)
+    assert (first["training_seconds"], first["images_per_second"], first["flop"]) == (60.0, 900.0, 4e6)
+    assert np.isnan(first["latency_p95_ms"])
     assert first["fd@efflite0 mean"] == pytest.approx(7.2)
     assert first["fd@efflite0 sd"] == pytest.approx(np.std([7.0, 7.4], ddof=1))
     assert first["fd@efflite0 low"] < 7.0 < 7.4 < first["fd@efflite0 high"]

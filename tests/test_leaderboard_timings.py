@@ -9,9 +9,11 @@ import pytest
 
 from ganeval.errors import DataError
 from ganeval.leaderboard import append_timings, load_timings
+from ganeval.leaderboard.costs import COSTS, SAMPLING, TRAINING
 from ganeval.leaderboard.pytest_benchmark import read_pytest_benchmark
-from ganeval.leaderboard.timing_board import costs, latest, timing_tables
-from ganeval.leaderboard.timings import SAMPLING, TRAINING, UNITS, TimingRow, read_timings
+from ganeval.leaderboard.showing import timing_columns_sheet
+from ganeval.leaderboard.timing_board import by_columns, costs, latest, timing_tables
+from ganeval.leaderboard.timings import UNITS, TimingRow, read_timings
 
 ROW = TimingRow(
     name="dcgan.digits-cpu",
@@ -139,14 +141,13 @@ def test_the_latest_run_of_each_machine_is_shown():
 
 
 def test_costs_come_from_one_run_and_one_machine():
-    stage, unit = SAMPLING
+    stage, unit = SAMPLING.stage, SAMPLING.unit
     wide = [row(name=name, stage=stage, unit=unit, value=value, run="wide") for name, value in (("a", 5.0), ("b", 6.0))]
     later = row(name="a", stage=stage, unit=unit, value=99.0, run="later", time="2026-05-01T00:00:00+00:00")
-    trained = row(name="a", stage=TRAINING[0], unit=TRAINING[1], value=60.0, n=1, sd=None)
+    trained = row(name="a", stage=TRAINING.stage, unit=TRAINING.unit, value=60.0, n=1, sd=None)
     found = costs([*wide, later, trained])
 
-    assert (found["a"].images_per_second, found["b"].images_per_second) == (5.0, 6.0)
-    assert (found["a"].training_seconds, found["b"].training_seconds) == (60.0, None)
+    assert found == {"a": {"training_seconds": 60.0, "images_per_second": 5.0}, "b": {"images_per_second": 6.0}}
     assert costs([]) == {}
 
 
@@ -236,3 +237,56 @@ def test_what_pytest_benchmark_did_not_write_is_refused(tmp_path, content, messa
         read_pytest_benchmark(path)
     with pytest.raises(DataError, match="Check the path"):
         read_pytest_benchmark(tmp_path / "none.json")
+
+
+def test_costs_have_one_direction_each_and_names_of_their_own():
+    assert all(cost.unit in UNITS and cost.better == UNITS[cost.unit] for cost in COSTS)
+    for facts in ([c.name for c in COSTS], [(c.stage, c.unit) for c in COSTS], [c.head for c in COSTS]):
+        assert len(set(facts)) == len(COSTS)
+
+
+def test_a_benchmark_may_list_timings_of_its_own(tmp_path):
+    content = json.loads(json.dumps(WRITTEN))
+    listed = [
+        {"name": "dcgan.x", "stage": "latency p95, batch 1", "value": 4.0, "unit": "ms", "n": 100, "sd": None},
+        {
+            "name": "dcgan.x",
+            "stage": "one image",
+            "value": 7e6,
+            "unit": "FLOP",
+            "n": 1,
+            "note": "counted",
+            "threads": 1,
+        },
+    ]
+    content["benchmarks"][0]["extra_info"] = {"timings": listed}
+    content["machine_info"]["ganeval"] = {"device": "cpu", "threads": 2, "note": "load 3.0 on 2 cores"}
+    path = tmp_path / "benchmark.json"
+    path.write_text(json.dumps(content))
+    rows = read_pytest_benchmark(path)
+
+    assert [(row.name, row.stage, row.unit, row.value, row.n, row.sd) for row in rows[:2]] == [
+        ("dcgan.x", "latency p95, batch 1", "ms", 4.0, 100, None),
+        ("dcgan.x", "one image", "FLOP", 7e6, 1, None),
+    ]
+    assert [row.threads for row in rows[:2]] == [2, 1]
+    assert [row.note for row in rows[:2]] == ["load 3.0 on 2 cores", "counted; load 3.0 on 2 cores"]
+    assert rows[2].name == "resize_of_torch_fidelity"
+    content["benchmarks"][0]["extra_info"] = {"timings": [{"name": "dcgan.x", "speed": 3}]}
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="cannot be read"):
+        read_pytest_benchmark(path)
+
+
+def test_stages_of_the_same_names_are_columns_of_one_sheet():
+    batch = [row(name=name, value=value) for name, value in (("a", 900.0), ("b", 450.0))]
+    work = [row(name=name, stage="one image", unit="FLOP", value=v, sd=None) for name, v in (("b", 2e6), ("c", 4e6))]
+    apart = [row(name="resize", stage="decode", unit="s"), row(name="a", run="b2", stage="one image", unit="FLOP")]
+    groups = by_columns(timing_tables([*work, *batch, *apart]))
+    (group,) = [group for group in groups if len(group) > 1]
+    sheet = timing_columns_sheet(group)
+
+    assert sorted(len(group) for group in groups) == [1, 1, 2]
+    assert sheet.head == ("name", "images/s ↑", "FLOP ↓")
+    assert sheet.lines == (("a", "900*", ""), ("b", "450", "2M*"), ("c", "", "4M"))
+    assert "cpu, 2 threads" in sheet.notes

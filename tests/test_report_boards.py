@@ -82,8 +82,8 @@ def test_costs_are_columns_and_pictures_once_they_are_known(results):
 
     (board,) = board_views(gather(results).boards)
 
-    assert [cost.name for cost in board.costs] == ["Parameters", "Images/s"]
-    (chart,) = [chart for chart in board.scatters if chart.x_label == "images sampled a second"]
+    assert [cost.head for cost in board.costs] == ["params", "images/s"]
+    (chart,) = [chart for chart in board.scatters if chart.x_label == "images sampled a second, batch 64"]
     assert [(point.x, point.front) for point in chart.points] == [(100.0, True), (150.0, True)]
 
 

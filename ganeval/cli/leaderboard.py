@@ -166,7 +166,7 @@ def _boards(
 
         return model_index(chosen.values(), entry or "", checkpoint).encode()
     if format_ in ("table", "md"):
-        sheets = _sheets(list(chosen.values()), timings)
+        sheets = _sheets(list(chosen.values()), timings, whole=board == TIMINGS)
         if format_ == "md" or to_file:
             return (_markdown(sheets) if format_ == "md" else _text(sheets)).encode()
         from ganeval.cli.board_tables import print_sheets
@@ -189,14 +189,19 @@ def _table(frame: "pd.DataFrame", format_: str) -> bytes:
     return to_parquet(frame) if format_ == "parquet" else to_csv(frame).encode()
 
 
-def _sheets(boards: "Sequence[Standings]", timings: "Sequence[TimingTable]") -> "list[Sheet]":
-    from ganeval.leaderboard.showing import board_sheet, timing_sheet
-    from ganeval.leaderboard.timing_board import latest
+def _sheets(boards: "Sequence[Standings]", timings: "Sequence[TimingTable]", *, whole: bool) -> "list[Sheet]":
+    """Boards, then timings: stages of the same names as columns; `whole` also shows each stage with its spread."""
+    from ganeval.leaderboard.showing import board_sheet, timing_columns_sheet, timing_sheet
+    from ganeval.leaderboard.timing_board import by_columns, latest
 
     recent = latest(timings)
     if len(recent) < len(timings):
         _tell([f"{len(timings) - len(recent)} tables of earlier runs are in --format json."])
-    return [*map(board_sheet, boards), *map(timing_sheet, recent)]
+    sheets = [*map(board_sheet, boards)]
+    for group in by_columns(recent):
+        sheets += [timing_columns_sheet(group)] if len(group) > 1 else []
+        sheets += map(timing_sheet, group) if whole or len(group) == 1 else []
+    return sheets
 
 
 def _markdown(sheets: "Sequence[Sheet]") -> str:

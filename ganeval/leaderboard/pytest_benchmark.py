@@ -11,7 +11,7 @@ from ganeval.leaderboard.timings import TimingRow
 from ganeval.results.result import parse_json
 
 TIMINGS = "timings"
-"""In a benchmark's `extra_info`: timings to take in place of its seconds, each with name, stage, value, unit, n and other fields."""
+"""In a benchmark's `extra_info`: timings to take in place of its seconds, each as fields of a timing."""
 
 
 def is_pytest_benchmark(content: object) -> bool:

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from ganeval.escaping import markdown
 from ganeval.leaderboard.cells import Cell
 from ganeval.leaderboard.costs import COSTS
+from ganeval.leaderboard.significance import place
 from ganeval.leaderboard.standings import Apart, Column, Entry, Standings
-from ganeval.leaderboard.timing_board import TimingTable
-from ganeval.leaderboard.timings import EXACT
+from ganeval.leaderboard.timing_board import TimingLine, TimingTable
+from ganeval.leaderboard.timings import EXACT, TimingRow
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 FIRST = 4  # columns before the numbers of an entry
 NAMES_SHOWN = 4
+_PLACES = {(kind.stage, kind.unit): index for index, kind in enumerate(COSTS)}
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,10 @@ def board_sheet(standings: Standings) -> Sheet:
     beside, behind = _costs(standings.entries, fronts=True), _costs(standings.entries, fronts=False)
     head += [*headings[:1], *beside, *headings[1:], *behind]
     lines = []
-    for place, entry in enumerate(standings.entries):
+    for index, entry in enumerate(standings.entries):
         name = f"{entry.name} ({entry.anchor})" if entry.anchor not in ("", entry.checkpoint) else entry.name
         cells = [_cell(entry.cells.get(column.key), column.key == board.sort) for column in columns]
-        near, far = ([texts[place] for texts in costs.values()] for costs in (beside, behind))
+        near, far = ([texts[index] for texts in costs.values()] for costs in (beside, behind))
         facts = (entry.rank, name, entry.checkpoint, str(len(entry.seeds) or ""))
         lines.append((*facts, *cells[:1], *near, *cells[1:], *far))
     against = f", against {board.data}" if board.data else ""
@@ -72,9 +74,38 @@ def timing_sheet(table: TimingTable) -> Sheet:
         for line in table.lines
     )
     head = ("rank", "name", f"{table.unit} {ARROWS[table.lines[0].row.better]}", "vs best", "n", "device", "threads")
-    versions = {f"{name} {version}" for line in table.lines for name, version in line.row.versions.items()}
-    notes = (f"{table.machine}; run {table.run} of {table.time}; {', '.join(sorted(versions)) or 'versions unknown'}",)
-    return Sheet(table.stage, head, lines, frozenset({0, 1, 5}), len(head), notes)
+    return Sheet(table.stage, head, lines, frozenset({0, 1, 5}), len(head), _origin([line.row for line in table.lines]))
+
+
+def _origin(rows: Sequence[TimingRow]) -> tuple[str, ...]:
+    """Machine, run, versions, and what else the rows of one run say, once each."""
+    first = rows[0]
+    versions = sorted({f"{name} {version}" for row in rows for name, version in row.versions.items()})
+    notes = sorted({row.note for row in rows if row.note})
+    threads = sorted({(row.device, row.threads) for row in rows if row.threads is not None})
+    notes += [f"{device}, {n} thread{'' if n == 1 else 's'}" for device, n in threads]
+    return (*notes, f"{first.machine}; run {first.run} of {first.time}; {', '.join(versions) or 'versions unknown'}")
+
+
+def timing_columns_sheet(tables: Sequence[TimingTable]) -> Sheet:
+    """Stages of one run on one machine as columns, a line for each name; a star marks the best of a column."""
+    ordered = sorted(tables, key=lambda table: _PLACES.get((table.stage, table.unit), len(_PLACES)))
+    cells = [{line.row.name: _marked(line) for line in table.lines} for table in ordered]
+    names = dict.fromkeys(name for table in ordered for name in sorted(line.row.name for line in table.lines))
+    lines = tuple((name, *(column.get(name, "") for column in cells)) for name in names)
+    head = ("name", *(f"{_head(table)} {ARROWS[table.lines[0].row.better]}" for table in ordered))
+    rows = [line.row for table in ordered for line in table.lines]
+    notes = ("medians, * the best; stages and spreads: --board timings", *_origin(rows))
+    return Sheet("Costs, one run on one machine", head, lines, frozenset({0}), 1, notes)
+
+
+def _marked(line: TimingLine) -> str:
+    return amount(line.row.value, line.row.unit) + ("*" if place(line.rank) == 1 and "?" not in line.rank else "")
+
+
+def _head(table: TimingTable) -> str:
+    named = {(kind.stage, kind.unit): kind.head for kind in COSTS}
+    return named.get((table.stage, table.unit), f"{table.stage}, {table.unit}")
 
 
 def to_markdown(sheet: Sheet) -> str:

@@ -66,6 +66,21 @@ def latest(tables: Sequence[TimingTable]) -> list[TimingTable]:
     return [table for table in tables if runs[table.machine] == table.run]
 
 
+def by_columns(tables: Sequence[TimingTable]) -> list[list[TimingTable]]:
+    """Tables of one run that share a name, together: one sheet can show them as columns. Their order stays."""
+    groups: list[tuple[set[str], list[TimingTable]]] = []
+    for table in tables:
+        names = {line.row.name for line in table.lines}
+        for known, group in groups:
+            if (group[0].machine, group[0].run) == (table.machine, table.run) and known & names:
+                known |= names
+                group.append(table)
+                break
+        else:
+            groups.append((names, [table]))
+    return [group for _, group in groups]
+
+
 def costs(rows: Sequence[TimingRow]) -> dict[str, Cost]:
     """What each recipe costs: each kind from the run that timed most recipes, and of those the latest."""
     tables = timing_tables(rows)

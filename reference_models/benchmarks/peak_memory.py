@@ -1,6 +1,6 @@
 """Peak memory of drawing images, or of training steps, beyond Python and PyTorch themselves: a process of its own.
 
-`python -m reference_models.benchmarks.peak_memory RECIPE sampling|training` prints MiB.
+`python -m reference_models.benchmarks.peak_memory RECIPE sampling|training [DATA_ROOT]` prints MiB.
 """
 
 import resource
@@ -28,11 +28,11 @@ def peak_mib() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def main(recipe: str, stage: str) -> float:
+def main(recipe: str, stage: str, data_root: str | None = None) -> float:
     """MiB of one stage of a recipe, beyond those of the imports: networks, data, activations, buffers of kernels."""
     plan, device, before = RECIPES.get(recipe), torch.device("cpu"), peak_mib()
     if stage == "training":
-        time_steps(plan, device, STEPS)
+        time_steps(plan, device, STEPS, data_root=None if data_root is None else Path(data_root))
     else:
         draw = untrained_drawer(plan, BATCH, device)
         for number in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""What recipes cost: sampling, latency, training, memory, size and work of every small recipe and every shipped one.
+"""What recipes cost: sampling, latency, training, memory, size and work of every recipe that has a measured score.
 
 `make bench BENCH=tests/benchmarks/bench_recipes.py`, then `ganeval leaderboard add build/benchmark.json`. Recipes whose
 data are not on this machine (GANEVAL_DATA) are not trained, and the row is left out.
@@ -6,9 +6,11 @@ data are not on this machine (GANEVAL_DATA) are not trained, and the row is left
 Times are CPU time of one thread, so that other work on the machine hardly counts.
 """
 
+import os
 import statistics
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,11 +23,11 @@ from ganeval.leaderboard.pytest_benchmark import TIMINGS
 from reference_models.benchmarks.timing import operations, time_steps, untrained_drawer, untrained_generator
 from reference_models.models import MODELS
 from reference_models.recipes import RECIPES
-from reference_models.shipped.table import shipped
 
 CPU = torch.device("cpu")
 ONE, BATCH, STEPS = 100, 7, 24  # rounds; the last are steps, spread over the plan
-CHOSEN = [name for name in RECIPES if RECIPES.get(name).tier == "cpu" or name in shipped()]
+CHOSEN = [name for name in RECIPES if RECIPES.get(name).expected]
+DATA = Path(os.environ["GANEVAL_DATA"]) if "GANEVAL_DATA" in os.environ else None
 
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
@@ -86,7 +88,7 @@ def test_training(benchmark, name):
     """The mean step of the plan, times its steps: without scores, grids and checkpoints."""
     recipe = RECIPES.get(name)
     try:
-        seconds = benchmark.pedantic(time_steps, args=(recipe, CPU, STEPS, time.process_time), rounds=1)
+        seconds = benchmark.pedantic(time_steps, args=(recipe, CPU, STEPS, time.process_time, DATA), rounds=1)
     except (DataError, WeightsError) as error:
         pytest.skip(str(error))
     steps = recipe.training.steps
@@ -100,6 +102,7 @@ def test_training(benchmark, name):
 @pytest.mark.parametrize("name", CHOSEN)
 def test_memory(benchmark, name, stage, kind):
     command = [sys.executable, "-m", "reference_models.benchmarks.peak_memory", name, stage]
+    command += [] if DATA is None else [str(DATA)]
     try:
         run = benchmark.pedantic(run_process, args=(name, command, {}, 600.0), rounds=1)
     except DataError as error:
@@ -107,5 +110,5 @@ def test_memory(benchmark, name, stage, kind):
     benchmark.extra_info[TIMINGS] = [measured(name, kind, float(run.output), 1)]
 
 
-def test_every_small_recipe_is_among_them():
+def test_every_model_is_among_them():
     assert {RECIPES.get(name).model for name in CHOSEN} == set(MODELS)
