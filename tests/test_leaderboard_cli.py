@@ -21,7 +21,9 @@ from ganeval.cli import main as cli
 from ganeval.errors import DataError, UsageError
 from ganeval.escaping import markdown, printable, spreadsheet
 from ganeval.leaderboard import append_timings
+from ganeval.leaderboard.gathering import gather
 from ganeval.leaderboard.showing import count, number, spread
+from ganeval.report.boards import board_views
 from ganeval.results.result import append_jsonl, to_json
 from tests.rows import BASE, checkpoint, line, result, seeds
 from tests.test_leaderboard_timings import ROW, WRITTEN
@@ -374,7 +376,7 @@ def test_numbers_are_short_and_honest():
         "2.000e+09",
     ]
     assert [spread(7.1234, 0.34), spread(1234.5, 56.0), spread(1.0, 0.0)] == ["7.12 ± 0.34", "1234 ± 56", "1.000 ± 0"]
-    assert [count(x) for x in (None, 900, 1_200_000, 3_000_000_000)] == ["", "900", "1.2M", "3G"]
+    assert [count(x) for x in (900, 1_200_000, 3_000_000_000)] == ["900", "1.2M", "3G"]
 
 
 @pytest.mark.skipif(sys.gettrace() is not None, reason="the tracer of `make coverage` has a start of its own")
@@ -410,11 +412,11 @@ def test_the_wall_clock_of_show_is_under_half_a_second_on_an_idle_machine(projec
 def enlarged(tmp_path, make_folder, command_line, monkeypatch):
     """Scores two copies of some originals, both with noise, one a little more, and returns their board as Markdown."""
 
-    def board(count):
+    def board(count, noises=(("bicubic", 6.5), ("lanczos", 6.0)), show=("--format", "md")):
         monkeypatch.chdir(tmp_path)
         originals = make_folder("hr", count, sizes=[(40, 40)])
         rng = np.random.default_rng(0)
-        for name, noisy in (("bicubic", 6.5), ("lanczos", 6.0)):
+        for name, noisy in noises:
             folder = tmp_path / name
             folder.mkdir()
             for i, path in enumerate(sorted(originals.iterdir())):
@@ -423,7 +425,7 @@ def enlarged(tmp_path, make_folder, command_line, monkeypatch):
                 Image.fromarray(np.clip(pixels + noise, 0, 255).round().astype(np.uint8)).save(folder / path.name)
             options = ["--paired", originals, "--metrics", "psnr", "--append", "urban.jsonl"]
             assert command_line("score", folder, "--name", name, *options)[0] == 0
-        return command_line("leaderboard", "show", "--results", "urban.jsonl", "--format", "md")[1]
+        return command_line("leaderboard", "show", "--results", "urban.jsonl", *show)[1]
 
     return board
 
@@ -437,10 +439,32 @@ def test_enlargements_are_ranked_image_by_image(enlarged):
     assert "not told" not in text
 
 
-def test_five_pairs_are_untested_and_the_board_says_how_many_would_do(enlarged):
+def test_a_fifth_of_a_decibel_is_a_difference_of_100_pairs_on_board_report_and_exports(enlarged, tmp_path):
+    """As on Urban100: images differ by many dB, each of the 100 pairs by some .2 dB."""
+    noises = (("bicubic", 6.14), ("lanczos", 6.0))
+    content = json.loads(enlarged(100, noises, ("--format", "json")))["boards"]["urban"]
+    ranks = {entry["name"]: entry["rank"] for entry in content["entries"]}
+    means = {entry["name"]: entry["cells"]["psnr"]["mean"] for entry in content["entries"]}
+    (board,) = board_views(gather(tmp_path / "urban.jsonl").boards)
+    table = pd.read_csv(
+        io.StringIO(run("export", "--results", "urban.jsonl", "--board", "urban", "--format", "csv").stdout)
+    )
+
+    assert 0.1 < means["lanczos"] - means["bicubic"] < 0.3
+    assert ranks == {"lanczos": "1", "bicubic": "2"}
+    assert content["ranks"]["tested"] == 1
+    assert {entry.name: entry.rank for entry in board.entries} == ranks
+    assert {entry: str(rank) for entry, rank in zip(table["entry"], table["rank"], strict=True)} == ranks
+
+
+def test_five_pairs_are_untested_and_the_board_says_how_many_would_do(enlarged, tmp_path):
     text = enlarged(5)
 
     assert "| 1? | lanczos |" in text
     assert "| 1? | bicubic |" in text
     assert "untested against another entry" in text
     assert "fewer than 6 pairs" in text
+    (board,) = board_views(gather(tmp_path / "urban.jsonl").boards)
+    assert board.ranks == [
+        "? untested against another entry, 1 pair: fewer than 6 pairs that differ, which cannot be significant (1)"
+    ]

@@ -413,7 +413,7 @@ def test_the_boards_of_this_project_are_whole():
     [
         ("not toml", "cannot be read as TOML"),
         ("digits = 3", "expected a table"),
-        ('[digits]\ntitle = "x"', "lacks data, sort, metrics"),
+        ('[digits]\ntitle = "x"', "lacks data, metrics"),
         ('[d]\ntitle="x"\ndata="x"\nsort="fd"\nmetrics=["kd"]', "fd is not among its metrics"),
         ('[d]\ntitle="x"\ndata="x"\nsort="fd"\nmetrics="fd"', "metrics must be a list of texts"),
         ('[d]\ntitle=3\ndata="x"\nsort="fd"\nmetrics=["fd"]', "title must be text"),
@@ -438,3 +438,16 @@ def test_a_cell_without_spread_ranks_with_one_that_has_it():
 
     assert ranks(cells, "lower") == ["1", "2"]
     assert all(ranks(list(order), "lower").count("1") == 1 for order in itertools.permutations(cells))
+
+
+def test_without_a_sort_key_the_first_metric_with_an_error_in_every_row_ranks():
+    board = dataclasses.replace(BOARD, sort="")
+    unsure = [*seeds([5.0], "a.x"), *seeds([7.0], "b.x")]
+    sure = [dataclasses.replace(row, stderr=0.1) for row in unsure]
+    kernel = [dataclasses.replace(row, key="kd@efflite0") for row in sure]
+
+    assert stood([*unsure, *kernel], board).board.sort == "kd@efflite0"
+    assert stood([*unsure[:1], *sure[1:], *kernel], board).board.sort == "kd@efflite0"
+    assert stood([*sure, *kernel], board).board.sort == "fd@efflite0"
+    assert stood(unsure, board).board.sort == "fd@efflite0"
+    assert stand(board, []).board.sort == "fd@efflite0"

@@ -20,7 +20,8 @@ class Board:
         name: As `--board` takes it.
         title: For people.
         data: What is compared with ("digits:test"), in words of `score`.
-        sort: The key by which entries are ranked; one of `metrics`.
+        sort: The key by which entries are ranked, one of `metrics`; "" for the first that has a standard error in every
+            row, at the counts of these rows.
         metrics: Keys, in the order of the columns.
         fingerprints: Key -> fingerprint of the protocol that the column shows. A key that is not here takes the one
             that most rows have.
@@ -53,7 +54,7 @@ class Board:
 _TEXTS = ("title", "data", "sort", "note", "task")
 _LISTS = ("metrics", "files", "models")
 _TABLES = ("fingerprints", "anchors")
-_REQUIRED = ("title", "data", "sort", "metrics")
+_REQUIRED = ("title", "data", "metrics")
 
 
 def load_boards(path: Path | str | None = None) -> dict[str, Board]:
@@ -92,8 +93,8 @@ def _board(name: str, table: Any, where: str) -> Board:
     missing = [key for key in _REQUIRED if not table.get(key)]
     if missing:
         raise UsageError(f"{where} lacks {', '.join(missing)}.")
-    strangers = {table["sort"], *table.get("fingerprints", {})} - set(table["metrics"])
+    strangers = {table.get("sort") or table["metrics"][0], *table.get("fingerprints", {})} - set(table["metrics"])
     if strangers:
         raise UsageError(f"{where}: {', '.join(sorted(strangers))} is not among its metrics.")
     lists = {key: tuple(table[key]) for key in _LISTS if key in table}
-    return Board(name=name, **{**table, **lists})
+    return Board(name=name, **{"sort": "", **table, **lists})

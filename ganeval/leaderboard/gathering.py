@@ -75,14 +75,5 @@ def automatic_boards(boards: Mapping[str, Board], rows: Sequence[Row]) -> dict[s
         )
         name = file.removesuffix(".jsonl")
         if keys and name not in boards:
-            found[name] = Board(
-                name, name, "", _leading(keys, members), tuple(keys), note=f"{name} is in no boards.toml"
-            )
+            found[name] = Board(name, name, "", "", tuple(keys), note=f"{name} is in no boards.toml")
     return found
-
-
-def _leading(keys: Sequence[str], rows: Sequence[Row]) -> str:
-    """What a board without a sort key is ranked by: the first metric that has an error at these counts."""
-    return next(
-        (key for key in keys if all(r.stderr is not None for r in rows if r.key == key and r.status == "ok")), keys[0]
-    )

@@ -195,14 +195,10 @@ def _notes(standings: Standings, common: str) -> list[str]:
     told = ["mean ± sd over training seeds" if any(len(e.seeds) > 1 for e in standings.entries) else ""]
     told += [
         f"on {common}" if common else "",
-        f"= no significant difference from another, {standings.tested} pairs tested at a false discovery rate of 5%"
-        if any("=" in e.rank for e in standings.entries)
-        else "",
     ]
     told += ["* nobody is better in both score and cost" if any(e.fronts for e in standings.entries) else ""]
     notes.append("; ".join(filter(None, told)))
-    why = ", ".join(f"{reason} ({pairs})" for reason, pairs in standings.untested.items())
-    notes += [f"? untested against another entry, {sum(standings.untested.values())} pairs: {why}"] if why else []
+    notes += rank_notes(standings)
     for words, pinned in (
         ("protocols, pinned", True),
         ("protocols, those of most rows (boards.toml pins none)", False),
@@ -212,6 +208,23 @@ def _notes(standings: Standings, common: str) -> list[str]:
     debiased = [column.key for column in standings.columns if column.debiased]
     notes += [f"bias-corrected: {', '.join(debiased)}"] if debiased else []
     return [note for note in notes if note] + _apart(standings.apart)
+
+
+def rank_notes(standings: Standings) -> list[str]:
+    """What the marks behind ranks mean on this board, and what was tested."""
+    marks = "".join(entry.rank for entry in standings.entries)
+    why = ", ".join(f"{reason} ({pairs})" for reason, pairs in standings.untested.items())
+    found = [
+        f"= no significant difference from another, {_pairs(standings.tested)} tested at a false discovery rate of 5%"
+        if "=" in marks
+        else "",
+        f"? untested against another entry, {_pairs(sum(standings.untested.values()))}: {why}" if why else "",
+    ]
+    return [note for note in found if note]
+
+
+def _pairs(n: int) -> str:
+    return f"{n} pair{'' if n == 1 else 's'}"
 
 
 def _apart(apart: Sequence[Apart]) -> list[str]:

@@ -127,6 +127,7 @@ def stand(board: Board, rows: Sequence[Row], costs: Mapping[str, Cost] | None = 
     shown = _without_repeats(_newest([row for row in fed if row.fingerprint == chosen[row.key]]))
     columns = tuple(_column(board, key, [row for row in shown if row.key == key]) for key in board.metrics)
     columns = tuple(column for column in columns if column.fingerprint)
+    board = board if board.sort else replace(board, sort=_leading(board.metrics, shown))
     entries = _entries(board, shown, columns, costs or {})
     examples = {row.key: row for row in shown}
     apart = tuple(
@@ -142,6 +143,15 @@ def stand(board: Board, rows: Sequence[Row], costs: Mapping[str, Cost] | None = 
 def identity(row: Row) -> tuple[str, str]:
     """Which line of a board a row belongs to: recipe (else subject) and checkpoint."""
     return row.recipe or row.subject, row.checkpoint or ""
+
+
+def _leading(metrics: Sequence[str], shown: Sequence[Row]) -> str:
+    """What a board without a sort key is ranked by: the first metric that has a standard error in every row."""
+    known = [key for key in metrics if any(row.key == key for row in shown)]
+    return next(
+        (key for key in known if all(row.stderr is not None for row in shown if row.key == key)),
+        known[0] if known else metrics[0],
+    )
 
 
 def _fingerprint(board: Board, key: str, fed: Sequence[Row]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ganeval.leaderboard.cells import Cell
 from ganeval.leaderboard.costs import COSTS, CostKind
+from ganeval.leaderboard.showing import rank_notes
 from ganeval.leaderboard.standings import Column, Entry, Standings
 from ganeval.report.axes import Axis
 from ganeval.report.charts import Dot, Point, Scatter
@@ -23,6 +24,7 @@ class BoardView:
         title: For people.
         data: What is compared with.
         note: What the reader must know.
+        ranks: What the marks behind ranks mean here, and what was tested.
         sort: The column by which it is ranked, None where no entry has it.
         columns: Of scores.
         costs: Those that some entry has.
@@ -37,6 +39,7 @@ class BoardView:
     title: str
     data: str
     note: str
+    ranks: Sequence[str]
     sort: Column | None
     columns: Sequence[Column]
     costs: Sequence[CostKind]
@@ -66,6 +69,7 @@ def _view(name: str, standings: Standings) -> BoardView:
         board.title,
         board.data,
         board.note,
+        rank_notes(standings),
         sort,
         standings.columns,
         [cost for cost in COSTS if any(entry.costs(cost) is not None for entry in entries)],

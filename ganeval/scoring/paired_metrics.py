@@ -18,7 +18,7 @@ from ganeval.options.kinds import BY_ORDER
 from ganeval.progress import Reporter
 from ganeval.results.protocol import Protocol
 from ganeval.results.provenance import provenance
-from ganeval.results.result import MOST_IMAGES, PER_IMAGE, Result
+from ganeval.results.result import MOST_IMAGES, PER_IMAGE, VALUE_DIGITS, Result
 from ganeval.scoring.build_result import Row, Seen
 from ganeval.scoring.pair_pass import PairRequest, PairScores, score_pairs
 from ganeval.scoring.plan import Plan
@@ -213,7 +213,7 @@ def _by_image(pairs: PairScores, key: str) -> dict[str, object]:
     """
     if len(pairs.stems) > MOST_IMAGES or not pairs.independent:
         return {}
-    values = [float(value) if np.isfinite(value) else None for value in pairs.values[key]]
+    values = [float(f"{value:.{VALUE_DIGITS}g}") if np.isfinite(value) else None for value in pairs.values[key]]
     return {PER_IMAGE: dict(zip(pairs.stems, values, strict=True))}
 
 
