@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 BENCH := tests/benchmarks
 COVERED := $(CURDIR)/build/coverage/data
 
-.PHONY: help demo test check types gate bench gpu coverage audit clean
+.PHONY: help demo test check types docs gate bench gpu coverage audit clean
 
 # This list.
 help:
@@ -33,7 +33,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy docs/demo.py docs/record_runs.py
+	$(BIN)/mypy docs/demo.py docs/first_picture.py docs/record_runs.py
 	$(BIN)/lint-imports
 	$(BIN)/zizmor --offline --quiet .github action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -45,6 +45,15 @@ check: $(READY)
 types: $(READY)
 	test -x build/types/bin/basedpyright || { $(PYTHON) -m venv build/types && build/types/bin/pip install --quiet basedpyright==1.40.2; }
 	build/types/bin/basedpyright --pythonpath $(BIN)/python --verifytypes ganeval --ignoreexternal --outputjson | $(BIN)/python .ci/public-types
+
+# The documentation site in build/site, by mkdocs-material in an environment of its own; a warning stops it.
+docs: build/docs/.ready
+	NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build --quiet
+
+build/docs/.ready: docs/requirements.txt
+	$(PYTHON) -m venv build/docs
+	build/docs/bin/pip install --quiet --requirement docs/requirements.txt
+	touch $@
 
 # A shipped generator, and a small model that is trained for some seconds, against their recorded baselines.
 gate: $(READY)

@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from ganeval.cli import main as cli
 
 ROOT = Path(__file__).parent.parent
+REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Source"]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
@@ -53,9 +55,19 @@ def test_every_command_has_a_help_text_and_its_leaves_an_example():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_to_files_that_exist(page):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
-        if "://" not in target:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if target.startswith(REPOSITORY):
+            path = re.sub(r"(/blob/|/raw/)main/", "", target.removeprefix(REPOSITORY))
+            assert (ROOT / path).exists(), f"{page.name}: {target}"
+        elif "://" not in target:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readmes_have_absolute_links_since_the_package_index_shows_them_too():
+    for page in ("README.md", "README.zh.md"):
+        targets = re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text())
+        assert len(targets) > 60
+        assert not [target for target in targets if not target.startswith("https://")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

@@ -208,7 +208,7 @@ def test_lossless_photos_show_no_grid_of_a_jpeg():
 
 # ---- the page
 
-PAGE = Path(__file__).parent.parent / "docs" / "doctor.md"
+PAGE = Path(__file__).parent.parent / "docs" / "doctor-checks.md"
 
 
 def checks_table():

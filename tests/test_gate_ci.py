@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import ganeval
 from ganeval.cli import main as cli
 from ganeval.gate.rules import GateRule, GateRules, write_toml
 from ganeval.results.protocol import Protocol
@@ -114,11 +115,26 @@ def test_the_install_step_takes_this_version_by_default(project):
     (folder / "bin" / "python").chmod(0o755)
     step = ACTION["runs"]["steps"][0]
 
-    own = run(step["run"], INSTALL="", GITHUB_ACTION_PATH="/actions/ganeval")
-    other = run(step["run"], INSTALL="ganeval==9.9", GITHUB_ACTION_PATH="/actions/ganeval")
+    own = run(step["run"], INSTALL="", TORCH_INDEX="https://an.index/cpu", GITHUB_ACTION_PATH="/actions/ganeval")
+    other = run(step["run"], INSTALL="ganeval==9.9", TORCH_INDEX="")
 
-    assert own.stdout == "-m pip install --quiet /actions/ganeval[cpu]\n"
+    torch = "-m pip install --quiet --index-url https://an.index/cpu torch torchvision\n"
+    assert own.stdout == torch + "-m pip install --quiet /actions/ganeval[cpu]\n"
     assert other.stdout == "-m pip install --quiet ganeval==9.9\n"
+    assert ACTION["inputs"]["torch-index"]["default"] == "https://download.pytorch.org/whl/cpu"
+
+
+def test_the_action_caches_by_commit_and_starts_from_the_newest_cache():
+    (step,) = (s for s in ACTION["runs"]["steps"] if s.get("uses", "").startswith("actions/cache@"))
+    key, restored = step["with"]["key"], step["with"]["restore-keys"].splitlines()
+
+    assert key.endswith("-${{ github.sha }}")
+    assert len(restored) == 2
+    assert all(key.startswith(start) for start in restored)
+
+
+def test_the_page_uses_the_action_at_the_tag_of_this_version():
+    assert re.findall(r"uses: ganeval/ganeval@(\S+)", PAGE) == [f"v{ganeval.__version__}"]
 
 
 def test_the_workflow_of_the_page_uses_inputs_that_the_action_has():

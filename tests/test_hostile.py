@@ -1,4 +1,4 @@
-"""Every hostile input ends as the table in docs/security.md says; the table is written from the cases."""
+"""Every hostile input ends as the table in docs/hostile-inputs.md says; the table is written from the cases."""
 
 import importlib.util
 import re
@@ -15,7 +15,7 @@ from tests.hostile.case import PAIRED, SET, Case
 from tests.hostile.judge import clean, judge
 from tests.hostile.table import CASES, markdown
 
-PAGE = Path(__file__).parent.parent / "docs" / "security.md"
+PAGE = Path(__file__).parent.parent / "docs" / "hostile-inputs.md"
 MARKS = "<!-- The table is written by `pytest tests/test_hostile.py --update-golden`. -->", "<!-- End of the table. -->"
 
 pytestmark = pytest.mark.skipif(not hasattr(__import__("os"), "mkfifo"), reason="pipes, alarms")

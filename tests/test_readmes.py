@@ -21,7 +21,7 @@ def blocks(page):
 
 def spoken(page):
     """The page without its blocks, the addresses of its links and the link to its twin."""
-    text = re.sub(r"\[\w+\]\(README[.\w]*\)", "", FENCE.sub("", page))
+    text = re.sub(r"\[\w+\]\(\S*/README[.\w]*\)", "", FENCE.sub("", page))
     return re.sub(r"\]\([^)]*\)", "]", text)
 
 
@@ -35,26 +35,28 @@ def code(page):
 
 
 def test_both_are_linked_with_each_other():
-    assert "(README.zh.md)" in PAGES["README.md"]
-    assert "(README.md)" in PAGES["README.zh.md"]
+    assert "/README.zh.md)" in PAGES["README.md"]
+    assert "/README.md)" in PAGES["README.zh.md"]
 
 
 def test_commands_and_output_are_the_same():
     english, chinese = map(blocks, PAGES.values())
 
-    assert len(english) >= 5
+    assert len(english) >= 4
     assert chinese == english
 
 
 def test_figures_are_the_same():
     english, chinese = map(figures, PAGES.values())
 
-    assert sum(english.values()) > 30
+    assert sum(english.values()) > 25
     assert chinese == english
 
 
 def test_links_pictures_and_headings_are_as_many():
-    links = [Counter(re.findall(r"\]\(([^)]*)\)", re.sub(r"\(README[.\w]*\)", "", page))) for page in PAGES.values()]
+    links = [
+        Counter(re.findall(r"\]\(([^)]*)\)", re.sub(r"\(\S*/main/README[.\w]*\)", "", page))) for page in PAGES.values()
+    ]
     headings = [len(re.findall(r"^#+ ", FENCE.sub("", page), re.MULTILINE)) for page in PAGES.values()]
 
     assert links[0] == links[1]
@@ -72,4 +74,4 @@ def test_what_is_written_as_code_is_the_same(start):
 def test_the_chinese_page_is_in_chinese():
     prose = spoken(PAGES["README.zh.md"])
 
-    assert len(re.findall(r"[\u4e00-\u9fff]", prose)) > 800
+    assert len(re.findall(r"[\u4e00-\u9fff]", prose)) > 600

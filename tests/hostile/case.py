@@ -83,7 +83,7 @@ Fault = Callable[[Box], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Case:
-    """One line of the table in docs/security.md.
+    """One line of the table in docs/hostile-inputs.md.
 
     Attributes:
         name: What the input is, in words; unique.

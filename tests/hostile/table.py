@@ -1,4 +1,4 @@
-"""All cases, and the table of them that stands in docs/security.md."""
+"""All cases, and the table of them that stands in docs/hostile-inputs.md."""
 
 from tests.hostile import archives, arrays, checkpoints, disk, folders, images, texts
 from tests.hostile.case import Case
