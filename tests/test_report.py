@@ -60,7 +60,7 @@ def test_the_page_has_every_section_and_stays_small(page, tmp_path):
     text, read, written = page(**everything(tmp_path))
 
     ids = [attributes.get("id") for tag, attributes in read.tags if tag == "section"]
-    assert ids == ["boards", "scores", "history", "classes", "training", "pairs", "blame", "protocols"]
+    assert ids == ["boards", "scores", "history", "classes", "training", "pairs", "crops", "blame", "protocols"]
     assert written.size == len(text.encode()) < 8_000_000
     links = [attributes["href"] for tag, attributes in read.tags if tag == "a"]
     targets = {"#" + attributes["id"] for _, attributes in read.tags if "id" in attributes}

@@ -1,5 +1,6 @@
 """The report in headless Chromium: no request, no console message, sorting, filtering, sliding, and axe's rules."""
 
+import csv
 import re
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from ganeval.progress import Silent
 from ganeval.report import ReportOptions, write_report
+from ganeval.report.blind import blind_page
 from tests.report_inputs import HOSTILE, checkpoint_row, write_pairs, write_rows, write_run, write_values
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -49,6 +51,34 @@ def report(tmp_path_factory):
     )
     write_report(options, Silent())
     return out
+
+
+def test_a_rating_page_takes_keys_and_saves_a_csv_and_asks_for_nothing(browser, tmp_path):
+    pairs = [write_pairs(tmp_path / name, ["p0", "p1"]) for name in ("a", "b")]
+    named = [(values, fake, pairs[0][2]) for values, fake, _ in pairs]
+    page_file = tmp_path / "rate.html"
+    page_file.write_bytes(blind_page(named, None, "Rating", []))
+    context = browser.new_context(accept_downloads=True, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    heard = []
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("request", lambda request: heard.append(request.url) if request.url.startswith("http") else None)
+    page.goto(page_file.as_uri())
+
+    assert page.locator("#progress").inner_text() == "1 of 2"
+    for key in ("ArrowLeft", "Backspace", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    assert "2 of 2 answered" in page.locator("#summary").inner_text()
+    with page.expect_download() as download:
+        page.keyboard.press("s")
+    rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+
+    assert [row["answer"] for row in rows] == ["right", "neither"]
+    assert [row["preferred"] for row in rows] == [rows[0]["right"], ""]
+    assert {row["image"] for row in rows} == {"p0", "p1"}
+    assert {rows[0]["left"], rows[0]["right"]} == {pairs[0][1], pairs[1][1]}
+    assert heard == []
+    context.close()
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,16 @@ from ganeval.leaderboard.gathering import Gathered, gather
 from ganeval.leaderboard.paths import leaderboards_folder, project_folder
 from ganeval.leaderboard.timing_board import latest
 from ganeval.progress import Reporter
+from ganeval.report.blind import blind_page
 from ganeval.report.boards import board_views
 from ganeval.report.charts import Chart
+from ganeval.report.crops import read_crops
 from ganeval.report.galleries import Gallery, read_blame, read_pairs
 from ganeval.report.page import Page, render
 from ganeval.report.pictures import Album
 from ganeval.report.plots import write_plots
 from ganeval.report.protocols import protocols
-from ganeval.report.runs import by_recipe, find_runs, read_run
+from ganeval.report.runs import by_recipe, find_runs, read_run, runs_below
 from ganeval.report.scores import class_charts, histories, score_tables, usable
 
 
@@ -31,11 +33,13 @@ class ReportOptions:
         out: The HTML file.
         results: A file or a folder of rows, as `ganeval.leaderboard.gathering.gather` takes it. None: those of the
             project that one stands in; where nothing else is named either, the copy that comes with the installation.
+            Run folders below a named one are shown too.
         runs: Run folders, or folders that hold some.
         pairs: (CSV of `score --per-image`, scored images, originals).
         blame: (CSV of `score --blame`, the images).
         doctor: Files of `doctor --json`.
         plots: Folder for PNG and SVG files, None for none.
+        blind: HTML file of a page for blind rating of the pairs, None for none.
         data_root: Where data sets lie that are not embedded.
         title: Of the page.
     """
@@ -47,6 +51,7 @@ class ReportOptions:
     blame: Sequence[tuple[Path, str]] = ()
     doctor: Sequence[Path] = ()
     plots: Path | None = None
+    blind: Path | None = None
     data_root: Path | None = None
     title: str = "ganeval report"
 
@@ -79,9 +84,14 @@ def write_report(options: ReportOptions, reporter: Reporter) -> Written:
             "`ganeval score --append` writes), --runs FOLDER, --pairs, --blame or --doctor."
         )
     data = render(page, options.title)
+    rating = None
+    if options.blind is not None:
+        rating = blind_page(options.pairs, options.data_root, f"{options.title}: rating", page.problems)
     plots = [] if options.plots is None else write_plots(list(charts(page)), options.plots, reporter)
     try:
         write_atomically(options.out, data)
+        if options.blind is not None and rating is not None:
+            write_atomically(options.blind, rating)
     except OSError as error:
         raise DataError(f"Cannot write {options.out}: {error.strerror}. Choose another file with --out.") from error
     return Written(page, len(data), plots)
@@ -101,13 +111,15 @@ def build(options: ReportOptions, reporter: Reporter) -> Page:
     tables, left_out = score_tables(valued)
     boards = board_views(gathered.boards)
     named = {table.fingerprint for table in tables} | {c.fingerprint for board in boards for c in board.columns}
-    folders = list(dict.fromkeys(run for folder in options.runs for run in find_runs(folder)))
+    found = [] if options.results is None else runs_below(options.results)
+    folders = list(dict.fromkeys([*(run for folder in options.runs for run in find_runs(folder)), *found]))
     runs = []
     with reporter.stage("runs", len(folders)) as advance:
         for folder in folders:
             runs.append(read_run(folder, album, problems))
             advance(1)
     pairs = [read_pairs(*named, options.data_root, album, problems) for named in options.pairs]
+    crops = read_crops(options.pairs, options.data_root, album, problems)
     blamed = [read_blame(*named, options.data_root, album, problems) for named in options.blame]
     examined = [doctor_section(read_examination(_bytes_of(file), str(file))) for file in options.doctor]
     return Page(
@@ -119,6 +131,7 @@ def build(options: ReportOptions, reporter: Reporter) -> Page:
         classes=class_charts(valued),
         trainings=by_recipe(runs),
         pairs=pairs,
+        crops=crops,
         blamed=blamed,
         examined=examined,
         protocols=protocols(valued, named),

@@ -15,7 +15,7 @@ from ganeval.files.read_write import MAX_JSON, read_bytes
 from ganeval.metrics.keys import declared
 from ganeval.report.charts import Histogram
 from ganeval.report.pictures import Album, Picture
-from ganeval.sources.base import ImageSource
+from ganeval.sources.base import ImageSource, Pixels
 from ganeval.sources.resolve import open_source
 
 SHOWN_ENDS, SHOWN_MIDDLE = 3, 2  # pairs: the worst, the best and those about the median
@@ -73,11 +73,11 @@ def read_pairs(
     metric = str(table.columns[1])
     known = declared(metric)
     table = table.sort_values(metric, ascending=known is not None and known[1].better == "higher", kind="stable")
-    fakes, reals = _open(fake, data_root), _open(real, data_root)
+    fakes, reals = open_images(fake, data_root), open_images(real, data_root)
     try:
-        table = _known(table, values, [fakes, reals])
+        table = known_rows(table, values, [fakes, reals])
         shown = []
-        for row, place in _ends_and_middle(len(table)):
+        for row, place in ends_and_middle(len(table)):
             told = _row(table, row)
             one = _shown(told, place, fakes, reals, album, problems)
             shown += [] if one is None else [one]
@@ -96,9 +96,9 @@ def read_blame(values: Path, images: str, data_root: Path | None, album: Album, 
     table = read_values(values, "score --blame")
     metric = str(table.columns[1])
     table = table.sort_values(metric, ascending=False, kind="stable")
-    source = _open(images, data_root)
+    source = open_images(images, data_root)
     try:
-        table = _known(table, values, [source])
+        table = known_rows(table, values, [source])
         shown = []
         ends = min(SHOWN_BLAMED, len(table) // 2)
         for row in (*range(ends), *range(len(table) - ends, len(table))):
@@ -133,11 +133,12 @@ def read_values(path: Path, command: str) -> pd.DataFrame:
     return table
 
 
-def _open(images: str, data_root: Path | None) -> ImageSource:
+def open_images(images: str, data_root: Path | None) -> ImageSource:
+    """The images of a gallery."""
     return open_source(images, data_root=data_root, mixed=True)  # the table names those that were scored
 
 
-def _known(table: pd.DataFrame, path: Path, sources: Sequence[ImageSource]) -> pd.DataFrame:
+def known_rows(table: pd.DataFrame, path: Path, sources: Sequence[ImageSource]) -> pd.DataFrame:
     """The rows whose image every source has."""
     for source in sources:
         stems = {spreadsheet(item.stem) for item in source.items}
@@ -151,7 +152,7 @@ def _known(table: pd.DataFrame, path: Path, sources: Sequence[ImageSource]) -> p
     return table
 
 
-def _ends_and_middle(count: int) -> list[tuple[int, str]]:
+def ends_and_middle(count: int) -> list[tuple[int, str]]:
     """Row numbers of a table sorted from worst to best, and their places; no row twice."""
     ends = min(SHOWN_ENDS, count // 2)
     middle = min(SHOWN_MIDDLE, count - 2 * ends)
@@ -177,8 +178,8 @@ def _shown(
 ) -> Shown | None:
     stem, values = told
     try:
-        fake = _read(fakes, stem)
-        real = None if reals is None else _read(reals, stem)
+        fake = read_image(fakes, stem)
+        real = None if reals is None else read_image(reals, stem)
     except BadImageError as error:
         problems.append(str(error))
         return None
@@ -186,7 +187,8 @@ def _shown(
     return Shown(stem, place, values, kept, None if real is None else album.add(real, f"{stem}, the original"))
 
 
-def _read(source: ImageSource, stem: str) -> np.ndarray:
+def read_image(source: ImageSource, stem: str) -> Pixels:
+    """One image by the name that a table has for it."""
     index = next(i for i, item in enumerate(source.items) if spreadsheet(item.stem) == stem)
     return source.read(index).decode().pixels
 

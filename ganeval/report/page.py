@@ -20,6 +20,7 @@ from ganeval.leaderboard.timing_board import TimingTable
 from ganeval.report import svg
 from ganeval.report.boards import BoardView, dot_of, in_words
 from ganeval.report.charts import DotChart, LineChart
+from ganeval.report.crops import CropSheet
 from ganeval.report.galleries import Gallery
 from ganeval.report.numbers import counted, number, spread, to_spread
 from ganeval.report.pictures import Album
@@ -64,11 +65,12 @@ class Page:
     classes: Sequence[DotChart]
     trainings: Sequence[Training]
     pairs: Sequence[Gallery]
+    crops: Sequence[CropSheet]
     blamed: Sequence[Gallery]
     examined: Sequence[DoctorSection]
     protocols: Sequence[ProtocolFacts]
     album: Album
-    problems: Sequence[str]
+    problems: list[str]
 
     @property
     def sections(self) -> list[tuple[str, str]]:
@@ -81,6 +83,7 @@ class Page:
             ("classes", "By class", self.classes),
             ("training", "Training", self.trainings),
             ("pairs", "Pairs", self.pairs),
+            ("crops", "Crops", self.crops),
             ("blame", "Images", self.blamed),
             ("doctor", "Examined", self.examined),
             ("protocols", "Protocols", self.protocols),
@@ -94,7 +97,7 @@ def render(page: Page, title: str) -> bytes:
     Raises:
         DataError: it would be larger than MAX_BYTES.
     """
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = asset("report.css"), asset("report.js")
     environment = Environment(
         loader=PackageLoader("ganeval.report"),
         autoescape=True,
@@ -138,6 +141,7 @@ def render(page: Page, title: str) -> bytes:
         classes=page.classes,
         trainings=page.trainings,
         pairs=page.pairs,
+        crops=page.crops,
         blamed=page.blamed,
         examined=page.examined,
         protocols=page.protocols,
@@ -190,7 +194,8 @@ def _summary(page: Page) -> str:
     return " · ".join(parts)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of the templates' folder."""
     return (resources.files("ganeval.report") / "templates" / name).read_text(encoding="utf-8")
 
 

@@ -91,15 +91,20 @@ def find_runs(folder: Path) -> list[Path]:
         raise DataError(
             f"--runs {str(folder)!r} is no folder; expected one that train-reference wrote. Check the path."
         )
-    places = {path.parent for depth in range(DEPTH) for path in folder.glob("*/" * depth + RECIPE)}
-    top = folder.resolve()
-    found = sorted(place for place in places if place.resolve().is_relative_to(top))  # no link leads out of it
+    found = runs_below(folder)
     if not found:
         raise DataError(
             f"No run of train-reference in {str(folder)!r}: no {RECIPE} there nor up to {DEPTH - 1} folders below. "
             "Name the folder that --out named."
         )
     return found
+
+
+def runs_below(folder: Path) -> list[Path]:
+    """Run folders at or below a folder, none where there is none; not where a link leads out of it."""
+    places = {path.parent for depth in range(DEPTH) for path in folder.glob("*/" * depth + RECIPE)}
+    top = folder.resolve()
+    return sorted(place for place in places if place.resolve().is_relative_to(top))
 
 
 def read_run(folder: Path, album: Album, problems: list[str]) -> Run:
