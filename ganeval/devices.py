@@ -69,6 +69,16 @@ def _loads(library: str) -> bool:
     return True
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory is full: Python's own, or PyTorch's for the CPU, CUDA, cuDNN or MPS."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+
+
+_NO_MEMORY = ("can't allocate memory", "out of memory", "_STATUS_ALLOC_FAILED")
+
+
 def torch_version() -> str | None:
     """`torch.__version__` ("2.14.1+cu130"), read from its package without importing it; None if it isn't installed."""
     if (loaded := sys.modules.get("torch")) is not None:

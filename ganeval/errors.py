@@ -29,6 +29,10 @@ class TooFewSamplesError(DataError):
     """A metric was given fewer images than its definition needs (exit 3)."""
 
 
+class DeviceMemoryError(GanevalError):
+    """The memory of a device, or of the machine, does not hold what a network needs (exit 3)."""
+
+
 class WeightsError(GanevalError):
     """Weights that are absent, of another hash, or not in the expected layout (exit 3)."""
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from ganeval.backbones.calls import CALL, Measured, TorchNetwork, in_calls, joined, without_tf32
+from ganeval.backbones.calls import CALL, Measured, TorchNetwork, in_calls, joined
 from ganeval.backbones.engines import measured_error, use_engine
+from ganeval.backbones.float32 import true_float32
 from ganeval.backbones.loading import load_backbone
 from ganeval.files.disk_cache import cache_home, write_json
 from ganeval.options import ScoreOptions
@@ -255,10 +256,10 @@ def test_networks_run_without_tf32_whatever_the_process_allows_and_leave_its_set
     before = settings()
     try:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        with without_tf32(torch.device("cuda")):
+        with true_float32(torch.device("cuda")):
             seen.append(settings())
         seen.append(settings())
-        with pytest.raises(KeyError), without_tf32(torch.device("cuda", 1)):
+        with pytest.raises(KeyError), true_float32(torch.device("cuda", 1)):
             raise KeyError
         seen.append(settings())
     finally:

@@ -110,6 +110,11 @@ class Backbone(abc.ABC):
         return self
 
     @property
+    def device_type(self) -> str:
+        """One of "cpu", "cuda" and "mps"; a `LazyBackbone` has this property too."""
+        return self.device.type
+
+    @property
     def key(self) -> str:
         """Name in a metric key: "inception", or "inception#1a2b3c4d" when the weights are not the pinned ones."""
         return self.info.name if self.pinned else f"{self.info.name}#{self.weights_sha256[:8]}"

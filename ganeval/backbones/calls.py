@@ -4,38 +4,19 @@ A call of one fixed size gives an image the same bits in any company: libraries 
 with them the order of their sums. It also bounds memory: an Inception call of 32 images holds 1 GB, one of 8 a quarter.
 """
 
-import contextlib
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganeval.backbones.cuda_graph import Captured
 from ganeval.backbones.engines import Precision
+from ganeval.backbones.float32 import true_float32
 
 Outputs = Tensor | tuple[Tensor, ...]
 
 CALL = 8  # images; on the CPU larger calls take the same time an image, and more memory
 CUDA_CALL = 64
-
-
-@contextlib.contextmanager
-def without_tf32(device: torch.device) -> Iterator[None]:
-    """Float32 convolutions and products in float32: on CUDA torch rounds convolutions to TF32 unless it is told not to.
-
-    What the caller allows for its own training does not reach a score, and stands afterwards as it was.
-    """
-    if device.type != "cuda":
-        yield
-        return
-    products = torch.backends.cuda.matmul
-    before = products.allow_tf32
-    products.allow_tf32 = False
-    try:
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            yield
-    finally:
-        products.allow_tf32 = before
+SMALLER = 4  # a call that the device's memory doesn't hold is tried once with this fraction of its images
 
 
 def call_size(device: torch.device) -> int:
@@ -69,12 +50,15 @@ def folded(network: nn.Module) -> nn.Module:
 
 
 class TorchNetwork(nn.Module):
-    """A network run by torch in calls of one size.
+    """A network run by torch in calls of one size; on CUDA as a graph, which needs no launch of its own a layer.
 
     Args:
         network: In eval mode.
         device: Where it lives.
         precision: "exact" is float32 without TF32; "fast" is bfloat16 by autocast.
+
+    Attributes:
+        size: Images a call.
     """
 
     def __init__(self, network: nn.Module, device: torch.device, precision: Precision) -> None:
@@ -82,19 +66,45 @@ class TorchNetwork(nn.Module):
         self.network = network
         self.device = device
         self.precision = precision
+        self.size = call_size(device)
+        self._captured: Captured | None = None
+        self._no_graph = ""  # why a capture failed
+        self._calls = 0
+
+    @property
+    def remark(self) -> str:
+        """What an engine's name leaves out, for provenance; "" where there is nothing."""
+        parts = [f"calls of {self.size} images"] if self.size != call_size(self.device) else []
+        return ", ".join([*parts, f"no CUDA graph: {self._no_graph}"] if self._no_graph else parts)
 
     def forward(self, prepared: Tensor) -> Outputs:
         """Runs a batch of any size; float32 comes out."""
-        parts = [self._call(part) for part in in_calls(prepared, call_size(self.device))]
+        with (
+            true_float32(self.device),
+            torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "fast"),
+        ):
+            parts = [self._call(part) for part in in_calls(prepared, self.size)]
         return joined(parts, len(prepared))
+
+    def shrink(self) -> bool:
+        """Makes calls smaller, once; False if they are already. The next call has other bits, and less memory."""
+        if self.size != call_size(self.device):
+            return False
+        self.size //= SMALLER
+        self._captured, self._calls = None, 0
+        return True
 
     def _call(self, part: Tensor) -> Outputs:
         part = part.contiguous(memory_format=torch.channels_last)
-        with (
-            without_tf32(self.device),
-            torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "fast"),
-        ):
-            outputs = self.network(part)
+        self._calls += 1
+        if self._calls > 1 and self.device.type == "cuda" and not self._no_graph and self._captured is None:
+            try:  # the first call has loaded kernels and chosen algorithms, which a capture can't
+                self._captured = Captured(self.network, part)
+            except torch.cuda.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                self._no_graph = str(error).strip().partition("\n")[0]
+        outputs = self.network(part) if self._captured is None else self._captured(part)
         return outputs.float() if isinstance(outputs, Tensor) else tuple(output.float() for output in outputs)
 
 
@@ -103,7 +113,7 @@ class Measured(nn.Module):
 
     Args:
         fast: What runs.
-        exact: What it approximates; let go after the first call.
+        exact: What it approximates; freed after the first call.
 
     Attributes:
         error: Largest relative error of the features of one image, |fast - exact| / |exact|, None before the first
@@ -121,11 +131,31 @@ class Measured(nn.Module):
         outputs: Outputs = self.fast(prepared)
         if self.exact is not None:
             few = prepared[:CALL]
-            exact = _features(self.exact(few)).double()
-            distance = (_features(outputs)[: len(few)].double() - exact).norm(dim=1)
+            exact = _features(self.exact(few)).cpu().double()  # on the CPU: not every device has float64
+            distance = (_features(outputs)[: len(few)].cpu().double() - exact).norm(dim=1)
             self.error = float((distance / exact.norm(dim=1).clamp(min=torch.finfo(torch.float32).tiny)).max())
             self.exact = None
         return outputs
+
+    @property
+    def remark(self) -> str:
+        """That of the fast network."""
+        return remark_of(self.fast)
+
+    def shrink(self) -> bool:
+        """Makes calls smaller, as `TorchNetwork.shrink` does; the exact network's as well."""
+        smaller = shrink(self.fast)
+        return (self.exact is not None and shrink(self.exact)) or smaller
+
+
+def remark_of(network: nn.Module) -> str:
+    """What an engine's name leaves out of a network; "" for one that isn't run in calls here."""
+    return network.remark if isinstance(network, TorchNetwork | Measured) else ""
+
+
+def shrink(network: nn.Module) -> bool:
+    """Makes the calls of a network smaller; False where they are already, or can't be."""
+    return isinstance(network, TorchNetwork | Measured) and network.shrink()
 
 
 def _features(outputs: Outputs) -> Tensor:

@@ -44,6 +44,7 @@ class LazyBackbone:
         weights_sha256: Hash of its weights file, which was read to the end.
         pinned: False when the weights are not those of the declaration.
         engine: What will run the network.
+        device_type: Where: "cpu", "cuda" or "mps".
         load: Loads the network under that engine; called once.
 
     Attributes:
@@ -51,12 +52,19 @@ class LazyBackbone:
     """
 
     def __init__(
-        self, info: BackboneInfo, weights_sha256: str, pinned: bool, engine: str, load: Callable[[], Backbone]
+        self,
+        info: BackboneInfo,
+        weights_sha256: str,
+        pinned: bool,
+        engine: str,
+        device_type: str,
+        load: Callable[[], Backbone],
     ) -> None:
         self.info = info
         self.weights_sha256 = weights_sha256
         self.pinned = pinned
         self.engine = engine
+        self.device_type = device_type
         self.loaded: Backbone | None = None
         self._load = load
 
@@ -112,7 +120,7 @@ def open_backbone(
         use_engine(backbone, engine, precision, folder)
         return backbone
 
-    return LazyBackbone(info, sha256, pinned, runs, load)
+    return LazyBackbone(info, sha256, pinned, runs, device.partition(":")[0], load)
 
 
 AnyBackbone: TypeAlias = "Backbone | LazyBackbone"

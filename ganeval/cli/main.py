@@ -15,6 +15,7 @@ from ganeval.cli.ci_log import guarded_streams
 from ganeval.cli.consoles import print_what_can_be_encoded
 from ganeval.cli.error_messages import ARGUMENTS, tell
 from ganeval.cli.habits import command_path, said
+from ganeval.devices import is_out_of_memory
 from ganeval.errors import GanevalError, UsageError
 from ganeval.escaping import printable
 from ganeval.processes.launch import launched
@@ -143,7 +144,7 @@ def _run(arguments: list[str] | None) -> Any:
         _forget_output()  # the reader of stdout went away (`ganeval ... | head`): no error
         sys.exit(0)
     except (MemoryError, RuntimeError) as error:
-        if not (isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)):
+        if not is_out_of_memory(error):
             raise
         click.echo(
             "ganeval: the memory is full. Lower --batch-size, take fewer or smaller images, or free some.", err=True
@@ -181,8 +182,6 @@ _SYSTEM_ERRORS = {
     errno.EMFILE: "Allow more open files (ulimit -n), or close some.",
     errno.EIO: "The disk or the network behind it failed: copy what it holds elsewhere.",
 }
-
-_NO_MEMORY = ("can't allocate memory", "out of memory")  # how PyTorch says it, on the CPU and on CUDA
 
 
 def _forget_output() -> None:

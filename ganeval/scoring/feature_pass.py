@@ -28,7 +28,7 @@ from ganeval.scoring.feature_store import FeatureStore, Row
 from ganeval.sources.base import Decoded, ImageSource, Pixels, content_hash
 from ganeval.sources.decoding_differences import facts_of
 from ganeval.sources.image_facts import ImageFacts
-from ganeval.sources.read_ahead import read_ahead
+from ganeval.sources.read_ahead import decoders, read_ahead
 from ganeval.summaries.bank import Block, FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     import torch
 
     from ganeval.backbones.base import Backbone
+    from ganeval.backbones.pipeline import Pipeline
 
 KEPT_MOMENTS = 4096  # images from which on their moments cost more to compute than to read
 SHARD_ROWS = 1024  # 1024 x 2048 x 4 B = 8 MB: one write, and what a killed run can lose
 WAITING_PIXELS = 2**26  # read ahead, and again waiting for the network: 201 MB each
-STACKED_PIXELS = 2**24  # resized at a time: 201 MB as float32; an image that is larger goes alone
 
 Progress = Callable[[int], None]
 
@@ -97,13 +97,30 @@ class SourceSummary:
 
 @dataclass
 class Queue:
-    """Decoded images of one backbone on their way to its network, and finished rows on their way to a shard."""
+    """Decoded images of one backbone on their way to its network, and finished rows on their way to a shard.
+
+    Attributes:
+        backbone: The network.
+        store: Where its shards are.
+        waiting: Images for the next submission.
+        pixels: How many they have.
+        queued: Digests of images that are on their way.
+        running: What was submitted and not taken.
+        pipeline: Runs the network; None before the first image.
+        digests: Of finished rows.
+        facts: Of finished rows.
+        features: Finished rows.
+        logits: Finished rows.
+        computed: Images that went through the network.
+    """
 
     backbone: AnyBackbone
     store: FeatureStore
     waiting: list[tuple[bytes, ImageFacts, Pixels | torch.Tensor]] = field(default_factory=list)
     pixels: int = 0
     queued: set[bytes] = field(default_factory=set)
+    running: list[tuple[bytes, ImageFacts]] = field(default_factory=list)
+    pipeline: Pipeline | None = None
     digests: list[bytes] = field(default_factory=list)
     facts: list[ImageFacts] = field(default_factory=list)
     features: list[np.ndarray] = field(default_factory=list)
@@ -114,8 +131,6 @@ class Queue:
 def run_network(backbone: Backbone, images: Sequence[Pixels | torch.Tensor]) -> tuple[np.ndarray, np.ndarray | None]:
     """Features and logits of images of any mix of sizes, in their order.
 
-    Images of one size are resized together; then all share one batch of the network.
-
     Args:
         backbone: The network.
         images: uint8 (3, H, W); a tensor on the network's device stays there.
@@ -123,31 +138,12 @@ def run_network(backbone: Backbone, images: Sequence[Pixels | torch.Tensor]) -> 
     Returns:
         (n, D) float32 and (n, K) float32 or None.
     """
-    import torch
+    from ganeval.backbones.pipeline import Pipeline
 
-    by_size: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for position, pixels in enumerate(images):
-        by_size[pixels.shape].append(position)
-    with torch.inference_mode():
-        prepared: list[torch.Tensor] = [torch.empty(0)] * len(images)
-        for (_, height, width), positions in by_size.items():
-            size = max(1, STACKED_PIXELS // (height * width))
-            for part in (positions[start : start + size] for start in range(0, len(positions), size)):
-                stacked = _stacked([images[p] for p in part])
-                for position, image in zip(part, backbone.prepare(stacked), strict=True):
-                    prepared[position] = image
-        output = backbone.forward(torch.stack(prepared))
-        logits = None if output.logits is None else output.logits.float().cpu().numpy()
-        return output.features.float().cpu().numpy(), logits
-
-
-def _stacked(images: Sequence[Pixels | torch.Tensor]) -> torch.Tensor:
-    import torch
-
-    arrays = [image for image in images if not isinstance(image, torch.Tensor)]
-    if len(arrays) == len(images):
-        return torch.from_numpy(np.stack(arrays))
-    return torch.stack([torch.as_tensor(image) for image in images])
+    pipeline = Pipeline(backbone)
+    pipeline.submit(images)
+    features, logits, _ = pipeline.take(finish=True)
+    return features, logits
 
 
 @dataclass(frozen=True)
@@ -337,6 +333,7 @@ def extend(
         ahead=2 * batch_size,
         pixels=_pixels_of,
         limit=WAITING_PIXELS,
+        workers=decoders(queue.backbone.device_type for queue in walked.queues),
     )
     for index, loaded in enumerate(ahead):
         seconds["read+decode (waited)"] += time.perf_counter() - started
@@ -356,7 +353,7 @@ def extend(
                     queue.waiting.append((loaded.digest, loaded.facts, pixels))
                     queue.pixels += loaded.pixels
                     if len(queue.waiting) >= _full(queue.backbone, batch_size) or queue.pixels >= WAITING_PIXELS:
-                        _drain(queue, source.name, seconds)
+                        _submit(queue, walked, source.name)
                     if len(queue.digests) >= SHARD_ROWS:
                         flush(queue, walked.warnings)
         if progress is not None:
@@ -367,41 +364,62 @@ def extend(
 def finish(walked: Walked, name: str) -> None:
     """Puts what still waits through the networks, and writes the last rows: every image seen has its features then."""
     for queue in walked.queues:
-        _drain(queue, name, walked.seconds)
+        _submit(queue, walked, name)
+        _take(queue, walked, name, finish=True)
         flush(queue, walked.warnings)
         queue.queued.clear()
 
 
 def _full(backbone: AnyBackbone, batch_size: int) -> int:
     """Images that are gathered for a network: it takes calls of one size, and would fill up the last one each time."""
-    from ganeval.backbones.calls import call_size
+    from ganeval.backbones.pipeline import full
 
-    size = call_size(backbone.load().device)
-    return -(-batch_size // size) * size
+    return full(backbone.load().device, batch_size)
 
 
-def _drain(queue: Queue, name: str, seconds: dict[str, float]) -> None:
-    """Runs the network on what is waiting."""
+def _submit(queue: Queue, walked: Walked, name: str) -> None:
+    """Sends what is waiting to the network, and takes the rows that are finished, if they fill a shard."""
     if not queue.waiting:
         return
+    from ganeval.backbones.pipeline import Pipeline
+
+    if queue.pipeline is None:
+        queue.pipeline = Pipeline(queue.backbone.load())
     started = time.perf_counter()
-    features, logits = run_network(queue.backbone.load(), [pixels for _, _, pixels in queue.waiting])
-    seconds[f"network {queue.backbone.info.name}"] += time.perf_counter() - started
+    queue.pipeline.submit([pixels for _, _, pixels in queue.waiting])
+    walked.seconds[f"network {queue.backbone.info.name}"] += time.perf_counter() - started
+    walked.warnings += queue.pipeline.notes
+    queue.pipeline.notes.clear()
+    queue.running += [(digest, facts) for digest, facts, _ in queue.waiting]
+    queue.waiting.clear()
+    queue.pixels = 0
+    if queue.pipeline.immediate or len(queue.running) >= SHARD_ROWS:
+        _take(queue, walked, name, finish=False)
+
+
+def _take(queue: Queue, walked: Walked, name: str, *, finish: bool) -> None:
+    """Rows that the network has finished; all of them with `finish`."""
+    if queue.pipeline is None:
+        return
+    started = time.perf_counter()
+    features, logits, count = queue.pipeline.take(finish=finish)
+    walked.seconds[f"network {queue.backbone.info.name}"] += time.perf_counter() - started
+    if not count:
+        return
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
         raise DataError(
             f"Backbone {queue.backbone.info.name} gave NaN or infinite features for {int((~finite).sum())} of "
-            f"{len(finite)} images of {name}. Its weights are damaged, or not made for this network; "
+            f"{count} images of {name}. Its weights are damaged, or not made for this network; "
             f"check them with `ganeval weights verify {queue.backbone.info.name}`."
         )
-    queue.digests += [digest for digest, _, _ in queue.waiting]
-    queue.facts += [facts for _, facts, _ in queue.waiting]
+    done, queue.running = queue.running[:count], queue.running[count:]
+    queue.digests += [digest for digest, _ in done]
+    queue.facts += [facts for _, facts in done]
     queue.features.append(features)
     if logits is not None:
         queue.logits.append(logits)
-    queue.computed += len(queue.waiting)
-    queue.waiting.clear()
-    queue.pixels = 0
+    queue.computed += count
 
 
 def flush(queue: Queue, warnings: list[str], engine: str | None = None) -> None:
@@ -416,7 +434,7 @@ def flush(queue: Queue, warnings: list[str], engine: str | None = None) -> None:
         return
     logits = np.concatenate(queue.logits) if queue.logits else None
     features = np.concatenate(queue.features)
-    engine = queue.backbone.engine if engine is None else engine
+    engine = _engine_of(queue.backbone) if engine is None else engine
     try:
         queue.store.write(queue.digests, queue.facts, features, logits, engine)
     except OSError as error:
@@ -431,6 +449,14 @@ def flush(queue: Queue, warnings: list[str], engine: str | None = None) -> None:
                 "Free disk space or set GANEVAL_CACHE to a folder with room."
             ) from second
     queue.digests, queue.facts, queue.features, queue.logits = [], [], [], []
+
+
+def _engine_of(backbone: AnyBackbone) -> str:
+    """What ran a network, and how its calls differed from those that the engine's name stands for."""
+    from ganeval.backbones.calls import remark_of
+
+    remark = remark_of(backbone.load().network)
+    return f"{backbone.engine}, {remark}" if remark else backbone.engine
 
 
 def _bank(rows: Sequence[Row], tensor: str, dim: int) -> FeatureBank:

@@ -324,7 +324,7 @@ class _Run:
     def _score_batch(self, batch: Sequence[Pair]) -> None:
         import torch
 
-        from ganeval.backbones.calls import without_tf32
+        from ganeval.backbones.float32 import true_float32
 
         fake = cut(torch.from_numpy(np.stack([pair.fake for pair in batch])), self.border)
         real = cut(torch.from_numpy(np.stack([pair.real for pair in batch])), self.border)
@@ -336,7 +336,7 @@ class _Run:
             if name is None:
                 self._score_pixels(batch, fake, real, requests)
             else:
-                with without_tf32(self.device):
+                with true_float32(self.device):
                     self._score_maps(batch, fake, real, self.backbones[name], requests)
             self.seconds["pixels" if name is None else f"network {name}"] += time.perf_counter() - started
 

@@ -1,7 +1,8 @@
-"""The one loop that reads ahead: a few threads read and decode what comes next, in order and in bounded memory."""
+"""The one loop that reads ahead: threads read and decode what comes next, in order and in bounded memory."""
 
+import os
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,8 +13,25 @@ WORKERS = 4
 Loaded = TypeVar("Loaded")
 
 
+def decoders(devices: Iterable[str]) -> int:
+    """Threads that decode beside networks on some types of device: all cores, if no network needs them.
+
+    Pillow's and libjpeg's decoders release Python's lock.
+    """
+    if all(device == "cpu" for device in devices):
+        return WORKERS
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(WORKERS, cores or WORKERS)
+
+
 def read_ahead(
-    load: Callable[[int], Loaded], count: int, *, ahead: int, pixels: Callable[[Loaded], int], limit: int
+    load: Callable[[int], Loaded],
+    count: int,
+    *,
+    ahead: int,
+    pixels: Callable[[Loaded], int],
+    limit: int,
+    workers: int = WORKERS,
 ) -> Generator[Loaded, None, None]:
     """What `load` gives for 0, 1, ... count - 1, in this order.
 
@@ -23,6 +41,7 @@ def read_ahead(
         ahead: How many are loaded at most before they are taken.
         pixels: How many of them wait in memory with what was loaded.
         limit: Pixels that wait at most; and one more image a thread.
+        workers: Threads.
     """
     budget = PixelBudget(limit)
 
@@ -31,7 +50,7 @@ def read_ahead(
         budget.hold(place, pixels(loaded))
         return loaded
 
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="decode") as pool:
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         pending: deque[Future[Loaded]] = deque()
         places = iter(range(count))
         try:
