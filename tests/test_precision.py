@@ -266,3 +266,75 @@ def test_networks_run_without_tf32_whatever_the_process_allows_and_leave_its_set
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
     assert seen == [(False, False), (True, True), (True, True)]
+
+
+ALLOWED = {
+    "nothing": "",
+    "products by name": "torch.set_float32_matmul_precision('medium')",
+    "products": "torch.backends.cuda.matmul.allow_tf32 = True",
+    "products by the new setting": "torch.backends.cuda.matmul.fp32_precision = 'tf32'",
+    "convolutions apart": "torch.backends.cudnn.conv.fp32_precision = 'ieee'",
+    "bfloat16 on the CPU": "torch.backends.mkldnn.matmul.fp32_precision = 'bf16'",
+    "everything": "torch.backends.fp32_precision = 'tf32'",
+    "a race of algorithms": "torch.backends.cudnn.benchmark = True",
+}
+
+PROBE = """
+import json
+import sys
+
+import numpy as np
+import torch
+
+from ganeval.backbones.float32 import true_float32
+
+def settings():
+    found = {}
+    for backend, kind in map(str.split, ("cuda matmul", "cudnn conv", "cudnn rnn", "mkldnn matmul", "mkldnn conv")):
+        found[f"{backend} {kind}"] = getattr(getattr(torch.backends, backend), kind).fp32_precision
+    for name, read in {
+        "old products": torch.get_float32_matmul_precision,
+        "old convolutions": lambda: torch.backends.cudnn.allow_tf32,
+    }.items():
+        try:
+            found[name] = read()
+        except RuntimeError:
+            found[name] = "refused"
+    found["race"] = torch.backends.cudnn.benchmark
+    return found
+
+for allowed in json.loads(sys.argv[1]):
+    exec(allowed)
+    before = settings()
+    with torch.autocast("cpu", dtype=torch.bfloat16), true_float32(torch.device("cpu")):
+        inside, product = settings(), torch.ones(2, 2) @ torch.ones(2, 2)
+    print(json.dumps([before, inside, settings(), str(product.dtype)]))
+"""
+
+
+def test_every_setting_that_allows_less_than_float32_is_off_while_a_network_runs_and_back_afterwards():
+    """A process of its own: torch refuses its old settings for good once new ones were used."""
+    if not hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+        pytest.skip("this PyTorch has the old settings only")
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, json.dumps(list(ALLOWED.values()))], capture_output=True, text=True, check=True
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == len(ALLOWED)
+    for allowed, (before, inside, after, dtype) in zip(ALLOWED, lines, strict=True):
+        assert after == before, allowed
+        assert {value for name, value in inside.items() if name[0] in "cm"} == {"ieee"}, allowed
+        assert not inside["race"], allowed
+        assert dtype == "torch.float32", allowed
+
+
+def test_no_file_but_one_touches_the_settings_of_float32():
+    words = ("allow_tf32", "fp32_precision", "set_float32_matmul_precision", "cudnn.benchmark")
+    root = Path(__file__).parents[1]
+    touching = {
+        path.relative_to(root).as_posix()
+        for folder in ("ganeval", "reference_models")
+        for path in (root / folder).rglob("*.py")
+        if any(word in path.read_text(encoding="utf-8") for word in words)
+    }
+    assert touching == {"ganeval/backbones/float32.py"}
