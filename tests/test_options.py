@@ -61,6 +61,13 @@ CASES = {
     "generator": Case(
         ("--generator", "options_nets:Net"), "options_nets:Net", "", "error", (*NET, "--latent-dim", "4")
     ),
+    "state_key": Case(
+        ("--state-key", "g_ema"),
+        "g_ema",
+        '"g_ema"',
+        "error",
+        (*NET, "--generator", "options_nets:Net", "--latent-dim", "4"),
+    ),
     "latent_dim": Case(("--latent-dim", "4"), 4, "4", "error", (*NET, "--generator", "options_nets:Net")),
     "direction": Case(("--direction", "b2a"), "b2a", '"b2a"', "error"),
     "num_samples": Case(("--num-samples", "8"), 8, "8", "fingerprint"),

@@ -49,6 +49,7 @@ __all__ = [
     "load_network",
     "load_state_dict",
     "locate",
+    "read_checkpoint",
     "read_state_dict",
     "verify",
 ]
@@ -107,6 +108,25 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"There is no file {path}. Check the path.")
     return _read(None, path, trusted=False)
+
+
+def read_checkpoint(path: Path) -> dict[str, object]:
+    """What anyone's file holds under its keys, tensors and other things, on the CPU; no code in it is run.
+
+    Args:
+        path: safetensors, or a dict written by torch.save.
+
+    Raises:
+        WeightsError: no such file, damaged, with Python objects, or no dict.
+    """
+    if not path.is_file():
+        raise WeightsError(f"There is no file {path}. Check the path.")
+    if _is_torch_file(path) and not is_torchscript(path):
+        loaded = _load_torch(path)
+        if isinstance(loaded, dict):
+            return {str(key): value for key, value in loaded.items()}
+        raise WeightsError(f"{path} holds a {type(loaded).__name__}, expected a dict with a state dict in it.")
+    return dict(_read(None, path, trusted=False))
 
 
 def check_layout(network: torch.nn.Module, state: Mapping[str, Tensor], name: str) -> None:
@@ -185,12 +205,10 @@ def _is_counter(key: str) -> bool:
 
 def _read(weights: WeightsFile | None, path: Path, *, trusted: bool) -> dict[str, Tensor]:
     """Reads tensors by the file's content, not by its name."""
-    with path.open("rb") as stream:
-        head = stream.read(9)
-    # A safetensors file starts with the length of its JSON header, whose first byte may well be that of a pickle.
-    if head[8:] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
+    head = _head(path)
+    if _is_safetensors(path):
         return _read_safetensors(path)
-    if head.startswith((_ZIP, _PICKLE)):
+    if _is_torch_file(path):
         return _read_torch(path, trusted=trusted)
     if head.startswith(_HDF5) and weights is not None and weights.convert is not None:
         with tempfile.TemporaryDirectory() as scratch:
@@ -201,6 +219,21 @@ def _read(weights: WeightsFile | None, path: Path, *, trusted: bool) -> dict[str
         f"{path} is neither a safetensors file nor one of torch.save (it starts with {head!r}). Expected a plain state "
         f"dict in one of the two."
     )
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(9)
+
+
+def _is_safetensors(path: Path) -> bool:
+    head = _head(path)
+    return head[8:] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size
+
+
+def _is_torch_file(path: Path) -> bool:
+    # A safetensors file starts with the length of its JSON header, whose first byte may well be that of a pickle.
+    return not _is_safetensors(path) and _head(path).startswith((_ZIP, _PICKLE))
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -227,6 +260,24 @@ def _read_torch(path: Path, *, trusted: bool) -> dict[str, Tensor]:
             warnings.filterwarnings("ignore", message=r".*torch\.jit\.load.* is deprecated")
             script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
         return {key: tensor.detach() for key, tensor in script.state_dict().items()}
+    loaded = _load_torch(path)
+    if (
+        not isinstance(loaded, dict)
+        or not loaded
+        or not all(isinstance(value, torch.Tensor) for value in loaded.values())
+    ):
+        keys = f" with the keys {', '.join(map(repr, list(loaded)[:3]))}" if isinstance(loaded, dict) else ""
+        raise WeightsError(
+            f"{path} holds a {type(loaded).__name__}{keys}, expected a plain state dict (name -> tensor). Save that "
+            f"alone, for instance torch.save(model.state_dict(), FILE)."
+        )
+    return {str(key): value.detach() for key, value in loaded.items()}
+
+
+def _load_torch(path: Path) -> object:
+    """What torch.save wrote, if it is tensors and plain values."""
+    import torch
+
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Detected pickle protocol")  # what follows says enough
@@ -241,17 +292,7 @@ def _read_torch(path: Path, *, trusted: bool) -> dict[str, Tensor]:
     except Exception as error:  # torch.load that is fed hostile bytes raises whatever it likes
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsError(f"{path} cannot be read as a file of torch.save; it may be cut off ({said}).") from error
-    if (
-        not isinstance(loaded, dict)
-        or not loaded
-        or not all(isinstance(value, torch.Tensor) for value in loaded.values())
-    ):
-        keys = f" with the keys {', '.join(map(repr, list(loaded)[:3]))}" if isinstance(loaded, dict) else ""
-        raise WeightsError(
-            f"{path} holds a {type(loaded).__name__}{keys}, expected a plain state dict (name -> tensor). Save that "
-            f"alone, for instance torch.save(model.state_dict(), FILE)."
-        )
-    return {str(key): value.detach() for key, value in loaded.items()}
+    return loaded
 
 
 def is_torchscript(path: Path) -> bool:

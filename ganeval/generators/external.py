@@ -44,8 +44,11 @@ def from_factory(options: ScoreOptions) -> Generator:
 def from_state_dict(options: ScoreOptions) -> Generator:
     """The network that `generator` names, with the tensors of a file."""
     _check_trust(options)
-    network = load_into_class(Path(options.subject), options.generator or "")
-    return _ready(network, options, {"kind": "state dict", "model": options.generator, **_hash_of(options)})
+    network, told = load_into_class(Path(options.subject), options.generator or "", options.state_key)
+    facts = {"kind": "state dict", "model": options.generator, **_hash_of(options)}
+    facts |= {"remark": told} if told else {}
+    facts |= {"state_key": options.state_key} if options.state_key else {}
+    return _ready(network, options, facts)
 
 
 def from_torchscript(options: ScoreOptions) -> Generator:

@@ -21,11 +21,12 @@ import torch
 from torch import Tensor, nn
 
 from ganeval.backbones.engines import import_openvino, openvino_version
-from ganeval.backbones.weights import is_torchscript, load_into, read_state_dict
+from ganeval.backbones.weights import is_torchscript, load_into
 from ganeval.errors import DataError, UsageError, WeightsError
 from ganeval.generators.latents import draws_from
 from ganeval.generators.names import is_factory_name
 from ganeval.generators.output import called
+from ganeval.generators.state_dicts import state_for
 from ganeval.registry import unknown_name
 from ganeval.sources.datasets.table import DATASETS
 
@@ -91,8 +92,13 @@ def load_torchscript(path: Path, device: torch.device) -> nn.Module:
     return script
 
 
-def load_into_class(path: Path, generator: str) -> nn.Module:
-    """The network that `generator` names, with the tensors of a state dict.
+def load_into_class(path: Path, generator: str, key: str | None = None) -> tuple[nn.Module, str]:
+    """The network that `generator` names, with the tensors of a state dict; and what was taken off or picked for that.
+
+    Args:
+        path: The file.
+        generator: "package.module:Class".
+        key: As in `--state-key`.
 
     Raises:
         UsageError: `generator` gives no module.
@@ -101,8 +107,9 @@ def load_into_class(path: Path, generator: str) -> nn.Module:
     network = call_factory(generator)
     if not isinstance(network, nn.Module):
         raise UsageError(f"--generator {generator} gave a {type(network).__name__}; expected a torch.nn.Module.")
-    load_into(network, read_state_dict(path), generator)
-    return network
+    found = state_for(network, path, key)
+    load_into(network, found.state, generator)
+    return network, found.told
 
 
 class OnnxNetwork(nn.Module):

@@ -100,13 +100,20 @@ def open_generator(options: ScoreOptions, only_class: str | None = None) -> Imag
         return None
     if options.direction is not None and kind not in OURS:
         raise UsageError(f"{options.subject} is one generator; --direction belongs to checkpoints of cyclegan.")
+    if options.state_key is not None and kind != "state dict":
+        raise UsageError(
+            f"--state-key picks the tensors of a network that --generator names, and {options.subject} is a whole "
+            "generator. Drop it."
+        )
     opener = cast(Callable[[ScoreOptions], Generator], imported(OPENERS[kind]))
     generator = opener(options)
     source = _source(generator, options, only_class)
     source.origin = generator.facts
     if kind not in OURS:
         source.read(0)
-        source.origin = {**generator.facts, **_doubt(source, generator)}
+        remarks = [str(generator.facts.get("remark", "")), _doubt(source, generator)]
+        said = "; ".join(filter(None, remarks))
+        source.origin = {**generator.facts, **({"remark": said} if said else {})}
     return source
 
 
@@ -133,16 +140,16 @@ def open_set(options: ScoreOptions, place: Place, name: str) -> ImageSource:
     return source
 
 
-def _doubt(source: ImageSource, generator: Generator) -> dict[str, str]:
-    """What rows say where a stated range is possible and looks like the other one: a sigmoid's output as -1..1."""
+def _doubt(source: ImageSource, generator: Generator) -> str:
+    """What rows say of a stated range that is possible and looks like the other one: a sigmoid's output as -1..1."""
     if generator.value_range != "-1..1" or not isinstance(source, GeneratorSource):
-        return {}
+        return ""
     count = min(BLOCK, len(source))
     images = [source.read(index).decode().pixels for index in range(count)]  # of one block, which is drawn by now
     darkest, brightest = min(int(image.min()) for image in images), max(int(image.max()) for image in images)
     if darkest < 128 or brightest < 255 * NEARLY_WHITE:
-        return {}
-    return {"remark": f"of the first {count} images {IN_THE_UPPER_HALF}"}
+        return ""
+    return f"of the first {count} images {IN_THE_UPPER_HALF}"
 
 
 def _of_files(options: ScoreOptions) -> ScoreOptions:
@@ -158,6 +165,7 @@ def _refuse_options(options: ScoreOptions) -> None:
         "--generator": options.generator,
         "--latent-dim": options.latent_dim,
         "--direction": options.direction,
+        "--state-key": options.state_key,
     }
     named = [option for option, value in given.items() if value is not None]
     if named:

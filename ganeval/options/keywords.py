@@ -34,6 +34,8 @@ class ScoreKeywords(TypedDict, total=False):
     """Images that an image-to-image generator translates."""
     generator: str | None
     """Network class that a bare state dict belongs to."""
+    state_key: str | None
+    """Where a checkpoint keeps the network's state dict, as in g_ema. Default: the only one in it."""
     latent_dim: int | Sequence[int] | None
     """Shape of one latent of an external generator: 100 or 100x1x1."""
     direction: Literal["a2b", "b2a"] | None
@@ -103,6 +105,8 @@ class CompareKeywords(TypedDict, total=False):
     """Images that an image-to-image generator translates."""
     generator: str | None
     """Network class that a bare state dict belongs to."""
+    state_key: str | None
+    """Where a checkpoint keeps the network's state dict, as in g_ema. Default: the only one in it."""
     latent_dim: int | Sequence[int] | None
     """Shape of one latent of an external generator: 100 or 100x1x1."""
     direction: Literal["a2b", "b2a"] | None
@@ -148,6 +152,8 @@ class CheckKeywords(TypedDict, total=False):
     """Images that an image-to-image generator translates."""
     generator: str | None
     """Network class that a bare state dict belongs to."""
+    state_key: str | None
+    """Where a checkpoint keeps the network's state dict, as in g_ema. Default: the only one in it."""
     latent_dim: int | Sequence[int] | None
     """Shape of one latent of an external generator: 100 or 100x1x1."""
     match: str | Mapping[str, str] | None
@@ -197,6 +203,8 @@ class EvaluatorKeywords(TypedDict, total=False):
     """Images that an image-to-image generator translates."""
     generator: str | None
     """Network class that a bare state dict belongs to."""
+    state_key: str | None
+    """Where a checkpoint keeps the network's state dict, as in g_ema. Default: the only one in it."""
     latent_dim: int | Sequence[int] | None
     """Shape of one latent of an external generator: 100 or 100x1x1."""
     direction: Literal["a2b", "b2a"] | None

@@ -146,6 +146,15 @@ class ScoreOptions:
             setting=False,
         ),
     ] = None
+    state_key: Annotated[
+        str | None,
+        Option(
+            "generators",
+            "Where a checkpoint keeps the network's state dict, as in g_ema. Default: the only one in it.",
+            f"{_FREE} gate sample",
+            Text("KEY", "a key of the checkpoint"),
+        ),
+    ] = None
     latent_dim: Annotated[
         tuple[int, ...] | None,
         Option(

@@ -76,6 +76,7 @@ def open_stored_subject(options: ScoreOptions) -> ReferenceStatistics | None:
         "--inputs": options.inputs is not None,
         "--generator": options.generator is not None,
         "--latent-dim": options.latent_dim is not None,
+        "--state-key": options.state_key is not None,
     }
     named = [option for option, given in needs_images.items() if given]
     if named:

@@ -26,6 +26,7 @@ from ganeval.files import disk_cache
 from ganeval.files.unpickle import value_at
 from ganeval.gate.baseline import read_row_file
 from ganeval.gate.rules import read_rules
+from ganeval.generators.state_dicts import state_for
 from ganeval.leaderboard.adding import read_source
 from ganeval.leaderboard.boards import load_boards
 from ganeval.leaderboard.reading import read_rows
@@ -271,6 +272,15 @@ def torch_zip() -> list[bytes]:
     ]
 
 
+TINY = torch.nn.BatchNorm1d(3)
+
+
+def nested_states() -> list[bytes]:
+    state = TINY.state_dict()
+    wrapped = {f"module.{name}": tensor for name, tensor in state.items()}
+    return [checkpoints.torch_file(made) for made in (wrapped, {"g": state, "d": state}, {"a": {"b": wrapped}, "n": 3})]
+
+
 SMALL = Image.fromarray(images.B[:6, :7])
 IMAGE_SEEDS = {
     "png": [
@@ -363,6 +373,7 @@ PARSERS: tuple[Parser, ...] = (
         "peers' torch file", with_file("s.pt", imported), lambda folder: [checkpoints.torch_file(tensors_of_a_peer())]
     ),
     Parser("weights", with_file("w.pth", read_state_dict), lambda folder: torch_zip()),
+    Parser("state dicts", with_file("w.pth", lambda path: state_for(TINY, path)), lambda folder: nested_states()),
     Parser(
         "checkpoint",
         with_file("last.safetensors", lambda path: is_checkpoint(path) and load_checkpoint(path, torch.device("cpu"))),
