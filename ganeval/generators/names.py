@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from ganeval.sources.arrays import array_in_file
+from ganeval.sources.arrays import part_of_file
 
 TORCH_EXTENSIONS: Final = (".pt", ".pth", ".ts", ".torchscript", ".jit", ".bin", ".ckpt")
 ONNX_EXTENSION: Final = ".onnx"
@@ -11,5 +11,5 @@ _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w
 
 
 def is_factory_name(text: str) -> bool:
-    """True for what has the form "package.module:factory" and names no array of a file ("samples.npz:images")."""
-    return _FACTORY.fullmatch(text) is not None and array_in_file(text) is None
+    """True for what has the form "package.module:factory" and names no part of a file ("samples.npz:images")."""
+    return _FACTORY.fullmatch(text) is not None and part_of_file(text) is None

@@ -109,9 +109,9 @@ class ArraySource(ImageSource):
             self._array.close()
 
 
-def array_in_file(subject: str) -> tuple[Path, str] | None:
-    """File and array of "file.npz:images", None where that is not what the user typed."""
-    found = re.fullmatch(r"(.+\.npz):([^/\\]+)", subject, re.IGNORECASE)
+def part_of_file(subject: str) -> tuple[Path, str] | None:
+    """File and array of "file.npz:images", or file and column of "file.parquet:image"; None for anything else."""
+    found = re.fullmatch(r"(.+\.(?:npz|parquet)):([^/\\]+)", subject, re.IGNORECASE)
     return None if found is None or Path(subject).exists() else (Path(found[1]), found[2])
 
 

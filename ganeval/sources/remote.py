@@ -19,6 +19,7 @@ from ganeval.sources.base import ImageSource, Raw
 from ganeval.sources.decoding.formats import HEAD
 from ganeval.sources.folder import file_raw
 from ganeval.sources.listing import ALL, LINK_OUTSIDE, NO_EXTENSION, ListedSource, Selection, reason_to_skip
+from ganeval.sources.parquet import PARQUET_EXTENSION, ParquetSource, open_parquet_folder
 from ganeval.sources.read_once import check_size
 
 # Package of each scheme that fsspec does not open by itself.
@@ -97,7 +98,22 @@ def open_remote(address: str, selection: Selection = ALL) -> ImageSource:
         raise UsageError(f"{address!r}: arrays are read from disk, at any place. Copy the file here and name the copy.")
     if ending.endswith(ARCHIVE_EXTENSIONS):
         return open_archive(RemoteFile(system, path), address, selection)
-    return RemoteFolder(system, path, address, selection)
+    if ending.endswith(PARQUET_EXTENSION):
+        return ParquetSource([RemoteFile(system, path)], address)
+    found = _found(system, path, address)
+    names = [where[len(root) :] for where in found if where.startswith(root := path.rstrip("/") + "/")]
+    tables = sorted(name for name in names if name.lower().endswith(PARQUET_EXTENSION))
+    if tables and not any(reason_to_skip(encodable(name)) is None for name in names):
+        return open_parquet_folder(tables, lambda name: RemoteFile(system, f"{root}{name}"), address, selection)
+    return RemoteFolder(system, path, address, found, selection)
+
+
+def _found(system: Any, path: str, address: str) -> dict[str, dict[str, Any]]:
+    """All files below a remote folder."""
+    try:
+        return cast(dict[str, dict[str, Any]], system.find(path, detail=True))
+    except Exception as error:  # every file system has errors of its own
+        raise _unreachable(address, error) from error
 
 
 class RemoteFolder(ListedSource):
@@ -107,23 +123,22 @@ class RemoteFolder(ListedSource):
         system: fsspec's file system.
         path: The folder on it.
         name: What the user typed.
+        found: All files below it, and what is known of each.
         selection: Which of its files are meant.
 
     Attributes:
         skipped: Reason -> number of files that were left out for it.
 
     Raises:
-        DataError: it cannot be listed, or holds no image.
+        DataError: it holds no image.
     """
 
-    def __init__(self, system: Any, path: str, name: str, selection: Selection = ALL) -> None:
+    def __init__(
+        self, system: Any, path: str, name: str, found: dict[str, dict[str, Any]], selection: Selection = ALL
+    ) -> None:
         super().__init__(name, "folder", selection)
         self._system = system
         root = path.rstrip("/") + "/"
-        try:
-            found: dict[str, dict[str, Any]] = system.find(path, detail=True)
-        except Exception as error:  # every file system has errors of its own
-            raise _unreachable(name, error) from error
         self._files: dict[str, tuple[str, int]] = {}
         others: list[str] = []
         for where, info in found.items():

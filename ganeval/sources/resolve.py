@@ -7,7 +7,7 @@ from pathlib import Path
 from ganeval.errors import DataError, UsageError
 from ganeval.registry import unknown_name
 from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
-from ganeval.sources.arrays import ValueRange, array_in_file, open_array_file
+from ganeval.sources.arrays import ValueRange, open_array_file, part_of_file
 from ganeval.sources.base import ImageSource, Item
 from ganeval.sources.datasets.table import DATASETS, open_dataset
 from ganeval.sources.decoding.formats import IMAGE_EXTENSIONS
@@ -16,8 +16,9 @@ from ganeval.sources.decoding.stated_white import StatedWhite
 from ganeval.sources.file_list import LIST_EXTENSION, FileList
 from ganeval.sources.folder import FolderSource, SingleImage
 from ganeval.sources.listing import ALL, ListedSource, Selection
+from ganeval.sources.parquet import PARQUET_EXTENSION, ParquetSource, open_parquet_folder
 from ganeval.sources.read_once import require_file
-from ganeval.sources.shards import ShardedSource, expand, is_pattern, open_shards, shard_name, tar_files
+from ganeval.sources.shards import TARS, ShardedSource, expand, is_pattern, open_shards, shard_files, shard_name
 from ganeval.untrusted import refuse_recorded
 
 ARRAY_EXTENSIONS = (".npz", ".npy")
@@ -54,7 +55,8 @@ def open_source(
     """
     source = _open(subject, data_root, value_range, peak, selection)
     try:
-        if selection.match is not None and not isinstance(source, ListedSource | ShardedSource):
+        picked = isinstance(source, ParquetSource) and source.picked
+        if selection.match is not None and not picked and not isinstance(source, ListedSource | ShardedSource):
             raise UsageError(
                 f"{selection.with_match(selection.match)} picks images by their file names, and {subject!r} has none. "
                 "Drop it, or name a folder or an archive."
@@ -91,15 +93,22 @@ def _open(
         return _open_remote(subject, selection)
     path = Path(subject)
     if subject and path.is_dir():
-        if tars := tar_files(path, selection):
+        if tars := shard_files(path, TARS, selection):
             return open_shards(tars, subject, selection)
+        if found := shard_files(path, (PARQUET_EXTENSION,), selection):
+            return open_parquet_folder([file.name for file in found], path.joinpath, subject, selection)
         return FolderSource(path, subject, selection)
     if is_pattern(subject):
-        return open_shards([Path(name) for name in expand(subject)], subject, selection)
+        paths = [Path(name) for name in expand(subject)]
+        if subject.lower().endswith(PARQUET_EXTENSION):
+            return ParquetSource(paths, subject)
+        return open_shards(paths, subject, selection)
     refuse_missing(subject)
     if subject and path.exists():
         return _open_file(path, subject, value_range, peak, selection)
-    if (named := array_in_file(subject)) is not None:
+    if (named := part_of_file(subject)) is not None:
+        if named[0].suffix.lower() == PARQUET_EXTENSION:
+            return ParquetSource([named[0]], subject, named[1])
         return open_array_file(named[0], subject, value_range, named[1], peak)
     return open_dataset(subject, data_root)
 
@@ -115,7 +124,7 @@ def refuse_missing(subject: str) -> None:
     path = Path(subject)
     if is_remote(subject) or is_pattern(subject) or (subject and path.exists()):
         return
-    if (named := array_in_file(subject)) is not None:
+    if (named := part_of_file(subject)) is not None:
         if named[0].exists():
             return
         path, subject = named[0], str(named[0])
@@ -168,14 +177,16 @@ def _open_file(
         return open_array_file(path, subject, value_range, peak=peak)
     if lower.endswith(ARCHIVE_EXTENSIONS):
         return open_archive(path, subject, selection)
+    if lower.endswith(PARQUET_EXTENSION):
+        return ParquetSource([path], subject)
     if path.suffix.lower() in IMAGE_EXTENSIONS:
         return SingleImage(path, subject, selection)
     if lower.endswith(LIST_EXTENSION):
         return FileList(path, subject, selection)
     raise DataError(
         f"{subject!r} is a file of no kind that holds images; expected a folder, {', '.join(ARCHIVE_EXTENSIONS)}, "
-        f"{', '.join(ARRAY_EXTENSIONS)} or a {LIST_EXTENSION} that lists image files. Unpack it, or give it the "
-        "ending that says what it is."
+        f"{', '.join(ARRAY_EXTENSIONS)}, {PARQUET_EXTENSION} or a {LIST_EXTENSION} that lists image "
+        "files. Unpack it, or give it the ending that says what it is."
     )
 
 

@@ -47,38 +47,42 @@ def expand(pattern: str) -> list[str]:
     return ["".join(parts) for parts in itertools.product(*pieces, [pattern[end:]])]
 
 
-def tar_files(folder: Path, selection: Selection = ALL) -> list[Path]:
-    """The tar files of a folder, sorted; empty where it holds anything else that is not hidden.
+TARS: Final = (".tar", ".tar.gz", ".tgz")
+
+
+def shard_files(folder: Path, endings: tuple[str, ...], selection: Selection = ALL) -> list[Path]:
+    """The tar or parquet files of a folder, sorted; empty where it holds anything else that is not hidden, or a text.
 
     Args:
         folder: Where they lie.
+        endings: Of the files.
         selection: Says whether links that lead out of the folder are followed.
 
     Raises:
-        DataError: the folder cannot be listed, or one of its tar files is a link that leads out of it.
+        DataError: the folder cannot be listed, or one of its files is a link that leads out of it.
     """
-    tars = []
+    shards = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name.lower()
                 if name.startswith("."):
                     continue
-                if name.endswith((".tar", ".tar.gz", ".tgz")) and entry.is_file():
-                    tars.append(folder / entry.name)
-                elif not name.endswith((".json", ".txt", ".idx")):
+                if name.endswith(endings) and entry.is_file():
+                    shards.append(folder / entry.name)
+                elif not name.endswith((".json", ".txt", ".idx", ".md")):
                     return []  # most often the first of many images
     except OSError as error:
         raise DataError(f"Cannot list folder {str(folder)!r}: {error.strerror}. Check its permissions.") from error
-    tars.sort()
-    outside = [tar.name for tar in tars if tar.is_symlink() and not tar.resolve().is_relative_to(folder.resolve())]
+    shards.sort()
+    outside = [one.name for one in shards if one.is_symlink() and not one.resolve().is_relative_to(folder.resolve())]
     if outside and selection.follow_links != "anywhere":
         raise DataError(
-            f"{len(outside)} of {len(tars)} tar files in {str(folder)!r} are links that lead out of it (first: "
-            f"{outside[0]!r}). Name the folder that they lead to, or a pattern (part-{{00..15}}.tar), or follow them "
-            "with --follow-links-anywhere."
+            f"{len(outside)} of {len(shards)} {endings[0][1:]} files in {str(folder)!r} are links that lead out of it "
+            f"(first: {outside[0]!r}). Name the folder that they lead to, or a pattern (part-{{00..15}}{endings[0]}), "
+            "or follow them with --follow-links-anywhere."
         )
-    return tars
+    return shards
 
 
 class ShardedSource(ImageSource):

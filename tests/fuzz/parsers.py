@@ -49,6 +49,7 @@ from ganeval.sources.file_list import FileList
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.image_facts import ImageFacts
 from ganeval.sources.listing import labelled, reason_to_skip
+from ganeval.sources.parquet import ParquetSource
 from ganeval.sources.remote import open_remote
 from ganeval.sources.resolve import is_remote
 from ganeval.sources.shards import expand
@@ -357,6 +358,11 @@ PARSERS: tuple[Parser, ...] = (
         "npz",
         with_file("a.npz", lambda path: whole(open_array_file(path, value_range="0..1"))),
         given(arrays.npz(arr_0=arrays.IMAGES[:2]), arrays.npz(False, arr_0=arrays.IMAGES[:2], arr_1=np.arange(2))),
+    ),
+    Parser(
+        "parquet",
+        with_file("a.parquet", lambda path: whole(ParquetSource([path], "a.parquet"))),
+        lambda folder: [arrays.parquet(), arrays.parquet(struct=True), arrays.parquet(compression="none")],
     ),
     Parser(
         "statistics npz",

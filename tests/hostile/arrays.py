@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 
 import numpy as np
+from PIL import Image
 
 from tests.hostile.archives import CRC, FLAGS, METHOD, patched
 from tests.hostile.case import NAMES, Box, error, picture, score, swapped
@@ -59,6 +60,42 @@ def header(text: str, version: int = 1) -> bytes:
 
 def says(shape: str, kind: str = "|u1") -> bytes:
     return header(f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}}}") + bytes(1000)
+
+
+def parquet(pictures=None, struct: bool = False, **options) -> bytes:
+    """A parquet file of the pictures, in a column of bytes or as Hugging Face writes them."""
+    import pyarrow
+    from pyarrow import parquet as files
+
+    data = [encoded(IMAGES[i]) for i in range(len(NAMES))] if pictures is None else pictures
+    rows = [{"bytes": one, "path": None} for one in data] if struct else data
+    kind = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())]) if struct else pyarrow.binary()
+    table = pyarrow.table({"image": pyarrow.array(rows, kind), "label": list(range(len(data)))})
+    buffer = io.BytesIO()
+    files.write_table(table, buffer, **options)
+    return buffer.getvalue()
+
+
+def encoded(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def table(**options):
+    return lambda box: box.put("fake.parquet", parquet(**options))
+
+
+def outside_by_path(box: Box) -> None:
+    """A row that names a file outside in place of its image."""
+    import pyarrow
+    from pyarrow import parquet as files
+
+    rows = [{"bytes": None, "path": str(box.outside / "secret.png")}] * 2
+    kind = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    buffer = io.BytesIO()
+    files.write_table(pyarrow.table({"image": pyarrow.array(rows, kind)}), buffer)
+    box.put("fake.parquet", buffer.getvalue())
 
 
 def npz_of(name: str, data: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -168,7 +205,46 @@ def idx(images: bytes, zipped: bool = False):
 
 
 EYE = np.eye(2048)
+PARQUET = "score fake.parquet --metrics vendi --no-labels"
 CASES = (
+    score("parquet of the same pictures", table(), PARQUET, clean_command=FOLDER, needs="pyarrow"),
+    score("parquet as Hugging Face writes it", table(struct=True), PARQUET, clean_command=FOLDER, needs="pyarrow"),
+    error(
+        "parquet: rows that name files outside in place of their images",
+        outside_by_path,
+        "which is not opened",
+        command=PARQUET,
+        needs="pyarrow",
+    ),
+    error(
+        "parquet: 256 MiB of zeros in place of pictures",
+        table(pictures=[bytes(64 << 20)] * 4, compression="zstd", use_dictionary=False),
+        "at most 200 : 1",
+        command=PARQUET,
+        memory=700,
+        needs="pyarrow",
+    ),
+    error(
+        "parquet: cut in half",
+        lambda box: box.put("fake.parquet", parquet()[:1000]),
+        "damaged or cut short",
+        command=PARQUET,
+        needs="pyarrow",
+    ),
+    error(
+        "parquet: text",
+        lambda box: box.put("fake.parquet", b"hello"),
+        "damaged or cut short",
+        command=PARQUET,
+        needs="pyarrow",
+    ),
+    error(
+        "parquet: pictures that are none",
+        table(pictures=[b"no picture"] * 4),
+        "000000",
+        command=PARQUET,
+        needs="pyarrow",
+    ),
     score("npz of the same pictures", raw(npz(arr_0=IMAGES), "fake.npz"), NPZ, clean_command=FOLDER),
     error(
         "npz: a pickle that runs code",
