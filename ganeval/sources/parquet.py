@@ -182,7 +182,7 @@ class _File:
             raise DataError(
                 f"{said!r} unpacks to {sum(self._sizes):,} bytes from {stored:,}; at most {MAX_RATIO} : 1 is read."
             )
-        self._groups = list(itertools.accumulate(counts, initial=0))
+        self._groups: list[int] = list(itertools.accumulate(counts, initial=0))
         self._lock = threading.Lock()
         self._blocks: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._stream: Iterator[Any] = iter(())

@@ -7,7 +7,6 @@ from typing import Literal, cast
 
 import numpy as np
 import torch
-from ganeval.sources.datasets.photos_evening import restyle
 from torch import nn
 
 from ganeval.backbones import BACKBONES
@@ -23,6 +22,7 @@ from ganeval.scoring.loaded_networks import open_store
 from ganeval.scoring.pair_pass import PairRequest, score_pairs
 from ganeval.scoring.plan import needed_weights
 from ganeval.sources.base import ImageSource, Pixels, seeded_subset
+from ganeval.sources.datasets.photos_evening import restyle
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from reference_models.checkpoints.sampling import draw_tensor, image_drawer
