@@ -182,7 +182,7 @@ def test_batches_that_cannot_be_used_are_refused_in_words():
         assert evaluator.compute()["kd"].n_fake == 41
     with (
         ganeval.Evaluator(paired=REAL, metrics="psnr") as evaluator,
-        pytest.raises(UsageError, match="psnr compare image by image"),
+        pytest.raises(UsageError, match="psnr go image by image"),
     ):
         evaluator.update(FAKE)
     with (

@@ -4,16 +4,18 @@ import ast
 import dataclasses
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 
 from ganeval.backbones import BACKBONES
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics import METRICS, keys
-from ganeval.metrics.base import PixelMetric, PyramidMetric, SetMetric
+from ganeval.metrics.base import ImageMetric, PixelMetric, PyramidMetric, SetMetric
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
@@ -21,6 +23,7 @@ from ganeval.summaries.moments import Moments
 ALL = {name: METRICS.get(name) for name in METRICS}
 SET = [name for name, metric in ALL.items() if isinstance(metric, SetMetric)]
 PIXEL = [name for name, metric in ALL.items() if isinstance(metric, PixelMetric)]
+IMAGE = [name for name, metric in ALL.items() if isinstance(metric, ImageMetric)]
 PYRAMID = [name for name, metric in ALL.items() if isinstance(metric, PyramidMetric)]
 
 ROOT = Path(__file__).parent.parent
@@ -72,7 +75,7 @@ def close(a, b, tolerance):
 
 def test_no_metric_is_forgotten():
     """Every name is of one kind, every output states its laws, and names agree with the table."""
-    assert sorted(SET + PIXEL + PYRAMID) == sorted(METRICS)
+    assert sorted(SET + PIXEL + PYRAMID + IMAGE) == sorted(METRICS)
     assert [output.name for name in SET for output in ALL[name].outputs if output.on_itself is None] == []
     assert all(ALL[name].name == name for name in METRICS)
 
@@ -273,6 +276,49 @@ def test_feature_distances_are_zero_on_equal_maps_and_grow_with_noise(name):
     assert metric.symmetric
     assert values[0] == 0.0
     assert values == sorted(values)
+
+
+def photograph(side, noise=0.0):
+    """A photograph, with noise on it."""
+    pixels = skimage.data.coffee()[:side, :side].transpose(2, 0, 1)
+    return (pixels + noise * np.random.default_rng(0).normal(size=pixels.shape)).clip(0, 255).astype(np.uint8)
+
+
+def parameters(metric):
+    """Arrays of the declared shapes, near the statistics of a photograph; square ones are a unit matrix."""
+    shapes = {name: [30 if n < 0 else n for n in shape] for name, shape in metric.layout.items()}
+    return {
+        name: np.eye(shape[0]) if len(set(shape)) < len(shape) else np.cos(np.arange(np.prod(shape))).reshape(shape)
+        for name, shape in shapes.items()
+    }
+
+
+@pytest.mark.parametrize("name", IMAGE)
+def test_metrics_of_single_images_read_the_image_alone(name):
+    """One number, within the range, the same in any thread and after any other image; the image is left as it was."""
+    metric = ALL[name]
+    model, image = parameters(metric), photograph(2 * metric.min_side + 7)
+    before = image.copy()
+    first = metric.compute(image, model, metric.params)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda noise: metric.compute(photograph(len(image[0]), noise), model, metric.params),
+                              [0, 30, 0, 30, 0]))  # fmt: skip
+
+    assert isinstance(first, float)
+    assert metric.output.range[0] <= first <= metric.output.range[1]
+    assert found[::2] == [first] * 3
+    assert found[1] == found[3] != first
+    assert (image == before).all()
+
+
+@pytest.mark.parametrize("name", IMAGE)
+def test_metrics_of_single_images_refuse_a_flat_image(name):
+    metric = ALL[name]
+
+    with pytest.raises(DataError, match=f"{name} needs"):
+        metric.compute(
+            np.zeros((3, 2 * metric.min_side, 2 * metric.min_side), np.uint8), parameters(metric), metric.params
+        )
 
 
 def test_declarations_cannot_be_changed():

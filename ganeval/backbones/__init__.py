@@ -35,7 +35,9 @@ BACKBONES: Registry[BackboneInfo] = Registry(
 
 @functools.cache
 def weights_files() -> dict[str, WeightsFile]:
-    """All weights files by name, in the order of the table of backbones: their own, then the heads."""
+    """All weights files by name: those of backbones, in the order of the table, their heads, and scene models."""
+    from ganeval.backbones.scene_models import SCENE_MODELS
+
     declared = [BACKBONES.get(name) for name in BACKBONES]
     own = [info.weights for info in declared if info.weights is not None]
-    return {file.name: file for file in (*own, *(head for info in declared for head in info.heads))}
+    return {file.name: file for file in (*own, *(head for info in declared for head in info.heads), *SCENE_MODELS)}

@@ -20,7 +20,7 @@ from ganeval.cli.consoles import encodable
 from ganeval.cli.tables import format_interval
 from ganeval.escaping import printable
 from ganeval.metrics.base import SetMetric
-from ganeval.metrics.keys import Request, field_name
+from ganeval.metrics.keys import ImageRequest, Request, field_name
 from ganeval.notebook.headline_rows import (
     headline_rows,
     is_headline,
@@ -234,6 +234,8 @@ def _next(rows: Sequence[Result], options: ScoreOptions, readings: Iterable[Read
     """The one command that follows."""
     subject = shlex.quote(options.subject)
     if options.reference is None and options.paired is None:
+        if rows and all(isinstance(request_of(row), ImageRequest) for row in rows):
+            return f"ganeval diff OTHER {subject} --metrics {options.metrics}"
         return f"ganeval score {subject} --reference REAL (a folder, or digits:test), or --paired ORIGINALS"
     origin = next((origin for row in rows if (origin := _origin(row))), {})
     if options.reference is not None and (doubtful or any(reading.verdict == "worse" for reading in readings)):

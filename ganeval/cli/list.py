@@ -11,7 +11,7 @@ Entry = dict[str, object]
 def metrics() -> list[Entry]:
     """Every metric, with its outputs, direction and what it needs."""
     from ganeval.metrics import METRICS
-    from ganeval.metrics.base import PyramidMetric, SetMetric
+    from ganeval.metrics.base import ImageMetric, PyramidMetric, SetMetric
 
     entries: list[Entry] = []
     for name in METRICS:
@@ -20,7 +20,7 @@ def metrics() -> list[Entry]:
         if isinstance(metric, SetMetric):
             kind = "set, needs a reference" if metric.reference else "set, no reference"
         else:
-            kind = "paired"
+            kind = "single images" if isinstance(metric, ImageMetric) else "paired"
         entries.append(
             {
                 "name": name,

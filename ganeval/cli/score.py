@@ -80,8 +80,8 @@ def command(
     ganeval score generator.pt --latent-dim 100 --value-range -1..1 --reference ./real
     ganeval score reference_models.baselines:bicubic_x4 --paired ./hr --channel y --crop-border 4
     """
-    if per_image is not None and options.paired is None:
-        raise UsageError("--per-image writes paired values. Add --paired REF.")
+    if per_image is not None and options.paired is None and not _single_images(options):
+        raise UsageError("--per-image writes values by image. Add --paired REF, or name metrics of single images.")
     if len(subjects) == 1 and form != "table":
         raise UsageError("--format is for several subjects. Name them, or take --json for the rows of one.")
     if len(subjects) > 1 and cross_check:
@@ -148,3 +148,10 @@ def command(
                 blame=blame,
                 full=full,
             )
+
+
+def _single_images(options: ScoreOptions) -> bool:
+    """Whether a metric of single images was asked for."""
+    from ganeval.metrics.keys import ImageRequest, parse_keys
+
+    return options.metrics is not None and any(isinstance(r, ImageRequest) for r in parse_keys(options.metrics))

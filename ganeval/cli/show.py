@@ -1,5 +1,6 @@
 """What `score` leaves behind: the table or JSON on stdout, the files that were asked for, findings on stderr."""
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +17,6 @@ from ganeval.notebook.subject_table import subject_table
 from ganeval.options import ScoreOptions
 from ganeval.results.result import append_jsonl, to_json
 from ganeval.scoring.evaluator import ScoreOutcome
-from ganeval.scoring.pair_pass import PairScores
 from ganeval.scoring.several_subjects import SeveralScores
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ Format = Literal["table", "md", "csv", "latex"]
 SHOWN = 8  # stems of the worst and of the best images
 
 
-def per_image_table(pairs: PairScores) -> "pd.DataFrame":
-    """Columns `image` (the stem) and one per metric."""
+def per_image_table(outcome: ScoreOutcome) -> "pd.DataFrame | None":
+    """Columns `image` (the stem) and one per metric; None without values by image."""
     import pandas as pd
 
-    return pd.DataFrame({"image": pairs.stems, **pairs.values})
+    parts = [part for part in (outcome.pairs, outcome.images) if part is not None]
+    tables = [pd.DataFrame({"image": part.stems, **part.values}) for part in parts]
+    return functools.reduce(lambda a, b: a.merge(b, on="image", how="outer", sort=False), tables) if tables else None
 
 
 def csv(table: "pd.DataFrame") -> str:
@@ -50,8 +52,8 @@ def show_outcome(
     full: bool,
 ) -> None:
     """Writes files first, then stdout: a reader of stdout may take its end as the end of the work."""
-    if per_image is not None and outcome.pairs is not None:
-        write_output(per_image, csv(per_image_table(outcome.pairs)))
+    if per_image is not None and (table := per_image_table(outcome)) is not None:
+        write_output(per_image, csv(table))
     if blame is not None and outcome.blame is not None:
         write_output(blame, csv(outcome.blame))
         images = [str(image) for image in outcome.blame["image"]]
@@ -94,9 +96,9 @@ def show_several(
     results = [result for outcome in scored.outcomes for result in outcome.results]
     if per_image is not None:
         tables = [
-            csv(per_image_table(outcome.pairs).assign(subject=spreadsheet(name)))
+            csv(images.assign(subject=spreadsheet(name)))
             for name, outcome in zip(scored.names, scored.outcomes, strict=True)
-            if outcome.pairs is not None
+            if (images := per_image_table(outcome)) is not None
         ]
         head, _, first = tables[0].partition("\n")
         write_output(per_image, "".join([f"{head}\n{first}", *(table.partition("\n")[2] for table in tables[1:])]))

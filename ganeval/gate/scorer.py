@@ -37,6 +37,7 @@ class Setting:
         num_samples: As in the protocol.
         seed: As in the protocol.
         crop_border: None for set metrics.
+        paired: True for metrics of image pairs.
         mod_crop: 0 for set metrics.
         reference: True for set metrics that compare with a reference.
         peak: White in 16-bit files, where the row's score was told.
@@ -45,6 +46,7 @@ class Setting:
     num_samples: int | None
     seed: int
     crop_border: int | None
+    paired: bool
     mod_crop: int
     reference: bool
     peak: int | None
@@ -52,12 +54,13 @@ class Setting:
     @staticmethod
     def of(protocol: Protocol) -> "Setting":
         """The setting of one row."""
-        paired = protocol.crop_border is not None
+        by_image = protocol.crop_border is not None
+        paired = by_image and protocol.reference_sha256 is not None
         reference = protocol.reference_sha256 is not None and not paired
         peak = stated_peak(protocol.decode)
         multiple = protocol.params.get("mod_crop")
         mod_crop = multiple if isinstance(multiple, int) else 0
-        return Setting(protocol.num_samples, protocol.seed, protocol.crop_border, mod_crop, reference, peak)
+        return Setting(protocol.num_samples, protocol.seed, protocol.crop_border, paired, mod_crop, reference, peak)
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ class Scorer:
 
     def _options(self, subject: str, setting: Setting, rows: Sequence[Result]) -> ScoreOptions:
         protocols = [row.protocol for row in rows if row.protocol is not None]
-        paired = setting.crop_border is not None
+        paired = setting.paired
         for needed, given, option in (
             (setting.reference, self.options.reference, "--reference REF"),
             (paired, self.options.paired, "--paired REF"),
@@ -174,7 +177,7 @@ class Scorer:
             for name in ("match", "labels", "follow_links", "pair_by")
             if name in row.provenance
         }
-        if setting.crop_border is None:  # rows of sets have the rule that paired rows of the same score went by
+        if not setting.paired:  # rows of sets have the rule that paired rows of the same score went by
             recorded.pop("pair_by", None)
         if recorded.get("follow_links") == "anywhere":
             del recorded["follow_links"]

@@ -34,6 +34,8 @@ METRICS: Registry[Metric] = Registry(
         "gmsd": "ganeval.metrics.gmsd:GMSD",
         "vif": "ganeval.metrics.vif:VIF",
         "fsim": "ganeval.metrics.fsim:FSIM",
+        "niqe": "ganeval.metrics.niqe:NIQE",
+        "brisque": "ganeval.metrics.brisque:BRISQUE",
         "lpips": "ganeval.metrics.lpips:LPIPS",
         "vgg": "ganeval.metrics.perceptual:VGG",
         "pd": "ganeval.metrics.perceptual:PD",

@@ -1,4 +1,4 @@
-"""What a metric is: a declaration, and a pure function of summaries (set metrics) or of image pairs (paired metrics).
+"""What a metric is: a declaration, and a pure function of summaries (set metrics), of image pairs or of single images.
 
 A metric never owns a network, never reads a file and never touches a global random number generator. Its declared
 properties (direction, range, symmetry, smallest n) are checked by the law tests over every registered metric.
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.summaries.base import SetSummary
@@ -254,8 +255,8 @@ def with_copies(estimate: Estimate, note: str, many: bool) -> Estimate:
     return replace(estimate, note="; ".join(filter(None, [estimate.note, note])))
 
 
-class _OfPairs:
-    """What both kinds of paired metrics answer as set metrics do."""
+class _ByImage:
+    """What metrics whose value is a mean over images answer as set metrics do."""
 
     output: Output
 
@@ -266,12 +267,12 @@ class _OfPairs:
 
     @property
     def null_bias(self) -> None:
-        """None: the mean over pairs has no bias that counts move."""
+        """None: a mean over images has no bias that counts move."""
         return None
 
 
 @dataclass(frozen=True)
-class PixelMetric(_OfPairs):
+class PixelMetric(_ByImage):
     """A paired metric of the pixels themselves: psnr, ssim, ms_ssim.
 
     Attributes:
@@ -295,7 +296,7 @@ class PixelMetric(_OfPairs):
 
 
 @dataclass(frozen=True)
-class PyramidMetric(_OfPairs):
+class PyramidMetric(_ByImage):
     """A paired metric of feature maps: lpips, vgg, pd. RGB at native size, cropped like the pixel metrics.
 
     Attributes:
@@ -326,5 +327,33 @@ class PyramidMetric(_OfPairs):
     plain: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ImageMetric(_ByImage):
+    """A metric of one image, without an original: niqe, brisque.
+
+    Attributes:
+        model: Weights-table name of the fitted parameters it goes by.
+        layout: Name of each of these arrays -> its shape, where -1 is any length.
+        compute: (image, model, params) -> value. The image is uint8 (C, H, W), C = 3 (RGB), or 1 where it is stored in
+            one channel, already cropped. Raises DataError for an image that it is not defined on. Called in threads.
+        min_side: Smallest height and width it is defined for.
+        comparable: True where the published model gives numbers that compare with the field's.
+        Others as in SetMetric.
+    """
+
+    name: str
+    summary: str
+    output: Output
+    min_side: int
+    version: int
+    model: str
+    layout: Mapping[str, tuple[int, ...]]
+    compute: Callable[[npt.NDArray[np.uint8], Mapping[str, Float64], Params], float]
+    comparable: bool
+    params: Params = field(default_factory=dict)
+    aliases: Mapping[str, Alias] = field(default_factory=dict)
+    plain: Mapping[str, int] = field(default_factory=dict)
+
+
 PairedMetric = PixelMetric | PyramidMetric
-Metric = SetMetric | PixelMetric | PyramidMetric
+Metric = SetMetric | PixelMetric | PyramidMetric | ImageMetric

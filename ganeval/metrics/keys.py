@@ -11,7 +11,7 @@ from typing import ClassVar
 from ganeval.backbones import BACKBONES
 from ganeval.errors import UsageError
 from ganeval.metrics import METRICS
-from ganeval.metrics.base import Metric, Output, PairedMetric, PixelMetric, PyramidMetric, SetMetric
+from ganeval.metrics.base import ImageMetric, Metric, Output, PairedMetric, PixelMetric, PyramidMetric, SetMetric
 from ganeval.registry import unknown_name
 
 DEFAULT_BACKBONE = "efflite0"  # its weights come with the installation
@@ -54,7 +54,24 @@ class PairedRequest:
     asked: str
 
 
-Request = SetRequest | PairedRequest
+@dataclass(frozen=True)
+class ImageRequest:
+    """One metric of single images.
+
+    Attributes:
+        backbone: None.
+        Others as in SetRequest.
+    """
+
+    paired: ClassVar[bool] = False
+    name: str
+    metric: ImageMetric = field(compare=False)
+    outputs: tuple[str, ...]
+    asked: str
+    backbone: None = None
+
+
+Request = SetRequest | PairedRequest | ImageRequest
 
 
 def declarations() -> Iterator[tuple[str, Metric]]:
@@ -95,7 +112,7 @@ def _in_order(paired: bool, places_of: Callable[[Metric], list[tuple[str, Mappin
     found = [
         (place, _typed(output or name, metric, backbone))
         for name, metric in declarations()
-        if paired != isinstance(metric, SetMetric)
+        if paired == isinstance(metric, PairedMetric)
         for output, places in places_of(metric)
         for backbone, place in places.items()
     ]
@@ -120,7 +137,7 @@ def declared(key: str) -> tuple[Metric, Output] | None:
     Args:
         key: "fid", "recall@inception#1a2b3c4d", "fd_per_class:Shirt@efflite0".
     """
-    output = aliases().get(key, key).partition("@")[0].partition(":")[0]
+    output = aliases().get(key, key).partition("#")[0].partition("@")[0].partition(":")[0]
     return next(((metric, one) for _, metric in declarations() for one in metric.outputs if one.name == output), None)
 
 
@@ -152,6 +169,10 @@ def parse_key(text: str) -> Request:
         if at:
             raise UsageError(f"{name} is a metric of pixels and takes no backbone; got {asked!r}. Write {name!r}.")
         return PairedRequest(name, metric, None, (metric.output.name,), asked)
+    if isinstance(metric, ImageMetric):
+        if at:
+            raise UsageError(f"{name} is a metric of single images and takes no backbone; got {asked!r}.")
+        return ImageRequest(name, metric, (metric.output.name,), asked)
     if isinstance(metric, PyramidMetric):
         chosen = backbone if at else metric.backbones[0]
         if chosen not in metric.backbones:

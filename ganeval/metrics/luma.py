@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+import numpy.typing as npt
 from jaxtyping import Bool, Float, UInt8
 
 if TYPE_CHECKING:
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
 
 LUMA_RULE: Final = "BT.601, 16..235; an original of one channel is its own luma, 0..255"
 """How a protocol states the luma of pairs some of whose originals are stored in one channel."""
+
+IMAGE_LUMA_RULE: Final = "BT.601, 16..235; an image of one channel is its own luma, 0..255"
+"""The same of single images."""
 
 LUMA_VERSION: Final = 2
 """Least version of a number that rests on `LUMA_RULE`. Version 1 took every original for colour, so that of colour
@@ -93,3 +98,19 @@ def crop_border(images: Tensor, border: int) -> Tensor:
     if border < 0 or 2 * border >= min(height, width):
         raise ValueError(f"a border of {border} pixels does not fit into images of {width}x{height}")
     return images[..., border : height - border, border : width - border]
+
+
+def image_luma(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """The luma of one image, by the rule of `pair_luma`: that of one channel as it is, else the Y of `to_luma`.
+
+    Args:
+        image: (C, H, W), C = 3 or 1.
+
+    Returns:
+        (H, W), whole numbers.
+    """
+    if len(image) == 1:
+        return np.asarray(image[0], dtype=np.float64)
+    red, green, blue = image.astype(np.int32)
+    thousandths = 65_481 * red + 128_553 * green + 24_966 * blue
+    return np.asarray(16 + (thousandths + 127_500) // 255_000, dtype=np.float64)

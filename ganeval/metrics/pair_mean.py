@@ -31,7 +31,7 @@ class MeanUncertainty(NamedTuple):
     note: str
 
 
-def uncertainty_of_mean(values: Float64) -> MeanUncertainty:
+def uncertainty_of_mean(values: Float64, of: str = "pair") -> MeanUncertainty:
     """Standard error sd/sqrt(n) with ddof = 1, and Student's t interval with n - 1 degrees of freedom.
 
     The images are taken as independent draws from what they stand for. The interval is exact for normal values. Below
@@ -40,10 +40,11 @@ def uncertainty_of_mean(values: Float64) -> MeanUncertainty:
 
     Args:
         values: Finite, (n,), n >= 1.
+        of: What each value is of.
     """
     n = len(values)
     if n < 2:
-        return MeanUncertainty(None, None, None, None, "one pair: its uncertainty is unknown")
+        return MeanUncertainty(None, None, None, None, f"one {of}: its uncertainty is unknown")
     stderr = float(values.std(ddof=1)) / math.sqrt(n)
     if stderr <= 1e-12 * abs(float(values.mean())):
         return MeanUncertainty(None, None, None, None, f"no interval: all {n} values are equal")
@@ -53,11 +54,12 @@ def uncertainty_of_mean(values: Float64) -> MeanUncertainty:
     return MeanUncertainty(stderr, mean_interval(values), n - 1, f"mean of per-image values, Student t, n={n}", "")
 
 
-def mean_estimate(values: Float64) -> Estimate | NoEstimate:
+def mean_estimate(values: Float64, of: str = "pair") -> Estimate | NoEstimate:
     """Mean of per-image values over the finite ones.
 
     Args:
         values: (n,); +inf stands for a pair of identical images under PSNR.
+        of: What each value is of: "pair" or "image".
 
     Returns:
         The estimate, whose note counts what was left out; or `NoEstimate` where nothing is finite, because a row never
@@ -77,6 +79,6 @@ def mean_estimate(values: Float64) -> Estimate | NoEstimate:
         if identical
         else ""
     )
-    stderr, ci95, degrees, method, note = uncertainty_of_mean(finite)
+    stderr, ci95, degrees, method, note = uncertainty_of_mean(finite, of)
     told = "; ".join(filter(None, [left_out, note]))
     return Estimate(float(finite.mean()), stderr, ci95, None, method, told, degrees)

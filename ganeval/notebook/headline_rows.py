@@ -56,7 +56,7 @@ def title_of(row: Result, *, network: bool) -> str:
         changes += [f"not {output.published}"] if output.published else []
     if row.debiased is not None:
         changes.append("debiased")
-    if protocol is not None and request.paired:
+    if protocol is not None:
         changes += ["Y"] if isinstance(request.metric, PixelMetric) and protocol.channel == "y" else []
         changes += [f"mod-crop {protocol.params['mod_crop']}"] if "mod_crop" in protocol.params else []
         changes += [f"crop {protocol.crop_border}"] if protocol.crop_border else []

@@ -10,7 +10,7 @@ import numpy as np
 from ganeval.errors import DataError, ProtocolMismatchError, UsageError
 from ganeval.metrics.base import Better, Estimate
 from ganeval.metrics.difference import Difference, Order, paired_difference, set_difference
-from ganeval.metrics.keys import SetRequest, compared_keys
+from ganeval.metrics.keys import ImageRequest, PairedRequest, SetRequest, compared_keys, parse_keys
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter, Silent
 from ganeval.results.protocol import differing_fields
@@ -18,8 +18,11 @@ from ganeval.results.provenance import provenance
 from ganeval.results.result import Result
 from ganeval.scoring.evaluator import Evaluator
 from ganeval.scoring.feature_pass import SourceSummary
+from ganeval.scoring.image_metrics import score_single_images
+from ganeval.scoring.image_pass import ImageScores
 from ganeval.scoring.loaded_networks import Passes, RealSide
 from ganeval.scoring.open_inputs import open_originals, open_subject_source
+from ganeval.scoring.pair_pass import PairScores
 from ganeval.scoring.paired_metrics import score_paired
 from ganeval.scoring.plan import Plan
 from ganeval.scoring.set_metrics import check_counts, estimates_of, set_row
@@ -71,10 +74,15 @@ def compare(options: ScoreOptions, other: str, reporter: Reporter | None = None)
         ProtocolMismatchError: the two sides ended with different protocols (other counts after bad images, say).
     """
     reporter = Silent() if reporter is None else reporter
-    if (options.reference is None) == (options.paired is None):
+    if (options.reference is None) == (options.paired is None) and not (options.reference is None and _alone(options)):
         raise UsageError("diff compares against one thing: give --reference REF (sets) or --paired REF (pairs).")
     with Evaluator(options, reporter, plain=compared_keys) as evaluator:
         return compare_through(evaluator, options.subject, other)
+
+
+def _alone(options: ScoreOptions) -> bool:
+    """Whether all metrics that were named are of single images, which compare with nothing."""
+    return options.metrics is not None and all(isinstance(r, ImageRequest) for r in parse_keys(options.metrics))
 
 
 def compare_through(evaluator: Evaluator, a: str, b: str) -> list[Comparison]:
@@ -105,9 +113,12 @@ def compare_through(evaluator: Evaluator, a: str, b: str) -> list[Comparison]:
             options = dataclasses.replace(options, num_samples=smaller)
             sources = [open_subject_source(dataclasses.replace(options, subject=name), stack) for name in (a, b)]
         named = [dataclasses.replace(options, subject=name) for name in (a, b)]
+        comparisons = _compare_images(evaluator, named, sources) if plan.image_requests else []
         if options.paired is not None:
-            return _compare_pairs(evaluator, named, sources, stack)
-        return _compare_sets(evaluator, named, sources, stack)
+            return [*comparisons, *_compare_pairs(evaluator, named, sources, stack)]
+        if options.reference is not None:
+            return [*comparisons, *_compare_sets(evaluator, named, sources, stack)]
+        return comparisons
 
 
 def _compare_pairs(
@@ -123,6 +134,34 @@ def _compare_pairs(
         for options, source, original in zip(named, sources, originals, strict=True)
         if original is not None
     ]
+    return _by_image(plan.paired_requests, sides, named, sources)
+
+
+def _compare_images(
+    evaluator: Evaluator, named: Sequence[ScoreOptions], sources: Sequence[ImageSource]
+) -> list[Comparison]:
+    plan, models = evaluator.plan, evaluator.image_models()
+    sides = [
+        score_single_images(plan, options, source, models, evaluator.reporter)
+        for options, source in zip(named, sources, strict=True)
+    ]
+    return _by_image(plan.image_requests, sides, named, sources)
+
+
+def _by_image(
+    requests: Sequence[PairedRequest | ImageRequest],
+    sides: Sequence[tuple[list[Result], PairScores | ImageScores]],
+    named: Sequence[ScoreOptions],
+    sources: Sequence[ImageSource],
+) -> list[Comparison]:
+    """Differences image by image, matched by stem.
+
+    Args:
+        requests: The metrics.
+        sides: Rows and values by image of A and of B.
+        named: The options of A and of B.
+        sources: Their images.
+    """
     (rows_a, pairs_a), (rows_b, pairs_b) = sides
     one = all(source.single for source in sources)  # two images that were named are versions of one, however called
     order = np.zeros(1, dtype=np.int64) if one else pairing(pairs_a.stems, pairs_b.stems)
@@ -132,12 +171,12 @@ def _compare_pairs(
             f"{len(pairs_b.stems)}). Mend the images that were skipped, or score a common subset."
         )
     comparisons = []
-    for request, a, b in zip(plan.paired_requests, rows_a, rows_b, strict=True):
+    for request, a, b in zip(requests, rows_a, rows_b, strict=True):
         _check_protocols(a, b)
         key = request.outputs[0] if request.backbone is None else f"{request.outputs[0]}@{request.backbone}"
         repeated = next((side.repeated for side in (pairs_b, pairs_a) if not side.independent), "")
         if repeated and a.value is not None and b.value is not None:
-            note = f"{repeated}: too many for a standard error, which takes pairs as independent draws"
+            note = f"{repeated}: too many for a standard error, which takes images as independent draws"
             difference = Difference(b.value - a.value, "cannot tell", paired=True, note=note)
         elif key in pairs_a.values and key in pairs_b.values:
             difference = paired_difference(pairs_a.values[key][order], pairs_b.values[key], _better(b))

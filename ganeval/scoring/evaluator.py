@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ganeval._version import __version__
+from ganeval.backbones.scene_models import SceneModel
 from ganeval.devices import device_name
 from ganeval.errors import TooFewSamplesError, UsageError
 from ganeval.metrics.base import SetMetric
@@ -25,6 +26,8 @@ from ganeval.results.result import Result
 from ganeval.scoring.build_result import missing_result
 from ganeval.scoring.feature_pass import SourceSummary
 from ganeval.scoring.image_influence import blame
+from ganeval.scoring.image_metrics import load_models, score_single_images
+from ganeval.scoring.image_pass import ImageScores
 from ganeval.scoring.loaded_networks import Passes, RealSide, open_passes
 from ganeval.scoring.open_inputs import open_originals, open_reference, open_stored_subject, open_subject_source
 from ganeval.scoring.pair_pass import PairScores
@@ -52,6 +55,7 @@ class ScoreOutcome:
     Attributes:
         results: One row an output, in the order of the plan.
         pairs: Per-image values of paired metrics, None without `paired`.
+        images: Per-image values of metrics of single images, None without any.
         summary: What the pass over the subject saw, None for a paired-only score.
         blame: Influence of each image, worst first, where it was asked for.
         real: The reference of set metrics, None without one.
@@ -59,6 +63,7 @@ class ScoreOutcome:
 
     results: tuple[Result, ...]
     pairs: PairScores | None = None
+    images: ImageScores | None = None
     summary: SourceSummary | None = None
     blame: pd.DataFrame | None = None
     real: RealSide | None = None
@@ -111,6 +116,7 @@ class Evaluator:
         self._passes: Passes | None = None
         self._used = False
         self._pair_networks: PairNetworks | None = None
+        self._models: dict[str, SceneModel] | None = None
         self._references: dict[tuple[int | None, int], _Reference] = {}
         self._running: RunningSet | None = None
         if processes is not None:
@@ -149,6 +155,7 @@ class Evaluator:
         summary: SourceSummary | None = None
         real: RealSide | None = None
         originals: ImageSource | None = None
+        single: ImageScores | None = None
         with contextlib.ExitStack() as stack:
             # Everything is opened before anything runs: a wrong path shows at once, not after an hour.
             stored = open_stored_subject(options)
@@ -171,12 +178,18 @@ class Evaluator:
             blamed = None
             if options.blame and summary is not None and real is not None:
                 blamed = blame(summary, real.sets, self.plan.set_requests)
+            if self.plan.image_requests and stored is not None:
+                asked = ", ".join(request.asked for request in self.plan.image_requests)
+                raise UsageError(f"{asked} need the images, and {subject} holds features of a set. Score the images.")
+            if self.plan.image_requests:
+                rows, single = score_single_images(self.plan, options, images, self.image_models(), self.reporter)
+                results += rows
             if originals is not None:
                 rows, pairs = score_paired(self.plan, options, images, originals, self.pair_networks(), self.reporter)
                 results += rows
             if isinstance(opened, ImageSource):
                 results = [_with_origin(result, opened) for result in results]
-        return self._outcome(options, results, pairs, summary, blamed, real)
+        return self._outcome(options, results, pairs, single, summary, blamed, real)
 
     def update(self, batch: ImageSource, on_device: Sequence[torch.Tensor] | None = None) -> None:
         """Adds a batch to the running set, whose images go through the networks now and are not kept.
@@ -226,6 +239,12 @@ class Evaluator:
         if self._running is not None:
             self._running.close()
             self._running = None
+
+    def image_models(self) -> dict[str, SceneModel]:
+        """The fitted parameters of metrics of single images."""
+        if self._models is None:
+            self._models = load_models(self.plan, self.options)
+        return self._models
 
     def pair_networks(self) -> PairNetworks:
         """The networks of paired metrics."""
@@ -317,9 +336,10 @@ class Evaluator:
         from ganeval.scoring.running_set import RunningSet
 
         if self._running is None:
-            if self.plan.paired_requests:
-                asked = ", ".join(request.asked for request in self.plan.paired_requests)
-                raise UsageError(f"{asked} compare image by image, and update() takes one set. Use score() for those.")
+            by_image: tuple[Request, ...] = (*self.plan.paired_requests, *self.plan.image_requests)
+            if by_image:
+                asked = ", ".join(request.asked for request in by_image)
+                raise UsageError(f"{asked} go image by image, and update() takes one set. Use score() for those.")
             if self.options.num_samples is not None:
                 raise UsageError("update() takes every image, and --num-samples N picks some. Drop it.")
             self._running = RunningSet(self._set_networks(self.open_reference(self.options)), "the batches")
@@ -336,13 +356,14 @@ class Evaluator:
         real = self.read_reference(options)
         passes = running.passes
         results = rows_of(estimate_sets(self.plan, fake, real, passes), options, fake, real, passes, self.device)
-        return self._outcome(options, results, None, fake, None, real)
+        return self._outcome(options, results, None, None, fake, None, real)
 
     def _outcome(
         self,
         options: ScoreOptions,
         results: list[Result],
         pairs: PairScores | None,
+        images: ImageScores | None,
         summary: SourceSummary | None,
         blamed: pd.DataFrame | None,
         real: RealSide | None,
@@ -350,7 +371,7 @@ class Evaluator:
         if self._processes is not None and self._processes.rank > 0:
             return ScoreOutcome(())
         missing = [_skipped(options, request, why) for request, why in self.plan.missing]
-        return ScoreOutcome((*results, *missing), pairs, summary, blamed, real)
+        return ScoreOutcome((*results, *missing), pairs, images, summary, blamed, real)
 
 
 def _same_everywhere(plan: Plan, options: ScoreOptions) -> dict[str, str]:

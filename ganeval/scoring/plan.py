@@ -8,8 +8,8 @@ from typing import Protocol
 from ganeval.backbones import BACKBONES
 from ganeval.backbones.weights_store import locate
 from ganeval.errors import UsageError, WeightsError
-from ganeval.metrics.base import PyramidMetric
-from ganeval.metrics.keys import PairedRequest, Request, SetRequest, parse_key, parse_keys, plain_keys
+from ganeval.metrics.base import ImageMetric, PyramidMetric
+from ganeval.metrics.keys import ImageRequest, PairedRequest, Request, SetRequest, parse_key, parse_keys, plain_keys
 from ganeval.options import ScoreOptions
 
 
@@ -28,18 +28,22 @@ class Plan:
     Attributes:
         set_requests: Set metrics, each with its backbone.
         paired_requests: Paired metrics.
+        image_requests: Metrics of single images.
         missing: Requests that cannot run here, each with why and the command that would help.
         explicit: True when the user named the metrics: then what cannot run is an error, not a row.
     """
 
     set_requests: tuple[SetRequest, ...]
     paired_requests: tuple[PairedRequest, ...]
+    image_requests: tuple[ImageRequest, ...]
     missing: tuple[tuple[Request, str], ...]
     explicit: bool
 
 
 def needed_weights(request: Request) -> list[str]:
     """Names in the weights table that a request loads, network first, then heads."""
+    if isinstance(request.metric, ImageMetric):
+        return [request.metric.model]
     if request.backbone is None:
         return []
     weights = BACKBONES.get(request.backbone).weights
@@ -68,13 +72,13 @@ def make_plan(options: ScoreOptions, plain: Plain = plain_keys) -> Plan:
         UsageError: unknown names, or options that do not go together.
         WeightsError: a metric that was asked for by name lacks its weights.
     """
-    _check_options(options)
     explicit = options.metrics is not None
     if options.metrics is not None:
         requests = parse_keys(options.metrics)
     else:
         requests = [r for key in plain(paired=False) if _plain_set_fits(r := parse_key(key), options)]
         requests += [parse_key(key) for key in plain(paired=True)] if options.paired else []
+    _check_options(options, requests)
     if explicit:
         _check_sides(requests, options)
     if options.blame and not any(isinstance(r, SetRequest) and r.metric.influences for r in requests):
@@ -99,6 +103,7 @@ def make_plan(options: ScoreOptions, plain: Plain = plain_keys) -> Plan:
     return Plan(
         tuple(r for r in runnable if isinstance(r, SetRequest)),
         tuple(r for r in runnable if isinstance(r, PairedRequest)),
+        tuple(r for r in runnable if isinstance(r, ImageRequest)),
         tuple(missing),
         explicit,
     )
@@ -111,7 +116,10 @@ def _plain_set_fits(request: Request, options: ScoreOptions) -> bool:
     return options.reference is not None or not request.metric.reference
 
 
-def _check_options(options: ScoreOptions) -> None:
+def _check_options(options: ScoreOptions, requests: list[Request]) -> None:
+    single = [r.asked for r in requests if isinstance(r, ImageRequest)]
+    if options.devices > 1 and single:
+        raise UsageError(f"{', '.join(single)} run in one process; {options.devices} were asked for. Start one.")
     if options.devices > 1 and (options.until_se is not None or options.until_rel is not None or options.paired):
         raise UsageError(
             f"{options.devices} processes (--devices, torchrun or srun) share the images of set metrics; --until-se, "
@@ -119,7 +127,8 @@ def _check_options(options: ScoreOptions) -> None:
         )
     if options.blame and not options.reference:
         raise UsageError("--blame says which images raise a distance to the reference. Add --reference REF.")
-    if not options.paired and (options.channel != "rgb" or options.crop_border or options.mod_crop or options.pair_by):
+    cropped = bool(options.crop_border or options.mod_crop) and not single
+    if not options.paired and (options.channel != "rgb" or cropped or options.pair_by):
         raise UsageError(
             "--channel, --crop-border, --mod-crop and --pair-by belong to paired metrics. Add --paired REF, or drop "
             "them."

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ganeval.errors import GanevalError, UsageError
 from ganeval.metrics.base import Better, SetMetric
 from ganeval.metrics.difference import Difference, paired_difference
+from ganeval.metrics.keys import ImageRequest
 from ganeval.notebook.headline_rows import request_of, shown_value
 from ganeval.notebook.subject_table import Standing
 from ganeval.options import ScoreOptions
@@ -15,7 +16,11 @@ from ganeval.progress import Reporter, Silent
 from ganeval.results.result import Result
 from ganeval.scoring.compare import Comparison, compare, pairing
 from ganeval.scoring.evaluator import Evaluator, ScoreOutcome
+from ganeval.scoring.image_pass import ImageScores
 from ganeval.scoring.open_inputs import open_stored_subject, open_subject_source
+from ganeval.scoring.pair_pass import PairScores
+
+ByImage = PairScores | ImageScores | None
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,11 @@ def _standings(each: Sequence[ScoreOptions], names: Sequence[str], outcomes: Seq
             continue
         first, second = ranked[:2]
         row = rows[first][key]
-        if request_of(row).paired:
-            difference = _of_pairs(row, outcomes[first], outcomes[second])
+        request = request_of(row)
+        if request.paired:
+            difference = _by_image(row, outcomes[first].pairs, outcomes[second].pairs)
+        elif isinstance(request, ImageRequest):
+            difference = _by_image(row, outcomes[first].images, outcomes[second].images)
         else:
             if (first, second) not in compared:
                 compared[first, second] = _of_sets(each[first], each[second], _differing(rows[first]))
@@ -112,20 +120,20 @@ def _ranked(rows: Sequence[Result | None]) -> list[int]:
     return [] if better == "neither" else sorted(known, key=lambda place: known[place], reverse=better == "higher")
 
 
-def _of_pairs(row: Result, best: ScoreOutcome, second: ScoreOutcome) -> Difference | str:
+def _by_image(row: Result, best: ByImage, second: ByImage) -> Difference | str:
     """The mean of the differences image by image."""
-    if best.pairs is None or second.pairs is None:
+    if best is None or second is None:
         return "untested: no values by image"
-    order = pairing(second.pairs.stems, best.pairs.stems)
+    order = pairing(second.stems, best.stems)
     if order is None:
-        return f"untested: they were scored on different images ({len(best.pairs.stems)}, {len(second.pairs.stems)})"
-    repeated = next((pairs.repeated for pairs in (best.pairs, second.pairs) if not pairs.independent), "")
+        return f"untested: they were scored on different images ({len(best.stems)}, {len(second.stems)})"
+    repeated = next((scores.repeated for scores in (best, second) if not scores.independent), "")
     if repeated:
         return f"untested: {repeated}"
     request = request_of(row)
     key = request.outputs[0] if request.backbone is None else f"{request.outputs[0]}@{request.backbone}"
     better: Better = "lower" if row.better == "lower" else "higher"
-    return paired_difference(second.pairs.values[key][order], best.pairs.values[key], better)
+    return paired_difference(second.values[key][order], best.values[key], better)
 
 
 def _differing(rows: dict[str, Result]) -> list[str]:

@@ -15,7 +15,7 @@ from ganeval.backbones.loading import load_backbone
 from ganeval.errors import UsageError
 from ganeval.files.disk_cache import cache_home
 from ganeval.generators.source import GeneratorSource
-from ganeval.metrics.base import SetMetric
+from ganeval.metrics.base import ImageMetric, SetMetric
 from ganeval.metrics.keys import parse_key
 from ganeval.scoring.feature_pass import summarise
 from ganeval.scoring.loaded_networks import open_store
@@ -73,6 +73,11 @@ class Evaluator:
             return
         self._request = parse_key(recipe.evaluation.metric)
         metric = self._request.metric
+        if isinstance(metric, ImageMetric):
+            raise UsageError(
+                f"{recipe.evaluation.metric} is a metric of single images; choose a set metric or a paired one for "
+                "periodic scores."
+            )
         outputs = metric.outputs if isinstance(metric, SetMetric) else (metric.output,)
         output = next(o for o in outputs if o.name == self._request.outputs[0])
         self._output = output.name
@@ -145,8 +150,8 @@ class Evaluator:
 
     def _paired(self, fake: ImageSource) -> float:
         metric, key = self._request.metric, self._recipe.evaluation.metric
-        if isinstance(metric, SetMetric):
-            raise TypeError(f"{key} is a set metric")
+        if isinstance(metric, SetMetric | ImageMetric):
+            raise TypeError(f"{key} is no paired metric")
         request = PairRequest(metric, self._request.backbone, metric.params)
         backbones = {} if self._backbone is None else {self._backbone.info.name: self._backbone}
         scores = score_pairs(
