@@ -23,11 +23,9 @@ from ganeval.sources.folder import file_raw
 from ganeval.sources.limits import MAX_RATIO, is_bomb
 from ganeval.sources.listing import Selection
 from ganeval.sources.read_once import check_size, require_file
+from ganeval.sources.side_labels import LABELS
 
 PARQUET_EXTENSION: Final = ".parquet"
-LABELS: Final = ("label", "labels", "fine_label", "class", "cls", "target")
-"""Columns of labels, in the order in which they are looked for."""
-
 MAX_ROWS: Final = 50_000_000
 MAX_TEXT: Final = 1 << 28  # bytes of all labels or names of a file
 _BLOCK_BYTES: Final = 4 << 20

@@ -325,6 +325,7 @@ def archive(data: bytes, folder: Path) -> object:
 
 
 FEW = dict(list(archives.PICTURES.items())[:2])
+LABELLED = FEW | {f"{name.partition('.')[0]}.json": b'{"label": 3}' for name in FEW}
 RECIPE = b'{"name": "dcgan.digits-cpu", "model": "dcgan", "data": {"name": "digits"}, "training": {"steps": 9}}'
 GATES = b'version = 1\nlevel = 0.05\n[run]\nreference = "x"\n[[rule]]\nmetric = "kd@efflite0"\nmargin = "2%"\n'
 BOARDS = b'[a]\ntitle = "A"\ndata = "digits"\nsort = "fd"\nmetrics = ["fd", "kd"]\n[a.anchors]\nx = "real"\n'
@@ -337,7 +338,11 @@ PARSERS: tuple[Parser, ...] = (
     Parser("EXIF", lambda data, folder: orientation_of(data), given(images.exif(6), b"Exif\0\0" + images.exif(3))),
     Parser("JPEG tables", lambda data, folder: jpeg_quality(data), given(*IMAGE_SEEDS["jpeg"])),
     Parser("zip", archive, given(archives.zipped(FEW), archives.zipped(FEW, method=zipfile.ZIP_STORED))),
-    Parser("tar", archive, given(archives.tarred(FEW), archives.sparse_tar(), archives.tar_backwards_by_pax())),
+    Parser(
+        "tar",
+        archive,
+        given(archives.tarred(FEW), archives.tarred(LABELLED), archives.sparse_tar(), archives.tar_backwards_by_pax()),
+    ),
     Parser("tar.gz", archive, given(archives.tarred(FEW, mode="w:gz"))),
     Parser("names", names, given(b"a.png\0b/c.png\0.x\0\xff.png\0\\xff.png", b"=cmd\n.png\0../../x.gif")),
     Parser(
