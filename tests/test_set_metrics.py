@@ -16,7 +16,7 @@ from ganeval.metrics.clipped import clipped_scores, expected_coverage
 from ganeval.metrics.frechet import alive_dimensions, covariance_root, frechet_distance, frechet_of_rows, rank_note
 from ganeval.metrics.inception_score import classifier_score, log_softmax, split_scores
 from ganeval.metrics.kernel import classic_subsets, cubic_kernel, kernel_sums, rbf_kernel, unit_rows
-from ganeval.metrics.mind import mind, unit_directions, wasserstein2_squared
+from ganeval.metrics.mind import mind, torch_normal, unit_directions, wasserstein2_squared
 from ganeval.metrics.prdc import neighbourhoods
 from ganeval.metrics.vendi import vendi_score
 from ganeval.summaries.bank import FeatureBank
@@ -183,6 +183,14 @@ def test_classic_kernel_distance_says_how_many_images_it_needs():
 
     with pytest.raises(TooFewSamplesError, match="subsets of 100 images; got 50"):
         classic_subsets(bank, bank, 10, 100, 2020)
+
+
+@pytest.mark.parametrize("count", [16, 17, 1000, 999 * 77])
+@pytest.mark.parametrize("seed", [0, 2020, 2**32 - 1])
+def test_directions_are_drawn_as_torch_draws_them(count, seed):
+    theirs = torch.randn(count, generator=torch.Generator().manual_seed(seed)).double().numpy()
+
+    np.testing.assert_allclose(torch_normal(count, seed), theirs, rtol=0, atol=5e-6)
 
 
 def test_kernel_distance_is_unbiased():

@@ -26,12 +26,38 @@ Bytes = npt.NDArray[np.int8]
 
 
 def unit_directions(count: int, dim: int, seed: int) -> Float64:
-    """(count, dim) unit vectors, uniform on the sphere, in float32 from torch's CPU stream."""
-    import torch
+    """(count, dim) unit vectors, uniform on the sphere: those of torch's CPU stream, to the rounding of float32."""
+    directions = torch_normal(max(16, count * dim), seed)[: count * dim].reshape(count, dim)
+    return directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-12)
 
-    generator = torch.Generator(device="cpu").manual_seed(seed)
-    directions = torch.randn(count, dim, generator=generator, dtype=torch.float32)
-    return np.asarray((directions / directions.norm(dim=1, keepdim=True).clamp_min(1e-12)).numpy(), dtype=np.float64)
+
+def torch_normal(count: int, seed: int) -> Float64:
+    """What `torch.randn(count, generator=torch.Generator().manual_seed(seed))` draws on a CPU, in float64.
+
+    A Mersenne twister, of whose words the low 24 bits are uniform numbers; Box and Muller's transform of 16 at a time,
+    each with the one eight places on; what fills no 16 is drawn again with the last ones. torch takes logarithms and
+    cosines in float32, by kernels that differ between processors: they agree to 2e-6 of a standard deviation.
+
+    Args:
+        count: At least 16; torch draws fewer in another way.
+        seed: 0 to 2^32 - 1; torch takes the low 32 bits of a larger one.
+    """
+    twister = np.random.MT19937()
+    twister._legacy_seeding(seed % 2**32)  # type: ignore[attr-defined]  # init_genrand, as torch does
+    drawn = count if count % 16 == 0 else count + 16
+    uniform = (twister.random_raw(drawn) & 0xFFFFFF) / 2**24
+    normal = np.empty(count)
+    whole = count - count % 16
+    normal[:whole] = _box_muller(uniform[:whole])
+    if whole < count:
+        normal[-16:] = _box_muller(uniform[count:])
+    return normal
+
+
+def _box_muller(uniform: Float64) -> Float64:
+    first, second = uniform.reshape(-1, 2, 8).transpose(1, 0, 2)
+    radius, angle = np.sqrt(-2.0 * np.log(1.0 - first)), 2.0 * np.pi * second
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).ravel()
 
 
 def wasserstein2_squared(a: Float64, b: Float64) -> Float64:

@@ -9,19 +9,15 @@ from ganeval.summaries.moments import Float64
 def symmetric_eigenvalues(matrix: Float64) -> Float64:
     """(D,) ascending eigenvalues of a symmetric (D, D) matrix, float64; its lower triangle is read.
 
-    By torch, whose LAPACK is MKL on x86: 0.20 s at D = 1280 on one core, numpy's OpenBLAS 0.35 s.
+    NumPy takes 0.13 s at D = 1280 on one core of an EPYC; MKL through torch takes 0.17 s, and two more for its import.
     """
-    import torch
-
-    return np.asarray(torch.linalg.eigvalsh(torch.from_numpy(np.ascontiguousarray(matrix))).numpy(), dtype=np.float64)
+    return np.asarray(np.linalg.eigvalsh(matrix), dtype=np.float64)
 
 
 def symmetric_eigenvectors(matrix: Float64) -> tuple[Float64, Float64]:
     """Ascending eigenvalues (D,) and eigenvectors (D, D), one a column, of a symmetric matrix; as above."""
-    import torch
-
-    values, vectors = torch.linalg.eigh(torch.from_numpy(np.ascontiguousarray(matrix)))
-    return np.asarray(values.numpy(), dtype=np.float64), np.asarray(vectors.numpy(), dtype=np.float64)
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray(values, dtype=np.float64), np.asarray(vectors, dtype=np.float64)
 
 
 def congruent(factor: Float64, matrix: Float64) -> Float64:
