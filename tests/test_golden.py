@@ -31,7 +31,7 @@ def summary(n, seed, shift, learnable=False):
 def image(seed):
     y, x = torch.meshgrid(torch.arange(176.0), torch.arange(180.0), indexing="ij")
     planes = [127.5 + 100 * torch.sin(x / (5 + c) + seed) * torch.cos(y / (7 + c)) for c in range(3)]
-    return torch.stack(planes)[None].to(torch.float64)
+    return torch.stack(planes)[None].to(torch.float64).numpy()
 
 
 def values(name):
@@ -42,7 +42,7 @@ def values(name):
         real, fake = (summary(*facts, learnable=name == "agreement") for facts in ((60, 0.0, 0.0), (50, 0.4, 0.2)))
         estimates = metric.compute(real, fake, params)
         return {key: estimate.value for key, estimate in estimates.items()}
-    return {metric.output.name: float(metric.compute(image(0.05), image(0.0), params))}
+    return {metric.output.name: float(metric.compute(image(0.05), image(0.0), params)[0])}
 
 
 NAMES = [name for name in METRICS if isinstance(METRICS.get(name), SetMetric | PixelMetric)]

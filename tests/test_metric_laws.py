@@ -214,7 +214,7 @@ def noisy(metric, *scales, n=1):
     side = max(metric.min_side, 16) + 3
     real = torch.rand(n, 3, side, side, generator=generator, dtype=torch.float64) * 255
     noise = torch.randn(real.shape, generator=generator, dtype=torch.float64)
-    return [((real + scale * noise).clamp(0, 255), real) for scale in scales]
+    return [((real + scale * noise).clamp(0, 255).numpy(), real.numpy()) for scale in scales]
 
 
 @pytest.mark.parametrize("name", PIXEL)
@@ -223,12 +223,11 @@ def test_paired_pixel_metrics_do_not_depend_on_the_batch(name, batch):
     metric = ALL[name]
     [(fake, real)] = noisy(metric, 20, n=4)
     whole = metric.compute(fake, real, metric.params)
-    parts = torch.cat(
-        [metric.compute(f, r, metric.params) for f, r in zip(fake.split(batch), real.split(batch), strict=True)]
-    )
+    slices = [slice(start, start + batch) for start in range(0, len(fake), batch)]
+    parts = np.concatenate([metric.compute(fake[some], real[some], metric.params) for some in slices])
 
-    assert torch.allclose(whole, parts, rtol=1e-10)
-    assert whole.dtype == torch.float64
+    assert np.allclose(whole, parts, rtol=1e-10)
+    assert whole.dtype == np.float64
 
 
 @pytest.mark.parametrize("name", PIXEL)
@@ -237,13 +236,13 @@ def test_the_declared_symmetry_of_paired_pixel_metrics_is_true(name):
     [(fake, real)] = noisy(metric, 20, n=4)
     there, back = metric.compute(fake, real, metric.params), metric.compute(real, fake, metric.params)
 
-    assert torch.allclose(there, back, rtol=1e-10) == metric.symmetric
+    assert np.allclose(there, back, rtol=1e-10) == metric.symmetric
 
 
 @pytest.mark.parametrize("name", PIXEL)
 def test_paired_pixel_metrics_are_best_on_equal_images_and_worse_with_noise(name):
     metric = ALL[name]
-    values = [float(metric.compute(fake, real, metric.params)) for fake, real in noisy(metric, 0, 5, 20, 60)]
+    values = [float(metric.compute(fake, real, metric.params)[0]) for fake, real in noisy(metric, 0, 5, 20, 60)]
     low, high = metric.output.range
     best = {"higher": high, "lower": low}[metric.output.better] if (own := metric.output.on_itself) is None else own
 

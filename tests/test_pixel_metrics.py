@@ -62,7 +62,9 @@ def test_pixel_errors_have_closed_forms():
 def test_scenes_agree_with_piq(metric, other, size, channels):
     fake, real = (batch(image).to(torch.float64) for image in pair(*size, noise=20.0, channels=channels))
 
-    assert metric.compute(fake, real, metric.params).item() == pytest.approx(other(fake, real).item(), rel=1e-10)
+    assert metric.compute(fake.numpy(), real.numpy(), metric.params).item() == pytest.approx(
+        other(fake, real).item(), rel=1e-10
+    )
 
 
 @pytest.mark.parametrize(("metric", "other"), PIQ)
@@ -70,7 +72,9 @@ def test_photos_agree_with_piq(metric, other):
     real = skimage.data.astronaut()[:200, :180].transpose(2, 0, 1).copy()
     fake, real = (batch(image).to(torch.float64) for image in (blurred(real), real))
 
-    assert metric.compute(fake, real, metric.params).item() == pytest.approx(other(fake, real).item(), rel=1e-10)
+    assert metric.compute(fake.numpy(), real.numpy(), metric.params).item() == pytest.approx(
+        other(fake, real).item(), rel=1e-10
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,24 +116,24 @@ def test_vif_of_an_image_with_half_the_contrast_has_a_closed_form():
         variance = oracles.gaussian_means(image**2, taps) - oracles.gaussian_means(image, taps) ** 2
         kept += np.log10(1 + variance / 4 / 2).sum()
         shown += np.log10(1 + variance / 2).sum()
-    images = torch.from_numpy(real)[None, None]
+    images = real[None, None]
 
     assert VIF.compute(images / 2, images, VIF.params).item() == pytest.approx(kept / shown, rel=1e-6)
 
 
 def test_more_contrast_than_the_original_has_a_vif_above_one():
-    real = torch.from_numpy(pair(60, 54, channels=1)[1].astype(float))[None]
+    real = pair(60, 54, channels=1)[1].astype(float)[None]
 
     assert VIF.compute(real * 1.2, real, VIF.params).item() > 1.05
 
 
 @pytest.mark.parametrize("metric", [GMSD, VIF, FSIM], ids=lambda m: m.name)
 def test_flat_images_give_a_finite_number(metric):
-    flat = torch.full((1, 3, 64, 64), 90.0, dtype=torch.float64)
-    scene = batch(pair(64, 64)[1]).to(torch.float64)
+    flat = np.full((1, 3, 64, 64), 90.0)
+    scene = pair(64, 64)[1][None].astype(np.float64)
 
     for fake, real in ((flat, flat), (flat, scene), (scene, flat)):
-        assert torch.isfinite(metric.compute(fake, real, metric.params)).all()
+        assert np.isfinite(metric.compute(fake, real, metric.params)).all()
     best = 1.0 if metric.output.better == "higher" else 0.0
     assert metric.compute(flat, flat, metric.params).item() == pytest.approx(best)
 

@@ -276,8 +276,9 @@ class PixelMetric(_ByImage):
     """A paired metric of the pixels themselves: psnr, ssim, ms_ssim.
 
     Attributes:
-        compute: (fake, real, params) -> (B,) float64. Images are float64 (B, C, H, W) on the 0..255 scale, C = 3
-            (RGB) or 1 (Y), already cropped. +inf is a legal value (identical images under PSNR).
+        compute: (fake, real, params) -> (B,) float64. Images are NumPy arrays, float64 (B, C, H, W) on the 0..255
+            scale, C = 3 (RGB) or 1 (Y), already cropped. Called by several threads at a time. +inf is a legal value
+            (identical images under PSNR).
         min_side: Smallest height and width it is defined for.
         plain: As in SetMetric; "" for pixels.
         Others as in SetMetric.
@@ -289,10 +290,24 @@ class PixelMetric(_ByImage):
     symmetric: bool
     min_side: int
     version: int
-    compute: Callable[[Float[Tensor, "B C H W"], Float[Tensor, "B C H W"], Params], Float[Tensor, " B"]]
+    compute: Callable[[Float[np.ndarray, "B C H W"], Float[np.ndarray, "B C H W"], Params], Float[np.ndarray, " B"]]
     params: Params = field(default_factory=dict)
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     plain: Mapping[str, int] = field(default_factory=dict)
+
+
+def in_torch(
+    compute: Callable[[Tensor, Tensor, Params], Tensor],
+) -> Callable[[np.ndarray, np.ndarray, Params], np.ndarray]:
+    """A function of tensors as one of NumPy arrays, for a `PixelMetric` that torch computes."""
+
+    def computed(fake: np.ndarray, real: np.ndarray, params: Params) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            return compute(torch.as_tensor(fake), torch.as_tensor(real), params).numpy()
+
+    return computed
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ganeval.metrics.base import Margin, Output, Params, PixelMetric
+from ganeval.metrics.base import Margin, Output, Params, PixelMetric, in_torch
 from ganeval.metrics.gmsd import gradient_magnitude
 from ganeval.metrics.luma import unrounded_luma
 
@@ -153,6 +153,6 @@ FSIM = PixelMetric(
     symmetric=True,
     min_side=SHORTEST * 2 ** (SCALES - 1),  # one wave of the coarsest filter
     version=1,
-    compute=compute_fsim,
+    compute=in_torch(compute_fsim),
     params={"t1": 0.85, "t2": 160.0, "t3": 200.0, "t4": 200.0, "lambda": 0.03, "k": 2.0},
 )

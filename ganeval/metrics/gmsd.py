@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ganeval.metrics.base import Margin, Output, Params, PixelMetric
+from ganeval.metrics.base import Margin, Output, Params, PixelMetric, in_torch
 from ganeval.metrics.luma import unrounded_luma
 
 if TYPE_CHECKING:
@@ -71,6 +71,6 @@ GMSD = PixelMetric(
     symmetric=True,
     min_side=4,  # gradients of 2x2 places: of a single one there is no deviation
     version=1,
-    compute=compute_gmsd,
+    compute=in_torch(compute_gmsd),
     params={"c": 170.0},
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Bool, Float, UInt8
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, UInt8
     from torch import Tensor
+
+Pixels = TypeVar("Pixels", "np.ndarray", "Tensor")
 
 LUMA_RULE: Final = "BT.601, 16..235; an original of one channel is its own luma, 0..255"
 """How a protocol states the luma of pairs some of whose originals are stored in one channel."""
@@ -24,9 +26,9 @@ originals is unchanged; a grey original went through 16..235 and its PSNR came o
 
 
 def pair_luma(
-    fake: UInt8[Tensor, "B 3 H W"], real: UInt8[Tensor, "B 3 H W"], own: Bool[Tensor, " B"]
-) -> tuple[Float[Tensor, "B 1 H W"], Float[Tensor, "B 1 H W"]]:
-    """The luma of pairs of images, by one rule for both images of a pair; the original decides which.
+    fake: UInt8[np.ndarray, "3 H W"], real: UInt8[np.ndarray, "3 H W"], own: bool
+) -> tuple[Float[np.ndarray, "1 H W"], Float[np.ndarray, "1 H W"]]:
+    """The luma of a pair of images, by one rule for both; the original decides which.
 
     An original that is stored in one channel is its own luma. So do the published tables: MATLAB's code calls
     `rgb2ycbcr` only where `size(image, 3) == 3`, and BasicSR's `to_y_channel` only where there are three channels.
@@ -36,46 +38,37 @@ def pair_luma(
     Args:
         fake: RGB, 0..255.
         real: The same shape.
-        own: True for each pair whose original is stored in one channel.
+        own: True if the original is stored in one channel.
     """
-    import torch
-
-    if not bool(own.any()):
-        return to_luma(fake), to_luma(real)
-    chosen = own.reshape(-1, 1, 1, 1)
-    fakes, reals = (torch.where(chosen, _full_range_luma(images), to_luma(images)) for images in (fake, real))
-    return fakes, reals
+    rule = _full_range_luma if own else to_luma
+    return rule(fake), rule(real)
 
 
-def _full_range_luma(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 1 H W"]:
+def _full_range_luma(image: UInt8[np.ndarray, "3 H W"]) -> Float[np.ndarray, "1 H W"]:
     """round(0.299 R + 0.587 G + 0.114 B), 0..255, in integers: of equal channels their value, exactly."""
-    import torch
-
-    red, green, blue = images.to(torch.int32).unbind(1)
-    return ((299 * red + 587 * green + 114 * blue + 500) // 1000).to(torch.float64).unsqueeze(1)
+    red, green, blue = image.astype(np.int32)
+    return np.asarray((299 * red + 587 * green + 114 * blue + 500) // 1000, dtype=np.float64)[None]
 
 
-def to_luma(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 1 H W"]:
+def to_luma(image: UInt8[np.ndarray, "3 H W"]) -> Float[np.ndarray, "1 H W"]:
     """The Y of BT.601 in studio range, as super-resolution papers measure on.
 
     Y = round(16 + (65.481 R + 128.553 G + 24.966 B) / 255), from 16 (black) to 235 (white), rounded to 8 bit as
     MATLAB's `rgb2ycbcr` does for uint8. Full-range luma (0.299 R + 0.587 G + 0.114 B, 0..255) gives another PSNR: its
     contrast is 255/219 times as large, which costs 1.3 dB.
 
-    Computed with integers, so every device gives the same bits. A half is rounded up; it occurs for 194 of the 256³
+    Computed with integers, so every machine gives the same bits. A half is rounded up; it occurs for 194 of the 256³
     colours, and there a floating-point evaluation may round either way.
 
     Args:
-        images: RGB, 0..255.
+        image: RGB, 0..255.
 
     Returns:
-        float64, whole numbers 16..235, on the device of `images`.
+        float64, whole numbers 16..235.
     """
-    import torch
-
-    red, green, blue = images.to(torch.int32).unbind(1)
+    red, green, blue = image.astype(np.int32)
     thousandths = 65_481 * red + 128_553 * green + 24_966 * blue  # of 255 Y; at most 55,845,000, so int32 is enough
-    return (16 + (thousandths + 127_500) // 255_000).to(torch.float64).unsqueeze(1)
+    return np.asarray(16 + (thousandths + 127_500) // 255_000, dtype=np.float64)[None]
 
 
 def unrounded_luma(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 1 H W"]:
@@ -88,8 +81,8 @@ def unrounded_luma(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 1 H W"]
     return 0.299 * images[:, :1] + 0.587 * images[:, 1:2] + 0.114 * images[:, 2:]
 
 
-def crop_border(images: Tensor, border: int) -> Tensor:
-    """Cuts `border` pixels off each of the four sides of (B, C, H, W); a view.
+def crop_border(images: Pixels, border: int) -> Pixels:
+    """Cuts `border` pixels off each of the four sides of (..., H, W); a view.
 
     Raises:
         ValueError: the border is negative or leaves nothing.
@@ -109,8 +102,4 @@ def image_luma(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     Returns:
         (H, W), whole numbers.
     """
-    if len(image) == 1:
-        return np.asarray(image[0], dtype=np.float64)
-    red, green, blue = image.astype(np.int32)
-    thousandths = 65_481 * red + 128_553 * green + 24_966 * blue
-    return np.asarray(16 + (thousandths + 127_500) // 255_000, dtype=np.float64)
+    return np.asarray(image[0], dtype=np.float64) if len(image) == 1 else to_luma(image)[0]

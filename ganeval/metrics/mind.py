@@ -28,7 +28,7 @@ Bytes = npt.NDArray[np.int8]
 def unit_directions(count: int, dim: int, seed: int) -> Float64:
     """(count, dim) unit vectors, uniform on the sphere: those of torch's CPU stream, to the rounding of float32."""
     directions = torch_normal(max(16, count * dim), seed)[: count * dim].reshape(count, dim)
-    return directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-12)
+    return np.asarray(directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-12))
 
 
 def torch_normal(count: int, seed: int) -> Float64:
@@ -43,7 +43,7 @@ def torch_normal(count: int, seed: int) -> Float64:
         seed: 0 to 2^32 - 1; torch takes the low 32 bits of a larger one.
     """
     twister = np.random.MT19937()
-    twister._legacy_seeding(seed % 2**32)  # type: ignore[attr-defined]  # init_genrand, as torch does
+    twister._legacy_seeding(seed % 2**32)  # init_genrand, as torch does
     drawn = count if count % 16 == 0 else count + 16
     uniform = (twister.random_raw(drawn) & 0xFFFFFF) / 2**24
     normal = np.empty(count)

@@ -12,15 +12,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ganeval.metrics.base import Margin, Output, Params, PixelMetric
-from ganeval.metrics.psnr import PEAK
+from ganeval.metrics.psnr import PEAK, mean_square
 
 if TYPE_CHECKING:
     from jaxtyping import Float
-    from torch import Tensor
 
 
-def compute_mae(fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"], params: Params) -> Float[Tensor, " B"]:
+def compute_mae(
+    fake: Float[np.ndarray, "B C H W"], real: Float[np.ndarray, "B C H W"], params: Params
+) -> Float[np.ndarray, " B"]:
     """Mean absolute error of each pair, 0 to 255.
 
     Args:
@@ -29,18 +32,22 @@ def compute_mae(fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"], 
         params: Unused.
     """
     del params
-    return (fake - real).abs().mean(dim=(1, 2, 3))
+    return np.asarray(np.abs(fake - real).mean(axis=(1, 2, 3)))
 
 
-def compute_mse(fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"], params: Params) -> Float[Tensor, " B"]:
+def compute_mse(
+    fake: Float[np.ndarray, "B C H W"], real: Float[np.ndarray, "B C H W"], params: Params
+) -> Float[np.ndarray, " B"]:
     """Mean squared error of each pair, 0 to 65025; arguments as for `compute_mae`."""
     del params
-    return (fake - real).square().mean(dim=(1, 2, 3))
+    return mean_square(fake, real)
 
 
-def compute_rmse(fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"], params: Params) -> Float[Tensor, " B"]:
+def compute_rmse(
+    fake: Float[np.ndarray, "B C H W"], real: Float[np.ndarray, "B C H W"], params: Params
+) -> Float[np.ndarray, " B"]:
     """Root mean squared error of each pair, 0 to 255; arguments as for `compute_mae`."""
-    return compute_mse(fake, real, params).sqrt()
+    return np.asarray(np.sqrt(compute_mse(fake, real, params)))
 
 
 # PSNR's margin of 0.1 dB is 2.3% of the squared error and 1.15% of its root.

@@ -9,18 +9,22 @@ Matches: scikit-image `peak_signal_noise_ratio(data_range=255)` on each image, w
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ganeval.metrics.base import Margin, Output, Params, PixelMetric
 
 if TYPE_CHECKING:
     from jaxtyping import Float
-    from torch import Tensor
 
 PEAK = 255.0  # the largest value of an 8-bit channel; also the scale of BT.601 luma, whose own largest value is 235
 
 
-def compute_psnr(fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"], params: Params) -> Float[Tensor, " B"]:
+def compute_psnr(
+    fake: Float[np.ndarray, "B C H W"], real: Float[np.ndarray, "B C H W"], params: Params
+) -> Float[np.ndarray, " B"]:
     """PSNR of each pair, dB, >= 0; +inf where the two images are identical.
 
     Args:
@@ -28,11 +32,16 @@ def compute_psnr(fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"],
         real: The same shape.
         params: Unused.
     """
-    import torch
-
     del params
-    mse = (fake - real).square().mean(dim=(1, 2, 3))
-    return 10.0 * torch.log10(PEAK**2 / mse)
+    with np.errstate(divide="ignore"):
+        return np.asarray(10.0 * np.log10(PEAK**2 / mean_square(fake, real)))
+
+
+def mean_square(fake: Float[np.ndarray, "B C H W"], real: Float[np.ndarray, "B C H W"]) -> Float[np.ndarray, " B"]:
+    """Mean squared error of each pair. For images of whole numbers the sum of the squares is exact."""
+    planes = zip(np.reshape(fake, (-1, *fake.shape[2:])), np.reshape(real, (-1, *real.shape[2:])), strict=True)
+    squares = [float(np.vdot(difference, difference)) for difference in (one - other for one, other in planes)]
+    return np.asarray(np.reshape(squares, fake.shape[:2]).sum(axis=1) / math.prod(fake.shape[1:]))
 
 
 PSNR = PixelMetric(

@@ -19,22 +19,25 @@ Matches: SSIM: scikit-image `structural_similarity(gaussian_weights=True, sigma=
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ganeval.metrics.base import Margin, Output, Params, PixelMetric
 from ganeval.metrics.psnr import PEAK
 
 if TYPE_CHECKING:
     from jaxtyping import Float
-    from torch import Tensor
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # finest to coarsest
 WINDOW = 11
-TILE = 32  # places that one product blurs; from 16 to 64 it makes no difference
+TILE = 32  # rows, and columns, that one product blurs; what it needs of a plane stays in the cache of a core
 PARAMS: Params = {"window": WINDOW, "sigma": 1.5, "k1": 0.01, "k2": 0.03}
 
 
-def compute_ssim(fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"], params: Params) -> Float[Tensor, " B"]:
+def compute_ssim(
+    fake: Float[np.ndarray, "B C H W"], real: Float[np.ndarray, "B C H W"], params: Params
+) -> Float[np.ndarray, " B"]:
     """SSIM of each pair in [-1, 1]; 1 for identical images.
 
     Args:
@@ -42,12 +45,12 @@ def compute_ssim(fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"],
         real: The same shape.
         params: "window" (taps, odd), "sigma" (pixels), "k1", "k2".
     """
-    return _similarity(fake, real, params)[0].mean(dim=1)
+    return np.asarray(_similarity(fake, real, params)[..., 0].mean(axis=1))
 
 
 def compute_ms_ssim(
-    fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"], params: Params
-) -> Float[Tensor, " B"]:
+    fake: Float[np.ndarray, "B C H W"], real: Float[np.ndarray, "B C H W"], params: Params
+) -> Float[np.ndarray, " B"]:
     """MS-SSIM of each pair in [0, 1]; 1 for identical images.
 
     Args:
@@ -55,134 +58,124 @@ def compute_ms_ssim(
         real: The same shape.
         params: As for `compute_ssim`.
     """
-    import torch
-
-    product = torch.ones(fake.shape[:2], dtype=fake.dtype, device=fake.device)
+    product = np.ones(fake.shape[:2])
     for scale, weight in enumerate(SCALE_WEIGHTS):
         if scale > 0:
             fake, real = _halve(fake), _halve(real)
-        whole, contrast = _similarity(fake, real, params)
-        term = whole if scale == len(SCALE_WEIGHTS) - 1 else contrast
-        product = product * term.clamp(min=0.0) ** weight
-    return product.mean(dim=1)
+        means = _similarity(fake, real, params)
+        term = means[..., 0 if scale == len(SCALE_WEIGHTS) - 1 else 1]
+        product *= np.maximum(term, 0.0) ** weight
+    return np.asarray(product.mean(axis=1))
 
 
 def _similarity(
-    fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"], params: Params
-) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B C"]]:
+    fake: Float[np.ndarray, "B C H W"], real: Float[np.ndarray, "B C H W"], params: Params
+) -> Float[np.ndarray, "B C 2"]:
     """Means over each channel of the SSIM map, and of its contrast-structure factor alone.
 
-    One plane after the other: the bits of an image do not depend on its batch, and the maps of a plane stay in the
-    processor's cache, which those of a batch do not.
+    One plane after the other, and of a plane one strip of rows after the other: the bits of an image do not depend on
+    its batch, and the maps of a strip stay in the cache of a core, which those of an image do not.
     """
-    import torch
-
     taps = _gaussian(int(params["window"]), float(params["sigma"]))
-    length = min(fake.shape[-2:])
-    if length < len(taps):
+    if min(fake.shape[-2:]) < len(taps):
         raise ValueError(f"images of {tuple(fake.shape[-2:])} pixels are smaller than a window of {len(taps)}")
-    band = _band(taps).to(fake.device)
+    band = _band(taps)
     c1, c2 = (float(params["k1"]) * PEAK) ** 2, (float(params["k2"]) * PEAK) ** 2
-    planes = zip(fake.flatten(0, 1), real.flatten(0, 1), strict=True)
-    room = _Room.of(fake, len(taps) - 1)
-    means = torch.stack([_similarity_of_planes(*pair, band, c1, c2, room) for pair in planes])
-    return means[:, 0].view(fake.shape[:2]), means[:, 1].view(fake.shape[:2])
-
-
-class _Room(NamedTuple):
-    """Memory that all planes of a batch use in turn: fresh maps of a megabyte each cost as much as the arithmetic."""
-
-    planes: Float[Tensor, "2 H W"]
-    columns: Float[Tensor, "h W"]
-    maps: Float[Tensor, "6 h w"]
-
-    @classmethod
-    def of(cls, images: Float[Tensor, "B C H W"], reach: int) -> Self:
-        height, width = images.shape[-2:]
-        return cls(
-            images.new_empty(2, height, width),
-            images.new_empty(height - reach, width),
-            images.new_empty(6, height - reach, width - reach),
-        )
+    planes = zip(np.reshape(fake, (-1, *fake.shape[2:])), np.reshape(real, (-1, *real.shape[2:])), strict=True)
+    return np.reshape([_similarity_of_planes(*pair, band, c1, c2) for pair in planes], (*fake.shape[:2], 2))
 
 
 def _similarity_of_planes(
-    fake: Float[Tensor, "H W"],
-    real: Float[Tensor, "H W"],
-    band: Float[Tensor, "t+k t"],
+    fake: Float[np.ndarray, "H W"],
+    real: Float[np.ndarray, "H W"],
+    band: Float[np.ndarray, "t+k t"],
     c1: float,
     c2: float,
-    room: _Room,
-) -> Float[Tensor, " 2"]:
+) -> tuple[float, float]:
     """The two means of one channel of one pair. Only the sum of the variances is asked for: four blurs, not five."""
-    import torch
+    reach = len(band) - TILE
+    height, width = fake.shape[0] - reach, fake.shape[1] - reach
+    planes = np.empty((4, TILE + reach, fake.shape[1]))
+    whole = structure = 0.0
+    for start in range(0, height, TILE):
+        rows = min(TILE, height - start)
+        one, other, squares, product = strip = planes[:, : rows + reach]
+        one[...] = fake[start : start + rows + reach]
+        other[...] = real[start : start + rows + reach]
+        # No fused step in the sums of squares: swapping the images changes no bit.
+        np.multiply(other, other, out=product)
+        np.multiply(one, one, out=squares)
+        squares += product
+        np.multiply(one, other, out=product)
+        luminance, contrast = _factors(_blurred(strip, band, rows, width), c1, c2)
+        structure += float(contrast.sum())
+        luminance *= contrast
+        whole += float(luminance.sum())
+    return whole / (height * width), structure / (height * width)
 
-    squared, other = room.planes
-    mean_fake, mean_real, variances, covariance, squares, more = room.maps
-    _blur(fake, band, room.columns, mean_fake)
-    _blur(real, band, room.columns, mean_real)
-    # No fused step in the sums of squares: swapping the images changes no bit.
-    _blur(torch.mul(fake, fake, out=squared).add_(torch.mul(real, real, out=other)), band, room.columns, variances)
-    _blur(torch.mul(fake, real, out=other), band, room.columns, covariance)
-    torch.mul(mean_fake, mean_fake, out=squares).add_(torch.mul(mean_real, mean_real, out=more))
-    product = mean_fake.mul_(mean_real)
-    contrast = covariance.sub_(product).mul_(2.0).add_(c2).div_(variances.sub_(squares).add_(c2))
-    luminance = product.mul_(2.0).add_(c1).div_(squares.add_(c1))
-    return torch.stack([luminance.mul_(contrast).mean(), contrast.mean()])
+
+def _factors(
+    blurred: Float[np.ndarray, "4 h w"], c1: float, c2: float
+) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    """The luminance factor, and that of contrast and structure, from the blurred planes, whose memory they take."""
+    mean_fake, mean_real, variances, covariance = blurred
+    product = mean_fake * mean_real
+    mean_fake *= mean_fake
+    mean_real *= mean_real
+    mean_fake += mean_real
+    variances -= mean_fake
+    variances += c2
+    covariance -= product
+    covariance *= 2.0
+    covariance += c2
+    covariance /= variances
+    mean_fake += c1
+    product *= 2.0
+    product += c1
+    product /= mean_fake
+    return product, covariance
 
 
-def _gaussian(window: int, sigma: float) -> list[float]:
+def _gaussian(window: int, sigma: float) -> Float[np.ndarray, " t"]:
     """Taps of the window along one axis; they sum to 1, so the outer product of two is the window."""
-    import torch
-
-    offsets = torch.arange(window, dtype=torch.float64) - (window - 1) / 2
-    taps = torch.exp(-offsets.square() / (2.0 * sigma**2))
-    return [float(tap) for tap in taps / taps.sum()]
+    offsets = np.arange(window) - (window - 1) / 2
+    taps = np.exp(-np.square(offsets) / (2.0 * sigma**2))
+    return np.asarray(taps / taps.sum())
 
 
-def _band(taps: list[float]) -> Float[Tensor, "t+k t"]:
+def _band(taps: Float[np.ndarray, " t"]) -> Float[np.ndarray, "t+k t"]:
     """The matrix that blurs `TILE` neighbouring places at once: column j holds the taps from row j on."""
-    import torch
-
-    band = torch.zeros(TILE + len(taps) - 1, TILE, dtype=torch.float64)
-    for place, tap in enumerate(taps):
-        band.diagonal(-place).fill_(tap)
+    band = np.zeros((TILE + len(taps) - 1, TILE))
+    for place in range(TILE):
+        band[place : place + len(taps), place] = taps
     return band
 
 
-def _blur(
-    plane: Float[Tensor, "H W"],
-    band: Float[Tensor, "t+k t"],
-    columns: Float[Tensor, "h W"],
-    blurred: Float[Tensor, "h w"],
-) -> None:
-    """Weighted means under the window, where it fits, into `blurred`: columns first, then rows.
+def _blurred(
+    strip: Float[np.ndarray, "4 H W"], band: Float[np.ndarray, "t+k t"], rows: int, width: int
+) -> Float[np.ndarray, "4 h w"]:
+    """Weighted means under the window, where it fits: columns first, then rows.
 
     Matrix products of overlapping tiles with a band, which multiply many zeros and still take a third of the time of
-    shifted sums: those are bound by memory. Each product is written where it belongs; one batched product with its
-    padding and copies takes twice as long.
+    shifted sums: those are bound by memory.
     """
-    import torch
-
-    reach = band.shape[0] - TILE
-    for start, n in _tiles(len(blurred)):
-        torch.mm(band[: n + reach, :n].mT, plane[start : start + n + reach], out=columns[start : start + n])
-    for start, n in _tiles(blurred.shape[1]):
-        torch.mm(columns[:, start : start + n + reach], band[: n + reach, :n], out=blurred[:, start : start + n])
-
-
-def _tiles(length: int) -> list[tuple[int, int]]:
-    """Start and length of each tile of a side."""
-    return [(start, min(TILE, length - start)) for start in range(0, length, TILE)]
+    reach = len(band) - TILE
+    columns = np.matmul(band[: rows + reach, :rows].T, strip).reshape(4 * rows, -1)
+    blurred = np.empty((4 * rows, width))
+    for start in range(0, width, TILE):
+        n = min(TILE, width - start)
+        np.matmul(columns[:, start : start + n + reach], band[: n + reach, :n], out=blurred[:, start : start + n])
+    return blurred.reshape(4, rows, width)
 
 
-def _halve(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
+def _halve(images: Float[np.ndarray, "B C H W"]) -> Float[np.ndarray, "B C h w"]:
     """2x2 means; with an odd side, after repeating the first row and the first column."""
-    import torch.nn.functional as F
-
     if images.shape[2] % 2 or images.shape[3] % 2:
-        images = F.pad(images, (1, 0, 1, 0), mode="replicate")
-    return F.avg_pool2d(images, 2)
+        images = np.pad(np.asarray(images), ((0, 0), (0, 0), (1, 0), (1, 0)), mode="edge")
+    height, width = images.shape[2] // 2 * 2, images.shape[3] // 2 * 2
+    tops, bottoms = images[:, :, :height:2, :width], images[:, :, 1:height:2, :width]
+    sums = tops + bottoms
+    return np.asarray((sums[..., ::2] + sums[..., 1::2]) / 4.0)
 
 
 SSIM = PixelMetric(

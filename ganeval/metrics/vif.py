@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ganeval.metrics.base import Margin, Output, Params, PixelMetric
+from ganeval.metrics.base import Margin, Output, Params, PixelMetric, in_torch
 from ganeval.metrics.luma import unrounded_luma
 
 if TYPE_CHECKING:
@@ -94,6 +94,6 @@ VIF = PixelMetric(
     symmetric=False,
     min_side=MIN_SIDE,
     version=1,
-    compute=compute_vif,
+    compute=in_torch(compute_vif),
     params={"noise": 2.0},
 )

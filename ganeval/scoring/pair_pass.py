@@ -1,13 +1,13 @@
-"""The loop over image pairs: every paired metric on batches of decoded pairs.
+"""The loop over image pairs: metrics of pixels by the threads that decode them, networks on batches of one size.
 
-Pairs of one size share a batch. Each network sees each image once, whatever the number of its metrics. Memory holds a
-few batches, never the set.
+Each network sees each image once, whatever the number of its metrics. Memory holds a few batches, never the set.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ganeval.errors import BadImageError, DataError, UsageError, WeightsError
 from ganeval.metrics.base import Params, PixelMetric, PyramidMetric, many_copies
@@ -27,8 +28,7 @@ from ganeval.sources.base import ImageSource, content_hash
 from ganeval.sources.decoding_differences import Both
 
 if TYPE_CHECKING:
-    import torch
-    from jaxtyping import Float, UInt8
+    from jaxtyping import UInt8
     from torch import Tensor
 
     from ganeval.backbones.base import Backbone
@@ -126,7 +126,6 @@ def score_pairs(
     pair_by: str | None = None,
     mod_crop: int = 0,
     batch_size: int,
-    device: str,
     backbones: Mapping[str, Backbone],
     heads: Mapping[str, Mapping[str, Tensor]],
     on_bad: Literal["fail", "skip"],
@@ -143,7 +142,6 @@ def score_pairs(
         pair_by: How names pair, as in `--pair-by`.
         mod_crop: Both images are cropped at the right and bottom to multiples of it, before the border; 0 for not.
         batch_size: Pairs a batch at most, >= 1; images of 512x512 and more go in smaller batches (`BATCH_PIXELS`).
-        device: Where metrics of pixels run; the CPU if it has no float64. Networks run where they are.
         backbones: Registry name -> network, for all that the requests name.
         heads: Weights-table name ("lpips-vgg") -> state dict, for all that the requests' metrics name.
         on_bad: What to do with a pair of which an image cannot be decoded.
@@ -156,18 +154,15 @@ def score_pairs(
         UsageError: two requests with one key, or layers that the backbone does not have.
         WeightsError: a backbone or heads are missing, or heads do not fit.
     """
-    import torch
-
-    where = torch.device(device)
     pairing = pair_up(fake, real, pair_by)
     indices = pairing.indices
     run = _Run(
         requests=list(requests),
+        pixel_requests=tuple(request for request in requests if isinstance(request.metric, PixelMetric)),
         params=_resolve(requests, backbones, heads),
         channel=channel,
         border=crop_border,
         batch_size=batch_size,
-        device=where if has_float64(where) else torch.device("cpu"),
         backbones=backbones,
         heads=heads,
         values={request.key: np.full(len(indices), math.nan) for request in requests},
@@ -178,7 +173,8 @@ def score_pairs(
     skipped: list[str] = []
     seen: list[Both] = []
     started = time.perf_counter()
-    with contextlib.closing(read_pairs(fake, real, indices, 2 * batch_size, mod_crop)) as ahead:
+    reading = read_pairs(fake, real, indices, 2 * batch_size, mod_crop, run.measure)
+    with contextlib.closing(reading) as ahead, threadpool_limits(1, "blas"):  # a product a core, not all for one
         for position, loaded in enumerate(ahead):
             run.seconds["read+decode (waited)"] += time.perf_counter() - started
             if isinstance(loaded, BadImageError):
@@ -215,17 +211,6 @@ def score_pairs(
     )
 
 
-def has_float64(device: torch.device) -> bool:
-    """False on devices without double precision (Apple's MPS)."""
-    import torch
-
-    try:
-        torch.zeros(1, dtype=torch.float64, device=device)
-    except (TypeError, RuntimeError):
-        return False
-    return True
-
-
 def _resolve(
     requests: Sequence[PairRequest],
     backbones: Mapping[str, Backbone],
@@ -260,24 +245,55 @@ def _resolve(
 
 @dataclass
 class _Run:
-    """Pairs on their way through the metrics."""
+    """Pairs on their way through the metrics.
+
+    `requests` loses those for which an image is too small; `pixel_requests` are all of the metrics of pixels.
+    """
 
     requests: list[PairRequest]
+    pixel_requests: tuple[PairRequest, ...]
     params: dict[str, Params]
     channel: Literal["rgb", "y"]
     border: int
     batch_size: int
-    device: torch.device
     backbones: Mapping[str, Backbone]
     heads: Mapping[str, Mapping[str, Tensor]]
     values: dict[str, Float64]
     waiting: dict[Size, list[Pair]] = field(default_factory=dict)
     too_small: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def measure(self, pair: Pair) -> dict[str, float]:
+        """Values of the metrics of pixels. An image that is too small for one is left to `add`."""
+        side = min(pair.size) - 2 * self.border
+        requests = [r for r in self.pixel_requests if r.metric.min_side <= side]
+        if side < 1 or not requests:
+            return {}
+        started = time.perf_counter()
+        fake, real = cut(pair.fake, self.border), cut(pair.real, self.border)
+        if self.channel == "y":
+            images = pair_luma(fake, real, pair.seen[1].one_channel)
+        else:
+            images = fake.astype(np.float64), real.astype(np.float64)
+        one, other = (image[None] for image in images)
+        values = {
+            request.key: float(request.metric.compute(one, other, request.params)[0])
+            for request in requests
+            if isinstance(request.metric, PixelMetric)
+        }
+        with self.lock:
+            self.seconds["pixels"] += time.perf_counter() - started
+        return values
 
     def add(self, pair: Pair) -> None:
-        """Queues a pair with others of its size, and runs what is full."""
+        """Takes the values of a pair, queues it with others of its size for the networks, and runs what is full."""
         self._check(pair)
+        for request in self.requests:
+            if isinstance(request.metric, PixelMetric):
+                self._keep(request, [pair], np.asarray([pair.values[request.key]]))
+        if all(isinstance(request.metric, PixelMetric) for request in self.requests):
+            return
         queue = self.waiting.setdefault(pair.size, [])
         queue.append(pair)
         if len(queue) >= min(self.batch_size, max(1, BATCH_PIXELS // pair.area)):
@@ -315,7 +331,7 @@ class _Run:
             del self.values[request.key], self.params[request.key]
 
     def _score(self, batch: Sequence[Pair]) -> None:
-        """Every metric on pairs of one size."""
+        """Every metric of a network on pairs of one size."""
         import torch
 
         with torch.inference_mode():
@@ -328,36 +344,15 @@ class _Run:
 
         fake = cut(torch.from_numpy(np.stack([pair.fake for pair in batch])), self.border)
         real = cut(torch.from_numpy(np.stack([pair.real for pair in batch])), self.border)
-        by_backbone: dict[str | None, list[PairRequest]] = defaultdict(list)
+        by_backbone: dict[str, list[PairRequest]] = defaultdict(list)
         for request in self.requests:
-            by_backbone[request.backbone].append(request)
+            if request.backbone is not None:
+                by_backbone[request.backbone].append(request)
         for name, requests in by_backbone.items():
             started = time.perf_counter()
-            if name is None:
-                self._score_pixels(batch, fake, real, requests)
-            else:
-                with true_float32(self.device):
-                    self._score_maps(batch, fake, real, self.backbones[name], requests)
-            self.seconds["pixels" if name is None else f"network {name}"] += time.perf_counter() - started
-
-    def _score_pixels(
-        self,
-        batch: Sequence[Pair],
-        fake: UInt8[Tensor, "B 3 H W"],
-        real: UInt8[Tensor, "B 3 H W"],
-        requests: Sequence[PairRequest],
-    ) -> None:
-        import torch
-
-        fake, real = fake.to(self.device), real.to(self.device)
-        if self.channel == "y":
-            own = torch.tensor([pair.seen[1].one_channel for pair in batch], device=self.device)
-            pixels = pair_luma(fake, real, own)
-        else:
-            pixels = fake.to(torch.float64), real.to(torch.float64)
-        for request in requests:
-            if isinstance(request.metric, PixelMetric):
-                self._keep(request, batch, request.metric.compute(*pixels, self.params[request.key]))
+            with true_float32(self.backbones[name].device):
+                self._score_maps(batch, fake, real, self.backbones[name], requests)
+            self.seconds[f"network {name}"] += time.perf_counter() - started
 
     def _score_maps(
         self,
@@ -378,11 +373,10 @@ class _Run:
                     self.heads.get(request.metric.heads.get(request.backbone or "", "")),
                     self.params[request.key],
                 )
-                self._keep(request, batch, distances)
+                self._keep(request, batch, distances.cpu().numpy())
 
-    def _keep(self, request: PairRequest, batch: Sequence[Pair], values: Float[Tensor, " B"]) -> None:
+    def _keep(self, request: PairRequest, batch: Sequence[Pair], found: Float64) -> None:
         """Files the values of a batch; only PSNR may be infinite."""
-        found = values.cpu().numpy()
         bad = np.isnan(found) if isinstance(request.metric, PixelMetric) else ~np.isfinite(found)
         if bad.any():
             raise DataError(

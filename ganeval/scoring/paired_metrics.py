@@ -100,7 +100,6 @@ def score_paired(
             pair_by=options.pair_by,
             mod_crop=options.mod_crop,
             batch_size=options.batch_size,
-            device=device,
             backbones=backbones,
             heads={name: loaded.state for name, loaded in heads.items()},
             on_bad=options.on_bad,

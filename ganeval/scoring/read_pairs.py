@@ -1,7 +1,8 @@
-"""Pairs of images: read ahead and decoded by a few threads, cropped to whole multiples, of equal size."""
+"""Pairs of images: read ahead and decoded by several threads, cropped to whole multiples, of equal size."""
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class Pair:
         real: The same shape.
         digests: sha256 of the stored bytes, fake and real.
         seen: What decoding did to the fake and to the real image.
+        values: Key of a request -> value, of metrics that look at the pixels alone.
     """
 
     position: int
@@ -35,6 +37,7 @@ class Pair:
     real: Pixels
     digests: tuple[bytes, bytes]
     seen: Both
+    values: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def size(self) -> Size:
@@ -47,8 +50,12 @@ class Pair:
         return self.size[0] * self.size[1]
 
 
+Measure = Callable[[Pair], Mapping[str, float]]
+"""What metrics that look at the pixels alone make of a pair; called by several threads at a time."""
+
+
 def _load(
-    position: int, fake: ImageSource, real: ImageSource, indices: tuple[int, int], multiple: int
+    position: int, fake: ImageSource, real: ImageSource, indices: tuple[int, int], multiple: int, measure: Measure
 ) -> Pair | BadImageError:
     """Reads and decodes both images, crops them and compares their sizes."""
     try:
@@ -73,7 +80,7 @@ def _load(
             f"Pair {pair.stem!r} is {width}x{height} (width x height), less than --mod-crop {multiple}. Give the scale "
             "of the model."
         )
-    return pair
+    return replace(pair, values=measure(pair))
 
 
 def mod_crop(pixels: Pixels, multiple: int) -> Pixels:
@@ -88,7 +95,12 @@ def mod_crop(pixels: Pixels, multiple: int) -> Pixels:
 
 
 def read_pairs(
-    fake: ImageSource, real: ImageSource, indices: Sequence[tuple[int, int]], ahead: int, multiple: int = 0
+    fake: ImageSource,
+    real: ImageSource,
+    indices: Sequence[tuple[int, int]],
+    ahead: int,
+    multiple: int = 0,
+    measure: Measure = lambda pair: {},
 ) -> Generator[Pair | BadImageError, None, None]:
     """Decoded pairs in order, or the error where an image cannot be decoded.
 
@@ -98,16 +110,19 @@ def read_pairs(
         indices: What `pair_up` gives.
         ahead: Pairs in memory at most; fewer of large images (`WAITING_PIXELS`, and one more a thread).
         multiple: Both images of a pair are cropped to multiples of it, 0 for not at all.
+        measure: Called for each pair by the thread that decoded it, so that all cores share the work.
 
     Raises:
         DataError: two images of a pair differ in size.
     """
+    workers = max(WORKERS, os.cpu_count() or 1)
     return read_ahead(
-        lambda position: _load(position, fake, real, indices[position], multiple),
+        lambda position: _load(position, fake, real, indices[position], multiple, measure),
         len(indices),
-        ahead=max(WORKERS, ahead),
+        ahead=max(workers, ahead),
         pixels=lambda loaded: 0 if isinstance(loaded, BadImageError) else loaded.area,
         limit=WAITING_PIXELS,
+        workers=workers,
     )
 
 

@@ -161,7 +161,6 @@ class Evaluator:
             channel="rgb",
             crop_border=0,
             batch_size=BATCH,
-            device=str(self._device),
             backbones=backbones,
             heads={},
             on_bad="fail",
