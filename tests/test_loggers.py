@@ -172,3 +172,91 @@ def test_a_run_that_fails_is_failed_in_mlflow_and_one_without_a_number_is_none(t
     with loggers.logged("mlflow", Unheard(), recipe, tmp_path, 0):
         pass
     assert len(client.runs) == len(client.ended) == 1
+
+
+def leveldb_records(data):
+    """The records of a .wandb file: a header of 7 bytes, then blocks of 32 KiB in the format of LevelDB's log."""
+    place, parts = 7, []
+    while place + 7 <= len(data):
+        room = 32_768 - place % 32_768
+        if room < 7:
+            place += room
+            continue
+        size, kind = int.from_bytes(data[place + 4 : place + 6], "little"), data[place + 6]
+        if kind == 0:
+            break
+        parts.append(data[place + 7 : place + 7 + size])
+        place += 7 + size
+        if kind in (1, 4):  # full, last
+            yield b"".join(parts)
+            parts = []
+
+
+@pytest.mark.filterwarnings("ignore")  # of W&B's own imports
+def test_wandb_offline_gets_the_journal_the_recipe_and_the_grids(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    from wandb.proto import wandb_internal_pb2
+
+    for name, value in (("WANDB_MODE", "offline"), ("WANDB_SILENT", "true")):
+        monkeypatch.setenv(name, value)
+    lines = train(tmp_path / "run", "wandb")
+    wandb.teardown()  # its process has written everything
+
+    (file,) = (tmp_path / "run").glob("wandb/offline-run-*/run-*.wandb")
+    history, config = [], {}
+    for data in leveldb_records(file.read_bytes()):
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(data)
+        kind = record.WhichOneof("record_type")
+        if kind == "history":
+            items = {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in record.history.item}
+            history.append(items)
+        if kind == "run":
+            config |= {item.key: json.loads(item.value_json) for item in record.run.config.update}
+    steps = {row["_step"]: row for row in history}
+
+    assert config["seed"] == 3
+    assert config["training.steps"] == 20
+    assert {step for step, row in steps.items() if "loss_g" in row} == {line["step"] for line in lines}
+    for line in lines:
+        assert steps[line["step"]]["loss_g"] == line["loss_g"]
+    assert {step for step, row in steps.items() if any("grids" in name for name in row)} == {0, 20}
+
+
+class WandbRun:
+    """In the place of a W&B run: keeps what it is sent, and refuses a step smaller than the last, as W&B does."""
+
+    def __init__(self, options):
+        self.options, self.logged, self.ended, self.step = options, [], [], -1
+
+    def log(self, numbers, step):
+        assert step >= self.step
+        self.step = step
+        self.logged.append((step, numbers))
+
+    def finish(self, exit_code):
+        self.ended.append(exit_code)
+
+
+def test_wandb_gets_one_run_with_the_plan_in_the_order_of_steps(tmp_path, monkeypatch):
+    runs = []
+    module = types.ModuleType("wandb")
+    module.init = lambda **options: runs.append(WandbRun(options)) or runs[-1]
+    module.Image = lambda path: ("image", path.rpartition("/")[2])
+    monkeypatch.setitem(sys.modules, "wandb", module)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    lines = train(tmp_path / "run", "wandb")
+    (run,) = runs
+
+    assert (run.options["project"], run.options["name"]) == (
+        "ganeval",
+        "gan-1d.mixture-1d-cpu+" + run.options["name"][22:],
+    )
+    assert run.options["dir"] == str(tmp_path / "run")
+    assert run.options["config"]["training.steps"] == 20
+    assert [numbers["grids"] for _, numbers in run.logged if "grids" in numbers] == [
+        ("image", "0000000.png"),
+        ("image", "0000020.png"),
+    ]
+    assert [(step, n["loss_g"]) for step, n in run.logged if "loss_g" in n] == [(x["step"], x["loss_g"]) for x in lines]
+    assert run.ended == [0]

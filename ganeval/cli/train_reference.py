@@ -61,7 +61,9 @@ class TrainingReporter(RichReporter):
 @click.option("--list", "list_them", is_flag=True, help="List the recipes, of MODEL or of all.")
 @click.option("--offline", is_flag=True, help="Never download the weights that a recipe pins.")
 @with_options(option("device"), option("devices"), option("timeout"))
-@click.option("--log", type=click.Choice(["tensorboard", "mlflow"]), help="Also write losses and scores there.")
+@click.option(
+    "--log", type=click.Choice(["tensorboard", "mlflow", "wandb"]), help="Also write losses and scores there."
+)
 @click.option("--json", "as_json", is_flag=True, help="The recipes of --list, or the result, as JSON on stdout.")
 def command(
     model: str | None,
@@ -79,7 +81,7 @@ def command(
     device: str,
     devices: int,
     timeout: float,
-    log: Literal["tensorboard", "mlflow"] | None,
+    log: Literal["tensorboard", "mlflow", "wandb"] | None,
     as_json: bool,
 ) -> None:
     """Train MODEL by a fixed recipe, score it while it trains, and leave last.safetensors and best.safetensors.

@@ -1,4 +1,4 @@
-"""Training and its scores where people already look: TensorBoard by Fabric's logger, MLflow by its own client."""
+"""Training and its scores where people already look: TensorBoard by Fabric's logger, MLflow and W&B by their own."""
 
 import contextlib
 import importlib.util
@@ -15,9 +15,9 @@ from ganeval.errors import UsageError
 from reference_models.recipes.recipe import Recipe, recipe_to_json
 from reference_models.training.train import TrainingReporter
 
-LogTo = Literal["tensorboard", "mlflow"]
+LogTo = Literal["tensorboard", "mlflow", "wandb"]
 TENSORBOARD = "tensorboard"  # folder in the run's
-MLFLOW_EXPERIMENT = "ganeval"
+PROJECT = "ganeval"  # MLflow's experiment, W&B's project
 GRIDS = "grids"  # folder in the run's; its files are called by their steps
 
 
@@ -58,11 +58,11 @@ class LoggedReporter:
 
     def training(self, step: int, values: Mapping[str, float]) -> None:
         """Writes numbers, and the grids that are new since the last time; then tells."""
-        self._writer.numbers({tag(name): value for name, value in values.items()}, step)
-        for path, drawn in _grids(self._grids).items():
+        for path, drawn in _grids(self._grids).items():  # first: W&B takes no step smaller than one it has had
             if path not in self._sent:
                 self._sent.add(path)
                 self._writer.picture(path, drawn)
+        self._writer.numbers({tag(name): value for name, value in values.items()}, step)
         self._inner.training(step, values)
 
     def scoring(self, step: int) -> AbstractContextManager[None]:
@@ -96,19 +96,20 @@ def logged(
 ) -> Iterator[TrainingReporter]:
     """A reporter that writes while the block runs.
 
-    TensorBoard's files go into the run's folder; MLflow's go where its own settings say (MLFLOW_TRACKING_URI).
+    Files of TensorBoard and W&B go into the run's folder; MLflow's go where its own settings say (MLFLOW_TRACKING_URI).
+    Whether a W&B run is sent is for its own settings too (WANDB_MODE, `wandb login`).
 
     Args:
-        kind: "tensorboard" or "mlflow"; None gives the inner reporter back.
+        kind: One of `LogTo`; None gives the inner reporter back.
         inner: Who tells the user.
-        recipe: What is trained; its settings become MLflow's parameters.
+        recipe: What is trained; its settings become parameters of the run.
         folder: The run's.
         seed: Of the training.
     """
     if kind is None:
         yield inner
         return
-    opened = {"tensorboard": _tensorboard, "mlflow": _mlflow}[kind]
+    opened = {"tensorboard": _tensorboard, "mlflow": _mlflow, "wandb": _wandb}[kind]
     with opened(recipe, folder, seed) as writer:
         yield LoggedReporter(inner, writer, folder)
 
@@ -142,16 +143,20 @@ class _Mlflow:
     def __init__(self, client: Any, start: Callable[[], str]) -> None:
         self._client = client
         self._start = start
-        self.run = ""  # opened at the first numbers: of several processes, only the first ever has any
+        self.run = ""
+
+    def _opened(self) -> str:
+        """The run, opened when the first thing is written: of several processes, only the first ever writes."""
+        self.run = self.run or self._start()
+        return self.run
 
     def numbers(self, values: Mapping[str, float], step: int) -> None:
-        self.run = self.run or self._start()
         for name, value in values.items():
-            self._client.log_metric(self.run, name, value, step=step)
+            self._client.log_metric(self._opened(), name, value, step=step)
 
     def picture(self, path: Path, step: int) -> None:
         del step  # the file is called by it
-        self._client.log_artifact(self.run, str(path), GRIDS)
+        self._client.log_artifact(self._opened(), str(path), GRIDS)
 
 
 @contextlib.contextmanager
@@ -170,14 +175,48 @@ def _mlflow(recipe: Recipe, folder: Path, seed: int) -> Iterator[Writer]:
 
 
 def _open_mlflow_run(client: Any, recipe: Recipe, folder: Path, seed: int) -> str:
-    experiment = client.get_experiment_by_name(MLFLOW_EXPERIMENT)
-    number = client.create_experiment(MLFLOW_EXPERIMENT) if experiment is None else experiment.experiment_id
+    experiment = client.get_experiment_by_name(PROJECT)
+    number = client.create_experiment(PROJECT) if experiment is None else experiment.experiment_id
     run = str(client.create_run(number, run_name=f"{recipe.name}-seed{seed}").info.run_id)
     client.set_tag(run, "folder", str(folder))
     client.log_param(run, "seed", seed)
     for name, value in _parameters(recipe_to_json(recipe)):
         client.log_param(run, tag(name), value)
     return run
+
+
+class _Wandb:
+    def __init__(self, start: Callable[[], Any]) -> None:
+        self._start = start
+        self.run: Any = None
+
+    def _opened(self) -> Any:
+        self.run = self.run or self._start()
+        return self.run
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        self._opened().log(dict(values), step=step)
+
+    def picture(self, path: Path, step: int) -> None:
+        import wandb
+
+        self._opened().log({GRIDS: wandb.Image(str(path))}, step=step)
+
+
+@contextlib.contextmanager
+def _wandb(recipe: Recipe, folder: Path, seed: int) -> Iterator[Writer]:
+    import wandb
+
+    config = {"seed": seed, **dict(_parameters(recipe_to_json(recipe)))}
+    name = f"{recipe.name}-seed{seed}"
+    writer = _Wandb(lambda: wandb.init(project=PROJECT, name=name, dir=str(folder), config=config))
+    failed = 1
+    try:
+        yield writer
+        failed = 0
+    finally:
+        if writer.run is not None:
+            writer.run.finish(exit_code=failed)
 
 
 def _parameters(recipe: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
