@@ -16,6 +16,7 @@ from ganeval.sources.decoding.stated_white import StatedWhite
 from ganeval.sources.file_list import LIST_EXTENSION, FileList
 from ganeval.sources.folder import FolderSource, SingleImage
 from ganeval.sources.listing import ALL, ListedSource, Selection
+from ganeval.sources.lmdb import DATA_FILE, LMDB_EXTENSIONS, LmdbSource
 from ganeval.sources.parquet import PARQUET_EXTENSION, ParquetSource, open_parquet_folder
 from ganeval.sources.read_once import require_file
 from ganeval.sources.shards import TARS, ShardedSource, expand, is_pattern, open_shards, shard_files, shard_name
@@ -97,6 +98,8 @@ def _open(
             return open_shards(tars, subject, selection)
         if found := shard_files(path, (PARQUET_EXTENSION,), selection):
             return open_parquet_folder([file.name for file in found], path.joinpath, subject, selection)
+        if (path / DATA_FILE).is_file():
+            return LmdbSource(path, subject, selection)
         return FolderSource(path, subject, selection)
     if is_pattern(subject):
         paths = [Path(name) for name in expand(subject)]
@@ -177,6 +180,8 @@ def _open_file(
         return open_array_file(path, subject, value_range, peak=peak)
     if lower.endswith(ARCHIVE_EXTENSIONS):
         return open_archive(path, subject, selection)
+    if lower.endswith(LMDB_EXTENSIONS):
+        return LmdbSource(path, subject, selection)
     if lower.endswith(PARQUET_EXTENSION):
         return ParquetSource([path], subject)
     if path.suffix.lower() in IMAGE_EXTENSIONS:
@@ -185,8 +190,8 @@ def _open_file(
         return FileList(path, subject, selection)
     raise DataError(
         f"{subject!r} is a file of no kind that holds images; expected a folder, {', '.join(ARCHIVE_EXTENSIONS)}, "
-        f"{', '.join(ARRAY_EXTENSIONS)}, {PARQUET_EXTENSION} or a {LIST_EXTENSION} that lists image "
-        "files. Unpack it, or give it the ending that says what it is."
+        f"{', '.join(ARRAY_EXTENSIONS)}, {PARQUET_EXTENSION}, {LMDB_EXTENSIONS[0]} or a {LIST_EXTENSION} that lists "
+        "image files. Unpack it, or give it the ending that says what it is."
     )
 
 

@@ -49,6 +49,7 @@ from ganeval.sources.file_list import FileList
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.image_facts import ImageFacts
 from ganeval.sources.listing import labelled, reason_to_skip
+from ganeval.sources.lmdb import LmdbSource
 from ganeval.sources.parquet import ParquetSource
 from ganeval.sources.remote import open_remote
 from ganeval.sources.resolve import is_remote
@@ -64,6 +65,7 @@ from tests.hostile import archives, arrays, checkpoints, images, texts
 from tests.hostile.case import Box
 from tests.image_files import GREY, RGB, png, saved, tiff
 
+GOLDEN = Path(__file__).parent.parent / "golden"
 Parse = Callable[[bytes, Path], object]
 
 
@@ -368,6 +370,11 @@ PARSERS: tuple[Parser, ...] = (
         "parquet",
         with_file("a.parquet", lambda path: whole(ParquetSource([path], "a.parquet"))),
         lambda folder: [arrays.parquet(), arrays.parquet(struct=True), arrays.parquet(compression="none")],
+    ),
+    Parser(
+        "lmdb",
+        with_file("data.mdb", lambda path: whole(LmdbSource(path, "data.mdb"))),
+        lambda folder: [gzip.decompress((GOLDEN / "lmdb-0.9.35.mdb.gz").read_bytes())],
     ),
     Parser(
         "statistics npz",

@@ -8,6 +8,7 @@ import pickle
 import struct
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -204,9 +205,24 @@ def idx(images: bytes, zipped: bool = False):
     return make
 
 
+def lmdb(spoil=lambda data: data):
+    """A database in place of the folder, as the library wrote it or spoilt."""
+    data = gzip.decompress((Path(__file__).parent.parent / "golden" / "lmdb-0.9.35.mdb.gz").read_bytes())
+    return lambda box: box.put("fake.lmdb/data.mdb", spoil(data))
+
+
 EYE = np.eye(2048)
+LMDB = "score fake.lmdb --metrics vendi"
 PARQUET = "score fake.parquet --metrics vendi --no-labels"
 CASES = (
+    error("LMDB: cut in half", lmdb(lambda data: data[: len(data) // 2]), "Cannot read the LMDB", command=LMDB),
+    error("LMDB: text", lmdb(lambda data: b"hello"), "Cannot read the LMDB", command=LMDB),
+    error(
+        "LMDB: a tree whose root is 2^60",
+        lmdb(lambda data: data[:128] + b"\0" * 7 + b"\x10" + data[136:4224] + b"\0" * 7 + b"\x10" + data[4232:]),
+        "leads out of the file or in a circle",
+        command=LMDB,
+    ),
     score("parquet of the same pictures", table(), PARQUET, clean_command=FOLDER, needs="pyarrow"),
     score("parquet as Hugging Face writes it", table(struct=True), PARQUET, clean_command=FOLDER, needs="pyarrow"),
     error(
