@@ -30,14 +30,14 @@ from ganeval.results.protocol import Protocol
 from ganeval.results.protocol_lines import is_protocol_line
 from ganeval.results.provenance import provenance
 from ganeval.results.result import Result, append_to_board
-from ganeval.scoring.score import score
+from ganeval.scoring.evaluator import Evaluator
 from reference_models.checkpoints.checkpoint import load_checkpoint
 from reference_models.models import MODELS
 from reference_models.recipes import RECIPES
 from reference_models.recipes.cards import card, index
 from reference_models.recipes.measured import ENOUGH_SEEDS, RunResult, read_run, write_expected
 from reference_models.recipes.recipe import DIRECTIONS, Recipe
-from reference_models.training.evaluation import SCORE_SEED, Evaluator
+from reference_models.training.evaluation import SCORE_SEED, PeriodicEvaluator
 
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "docs" / "recipes"
@@ -104,7 +104,7 @@ def number_row(recipe: Recipe, path: Path) -> Result:
     return Result(
         subject=recipe.name,
         key=recipe.evaluation.metric,
-        value=Evaluator(recipe, device, None).score(loaded.network),
+        value=PeriodicEvaluator(recipe, device, None).score(loaded.network).value,
         better="lower",
         n_real=65_536,
         n_fake=count,
@@ -141,7 +141,9 @@ def add_scored(board: str, options: ScoreOptions) -> None:
 
     No board shows these ("fd_per_class:7@efflite0"), and they would be two rows of five.
     """
-    rows = [row for row in score(options).results if row.status == "ok" and ":" not in row.key]
+    with Evaluator(options) as evaluator:
+        outcome = evaluator.score(options.subject, options.name)
+    rows = [row for row in outcome.results if row.status == "ok" and ":" not in row.key]
     append_to_board(RESULTS / f"{board}.jsonl", rows)
     print(f"{board}: {len(rows)} rows of {options.subject}", flush=True)
 

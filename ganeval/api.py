@@ -29,7 +29,6 @@ from ganeval.results.result import Result
 from ganeval.scoring.compare import compare as compare_subjects
 from ganeval.scoring.evaluator import Evaluator as LoadedEvaluator
 from ganeval.scoring.open_inputs import check_places, open_subject_source
-from ganeval.scoring.score import score as score_subject
 from ganeval.scoring.several_subjects import score_several
 
 __all__ = ["Comparisons", "Evaluator", "GateReport", "Scores", "check", "compare", "score"]
@@ -71,13 +70,15 @@ def score(
             rows = tuple(row for outcome in scored.outcomes for row in outcome.results)
             return Scores(rows, standings=scored.standings, named=options.metrics is not None)
         if options.devices == 1:
-            outcome = score_subject(options, reporter)
+            with LoadedEvaluator(options, reporter) as evaluator:
+                outcome = evaluator.score(options.subject, options.name)
             return Scores(outcome.results, _picture(options))
         with open_processes(options.device, options.devices, options.timeout) as processes:
             if processes is None:
                 raise TypeError("several devices without processes")
             shared = dataclasses.replace(options, devices=processes.count)
-            outcome = score_subject(shared, reporter if processes.rank == 0 else None, processes)
+            with LoadedEvaluator(shared, reporter if processes.rank == 0 else None, processes) as evaluator:
+                outcome = evaluator.score(shared.subject, shared.name)
             shown = processes.results([result.to_dict() for result in outcome.results])
             return Scores(tuple(map(Result.from_dict, shown)), _picture(options))
 

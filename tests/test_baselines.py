@@ -11,7 +11,7 @@ from PIL import Image
 
 from ganeval.generators.open import open_generator
 from ganeval.options import ScoreOptions
-from ganeval.scoring.score import score
+from tests.one_pass import score
 
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,

@@ -12,6 +12,7 @@ from ganeval.sources.base import Decoded, ImageSource, Item, Raw
 from ganeval.sources.budget import PixelBudget
 from ganeval.sources.read_ahead import WORKERS
 from tests.conftest import ToyBackbone
+from tests.one_pass import summarise
 
 
 class Counting(ImageSource):
@@ -45,7 +46,7 @@ def test_decoded_pixels_stay_within_the_budget_whatever_the_batch_size(batch_siz
     monkeypatch.setattr(engine, "WAITING_PIXELS", limit)
     source = Counting([small] * 100 + [large] * 100)
 
-    summary = engine.summarise(
+    summary = summarise(
         source, [ToyBackbone()], {"toy": FeatureStore(tmp_path, "toy")}, batch_size=batch_size, on_bad="fail"
     )
 
@@ -59,7 +60,7 @@ def test_the_budget_never_changes_a_number(tmp_path, monkeypatch):
     def moments(folder):
         source = Counting([8, 40, 8, 60, 12] * 8)
         store = {"toy": FeatureStore(tmp_path / folder, "toy")}
-        return engine.summarise(source, [ToyBackbone()], store, batch_size=16, on_bad="fail").sets["toy"].moments
+        return summarise(source, [ToyBackbone()], store, batch_size=16, on_bad="fail").sets["toy"].moments
 
     free = moments("free")
     monkeypatch.setattr(engine, "WAITING_PIXELS", 100)

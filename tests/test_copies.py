@@ -15,11 +15,10 @@ from ganeval.metrics.kernel import KD
 from ganeval.metrics.prdc import PRDC
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
+from ganeval.scoring.build_reference import build_reference
 from ganeval.scoring.compare import compare
-from ganeval.scoring.feature_pass import summarise
 from ganeval.scoring.loaded_networks import open_store
 from ganeval.scoring.noise_floor import noise_floor
-from ganeval.scoring.score import build_reference, score
 from ganeval.sources.folder import FolderSource
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
@@ -27,6 +26,7 @@ from ganeval.summaries.copies import distinct_rows
 from ganeval.summaries.moments import Moments
 from ganeval.summaries.reference_file import load_reference, save_reference
 from tests.conftest import TOY, ToyBackbone
+from tests.one_pass import score, summarise
 
 D = 24
 PLAIN = [name for name in METRICS if isinstance(metric := METRICS.get(name), SetMetric) and metric.has_stderr]

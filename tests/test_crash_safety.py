@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from ganeval.metrics.frechet import frechet_distance
-from ganeval.scoring.feature_pass import summarise
 from ganeval.scoring.feature_store import FeatureStore
 from ganeval.sources.folder import FolderSource
 from tests.conftest import ToyBackbone
+from tests.one_pass import summarise
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="SIGKILL")]
 SPAWN = multiprocessing.get_context("spawn")

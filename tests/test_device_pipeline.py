@@ -12,12 +12,13 @@ from ganeval.backbones.staging import CudaStaging, HostStaging
 from ganeval.devices import is_out_of_memory
 from ganeval.errors import DataError, DeviceMemoryError
 from ganeval.scoring import feature_pass
-from ganeval.scoring.feature_pass import run_network, summarise
+from ganeval.scoring.feature_pass import run_network
 from ganeval.scoring.feature_store import FeatureStore
 from ganeval.sources.arrays import ArraySource
 from ganeval.sources.read_ahead import WORKERS, decoders
 from tests import fake_cuda
 from tests.conftest import ToyBackbone
+from tests.one_pass import summarise
 
 CUDA = torch.device("cuda", 0)
 

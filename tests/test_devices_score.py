@@ -28,8 +28,8 @@ from ganeval.processes.connections import Lines
 from ganeval.processes.launch import Launched, launched
 from ganeval.processes.shares import Processes, open_processes
 from ganeval.scoring.plan import make_plan
-from ganeval.scoring.score import score
 from tests.conftest import TOY, ToyBackbone
+from tests.one_pass import score
 from tests.ranks import GENERATOR, free_port, places, run_ranks
 
 CPU = torch.device("cpu")
@@ -186,7 +186,7 @@ def test_bad_images_are_skipped_and_counted_in_every_share(make_folder, toy):
 
 def test_a_statistics_file_is_read_by_all_and_shared_by_none(toy, options, tmp_path):
     from ganeval.progress import Silent
-    from ganeval.scoring.score import build_reference
+    from ganeval.scoring.build_reference import build_reference
     from ganeval.summaries.reference_file import save_reference
 
     statistics = build_reference(ScoreOptions(options.reference, engine="torch"), ["efflite0"], Silent())

@@ -12,8 +12,8 @@ from ganeval.metrics import METRICS
 from ganeval.metrics.difference import set_difference
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
+from ganeval.scoring.build_reference import build_reference
 from ganeval.scoring.compare import compare
-from ganeval.scoring.score import build_reference
 from ganeval.sources.resolve import open_source
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary

@@ -41,13 +41,13 @@ from ganeval.doctor.thumbnails import ALIKE, NEAR, Thumbnails, nearly_same, thum
 from ganeval.errors import DataError
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
-from ganeval.scoring.feature_pass import summarise
 from ganeval.sources.arrays import ArraySource
 from ganeval.sources.datasets.table import open_dataset
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.resolve import open_source
 from tests.conftest import ToyBackbone
 from tests.doctor_cases import through_jpeg, tiles
+from tests.one_pass import summarise
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,13 @@ from safetensors.numpy import save
 from ganeval.errors import BadImageError, DataError
 from ganeval.files.read_write import write_atomically
 from ganeval.metrics.frechet import frechet_distance
-from ganeval.scoring.feature_pass import run_network, summarise
+from ganeval.scoring.feature_pass import run_network
 from ganeval.scoring.feature_store import FeatureStore
 from ganeval.sources.base import Subset, content_hash, seeded_subset
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.image_facts import ImageFacts
 from tests.conftest import ToyBackbone
+from tests.one_pass import summarise
 
 FACTS = ImageFacts(4, 5, "png", ("grey",))
 

@@ -90,7 +90,7 @@ def one_step(name):
 
 @pytest.mark.parametrize("name", RECIPES.names())
 def test_a_recipe_builds_and_takes_a_step(name, data_root, tmp_path, monkeypatch):
-    monkeypatch.setattr("reference_models.training.train.Evaluator", WeightScore)
+    monkeypatch.setattr("reference_models.training.train.PeriodicEvaluator", WeightScore)
     monkeypatch.setattr("reference_models.training.networks.ContentNetwork", TinyContent)
     recipe = one_step(name)
 

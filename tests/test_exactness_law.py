@@ -15,11 +15,12 @@ from PIL import Image
 from ganeval.backbones.engines import use_engine
 from ganeval.backbones.loading import load_backbone
 from ganeval.metrics.frechet import frechet_of_summaries
-from ganeval.scoring.feature_pass import fill, summarise
+from ganeval.scoring.feature_pass import Walked
 from ganeval.scoring.feature_store import FeatureStore
 from ganeval.scoring.loaded_networks import store_protocol
 from ganeval.sources.base import Subset
 from ganeval.sources.folder import FolderSource
+from tests.one_pass import summarise
 
 CPU = torch.device("cpu")
 ENGINES = ["torch", *(["openvino"] if importlib.util.find_spec("openvino") else [])]
@@ -46,7 +47,9 @@ def run_share(engine, home, cache, engines, batch, rank, count):
     for side in ("real", "fake"):
         source = FolderSource(home / side)
         own = Subset(source, range(len(source) * rank // count, len(source) * (rank + 1) // count))
-        fill(own, [backbone], {backbone.info.name: store}, batch_size=batch, on_bad="fail")
+        walked = Walked.of([backbone], {backbone.info.name: store})
+        walked.add(own, batch, "fail")
+        walked.finish(own.name)
 
 
 def opened(engine, cache, engines):

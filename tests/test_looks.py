@@ -11,10 +11,10 @@ from ganeval.errors import TooFewSamplesError, UsageError
 from ganeval.generators.base import Generator
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
-from ganeval.scoring.score import score
 from ganeval.sources.arrays import ArraySource
 from ganeval.sources.remembered import Remembered
 from tests.conftest import TOY, ToyBackbone
+from tests.one_pass import score
 
 
 def draw_images(shift, log=None):

@@ -13,13 +13,12 @@ from ganeval.metrics.base import Estimate
 from ganeval.metrics.frechet import FD
 from ganeval.options import ScoreOptions
 from ganeval.scoring.estimate_store import cached_estimates
-from ganeval.scoring.feature_pass import summarise
 from ganeval.scoring.feature_store import FeatureStore
-from ganeval.scoring.score import score
 from ganeval.sources.digest_memo import DigestMemo
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.local_file_systems import is_invented, volume_of
 from ganeval.sources.remembered import Remembered
+from tests.one_pass import score, summarise
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the time of status change is POSIX's")
 

@@ -15,7 +15,7 @@ from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError, Usag
 from ganeval.metrics.frechet import frechet_distance
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
-from ganeval.scoring.score import build_reference, score
+from ganeval.scoring.build_reference import build_reference
 from ganeval.sources.base import content_hash
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
@@ -23,6 +23,7 @@ from ganeval.summaries.merge_files import merge
 from ganeval.summaries.moments import Moments
 from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics, Whole, load_reference, save_reference
 from tests.conftest import TOY, ToyBackbone
+from tests.one_pass import score
 
 FACTS = {"toy": BackboneFacts("0" * 64, "area-8", "exact")}
 ROWS = np.random.default_rng(0).normal(size=(25, 6)).astype(np.float32)

@@ -10,8 +10,8 @@ from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import SetMetric
 from ganeval.options import ScoreOptions
-from ganeval.scoring.score import score
 from tests.conftest import TOY, ToyBackbone
+from tests.one_pass import score
 
 SETS = [name for name in METRICS if isinstance(METRICS.get(name), SetMetric)]
 PAIRED = ["psnr", "ssim", "ms_ssim", "pd@efflite0"]  # lpips and vgg need weights of their own; they share pd's code

@@ -11,9 +11,10 @@ from PIL import Image
 from ganeval.backbones.base import Output
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
-from ganeval.scoring.score import build_reference, score
+from ganeval.scoring.build_reference import build_reference
 from ganeval.summaries.reference_file import save_reference
 from tests.conftest import TOY, ToyBackbone
+from tests.one_pass import score
 
 ORDERS = 10
 METRICS = "fd,kd,cmmd,mind,prdc,cs,cs_classic,vendi,fd_per_class,agreement"

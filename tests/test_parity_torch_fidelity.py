@@ -20,9 +20,9 @@ from ganeval.metrics.kernel import classic_subsets
 from ganeval.metrics.prdc import neighbourhoods
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
-from ganeval.scoring.feature_pass import summarise
 from ganeval.scoring.loaded_networks import open_store
 from ganeval.sources.folder import FolderSource
+from tests.one_pass import summarise
 
 SIZES = [(40, 40), (64, 31), (299, 299), (330, 310)]
 

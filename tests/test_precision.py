@@ -18,8 +18,8 @@ from ganeval.backbones.loading import load_backbone
 from ganeval.files.disk_cache import cache_home, write_json
 from ganeval.options import ScoreOptions
 from ganeval.scoring.feature_pass import run_network
-from ganeval.scoring.score import score
 from tests.conftest import ToyBackbone
+from tests.one_pass import score
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parent.parent

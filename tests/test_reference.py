@@ -8,7 +8,7 @@ from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
 from ganeval.metrics.frechet import frechet_distance
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
-from ganeval.scoring.score import build_reference, score
+from ganeval.scoring.build_reference import build_reference
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
@@ -19,6 +19,7 @@ from ganeval.summaries.reference_file import (
     load_reference,
     save_reference,
 )
+from tests.one_pass import score
 
 ROWS = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
 

@@ -26,7 +26,7 @@ from reference_models.recipes.recipe import plan_to_json, recipe_to_json, with_s
 from reference_models.training import content_loss as content
 from reference_models.training import evaluation
 from reference_models.training.devices import from_all, open_fabric
-from reference_models.training.evaluation import Evaluator
+from reference_models.training.evaluation import PeriodicEvaluator, PeriodicScore
 from reference_models.training.networks import make_networks
 from reference_models.training.run_folder import check_folder, open_folder
 from reference_models.training.run_log import DivergedError
@@ -80,7 +80,7 @@ def test_a_finished_run_is_read_with_its_last_and_best_score_and_the_time_of_its
     assert found.seconds == pytest.approx(half / 100 + (training.steps * training.batch_size - half) / 200)
     # what it is set against: the generator of this seed before its first step, scored as the run scored the others
     untrained = make_networks(NUMBERS, 4, CPU, torch.Tensor.backward).best_generator
-    assert found.untrained == Evaluator(NUMBERS, CPU, None).score(untrained)
+    assert found.untrained == PeriodicEvaluator(NUMBERS, CPU, None).score(untrained).value
 
 
 def test_a_machine_that_slept_during_a_run_adds_no_training_time(finished):
@@ -189,7 +189,7 @@ def _metadata(path):
 
 
 def test_a_score_that_is_not_a_number_stops_the_run_and_is_not_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(Evaluator, "score", lambda self, network: math.nan)
+    monkeypatch.setattr(PeriodicEvaluator, "score", lambda self, network, name, origin: PeriodicScore(math.nan))
     recipe = with_settings(NUMBERS, ["steps=4", "evaluation.every=2"])
 
     with pytest.raises(DivergedError, match="The score at step 2 is nan"):
@@ -266,7 +266,7 @@ def test_a_periodic_score_that_cannot_be_is_refused_before_training(recipe, metr
     recipe = dataclasses.replace(recipe, evaluation=dataclasses.replace(recipe.evaluation, metric=metric))
 
     with pytest.raises(UsageError, match=said):
-        Evaluator(recipe, CPU, None)
+        PeriodicEvaluator(recipe, CPU, None)
 
 
 def photos(folder, count, width=64):

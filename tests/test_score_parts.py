@@ -10,17 +10,18 @@ from ganeval.devices import resolve_device
 from ganeval.errors import DataError, ProtocolMismatchError, ReferenceStatisticsError, UsageError, WeightsError
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
+from ganeval.scoring.build_reference import build_reference
 from ganeval.scoring.feature_pass import SourceSummary
 from ganeval.scoring.image_influence import blame
 from ganeval.scoring.loaded_networks import Passes
 from ganeval.scoring.plan import make_plan
-from ganeval.scoring.score import build_reference, score
 from ganeval.sources.decoding.rules import DECODE_POLICY
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics
 from tests.conftest import TOY, ToyBackbone
+from tests.one_pass import score
 
 CPU = torch.device("cpu")
 

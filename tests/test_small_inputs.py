@@ -11,11 +11,11 @@ from ganeval.compat.shared import TensorDataset
 from ganeval.compat.torch_fidelity import calculate_metrics
 from ganeval.errors import DataError, GanevalError, TooFewSamplesError
 from ganeval.metrics import frechet, inception_score, kernel, mind, neighbours, prdc, vendi
-from ganeval.scoring.feature_pass import summarise
 from ganeval.stats import groups, influence
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
+from tests.one_pass import summarise
 
 D = 4
 KINDS = ("random", "constant", "zero", "identical")
@@ -137,7 +137,7 @@ def test_an_empty_data_set_is_an_error_of_ours():
 
 def test_pictures_smaller_than_the_window_of_ssim_are_refused(tmp_path):
     from ganeval.options import ScoreOptions
-    from ganeval.scoring.score import score
+    from tests.one_pass import score
 
     for side in ("a", "b"):
         (tmp_path / side).mkdir()

@@ -22,14 +22,15 @@ from ganeval.backbones.hedvgg import HEDVGG16, LAYERS, HedVgg16
 from ganeval.backbones.networks.hedvgg import VggConvolutions
 from ganeval.backbones.weights import LoadedWeights
 from ganeval.errors import DataError, UsageError
+from ganeval.results.result import read_jsonl
 from reference_models.checkpoints.sampling import stream
 from reference_models.models.layers import draws_from
 from reference_models.recipes import RECIPES
 from reference_models.recipes.recipe import with_settings
 from reference_models.training.content_loss import _first_layers
-from reference_models.training.evaluation import Evaluator, needed_weights_of
+from reference_models.training.evaluation import PeriodicEvaluator, PeriodicScore, needed_weights_of
 from reference_models.training.networks import make_networks
-from reference_models.training.run_log import DivergedError, LossMeter, truncate_metrics
+from reference_models.training.run_log import DivergedError, LossMeter, truncate_logs
 from reference_models.training.steps import at_level
 from reference_models.training.train import TrainOptions, train
 
@@ -82,8 +83,8 @@ class WeightScore:
     def __init__(self, recipe, device, data_root):
         pass
 
-    def score(self, network):
-        return float(sum(parameter.detach().double().abs().sum() for parameter in network.parameters()))
+    def score(self, network, name="", origin=None):
+        return PeriodicScore(float(sum(parameter.detach().double().abs().sum() for parameter in network.parameters())))
 
     def is_better(self, value, best):
         return best is None or value < best
@@ -103,7 +104,7 @@ class TinyContent(nn.Module):
 
 @pytest.fixture
 def cheap(monkeypatch):
-    monkeypatch.setattr("reference_models.training.train.Evaluator", WeightScore)
+    monkeypatch.setattr("reference_models.training.train.PeriodicEvaluator", WeightScore)
     monkeypatch.setattr("reference_models.training.networks.ContentNetwork", TinyContent)
 
 
@@ -410,7 +411,7 @@ def test_resuming_writes_nothing_where_links_of_the_folder_lead(tmp_path, cheap)
 @pytest.mark.parametrize("line", ['{"step": "2"}', '{"step": null}', '{"step": [1]}', "[" * 100_000, "9" * 5000])
 def test_lines_of_a_stranger_are_dropped_from_the_measurements_of_a_resumed_run(line, tmp_path):
     (tmp_path / "metrics.jsonl").write_text(f'{{"step": 1}}\n{line}\n{{"step": 9}}\n')
-    truncate_metrics(tmp_path, 5)
+    truncate_logs(tmp_path, 5)
 
     assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n'
 
@@ -528,18 +529,18 @@ def test_a_run_fetches_the_weights_of_its_metric_and_of_its_content_loss():
 def test_scores_repeat_and_leave_the_network_in_its_mode(name):
     recipe = tiny(name, "evaluation.n=6")
     networks = make_networks(recipe, 0, CPU, lambda loss: loss.backward())
-    evaluator = Evaluator(recipe, CPU, None)
+    evaluator = PeriodicEvaluator(recipe, CPU, None)
     network = networks.best_generator.train()
 
-    assert evaluator.score(network) == evaluator.score(network)
+    assert evaluator.score(network).value == evaluator.score(network).value
     assert network.training
 
 
 def test_the_periodic_score_is_that_of_the_score_command(tmp_path, monkeypatch):
     from ganeval.generators.open import open_generator
     from ganeval.options import ScoreOptions
-    from ganeval.scoring.score import score
     from reference_models.training import evaluation
+    from tests.one_pass import score
 
     monkeypatch.setattr(evaluation, "MAX_REFERENCE", 20)
     recipe = tiny("gan-mlp-small.digits-cpu", "evaluation.n=20")
@@ -553,10 +554,9 @@ def test_the_periodic_score_is_that_of_the_score_command(tmp_path, monkeypatch):
         device="cpu",
     )
     drawn = open_generator(options)
-    reference = evaluation.Evaluator(recipe, CPU, None)
-    again = reference._set(drawn)
+    again = PeriodicEvaluator(recipe, CPU, None).score_images(drawn)
 
-    assert again == pytest.approx(outcome.last_score, rel=1e-9)
+    assert again.value == pytest.approx(outcome.last_score, rel=1e-9)
     (row,) = score(options).results
     assert row.n_fake == row.n_real == 20
 
@@ -568,3 +568,19 @@ def test_streams_of_different_places_are_unrelated():
 
     assert len(set(firsts)) == len(firsts)
     assert torch.equal(torch.rand(3, generator=stream(4, 2)), torch.rand(3, generator=stream(4, 2)))
+
+
+def test_periodic_scores_are_rows_that_boards_read_and_a_resumed_run_has_each_once(tmp_path):
+    recipe = tiny("gan-mlp-small.digits-cpu", "evaluation.n=20", "steps=4", "evaluation.every=2", "save_every=2")
+    out = tmp_path / "run"
+    outcome = train(TrainOptions(recipe, out, device="cpu"), Quiet())
+    rows, problems = read_jsonl(out / "scores.jsonl")
+
+    assert problems == []
+    assert [row.provenance["subject"]["step"] for row in rows] == [2, 4]
+    assert rows[-1].value == outcome.last_score
+    assert (rows[-1].subject, rows[-1].key, rows[-1].status) == (recipe.name, "fd@efflite0", "ok")
+    assert rows[-1].provenance["subject"]["training_seed"] == 0
+    assert rows[-1].n_fake == 20
+    truncate_logs(out, 3)
+    assert read_jsonl(out / "scores.jsonl")[0] == rows[:1]

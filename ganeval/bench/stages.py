@@ -16,7 +16,7 @@ import torch
 
 from ganeval.backbones.base import Backbone
 from ganeval.metrics.frechet import frechet_distance
-from ganeval.scoring.feature_pass import fill, run_network
+from ganeval.scoring.feature_pass import Walked, run_network
 from ganeval.scoring.feature_store import FeatureStore
 from ganeval.sources.base import ImageSource, Pixels
 from ganeval.summaries.moments import Moments
@@ -112,7 +112,10 @@ def _pass(source: ImageSource, backbone: Backbone) -> int:
     """From files to features in an empty store, as a score does it: reading, resize and network beside each other."""
     with tempfile.TemporaryDirectory(prefix="ganeval-bench-") as folder:
         store = FeatureStore(Path(folder), "bench")
-        return fill(source, [backbone], {backbone.info.name: store}, batch_size=BATCH, on_bad="fail")
+        walked = Walked.of([backbone], {backbone.info.name: store})
+        walked.add(source, BATCH, "fail")
+        walked.finish(source.name)
+        return walked.queues[0].computed
 
 
 def measure_stages(

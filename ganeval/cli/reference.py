@@ -73,7 +73,7 @@ def build(
     del ref  # in the options
     check_reference_name(out)
     from ganeval.cli.progress import RichReporter
-    from ganeval.scoring.score import build_reference
+    from ganeval.scoring.build_reference import build_reference
     from ganeval.summaries.reference_file import save_reference
 
     reporter = RichReporter()

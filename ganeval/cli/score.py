@@ -108,8 +108,8 @@ def command(
             require_statistics(statistics)
         from ganeval.cli.show import show_outcome, show_several  # torch is imported from here on
         from ganeval.progress import Silent
+        from ganeval.scoring.evaluator import Evaluator
         from ganeval.scoring.open_inputs import check_places
-        from ganeval.scoring.score import score
         from ganeval.scoring.several_subjects import score_several
 
         options = dataclasses.replace(options, devices=1 if processes is None else processes.count)
@@ -134,7 +134,8 @@ def command(
                 full=full,
             )
             return
-        outcome = score(options, reporter if first else Silent(), processes)
+        with Evaluator(options, reporter if first else Silent(), processes) as evaluator:
+            outcome = evaluator.score(options.subject, options.name)
         if cross_check:
             outcome = checked_outcome(outcome, options, reporter)
         if first:

@@ -17,7 +17,7 @@ from ganeval.metrics.keys import declared
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
 from ganeval.results.result import Result
-from ganeval.scoring.score import score
+from ganeval.scoring.evaluator import Evaluator
 
 TIMES = 4  # images of a candidate
 
@@ -44,7 +44,8 @@ def with_larger_draw(rows: Sequence[Result], options: ScoreOptions, reporter: Re
         return list(rows)
     reporter.message(f"The baseline is drawn once more with {count:,} images, so that its own error weighs less.")
     asked = dict.fromkeys(_asked(row) for row in chosen.values())
-    found = with_given_reference(score(dataclasses.replace(larger, metrics=",".join(asked)), reporter))
+    with Evaluator(dataclasses.replace(larger, metrics=",".join(asked)), reporter) as evaluator:
+        found = with_given_reference(evaluator.score(larger.subject, larger.name))
     more = {row.key: row for row in found if row.key in chosen and _same_reference(row, chosen[row.key])}
     return [_beside(row, more[row.key]) if row.key in more else row for row in rows]
 

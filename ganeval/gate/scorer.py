@@ -18,9 +18,9 @@ from ganeval.progress import Reporter
 from ganeval.results.protocol import Protocol
 from ganeval.results.result import Result
 from ganeval.scoring.compare import Comparison, compare
+from ganeval.scoring.evaluator import Evaluator
 from ganeval.scoring.open_inputs import open_reference, open_subject_source
 from ganeval.scoring.plan import missing_weights
-from ganeval.scoring.score import score
 from ganeval.sources.base import ImageSource
 from ganeval.sources.decoding.rules import stated_peak
 
@@ -87,7 +87,9 @@ class Scorer:
         for setting, rows in self._groups(wanted).items():
             options = self._options(subject, setting, rows)
             self._check_counts(options, rows[0])
-            found |= {row.key: row for row in with_given_reference(score(options, self.reporter))}
+            with Evaluator(options, self.reporter) as evaluator:
+                outcome = evaluator.score(subject, options.name)
+                found |= {row.key: row for row in with_given_reference(outcome)}
         return found
 
     def recorded_rows(self, subject: str, wanted: Sequence[Result]) -> dict[str, Result]:
@@ -233,5 +235,6 @@ def first_rows(options: ScoreOptions, reporter: Reporter, *, larger: bool = True
         runnable = [r.asked for r in map(parse_key, asked) if missing_weights(r, options.weights) is None]
         options = dataclasses.replace(options, metrics=",".join(runnable))
     options = dataclasses.replace(options, num_samples=first_count(options))
-    rows = with_given_reference(score(options, reporter))
+    with Evaluator(options, reporter) as evaluator:
+        rows = with_given_reference(evaluator.score(options.subject, options.name))
     return with_larger_draw(rows, options, reporter) if larger else rows

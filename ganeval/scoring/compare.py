@@ -10,11 +10,10 @@ import numpy as np
 from ganeval.errors import DataError, ProtocolMismatchError, UsageError
 from ganeval.metrics.base import Better, Estimate
 from ganeval.metrics.difference import Difference, Order, paired_difference, set_difference
-from ganeval.metrics.keys import ImageRequest, PairedRequest, SetRequest, compared_keys, parse_keys
+from ganeval.metrics.keys import ImageRequest, PairedRequest, compared_keys, parse_keys
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter, Silent
 from ganeval.results.protocol import differing_fields
-from ganeval.results.provenance import provenance
 from ganeval.results.result import Result
 from ganeval.scoring.evaluator import Evaluator
 from ganeval.scoring.feature_pass import SourceSummary
@@ -25,7 +24,7 @@ from ganeval.scoring.open_inputs import open_originals, open_subject_source
 from ganeval.scoring.pair_pass import PairScores
 from ganeval.scoring.paired_metrics import score_paired
 from ganeval.scoring.plan import Plan
-from ganeval.scoring.set_metrics import check_counts, estimates_of, set_row
+from ganeval.scoring.set_metrics import check_counts, estimate_sets, rows_of
 from ganeval.sources.base import ImageSource, Item
 
 
@@ -201,51 +200,60 @@ def _compare_sets(
     real = evaluator.read_reference(named[0])
     if real is None:
         raise UsageError("diff of sets needs --reference REF.")
-    order = pairing(a.names, b.names)
-    comparisons = []
-    with evaluator.reporter.stage("differences", len(plan.set_requests)) as advance:
-        for request in plan.set_requests:
-            comparisons += _set_comparisons(request, plan, named, (a, b), real, passes, order, evaluator.device)
-            advance(1)
-    return comparisons
+    return compare_summaries(evaluator, plan, named, (a, b), real, passes)
 
 
-def _set_comparisons(
-    request: SetRequest,
+def compare_summaries(
+    evaluator: Evaluator,
     plan: Plan,
     named: Sequence[ScoreOptions],
     sides: tuple[SourceSummary, SourceSummary],
     real: RealSide,
     passes: Passes,
-    order: Order | None,
-    device: str,
 ) -> list[Comparison]:
-    metric = request.metric
-    backbone = passes.backbones[request.backbone or ""]
-    name = backbone.info.name
-    found = [
-        estimates_of(request, metric, real.sets[name], side.sets[name], plan.explicit, metric.evaluate)
-        for side in sides
-    ]
-    origins = [{**provenance(device), "engine": passes.engine_of(name, side, real.passed)} for side in sides]
+    """The set metrics of a plan on two subjects that went through the networks.
+
+    Args:
+        evaluator: Whose device and reporter are used.
+        plan: What to compare by.
+        named: The options of A and of B.
+        sides: What the passes over A and B saw; paired where they have the same names.
+        real: The reference.
+        passes: The networks.
+
+    Raises:
+        ProtocolMismatchError: A and B were scored in different ways.
+        DataError: a metric that was named has no value.
+    """
+    order = pairing(sides[0].names, sides[1].names)
+    found = [estimate_sets(plan, side, real, passes) for side in sides]
     comparisons = []
-    for output in request.outputs:
-        estimates = [estimates.get(output) for estimates in found]
-        rows = [
-            set_row(request, metric, output, e, options, side, real, backbone, origin, side.seconds)
-            for e, options, side, origin in zip(estimates, named, sides, origins, strict=True)
-            if e is not None
-        ]
-        if len(rows) < 2:
-            continue
-        _check_protocols(rows[0], rows[1])
-        if isinstance(estimates[0], Estimate) and isinstance(estimates[1], Estimate):
-            both = (estimates[0], estimates[1])
+    with evaluator.reporter.stage("differences", len(plan.set_requests)) as advance:
+        for a, b in zip(*found, strict=True):
+            rows_a, rows_b = (
+                dict(
+                    zip(
+                        one.estimates,
+                        rows_of([one], options, side, real, passes, evaluator.device, floors=False),
+                        strict=True,
+                    )
+                )
+                for one, options, side in zip((a, b), named, sides, strict=True)
+            )
+            name = passes.backbones[a.request.backbone or ""].info.name
             summaries = real.sets[name], sides[0].sets[name], sides[1].sets[name]
-            difference = set_difference(metric, output, *summaries, both, order)
-        else:
-            difference = Difference(0.0, "cannot tell", note=rows[1].note or rows[0].note)
-        comparisons.append(Comparison(rows[1], named[0].subject, rows[0].value, difference))
+            for output in a.request.outputs:
+                if output not in rows_a or output not in rows_b:
+                    continue
+                row_a, row_b = rows_a[output], rows_b[output]
+                _check_protocols(row_a, row_b)
+                ours, theirs = a.estimates[output], b.estimates[output]
+                if isinstance(ours, Estimate) and isinstance(theirs, Estimate):
+                    difference = set_difference(a.metric, output, *summaries, (ours, theirs), order)
+                else:
+                    difference = Difference(0.0, "cannot tell", note=row_b.note or row_a.note)
+                comparisons.append(Comparison(row_b, named[0].subject, row_a.value, difference))
+            advance(1)
     return comparisons
 
 

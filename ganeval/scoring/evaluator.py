@@ -136,59 +136,85 @@ class Evaluator:
         self._finalizer()
 
     def score(
-        self, subject: str, name: str | None = None, in_memory: Mapping[str, object] | None = None
+        self,
+        subject: str,
+        name: str | None = None,
+        in_memory: Mapping[str, object] | None = None,
+        keep: contextlib.ExitStack | None = None,
     ) -> ScoreOutcome:
-        """Scores one subject, as `ganeval.scoring.score.score` does.
+        """Scores one subject.
 
         Args:
-            subject: As in the options.
+            subject: A path, data set or generator, or the name of a subject in memory.
             name: What the rows call it.
             in_memory: In place of that of the options, for a subject in memory.
+            keep: Removes the subject's features later than the end of this call.
 
         Raises:
             GanevalError: an input that cannot be used; nothing has been written then.
         """
         held = self.options.in_memory if in_memory is None else in_memory
         options = dataclasses.replace(self.options, subject=subject, name=name, in_memory=held)
+        plan, processes = self.plan, self._processes
         results: list[Result] = []
         pairs: PairScores | None = None
         summary: SourceSummary | None = None
         real: RealSide | None = None
-        originals: ImageSource | None = None
+        blamed: pd.DataFrame | None = None
         single: ImageScores | None = None
         with contextlib.ExitStack() as stack:
             # Everything is opened before anything runs: a wrong path shows at once, not after an hour.
-            stored = open_stored_subject(options)
+            opened: ImageSource | ReferenceStatistics
+            stored, originals = open_stored_subject(options), None
             if stored is not None and stored.whole is not None:
                 # Rows say how the images were chosen when the file was built.
                 options = dataclasses.replace(options, num_samples=stored.whole.num_samples, seed=stored.whole.seed)
-                opened: ImageSource | ReferenceStatistics = stored
-                results, summary, real = self._score_set(options, stored, stack)
+                opened = stored
             elif options.until_se is not None or options.until_rel is not None:
                 results, summary, real, opened = score_until(
-                    self.plan, options, self.device, self.reporter, stack, lambda fixed: self.networks(fixed, stack)
+                    plan, options, self.device, self.reporter, stack, lambda fixed: self.networks(fixed, stack)
                 )
             else:
-                opened = images = open_subject_source(options, stack)
-                if self.plan.set_requests:
+                opened = open_subject_source(options, stack)
+                if plan.set_requests:
                     self._reference(options)
-                originals = open_originals(options, images, stack) if self.plan.paired_requests else None
-                if self.plan.set_requests:
-                    results, summary, real = self._score_set(options, images, stack)
-            blamed = None
+                originals = open_originals(options, opened, stack) if plan.paired_requests else None
+            if plan.set_requests and summary is None:
+                reference = self._reference(options)
+                check_counts(plan, "generated", opened, options.on_bad)
+                if isinstance(reference.source, ImageSource) and not reference.read:
+                    check_counts(plan, "reference", reference.source, options.on_bad)
+                if processes is not None:
+                    processes.compare_sources(
+                        {"images of the subject": opened, "images of the reference": reference.source}
+                    )
+                passes = self.networks(reference.source, stack if keep is None else keep)
+                if processes is not None and processes.rank > 0:
+                    for source in (opened, None if reference.read else reference.source):
+                        if isinstance(source, ImageSource):
+                            passes.contribute(source)
+                    reference.read = True
+                    return ScoreOutcome(())
+                if isinstance(opened, ImageSource):
+                    summary = passes.run(opened, opened.name)
+                else:
+                    summary = passes.stored(opened, options.subject)
+                real = self.read_reference(options)
+                found = estimate_sets(plan, summary, real, passes)
+                results = rows_of(found, options, summary, real, passes, self.device)
             if options.blame and summary is not None and real is not None:
-                blamed = blame(summary, real.sets, self.plan.set_requests)
-            if self.plan.image_requests and stored is not None:
-                asked = ", ".join(request.asked for request in self.plan.image_requests)
+                blamed = blame(summary, real.sets, plan.set_requests)
+            if plan.image_requests and stored is not None:
+                asked = ", ".join(request.asked for request in plan.image_requests)
                 raise UsageError(f"{asked} need the images, and {subject} holds features of a set. Score the images.")
-            if self.plan.image_requests:
-                rows, single = score_single_images(self.plan, options, images, self.image_models(), self.reporter)
+            if plan.image_requests and isinstance(opened, ImageSource):
+                rows, single = score_single_images(plan, options, opened, self.image_models(), self.reporter)
                 results += rows
-            if originals is not None:
-                rows, pairs = score_paired(self.plan, options, images, originals, self.pair_networks(), self.reporter)
+            if originals is not None and isinstance(opened, ImageSource):
+                rows, pairs = score_paired(plan, options, opened, originals, self.pair_networks(), self.reporter)
                 results += rows
             if isinstance(opened, ImageSource):
-                results = [_with_origin(result, opened) for result in results]
+                results = [with_origin(result, opened.origin) for result in results]
         return self._outcome(options, results, pairs, single, summary, blamed, real)
 
     def update(self, batch: ImageSource, on_device: Sequence[torch.Tensor] | None = None) -> None:
@@ -204,11 +230,12 @@ class Evaluator:
         """
         self._running_set().add(batch, on_device)
 
-    def compute(self, name: str | None = None) -> ScoreOutcome:
+    def compute(self, name: str | None = None, *, alone: bool = False) -> ScoreOutcome:
         """Scores all images added so far, as one score of them would; over all processes of torch.distributed.
 
         Args:
             name: What the rows call the set.
+            alone: Score what this process added, whatever others do.
 
         Raises:
             GanevalError: no images, too few for a metric, or a reference that cannot be used.
@@ -216,7 +243,7 @@ class Evaluator:
         from ganeval.scoring.torch_group import torch_group
 
         options = dataclasses.replace(self.options, subject="batches", name=name)
-        running, group = self._running_set(), torch_group()
+        running, group = self._running_set(), None if alone else torch_group()
         fake = running.summary(group)
         if group is None and fake is not None:
             return self._of_summary(options, fake, running)
@@ -252,7 +279,7 @@ class Evaluator:
             self._pair_networks = open_pair_networks(self.plan, self.options, self.device)
         return self._pair_networks
 
-    def _set_networks(self, reference: ImageSource | ReferenceStatistics | None = None) -> Passes:
+    def set_networks(self, reference: ImageSource | ReferenceStatistics | None = None) -> Passes:
         """The networks of set metrics with their stores; a statistics file is checked against the loaded weights."""
         if self._passes is None:
             names = [r.backbone for r in self.plan.set_requests if r.backbone is not None]
@@ -273,7 +300,7 @@ class Evaluator:
         Raises:
             GanevalError: weights that cannot be used, or a reference of another protocol.
         """
-        passes = self._set_networks(reference)
+        passes = self.set_networks(reference)
         if not self._used:
             self._used = True
             return passes
@@ -293,7 +320,7 @@ class Evaluator:
         """The reference's summary; its images are read the first time."""
         reference = self._reference(options)
         if not reference.read:
-            passes = self._set_networks()
+            passes = self.set_networks()
             for store in passes.stores.values():
                 store.refresh()  # what subjects found
             reference.real = passes.run_reference(reference.source)
@@ -306,32 +333,6 @@ class Evaluator:
             self._references[key] = _Reference(open_reference(options, self._stack))
         return self._references[key]
 
-    def _score_set(
-        self, options: ScoreOptions, subject: ImageSource | ReferenceStatistics, stack: contextlib.ExitStack
-    ) -> tuple[list[Result], SourceSummary | None, RealSide | None]:
-        """Rows of set metrics, what the pass over the subject saw, and the reference; only in the first process."""
-        reference = self._reference(options)
-        check_counts(self.plan, "generated", subject, options.on_bad)
-        if isinstance(reference.source, ImageSource) and not reference.read:
-            check_counts(self.plan, "reference", reference.source, options.on_bad)
-        processes = self._processes
-        if processes is not None:
-            processes.compare_sources({"images of the subject": subject, "images of the reference": reference.source})
-        passes = self.networks(reference.source, stack)
-        if processes is not None and processes.rank > 0:
-            for source in (subject, None if reference.read else reference.source):
-                if isinstance(source, ImageSource):
-                    passes.contribute(source, processes)
-            reference.read = True
-            return [], None, None
-        if isinstance(subject, ImageSource):
-            fake = passes.run(subject, subject.name)
-        else:
-            fake = passes.stored(subject, options.subject)
-        real = self.read_reference(options)
-        rows = rows_of(estimate_sets(self.plan, fake, real, passes), options, fake, real, passes, self.device)
-        return rows, fake, real
-
     def _running_set(self) -> RunningSet:
         from ganeval.scoring.running_set import RunningSet
 
@@ -342,7 +343,7 @@ class Evaluator:
                 raise UsageError(f"{asked} go image by image, and update() takes one set. Use score() for those.")
             if self.options.num_samples is not None:
                 raise UsageError("update() takes every image, and --num-samples N picks some. Drop it.")
-            self._running = RunningSet(self._set_networks(self.open_reference(self.options)), "the batches")
+            self._running = RunningSet(self.set_networks(self.open_reference(self.options)), "the batches")
         return self._running
 
     def _of_summary(self, options: ScoreOptions, fake: SourceSummary, running: RunningSet) -> ScoreOutcome:
@@ -384,14 +385,14 @@ def _same_everywhere(plan: Plan, options: ScoreOptions) -> dict[str, str]:
     }
 
 
-def _with_origin(result: Result, subject: ImageSource) -> Result:
-    """A row says which model, recipe, seed and step its images came from, and what is to be known of them."""
-    if not subject.origin:
+def with_origin(result: Result, origin: Mapping[str, object]) -> Result:
+    """A row with the model, recipe, seed and step that its images came from, and what the reader must know of them."""
+    if not origin:
         return result
-    leaves_out = TRAINING_LEFT_OUT if result.stderr is not None and "training_seed" in subject.origin else ""
-    remark = str(subject.origin.get("remark", ""))
+    leaves_out = TRAINING_LEFT_OUT if result.stderr is not None and "training_seed" in origin else ""
+    remark = str(origin.get("remark", ""))
     note = "; ".join(filter(None, [result.note, leaves_out, remark]))
-    return dataclasses.replace(result, note=note, provenance={**result.provenance, "subject": dict(subject.origin)})
+    return dataclasses.replace(result, note=note, provenance={**result.provenance, "subject": dict(origin)})
 
 
 def _skipped(options: ScoreOptions, request: Request, why: str) -> Result:

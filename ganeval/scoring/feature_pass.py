@@ -158,20 +158,6 @@ class _Loaded:
         return 0 if self.decoded is None else self.facts.height * self.facts.width
 
 
-def _load(source: ImageSource, index: int, stores: Sequence[FeatureStore]) -> _Loaded | BadImageError:
-    """Reads one image; decodes it only when some store lacks it."""
-    try:
-        raw = source.read(index)
-        rows = [store.find(raw.digest) for store in stores]
-        known = next((row for row in rows if row is not None), None)
-        if known is not None and all(row is not None for row in rows):
-            return _Loaded(raw.digest, known.facts, None)
-        decoded = raw.decode()
-    except BadImageError as error:
-        return error
-    return _Loaded(raw.digest, facts_of(raw, decoded), decoded)
-
-
 def _pixels_of(loaded: _Loaded | BadImageError) -> int:
     return 0 if isinstance(loaded, BadImageError) else loaded.pixels
 
@@ -207,167 +193,131 @@ class Walked:
             list(self.warnings),
         )
 
+    def add(
+        self,
+        source: ImageSource,
+        batch_size: int,
+        on_bad: Literal["fail", "skip"],
+        progress: Progress | None = None,
+        on_device: Sequence[torch.Tensor] | None = None,
+    ) -> None:
+        """Reads every image of one more source once, decodes it and runs each network whose store lacks it.
 
-def fill(
-    source: ImageSource,
-    backbones: Sequence[AnyBackbone],
-    stores: Mapping[str, FeatureStore],
-    *,
-    batch_size: int,
-    on_bad: Literal["fail", "skip"],
-    progress: Progress | None = None,
-) -> int:
-    """Puts the features of every image of a source into the stores, and nothing more: one process's share of a set.
+        Args:
+            source: The images.
+            batch_size: Images that are gathered for the networks, >= 1; the result does not depend on it.
+            on_bad: What to do with an image that cannot be decoded.
+            progress: Called with the number of images done since the last call.
+            on_device: The pixels of each image, uint8 (3, H, W), if they are on a device already.
 
-    What it takes and raises is that of `summarise`, but a source without a usable image is no error here.
-
-    Returns:
-        Images that went through a network.
-    """
-    walked = walk(source, backbones, stores, batch_size, on_bad, progress)
-    return max((queue.computed for queue in walked.queues), default=0)
-
-
-def summarise(
-    source: ImageSource,
-    backbones: Sequence[AnyBackbone],
-    stores: Mapping[str, FeatureStore],
-    *,
-    batch_size: int,
-    on_bad: Literal["fail", "skip"],
-    progress: Progress | None = None,
-) -> SourceSummary:
-    """Runs every image of a source through every backbone and summarises the features.
-
-    Args:
-        source: The images.
-        backbones: Networks; may be empty (the pass then only reads, hashes and decodes).
-        stores: Backbone name -> where its shards are.
-        batch_size: Images that are gathered for the networks, >= 1; the result does not depend on it.
-        on_bad: What to do with an image that cannot be decoded.
-        progress: Called with the number of images done since the last call.
-
-    Raises:
-        BadImageError: an image cannot be decoded and on_bad is "fail".
-        DataError: no image is left, features are not finite, or the disk is full.
-    """
-    return summed_up(source, walk(source, backbones, stores, batch_size, on_bad, progress))
-
-
-def summed_up(source: ImageSource, walked: Walked) -> SourceSummary:
-    """The summaries of a source that was walked over, from the rows in the stores.
-
-    Raises:
-        DataError: no image is left.
-    """
-    queues, kept, digests, skipped = walked.queues, walked.kept, walked.digests, walked.skipped
-    if not len(source):
-        raise DataError(f"{source.name} holds 0 images; expected at least one. Name a set that has some.")
-    if not kept:
-        raise DataError(
-            f"None of the {len(source)} images of {source.name} could be decoded; first: {skipped[0]} "
-            "Run `ganeval score` on a folder of images."
-        )
-    started = time.perf_counter()
-    labels = tuple(source.items[i].label or "" for i in kept)
-    sets = {q.backbone.info.name: _summary(q, digests, labels if all(labels) else None) for q in queues}
-    walked.seconds["reduce"] += time.perf_counter() - started
-    # A fallback folder goes with its store, so banks that live in one are pulled into memory first.
-    sets |= {q.backbone.info.name: in_memory(sets[q.backbone.info.name]) for q in queues if q.store.temporary}
-    return SourceSummary(
-        name=source.name,
-        sets=sets,
-        content_sha256=content_hash(digests),
-        names=tuple(source.items[i].name for i in kept),
-        digests=tuple(digests),
-        facts=tuple(walked.facts),
-        skipped=tuple(skipped),
-        computed={q.backbone.info.name: q.computed for q in queues},
-        seconds=dict(walked.seconds),
-        warnings=tuple(walked.warnings),
-        left_out=dict(source.skipped),
-        engines={q.backbone.info.name: engines_of(q.store, digests) for q in queues},
-    )
-
-
-def walk(
-    source: ImageSource,
-    backbones: Sequence[AnyBackbone],
-    stores: Mapping[str, FeatureStore],
-    batch_size: int,
-    on_bad: Literal["fail", "skip"],
-    progress: Progress | None,
-) -> Walked:
-    """Every image read once, decoded and put through the networks where a store lacks it; raises as `summarise`."""
-    walked = Walked.of(backbones, stores)
-    extend(walked, source, batch_size, on_bad, progress)
-    finish(walked, source.name)
-    return walked
-
-
-def extend(
-    walked: Walked,
-    source: ImageSource,
-    batch_size: int,
-    on_bad: Literal["fail", "skip"],
-    progress: Progress | None = None,
-    on_device: Sequence[torch.Tensor] | None = None,
-) -> None:
-    """Goes on with a walk: the images of one more source, or of the first one.
-
-    Args:
-        walked: What was seen before; extended in place.
-        source: The images.
-        batch_size: As for `summarise`.
-        on_bad: As for `summarise`.
-        progress: As for `summarise`.
-        on_device: The pixels of each image, uint8 (3, H, W), where they are on a device already.
-    """
-    first, seconds = walked.count, walked.seconds
-    walked.count += len(source)
-    started = time.perf_counter()
-    stores = [queue.store for queue in walked.queues]
-    ahead = read_ahead(
-        lambda index: _load(source, index, stores),
-        len(source),
-        ahead=2 * batch_size,
-        pixels=_pixels_of,
-        limit=WAITING_PIXELS,
-        workers=decoders(queue.backbone.device_type for queue in walked.queues),
-    )
-    for index, loaded in enumerate(ahead):
-        seconds["read+decode (waited)"] += time.perf_counter() - started
-        if isinstance(loaded, BadImageError):
-            if on_bad == "fail":
-                raise loaded
-            walked.skipped.append(str(loaded))
-        else:
-            walked.kept.append(first + index)
-            walked.digests.append(loaded.digest)
-            walked.facts.append(loaded.facts)
-            for queue in walked.queues:
-                known = queue.store.find(loaded.digest) is not None or loaded.digest in queue.queued
-                if loaded.decoded is not None and not known:
-                    queue.queued.add(loaded.digest)
-                    pixels = loaded.decoded.pixels if on_device is None else on_device[index]
-                    queue.waiting.append((loaded.digest, loaded.facts, pixels))
-                    queue.pixels += loaded.pixels
-                    if len(queue.waiting) >= _full(queue.backbone, batch_size) or queue.pixels >= WAITING_PIXELS:
-                        _submit(queue, walked, source.name)
-                    if len(queue.digests) >= SHARD_ROWS:
-                        flush(queue, walked.warnings)
-        if progress is not None:
-            progress(1)
+        Raises:
+            BadImageError: an image cannot be decoded and on_bad is "fail".
+            DataError: features are not finite, or the disk is full.
+        """
+        first, seconds = self.count, self.seconds
+        self.count += len(source)
         started = time.perf_counter()
+        stores = [queue.store for queue in self.queues]
 
+        def load(index: int) -> _Loaded | BadImageError:
+            """Reads one image; decodes it only if some store lacks it."""
+            try:
+                raw = source.read(index)
+                rows = [store.find(raw.digest) for store in stores]
+                known = next((row for row in rows if row is not None), None)
+                if known is not None and all(row is not None for row in rows):
+                    return _Loaded(raw.digest, known.facts, None)
+                decoded = raw.decode()
+            except BadImageError as error:
+                return error
+            return _Loaded(raw.digest, facts_of(raw, decoded), decoded)
 
-def finish(walked: Walked, name: str) -> None:
-    """Puts what still waits through the networks, and writes the last rows: every image seen has its features then."""
-    for queue in walked.queues:
-        _submit(queue, walked, name)
-        _take(queue, walked, name, finish=True)
-        flush(queue, walked.warnings)
-        queue.queued.clear()
+        ahead = read_ahead(
+            load,
+            len(source),
+            ahead=2 * batch_size,
+            pixels=_pixels_of,
+            limit=WAITING_PIXELS,
+            workers=decoders(queue.backbone.device_type for queue in self.queues),
+        )
+        for index, loaded in enumerate(ahead):
+            seconds["read+decode (waited)"] += time.perf_counter() - started
+            if isinstance(loaded, BadImageError):
+                if on_bad == "fail":
+                    raise loaded
+                self.skipped.append(str(loaded))
+            else:
+                self.kept.append(first + index)
+                self.digests.append(loaded.digest)
+                self.facts.append(loaded.facts)
+                for queue in self.queues:
+                    known = queue.store.find(loaded.digest) is not None or loaded.digest in queue.queued
+                    if loaded.decoded is not None and not known:
+                        queue.queued.add(loaded.digest)
+                        pixels = loaded.decoded.pixels if on_device is None else on_device[index]
+                        queue.waiting.append((loaded.digest, loaded.facts, pixels))
+                        queue.pixels += loaded.pixels
+                        if len(queue.waiting) >= _full(queue.backbone, batch_size) or queue.pixels >= WAITING_PIXELS:
+                            _submit(queue, self, source.name)
+                        if len(queue.digests) >= SHARD_ROWS:
+                            flush(queue, self.warnings)
+            if progress is not None:
+                progress(1)
+            started = time.perf_counter()
+
+    def finish(self, name: str) -> None:
+        """Puts what still waits through the networks, and writes the last rows: every image has its features then.
+
+        Args:
+            name: Of the set, for messages.
+
+        Raises:
+            DataError: as `add`.
+        """
+        for queue in self.queues:
+            _submit(queue, self, name)
+            _take(queue, self, name, finish=True)
+            flush(queue, self.warnings)
+            queue.queued.clear()
+
+    def summary(self, source: ImageSource) -> SourceSummary:
+        """The summaries of all images, from the rows in the stores; the walk is finished first.
+
+        Args:
+            source: The whole set, whose items name the images.
+
+        Raises:
+            DataError: no image is left, or as `add`.
+        """
+        self.finish(source.name)
+        queues, digests = self.queues, self.digests
+        if not len(source):
+            raise DataError(f"{source.name} holds 0 images; expected at least one. Name a set that has some.")
+        if not self.kept:
+            raise DataError(
+                f"None of the {len(source)} images of {source.name} could be decoded; first: {self.skipped[0]} "
+                "Run `ganeval score` on a folder of images."
+            )
+        started = time.perf_counter()
+        labels = tuple(source.items[i].label or "" for i in self.kept)
+        sets = {q.backbone.info.name: _summary(q, digests, labels if all(labels) else None) for q in queues}
+        self.seconds["reduce"] += time.perf_counter() - started
+        # A fallback folder goes with its store, so banks that live in one are pulled into memory first.
+        sets |= {q.backbone.info.name: in_memory(sets[q.backbone.info.name]) for q in queues if q.store.temporary}
+        return SourceSummary(
+            name=source.name,
+            sets=sets,
+            content_sha256=content_hash(digests),
+            names=tuple(source.items[i].name for i in self.kept),
+            digests=tuple(digests),
+            facts=tuple(self.facts),
+            skipped=tuple(self.skipped),
+            computed={q.backbone.info.name: q.computed for q in queues},
+            seconds=dict(self.seconds),
+            warnings=tuple(self.warnings),
+            left_out=dict(source.skipped),
+            engines={q.backbone.info.name: engines_of(q.store, digests) for q in queues},
+        )
 
 
 def _full(backbone: AnyBackbone, batch_size: int) -> int:

@@ -20,7 +20,7 @@ from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
 from ganeval.files.disk_cache import cache_home, read_json, write_json
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
-from ganeval.scoring.feature_pass import SourceSummary, Walked, summarise, summed_up, walk
+from ganeval.scoring.feature_pass import SourceSummary, Walked
 from ganeval.scoring.feature_store import FeatureStore
 from ganeval.sources.base import ImageSource, Subset
 from ganeval.sources.decoding.rules import DECODE_POLICY, stated_peak
@@ -102,33 +102,32 @@ class Passes:
     errors: dict[str, float] = field(default_factory=dict)
     processes: Processes | None = None
 
-    def contribute(self, source: ImageSource, processes: Processes) -> None:
+    def contribute(self, source: ImageSource) -> None:
         """Runs this process's share of a source, and sends what came of it to the first process."""
         from ganeval.scoring.gather_features import send_walked
 
-        walked = self._walk_share(source, processes, lambda _: None)
-        send_walked(processes, walked, processes.share(len(source)).start, self.errors)
+        if self.processes is None:
+            raise TypeError("there is no other process")
+        walked = self._walked()
+        self._add_share(walked, source, self.processes, lambda _: None)
+        send_walked(self.processes, walked, self.processes.share(len(source)).start, self.errors)
 
-    def _walk_share(self, source: ImageSource, processes: Processes, advance: Callable[[int], None]) -> Walked:
+    def _walked(self) -> Walked:
+        return Walked.of(list(self.backbones.values()), self.stores)
+
+    def _add_share(
+        self, walked: Walked, source: ImageSource, processes: Processes, advance: Callable[[int], None]
+    ) -> None:
         def progress(steps: int) -> None:
             processes.lines.progress(steps)
             advance(steps)
 
         own = Subset(source, processes.share(len(source)))
         processes.lines.work(True)
-        walked = walk(
-            own, list(self.backbones.values()), self.stores, self.options.batch_size, self.options.on_bad, progress
-        )
+        walked.add(own, self.options.batch_size, self.options.on_bad, progress)
+        walked.finish(own.name)
         own.keep()
         self.keep_errors()
-        return walked
-
-    def _run_shared(self, source: ImageSource, processes: Processes, advance: Callable[[int], None]) -> SourceSummary:
-        from ganeval.scoring.gather_features import gather_walked
-
-        walked = self._walk_share(source, processes, advance)
-        gather_walked(processes, walked, self.errors)
-        return summed_up(source, walked)
 
     def keep_errors(self) -> None:
         """Writes down what "fast" was measured to be off by."""
@@ -175,21 +174,21 @@ class Passes:
         """Runs every image of a source through every network, once, and tells the user what was left out.
 
         Raises:
-            DataError: as `summarise`, or the files hold samples of fewer bits and no `peak` says what is white.
+            BadImageError: an image cannot be decoded and the options say to fail.
+            DataError: no image is left, features are not finite, or the files
+                hold samples of fewer bits and no `peak` says what is white.
         """
-        own = len(source) if self.processes is None else len(self.processes.share(len(source)))
+        walked, processes = self._walked(), self.processes
+        own = len(source) if processes is None else len(processes.share(len(source)))
         with self.reporter.stage(title, own) as advance:
-            if self.processes is not None:
-                summary = self._run_shared(source, self.processes, advance)
+            if processes is None:
+                walked.add(source, self.options.batch_size, self.options.on_bad, advance)
             else:
-                summary = summarise(
-                    source,
-                    list(self.backbones.values()),
-                    self.stores,
-                    batch_size=self.options.batch_size,
-                    on_bad=self.options.on_bad,
-                    progress=advance,
-                )
+                from ganeval.scoring.gather_features import gather_walked
+
+                self._add_share(walked, source, processes, advance)
+                gather_walked(processes, walked, self.errors)
+            summary = walked.summary(source)
         self.keep_errors()
         if self.options.peak is None:
             refuse_shallow(summary.name, summary.facts)

@@ -51,7 +51,7 @@ def open_subject_source(options: ScoreOptions, stack: contextlib.ExitStack) -> I
     opened = open_generator(options)
     if opened is None:
         return _open("subject", options.subject, options, stack)
-    stack.callback(opened.close)
+    _close_later(options.subject, opened, options, stack)
     if options.labels is False:
         opened = without_labels(opened)
     return seeded_subset(opened, options.num_samples, options.seed)
@@ -104,9 +104,15 @@ def _whole(statistics: ReferenceStatistics, path: Path) -> ReferenceStatistics:
     return statistics
 
 
+def _close_later(name: str, source: ImageSource, options: ScoreOptions, stack: contextlib.ExitStack) -> None:
+    """A source that the caller opened stays open."""
+    if options.in_memory.get(name) is not source:
+        stack.callback(source.close)
+
+
 def _open(place: Place, name: str, options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
     whole = open_set(options, place, name)
-    stack.callback(whole.close)
+    _close_later(name, whole, options, stack)
     if options.cache and isinstance(whole, FolderSource) and os.name == "posix":  # elsewhere ctime is another thing
         whole.memo = DigestMemo(cache_home() / "digests", Path(name))
     return seeded_subset(whole, options.num_samples, options.seed)
@@ -127,7 +133,7 @@ def open_originals(options: ScoreOptions, subject: ImageSource, stack: contextli
     if options.paired is None:
         return None
     whole = open_set(options, "paired", options.paired)
-    stack.callback(whole.close)
+    _close_later(options.paired, whole, options, stack)
     part = options.num_samples is not None and len(subject) == options.num_samples
     pairing = pair_up(subject, whole, options.pair_by, part=part)
     return Subset(whole, [real for _, real in pairing.indices]) if part else whole

@@ -13,7 +13,7 @@ from typing import NoReturn
 import torch
 
 from ganeval.errors import DataError
-from ganeval.scoring.feature_pass import SourceSummary, Walked, extend, finish, summed_up
+from ganeval.scoring.feature_pass import SourceSummary, Walked
 from ganeval.scoring.loaded_networks import Passes
 from ganeval.scoring.torch_group import Group, gather_batches
 from ganeval.sources.base import ImageSource, Item
@@ -53,7 +53,8 @@ class RunningSet:
             BadImageError: an image cannot be decoded and the options say to fail.
             DataError: features are not finite, or the disk is full.
         """
-        extend(self._walked, batch, self._passes.options.batch_size, self._passes.options.on_bad, on_device=on_device)
+        options = self._passes.options
+        self._walked.add(batch, options.batch_size, options.on_bad, on_device=on_device)
 
     def summary(self, group: Group | None) -> SourceSummary | None:
         """What one pass over all images would leave; more may be added afterwards.
@@ -67,7 +68,7 @@ class RunningSet:
         Raises:
             DataError: there are no images, or the processes' networks differ.
         """
-        finish(self._walked, self._name)
+        self._walked.finish(self._name)
         self._passes.keep_errors()
         walked = self._walked
         if group is not None:
@@ -77,7 +78,7 @@ class RunningSet:
                 return None
         if not walked.count:
             raise DataError(f"{self._name} holds no images yet. Call update(images) before compute().")
-        return summed_up(_Gone(self._name, walked.count), walked)
+        return walked.summary(_Gone(self._name, walked.count))
 
     def close(self) -> None:
         """Removes the features."""

@@ -2,12 +2,10 @@
 
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from ganeval.backbones.loading import AnyBackbone
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.files.disk_cache import cache_home
 from ganeval.metrics.base import Estimate, SetMetric
@@ -24,14 +22,16 @@ from ganeval.scoring.noise_floor import Floor, at_counts, cached_floor
 from ganeval.scoring.plan import Plan
 from ganeval.sources.base import ImageSource
 from ganeval.sources.decoding_differences import depth_of, set_difference_words
-from ganeval.summaries.base import SetSummary
 from ganeval.summaries.reference_file import ReferenceStatistics
 
 FEW = 10  # so many images are read, where they are too few, to say first which of them is broken
 
 
 def check_counts(
-    plan: Plan, side: str, source: ImageSource | ReferenceStatistics, on_bad: Literal["fail", "skip"]
+    plan: Plan,
+    side: Literal["generated", "reference"],
+    source: ImageSource | ReferenceStatistics,
+    on_bad: Literal["fail", "skip"],
 ) -> None:
     """Refuses too few images for anything, or for a metric that was named, before any network runs.
 
@@ -76,34 +76,37 @@ class Estimated:
 
 
 def estimate_sets(plan: Plan, fake: SourceSummary, real: RealSide | None, passes: Passes) -> list[Estimated]:
-    """The set metrics of a plan on the summaries of both sides."""
+    """The set metrics of a plan on the summaries of both sets.
+
+    Raises:
+        DataError: a metric that was named has no value here.
+    """
     found: list[Estimated] = []
+    folder = cache_home() / "estimates" if passes.options.cache else None
     with passes.reporter.stage("metrics", len(plan.set_requests)) as advance:
         for request in plan.set_requests:
             metric, name = request.metric, passes.backbones[request.backbone or ""].info.name
             if not isinstance(metric, SetMetric):
                 raise TypeError(f"{request.name} is no set metric")
-            real_set = real.sets[name] if real is not None and metric.reference else None
+            compared = real if metric.reference else None
+            real_set, fake_set = None if compared is None else compared.sets[name], fake.sets[name]
+            features = passes.identity(name, fake, None if compared is None else compared.passed)
+            identities = (fake.identity, "" if compared is None else compared.identity, features)
             started = time.perf_counter()
-            folder = cache_home() / "estimates" if passes.options.cache else None
-            features = passes.identity(name, fake, None if real_set is None or real is None else real.passed)
-            sides = (fake.identity, "" if real_set is None or real is None else real.identity, features)
-            evaluate = functools.partial(_evaluate_or_read, metric, sides, folder)
-            estimates = estimates_of(request, metric, real_set, fake.sets[name], plan.explicit, evaluate)
+            estimates: dict[str, Estimate | str] = {}
+            # A plain score says nothing about per-class metrics of sets without classes.
+            if plan.explicit or "labels" not in metric.needs or not metric.lacking(real_set, fake_set):
+                evaluate = functools.partial(metric.evaluate, real_set, fake_set)
+                try:
+                    known = cached_estimates(metric, identities, folder, evaluate)
+                    estimates |= {o: e for o, e in known.items() if o.partition(":")[0] in request.outputs}
+                except DataError as error:
+                    if plan.explicit:
+                        raise
+                    estimates = dict.fromkeys(request.outputs, str(error))
             found.append(Estimated(request, metric, estimates, time.perf_counter() - started))
             advance(1)
     return found
-
-
-def _evaluate_or_read(
-    metric: SetMetric,
-    sides: tuple[str | None, ...],
-    folder: Path | None,
-    real: SetSummary | None,
-    fake: SetSummary,
-) -> dict[str, Estimate]:
-    """A metric's own `evaluate`, or what it gave for the same images before."""
-    return cached_estimates(metric, sides, folder, lambda: metric.evaluate(real, fake))
 
 
 def rows_of(
@@ -113,130 +116,90 @@ def rows_of(
     real: RealSide | None,
     passes: Passes,
     device: str,
+    *,
+    floors: bool = True,
 ) -> list[Result]:
-    """Rows of what was estimated, each with its noise floor and its protocol."""
+    """Rows of what was estimated, each with its protocol and its noise floor.
+
+    Args:
+        found: Of `estimate_sets`.
+        options: Whose subject and subset the rows state.
+        fake: The generated images.
+        real: The reference.
+        passes: The networks that both went through.
+        device: Where the networks run.
+        floors: False to leave out the noise floors, which take a computation of their own.
+    """
     results: list[Result] = []
-    with passes.reporter.stage("noise floors", len(found)) as advance:
+    with passes.reporter.stage("noise floors", len(found) if floors else 0) as advance:
         for one in found:
-            backbone = passes.backbones[one.request.backbone or ""]
-            compared, floor = (real if one.metric.reference else None), None
-            if compared is not None:
-                folder = cache_home() / "floors" if options.cache else None
-                features = passes.identity(backbone.info.name, compared.passed)
-                identity = None if compared.identity is None else f"{compared.identity}|{features}"
-                sets = compared.sets[backbone.info.name], fake.sets[backbone.info.name]
-                floor = cached_floor(one.metric, sets[0], fake.distinct, identity, folder)
-                if floor is not None:
-                    floor = at_counts(floor, one.metric, *sets, _values(one.estimates))
-            engine = passes.engine_of(backbone.info.name, fake, None if compared is None else compared.passed)
-            origin: dict[str, object] = {**provenance(device), "engine": engine}
+            metric, backbone = one.metric, passes.backbones[one.request.backbone or ""]
+            compared = real if metric.reference else None
+            floor = _floor_of(one, fake, compared, passes) if floors and compared is not None else None
+            passed = None if compared is None else compared.passed
+            origin: dict[str, object] = {
+                **provenance(device),
+                "engine": passes.engine_of(backbone.info.name, fake, passed),
+            }
             if (error := passes.fast_error(backbone.info.name)) is not None:
                 origin["fast_relative_error"] = error
-            timing = {**fake.seconds, "solve": one.seconds}
+            n_real = None if compared is None else compared.n
+            seen = Seen(n_real, fake.n, fake.content_sha256, len(fake.skipped), fake.left_out)
             for output, estimate in one.estimates.items():
+                declared = next(o for o in metric.outputs if o.name == output.partition(":")[0])
+                row = Row(options, printed_key(output, backbone.key), declared.better, seen)
+                if isinstance(estimate, str):
+                    results.append(row.without_value(estimate))
+                    continue
+                protocol = Protocol(
+                    metric=output,
+                    version=metric.version,
+                    params=dict(metric.params),
+                    backbone=backbone.info.name,
+                    weights_sha256=backbone.weights_sha256,
+                    resize=backbone.info.resize,
+                    precision=options.precision,
+                    reference_sha256=None if compared is None else compared.content_sha256,
+                )
+                note = "" if compared is None else compared.note
                 results.append(
-                    set_row(
-                        one.request,
-                        one.metric,
-                        output,
+                    row.of(
                         estimate,
-                        options,
-                        fake,
-                        compared,
-                        backbone,
-                        origin,
-                        timing,
-                        floor,
+                        protocol,
+                        notes=[note, *_remarks_on_images(fake, compared, depth=options.peak is None)],
+                        comparable_to_published=backbone.info.canonical and backbone.pinned and not note,
+                        origin=origin,
+                        more={} if passed is None else {"reference_left_out": dict(passed.left_out)},
+                        seconds={**fake.seconds, "solve": one.seconds},
+                        floor=None if floor is None or output not in floor.values else (floor.values[output], floor.n),
                     )
                 )
-            advance(1)
+            if floors:
+                advance(1)
     return results
 
 
-def _values(estimates: Mapping[str, Estimate | str]) -> dict[str, float]:
-    return {name: one.value for name, one in estimates.items() if isinstance(one, Estimate)}
+def _floor_of(one: Estimated, fake: SourceSummary, real: RealSide, passes: Passes) -> Floor | None:
+    """Real against real, at the counts of the score."""
+    name = passes.backbones[one.request.backbone or ""].info.name
+    folder = cache_home() / "floors" if passes.options.cache else None
+    identity = None if real.identity is None else f"{real.identity}|{passes.identity(name, real.passed)}"
+    floor = cached_floor(one.metric, real.sets[name], fake.distinct, identity, folder)
+    if floor is None:
+        return None
+    values = {output: each.value for output, each in one.estimates.items() if isinstance(each, Estimate)}
+    return at_counts(floor, one.metric, real.sets[name], fake.sets[name], values)
 
 
-def estimates_of(
-    request: Request,
-    metric: SetMetric,
-    real: SetSummary | None,
-    fake: SetSummary,
-    explicit: bool,
-    evaluate: Callable[[SetSummary | None, SetSummary], dict[str, Estimate]],
-) -> dict[str, Estimate | str]:
-    """Output name -> estimate, or why there is none. What was named and cannot be had is an error.
-
-    Args:
-        request: What was asked for.
-        metric: Its declaration.
-        real: The reference.
-        fake: The generated set.
-        explicit: True where the metric was named.
-        evaluate: Gives the estimates: the metric's own `evaluate`, or one that keeps them.
-    """
-    if not explicit and "labels" in metric.needs and metric.lacking(real, fake):
-        return {}  # a plain score says nothing about per-class metrics of sets without classes
-    try:
-        estimates = evaluate(real, fake)
-    except DataError as error:
-        if explicit:
-            raise
-        return dict.fromkeys(request.outputs, str(error))
-    return {name: e for name, e in estimates.items() if name.partition(":")[0] in request.outputs}
-
-
-def _said_of_images(fake: SourceSummary, real: RealSide | None, *, depth: bool) -> list[str]:
-    """What makes a number or its interval mean less than it seems: images that are no independent draws."""
-    said = []
+def _remarks_on_images(fake: SourceSummary, real: RealSide | None, *, depth: bool) -> list[str]:
+    """What limits the meaning of a number or its interval: copies of the reference, and differences in decoding."""
+    remarks = []
     if real is not None and real.content_sha256 == fake.content_sha256:
-        said.append("the generated images are the reference images themselves")
+        remarks.append("the generated images are the reference images themselves")
     passed = None if real is None else real.passed
     for side, facts in (("generated", fake.facts), ("reference", passed.facts if passed else ())):
         if depth and (found := depth_of(facts)) is not None:
-            said.append(f"the largest value of the {side} images {found.words}. {found.advice}")
+            remarks.append(f"the largest value of the {side} images {found.words}. {found.advice}")
     if passed is not None and (words := set_difference_words(fake.facts, passed.facts)):
-        said.append(f"decoded differently: {words}")
-    return said
-
-
-def set_row(
-    request: Request,
-    metric: SetMetric,
-    output: str,
-    estimate: Estimate | str,
-    options: ScoreOptions,
-    fake: SourceSummary,
-    real: RealSide | None,
-    backbone: AnyBackbone,
-    origin: Mapping[str, object],
-    timing: Mapping[str, float],
-    floor: Floor | None = None,
-) -> Result:
-    """One row of one output of a set metric, with its whole protocol."""
-    declared = next(o for o in metric.outputs if o.name == output.partition(":")[0])
-    n_real = None if real is None else real.n
-    seen = Seen(n_real, fake.n, fake.content_sha256, len(fake.skipped), fake.left_out)
-    row = Row(options, printed_key(output, backbone.key), declared.better, seen)
-    if isinstance(estimate, str):
-        return row.without_value(estimate)
-    protocol = Protocol(
-        metric=output,
-        version=metric.version,
-        params=dict(metric.params),
-        backbone=backbone.info.name,
-        weights_sha256=backbone.weights_sha256,
-        resize=backbone.info.resize,
-        precision=options.precision,
-        reference_sha256=None if real is None else real.content_sha256,
-    )
-    return row.of(
-        estimate,
-        protocol,
-        notes=[real.note if real else "", *_said_of_images(fake, real, depth=options.peak is None)],
-        comparable_to_published=backbone.info.canonical and backbone.pinned and not (real and real.note),
-        origin=origin,
-        more={"reference_left_out": dict(real.passed.left_out)} if real and real.passed else {},
-        seconds=timing,
-        floor=None if floor is None or output not in floor.values else (floor.values[output], floor.n),
-    )
+        remarks.append(f"decoded differently: {words}")
+    return remarks

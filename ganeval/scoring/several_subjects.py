@@ -14,7 +14,7 @@ from ganeval.notebook.subject_table import Standing
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter, Silent
 from ganeval.results.result import Result
-from ganeval.scoring.compare import Comparison, compare, pairing
+from ganeval.scoring.compare import Comparison, compare_summaries, pairing
 from ganeval.scoring.evaluator import Evaluator, ScoreOutcome
 from ganeval.scoring.image_pass import ImageScores
 from ganeval.scoring.open_inputs import open_stored_subject, open_subject_source
@@ -66,9 +66,9 @@ def score_several(
         raise UsageError(f"Two subjects are called {twice!r}. Tell them apart with --name, once for each subject.")
     each = [dataclasses.replace(options, subject=s, name=n) for s, n in zip(subjects, called, strict=True)]
     each = _at_one_count(each, reporter)
-    with Evaluator(each[0], reporter) as evaluator:
-        outcomes = tuple(evaluator.score(one.subject, one.name) for one in each)
-    return SeveralScores(called, outcomes, tuple(_standings(each, called, outcomes)))
+    with Evaluator(each[0], reporter) as evaluator, contextlib.ExitStack() as kept:
+        outcomes = tuple(evaluator.score(one.subject, one.name, keep=kept) for one in each)
+        return SeveralScores(called, outcomes, tuple(_standings(evaluator, each, called, outcomes)))
 
 
 def _at_one_count(each: Sequence[ScoreOptions], reporter: Reporter) -> list[ScoreOptions]:
@@ -87,7 +87,9 @@ def _at_one_count(each: Sequence[ScoreOptions], reporter: Reporter) -> list[Scor
     return [dataclasses.replace(options, num_samples=min(counts)) for options in each]
 
 
-def _standings(each: Sequence[ScoreOptions], names: Sequence[str], outcomes: Sequence[ScoreOutcome]) -> list[Standing]:
+def _standings(
+    evaluator: Evaluator, each: Sequence[ScoreOptions], names: Sequence[str], outcomes: Sequence[ScoreOutcome]
+) -> list[Standing]:
     rows = [{row.key: row for row in outcome.results if row.status == "ok"} for outcome in outcomes]
     compared: dict[tuple[int, int], dict[str, Comparison] | str] = {}
     standings = []
@@ -104,7 +106,8 @@ def _standings(each: Sequence[ScoreOptions], names: Sequence[str], outcomes: Seq
             difference = _by_image(row, outcomes[first].images, outcomes[second].images)
         else:
             if (first, second) not in compared:
-                compared[first, second] = _of_sets(each[first], each[second], _differing(rows[first]))
+                pair = [each[second], each[first]], [outcomes[second], outcomes[first]]
+                compared[first, second] = _of_sets(evaluator, *pair, _differing(rows[first]))
             found = compared[first, second]
             difference = found if isinstance(found, str) else _difference(found, key)
         standings.append(_standing(key, (names[first], names[second]), first, difference))
@@ -146,15 +149,20 @@ def _differing(rows: dict[str, Result]) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
-def _of_sets(best: ScoreOptions, second: ScoreOptions, keys: Sequence[str]) -> dict[str, Comparison] | str:
-    """The differences that `diff` gives, by key."""
-    if not keys or best.reference is None:
+def _of_sets(
+    evaluator: Evaluator, each: Sequence[ScoreOptions], outcomes: Sequence[ScoreOutcome], keys: Sequence[str]
+) -> dict[str, Comparison] | str:
+    """The differences that `diff` gives, second against best, by key; of what was read and computed for the rows."""
+    a, b = (outcome.summary for outcome in outcomes)
+    real = outcomes[0].real
+    if not keys or real is None or a is None or b is None:
         return "untested: without a reference"
+    if any(open_stored_subject(options) is not None for options in each):
+        return "untested: a statistics file is not compared; give the images"
+    requests = tuple(request for request in evaluator.plan.set_requests if request.asked in keys)
+    plan = dataclasses.replace(evaluator.plan, set_requests=requests, explicit=True)
     try:
-        comparisons = compare(
-            dataclasses.replace(second, metrics=",".join(keys), paired=None, name=None, channel="rgb", crop_border=0),
-            best.subject,
-        )
+        comparisons = compare_summaries(evaluator, plan, each, (a, b), real, evaluator.set_networks())
     except GanevalError as error:  # the scores are there; only the test is not
         return f"untested: {error}"
     return {comparison.result.key: comparison for comparison in comparisons}

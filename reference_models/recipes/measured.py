@@ -16,7 +16,7 @@ from reference_models.checkpoints.checkpoint import load_checkpoint
 from reference_models.recipes import RECIPES
 from reference_models.recipes.expected import FILE, read_expected
 from reference_models.recipes.recipe import SETTINGS, Recipe, plan_to_json
-from reference_models.training.evaluation import Evaluator
+from reference_models.training.evaluation import PeriodicEvaluator
 from reference_models.training.networks import make_networks
 from reference_models.training.run_folder import TRAINED_ON
 
@@ -77,7 +77,7 @@ def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
         raise DataError(f"{folder} is not finished: expected {recipe.training.steps:,} steps. Go on with --resume.")
     seed = load_checkpoint(folder / "last.safetensors", torch.device("cpu")).seed
     networks = make_networks(recipe, seed, torch.device("cpu"), torch.Tensor.backward)
-    evaluator = Evaluator(recipe, torch.device("cpu"), data_root)
+    evaluator = PeriodicEvaluator(recipe, torch.device("cpu"), data_root)
     steps = [line["step"] for line in lines]
     rates = _awake([line["images/s"] for line in lines])
     seconds = sum(
@@ -89,7 +89,7 @@ def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
         seed=seed,
         metric=recipe.evaluation.metric,
         better=evaluator.better,
-        untrained=evaluator.score(networks.best_generator),
+        untrained=evaluator.score(networks.best_generator).value,
         last=scores[-1],
         best=min(scores) if evaluator.better == "lower" else max(scores),
         seconds=seconds,

@@ -19,7 +19,7 @@ from ganeval.files.read_write import sha256_of, write_atomically
 from reference_models.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from reference_models.recipes import RECIPES
 from reference_models.shipped.table import FILE, FOLDER, Shipped, shipped
-from reference_models.training.evaluation import Evaluator
+from reference_models.training.evaluation import PeriodicEvaluator
 
 LARGEST = 3_000_000  # bytes
 MOVES = 0.01  # share of the score
@@ -34,10 +34,10 @@ def take(run: Path, data_root: Path | None) -> Shipped:
     device = torch.device("cpu")
     loaded = load_checkpoint(run / "last.safetensors", device)
     recipe = RECIPES.get(str(loaded.recipe["name"]))
-    evaluator = Evaluator(recipe, device, data_root)
+    evaluator = PeriodicEvaluator(recipe, device, data_root)
     path = FOLDER / f"{recipe.name}.safetensors"
     save_checkpoint(path, loaded, half=True)
-    before, after = evaluator.score(loaded.network), evaluator.score(load_checkpoint(path, device).network)
+    before, after = (evaluator.score(each).value for each in (loaded.network, load_checkpoint(path, device).network))
     size = path.stat().st_size
     if size > LARGEST or abs(after - before) > MOVES * abs(before):
         path.unlink()

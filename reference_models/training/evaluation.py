@@ -1,30 +1,26 @@
 """Periodic scores, by ganeval's own engine and metrics: the same numbers that `ganeval score` prints."""
 
-import tempfile
-from dataclasses import replace
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Final, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
 from ganeval.backbones import BACKBONES
-from ganeval.backbones.engines import use_engine
-from ganeval.backbones.loading import load_backbone
 from ganeval.errors import UsageError
-from ganeval.files.disk_cache import cache_home
 from ganeval.generators.source import GeneratorSource
 from ganeval.metrics.base import ImageMetric, SetMetric
 from ganeval.metrics.keys import parse_key
-from ganeval.scoring.feature_pass import summarise
-from ganeval.scoring.loaded_networks import open_store
-from ganeval.scoring.pair_pass import PairRequest, score_pairs
+from ganeval.options import ScoreOptions
+from ganeval.results.result import Result
+from ganeval.scoring.evaluator import Evaluator, with_origin
 from ganeval.scoring.plan import needed_weights
 from ganeval.sources.base import ImageSource, Pixels, seeded_subset
 from ganeval.sources.datasets.photos_evening import restyle
-from ganeval.summaries.bank import FeatureBank
-from ganeval.summaries.base import SetSummary
 from reference_models.checkpoints.sampling import draw_tensor, image_drawer
 from reference_models.checkpoints.translation import TranslatedSource, needs_inputs, translator
 from reference_models.data.training_data import folder_of, mixture, open_split
@@ -34,6 +30,8 @@ from reference_models.recipes.recipe import Direction, Recipe
 SCORE_SEED = 1_000_003  # latents of periodic scores: the same for every run, and not those of the grids
 BATCH = 32
 MAX_REFERENCE = 10_000  # test images that a periodic score compares with at most
+GENERATED: Final = "generated"
+HELD_OUT: Final = "<test images>"
 NUMBERS = "w1"  # the key for numbers: 1-Wasserstein distance to 65,536 draws of the mixture
 
 
@@ -46,8 +44,21 @@ def needed_weights_of(recipe: Recipe) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-class Evaluator:
-    """Scores a generator against the recipe's test images. The reference goes through the network once.
+@dataclass(frozen=True)
+class PeriodicScore:
+    """The score of a generator during training.
+
+    Attributes:
+        value: The metric; NaN if the images have none.
+        rows: Its row, as `ganeval score` would write it; none for numbers, which are no images.
+    """
+
+    value: float
+    rows: tuple[Result, ...] = ()
+
+
+class PeriodicEvaluator:
+    """Scores a generator against the recipe's test images. The network is loaded and the reference read once.
 
     Args:
         recipe: Which metric, which test images, how many.
@@ -64,58 +75,84 @@ class Evaluator:
         self._recipe = recipe
         self._spec = MODELS.get(recipe.model)
         self._config = self._spec.configure(recipe.settings)
-        self._device = device
-        self._root = data_root
         self.better: Literal["lower", "higher"] = "lower"
-        if (recipe.evaluation.metric == NUMBERS) != (self._spec.kind == "one-dimensional"):
-            raise UsageError(f"{recipe.model} cannot be scored by {recipe.evaluation.metric!r}: set evaluation.metric.")
-        if recipe.evaluation.metric == NUMBERS:
+        key, count = recipe.evaluation.metric, recipe.evaluation.n
+        if (key == NUMBERS) != (self._spec.kind == "one-dimensional"):
+            raise UsageError(f"{recipe.model} cannot be scored by {key!r}: set evaluation.metric.")
+        if key == NUMBERS:
             return
-        self._request = parse_key(recipe.evaluation.metric)
-        metric = self._request.metric
+        request = parse_key(key)
+        metric = request.metric
         if isinstance(metric, ImageMetric):
             raise UsageError(
-                f"{recipe.evaluation.metric} is a metric of single images; choose a set metric or a paired one for "
-                "periodic scores."
+                f"{key} is a metric of single images; choose a set metric or a paired one for periodic scores."
             )
         outputs = metric.outputs if isinstance(metric, SetMetric) else (metric.output,)
-        output = next(o for o in outputs if o.name == self._request.outputs[0])
-        self._output = output.name
+        output = next(o for o in outputs if o.name == request.outputs[0])
         if output.better == "neither":
-            raise UsageError(f"{recipe.evaluation.metric} has no better direction, so it cannot choose a checkpoint.")
+            raise UsageError(f"{key} has no better direction, so it cannot choose a checkpoint.")
         self.better = output.better
         if heads := getattr(metric, "heads", None):
             raise UsageError(
-                f"{recipe.evaluation.metric} needs learned heads ({', '.join(heads.values())}); choose psnr, ssim or "
-                "pd for periodic scores."
+                f"{key} needs learned heads ({', '.join(heads.values())}); choose psnr, ssim or pd for periodic scores."
             )
-        name = self._request.backbone
-        self._backbone = None if name is None else load_backbone(name, device=device)
-        if self._backbone is not None and not self._request.paired:
-            use_engine(self._backbone, "auto")
-        if self._request.paired and not needs_inputs(self._spec):
-            raise UsageError(f"{recipe.evaluation.metric} compares image with image; {recipe.model} draws new ones.")
-        self._inputs, self._truth, self._from_truth = held_out(recipe, data_root)
-        self._real: SetSummary | None = None
-        if not self._request.paired:
-            # Cached by content between runs, as `ganeval score` does; generated images never are.
-            self._real = self._summary(seeded_subset(self._truth, MAX_REFERENCE, 0), cache_home() / "features")
+        if request.paired and not needs_inputs(self._spec):
+            raise UsageError(f"{key} compares image with image; {recipe.model} draws new ones.")
+        self._paired, self._output = request.paired, output.name
+        self._inputs, truth, self._from_truth = held_out(recipe, data_root)
+        # Pairs are the same items as the inputs.
+        compared = seeded_subset(truth, count if request.paired else MAX_REFERENCE, 0)
+        options = ScoreOptions(
+            GENERATED,
+            reference=None if request.paired else HELD_OUT,
+            paired=HELD_OUT if request.paired else None,
+            metrics=key,
+            seed=SCORE_SEED,
+            batch_size=BATCH,
+            device=str(device),
+            in_memory={HELD_OUT: compared},
+        )
+        self._evaluator = Evaluator(options)
 
     def is_better(self, value: float, best: float | None) -> bool:
         """True where `value` beats `best`, and for the first value."""
         return best is None or (value < best if self.better == "lower" else value > best)
 
-    def score(self, network: nn.Module) -> float:
-        """The metric of a generator; its mode is left as it was, and no random state moves."""
+    def score(
+        self, network: nn.Module, name: str = GENERATED, origin: Mapping[str, object] | None = None
+    ) -> PeriodicScore:
+        """The metric of a generator; its mode is left as it was, and no random state moves.
+
+        Args:
+            network: The generator.
+            name: What its row is called.
+            origin: Model, recipe, seed and step, for its row.
+        """
         was_training = network.training
         network.eval()
         try:
             if self._recipe.evaluation.metric == NUMBERS:
-                return self._wasserstein(network)
-            fake = self._fakes(network)
-            return self._paired(fake) if self._request.paired else self._set(fake)
+                return PeriodicScore(self._wasserstein(network))
+            return self.score_images(self._fakes(network), name, origin)
         finally:
             network.train(was_training)
+
+    def score_images(
+        self, fake: ImageSource, name: str = GENERATED, origin: Mapping[str, object] | None = None
+    ) -> PeriodicScore:
+        """The metric of images; unlike those of the reference, their features are not cached."""
+        if self._paired:
+            held = {**self._evaluator.options.in_memory, GENERATED: fake}
+            results = self._evaluator.score(GENERATED, name, held).results
+        else:
+            try:
+                self._evaluator.update(fake)
+                results = self._evaluator.compute(name, alone=True).results
+            finally:
+                self._evaluator.reset()
+        rows = tuple(with_origin(row, origin or {}) for row in results if row.key.partition("@")[0] == self._output)
+        value = next((row.value for row in rows if row.value is not None), math.nan)
+        return PeriodicScore(value, rows)
 
     def _wasserstein(self, network: nn.Module) -> float:
         """1-Wasserstein distance in one dimension: the mean distance of sorted samples."""
@@ -133,44 +170,6 @@ class Evaluator:
             return TranslatedSource(seeded_subset(self._inputs, self._recipe.evaluation.n, 0), rule, "generated")
         draw = image_drawer(network, self._spec, self._config)
         return GeneratorSource(draw, self._recipe.evaluation.n, SCORE_SEED, "generated")
-
-    def _set(self, fake: ImageSource) -> float:
-        metric = cast(SetMetric, self._request.metric)
-        return metric.evaluate(self._real, self._summary(fake))[self._output].value
-
-    def _summary(self, source: ImageSource, root: Path | None = None) -> SetSummary:
-        """Features of a source, in memory; `root` keeps them on disk as well."""
-        if self._backbone is None:
-            raise UsageError(f"{self._recipe.evaluation.metric} needs a backbone.")
-        with tempfile.TemporaryDirectory(prefix="ganeval-") as folder:
-            stores = {self._backbone.info.name: open_store(self._backbone, Path(folder) if root is None else root)}
-            passed = summarise(source, [self._backbone], stores, batch_size=BATCH, on_bad="fail")
-            summary = passed.sets[self._backbone.info.name]
-            return replace(summary, bank=_in_memory(summary.bank), logits=_in_memory(summary.logits))
-
-    def _paired(self, fake: ImageSource) -> float:
-        metric, key = self._request.metric, self._recipe.evaluation.metric
-        if isinstance(metric, SetMetric | ImageMetric):
-            raise TypeError(f"{key} is no paired metric")
-        request = PairRequest(metric, self._request.backbone, metric.params)
-        backbones = {} if self._backbone is None else {self._backbone.info.name: self._backbone}
-        scores = score_pairs(
-            fake,
-            seeded_subset(self._truth, self._recipe.evaluation.n, 0),  # the same items as the inputs
-            [request],
-            channel="rgb",
-            crop_border=0,
-            batch_size=BATCH,
-            backbones=backbones,
-            heads={},
-            on_bad="fail",
-            progress=None,
-        )
-        return float(scores.values[request.key].mean())
-
-
-def _in_memory(bank: FeatureBank | None) -> FeatureBank | None:
-    return None if bank is None else FeatureBank.of(bank.rows(), bank.indices().tolist())
 
 
 def held_out(

@@ -10,7 +10,7 @@ from ganeval.progress import Reporter
 from reference_models.recipes.recipe import Recipe, recipe_to_json
 from reference_models.training.devices import machine_of
 from reference_models.training.networks import Networks
-from reference_models.training.run_log import GRIDS, METRICS, truncate_metrics
+from reference_models.training.run_log import GRIDS, METRICS, truncate_logs
 from reference_models.training.state import FILE as STATE
 from reference_models.training.state import Progress, load_state
 
@@ -61,7 +61,7 @@ def open_folder(
     if (folder / STATE).is_file():
         progress = load_state(folder / STATE, networks, identity, rank)
         if rank == 0:
-            truncate_metrics(folder, progress.step)
+            truncate_logs(folder, progress.step)
         reporter.message(f"resumed at step {progress.step:,} of {recipe.training.steps:,}")
         return progress
     if rank == 0:

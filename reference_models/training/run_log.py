@@ -1,4 +1,4 @@
-"""What a run leaves in its folder for people: metrics.jsonl, sample grids, and the recipe as JSON."""
+"""What a run leaves in its folder for people: metrics.jsonl, scores.jsonl, sample grids, and the recipe as JSON."""
 
 import json
 import math
@@ -13,13 +13,14 @@ from torch import Tensor
 from ganeval.errors import DataError, GanevalError
 from ganeval.files.figures import figure_bytes, own_style
 from ganeval.files.read_write import MAX_JSON, append, read_text, write_atomically
+from ganeval.results.result import SCHEMA, Result
 from reference_models.checkpoints.sampling import draw_tensor, grid_of, save_png
 from reference_models.data.training_data import mixture
 from reference_models.training.held_out_grid import HeldOut, translated_grid
 from reference_models.training.networks import Networks
 from reference_models.training.steps import Losses
 
-METRICS, GRIDS = "metrics.jsonl", "grids"
+METRICS, SCORES, GRIDS = "metrics.jsonl", "scores.jsonl", "grids"
 GRID_SEED = 7  # latents of the grids: the same in every run, so that grids can be laid side by side
 GRID_IMAGES = 64
 # Mean over pixels of the standard deviation over a grid's images, in grey levels; real digits have about 90.
@@ -62,29 +63,46 @@ class LossMeter:
         return means
 
 
-def truncate_metrics(folder: Path, step: int) -> None:
-    """Drops the lines of metrics.jsonl beyond a step: what an interrupted run wrote after its last state.
+def truncate_logs(folder: Path, step: int) -> None:
+    """Drops the lines of metrics and scores beyond a step: what an interrupted run wrote after its last state.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: a file cannot be read.
     """
-    path = folder / METRICS
-    if not path.is_file():
-        return
-    kept = []
-    try:
-        lines = read_text(path, MAX_JSON, folder).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}. Remove the run's folder and start anew.") from error
-    for line in lines:
+    for name, step_of in ((METRICS, _step_of_metrics), (SCORES, _step_of_score)):
+        path = folder / name
+        if not path.is_file():
+            continue
+        kept = []
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue  # cut off by the kill
-        done = row.get("step", 0) if isinstance(row, dict) else None
-        if isinstance(done, int) and done <= step:
-            kept.append(line + "\n")
-    write_atomically(path, "".join(kept).encode())
+            lines = read_text(path, MAX_JSON, folder).splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} cannot be read: {error}. Remove the run's folder and start anew.") from error
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                continue  # cut off by the kill
+            done = step_of(row) if isinstance(row, dict) else None
+            if isinstance(done, int) and done <= step:
+                kept.append(line + "\n")
+        write_atomically(path, "".join(kept).encode())
+
+
+def _step_of_metrics(row: dict[str, Any]) -> object:
+    return row.get("step", 0)
+
+
+def _step_of_score(row: dict[str, Any]) -> object:
+    provenance = row.get("provenance")
+    origin = provenance.get("subject") if isinstance(provenance, dict) else None
+    return origin.get("step") if isinstance(origin, dict) else None
+
+
+def append_scores(folder: Path, rows: Sequence[Result]) -> None:
+    """Adds result rows, which boards read; not where a link leads."""
+    lines = [json.dumps({"schema": SCHEMA, **row.to_dict()}, sort_keys=True, allow_nan=False) + "\n" for row in rows]
+    append(folder / SCORES, "".join(lines).encode())
 
 
 def append_metrics(folder: Path, row: dict[str, Any]) -> None:

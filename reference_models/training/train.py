@@ -27,7 +27,7 @@ from reference_models.models import MODELS
 from reference_models.models.layers import draws_from
 from reference_models.recipes.recipe import Recipe, plan_to_json, recipe_to_json
 from reference_models.training.devices import from_all, gradient_sharing, open_fabric, share_buffers, together
-from reference_models.training.evaluation import Evaluator
+from reference_models.training.evaluation import PeriodicEvaluator
 from reference_models.training.held_out_grid import HeldOut, held_out_pictures
 from reference_models.training.networks import Networks, make_networks
 from reference_models.training.run_folder import check_folder, open_folder
@@ -35,6 +35,7 @@ from reference_models.training.run_log import (
     DivergedError,
     LossMeter,
     append_metrics,
+    append_scores,
     save_grid,
 )
 from reference_models.training.state import FILE as STATE
@@ -148,7 +149,7 @@ def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
             rank=fabric.global_rank,
             world_size=fabric.world_size,
         )
-        evaluator = Evaluator(recipe, fabric.device, options.data_root) if fabric.is_global_zero else None
+        evaluator = PeriodicEvaluator(recipe, fabric.device, options.data_root) if fabric.is_global_zero else None
         identity = {"plan": plan_to_json(recipe), "seed": options.seed, "data": data.digest}
         if fabric.world_size > 1:
             identity["devices"] = fabric.world_size
@@ -180,7 +181,7 @@ class _Run:
     fabric: Fabric
     networks: Networks
     data: TrainingData
-    evaluator: Evaluator | None
+    evaluator: PeriodicEvaluator | None
     progress: Progress
     identity: dict[str, Any]
     reporter: TrainingReporter
@@ -272,12 +273,17 @@ class _Run:
         """Scores what would be saved now; keeps it if it is the best."""
         if self.evaluator is None:
             raise TypeError("scores belong to the first process")
-        value = self.evaluator.score(self.networks.best_generator)
+        recipe, out = self.options.recipe, self.options.out
+        origin = self._checkpoint({}).origin(out / LAST)
+        scored = self.evaluator.score(self.networks.best_generator, recipe.name, origin)
+        value = scored.value
         if not math.isfinite(value):
             raise DivergedError(
                 f"The score at step {self.progress.step:,} is {value}: the generator gives no images that can be "
                 "scored. The last checkpoint is from before that."
             )
+        if scored.rows:
+            append_scores(out, scored.rows)
         self.progress.last_score = value
         if self.evaluator.is_better(value, self.progress.best_score):
             self.progress.best_score, self.progress.best_step = value, self.progress.step
@@ -294,19 +300,20 @@ class _Run:
                 )
 
     def _save(self, name: str, score: float | None) -> None:
-        networks, recipe = self.networks, self.options.recipe
-        said = {} if score is None else {"metric": recipe.evaluation.metric, "value": score, "n": recipe.evaluation.n}
-        save_checkpoint(
-            self.options.out / name,
-            Checkpoint(
-                networks.sampled[0],
-                networks.spec,
-                networks.config,
-                recipe_to_json(recipe),
-                self.options.seed,
-                self.progress.step,
-                said,
-                self.data.classes,
-                back=networks.sampled[1] if len(networks.sampled) > 1 else None,
-            ),
+        evaluation = self.options.recipe.evaluation
+        said = {} if score is None else {"metric": evaluation.metric, "value": score, "n": evaluation.n}
+        save_checkpoint(self.options.out / name, self._checkpoint(said))
+
+    def _checkpoint(self, score: Mapping[str, object]) -> Checkpoint:
+        networks = self.networks
+        return Checkpoint(
+            networks.sampled[0],
+            networks.spec,
+            networks.config,
+            recipe_to_json(self.options.recipe),
+            self.options.seed,
+            self.progress.step,
+            score,
+            self.data.classes,
+            back=networks.sampled[1] if len(networks.sampled) > 1 else None,
         )

@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
-from ganeval.scoring.score import build_reference
+from ganeval.scoring.build_reference import build_reference
 from ganeval.sources.base import ImageSource, seeded_subset
 from ganeval.sources.resolve import open_source
 from ganeval.summaries.base import SetSummary

@@ -1,10 +1,7 @@
-"""Scores subjects, from options to rows, and summarises a set for a statistics file."""
-
-from __future__ import annotations  # `Processes` is imported by runs of several alone
+"""Summarises a set for a statistics file."""
 
 import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ganeval._version import __version__
 from ganeval.backbones import BACKBONES
@@ -13,30 +10,11 @@ from ganeval.errors import UsageError
 from ganeval.options import ScoreOptions
 from ganeval.processes.listing_hash import list_source
 from ganeval.progress import Reporter
-from ganeval.scoring.evaluator import Evaluator, ScoreOutcome
 from ganeval.scoring.feature_pass import in_memory
 from ganeval.scoring.loaded_networks import open_passes
 from ganeval.scoring.open_inputs import open_subject_source
 from ganeval.sources.base import ImageSource, Subset
 from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics, Whole
-
-if TYPE_CHECKING:
-    from ganeval.processes.shares import Processes
-
-
-def score(options: ScoreOptions, reporter: Reporter | None = None, processes: Processes | None = None) -> ScoreOutcome:
-    """Scores one subject.
-
-    Args:
-        options: What to score, against what, with which metrics.
-        reporter: Where progress and messages go; silent when None.
-        processes: Those that share the images, which all call this; the first one gets the rows, the others none.
-
-    Raises:
-        GanevalError: an input that cannot be used; nothing has been written then.
-    """
-    with Evaluator(options, reporter, processes) as evaluator:
-        return evaluator.score(options.subject, options.name)
 
 
 def part_indices(source: ImageSource, number: int, count: int) -> Sequence[int]:
@@ -68,7 +46,7 @@ def build_reference(
             machine's share, for `merge`.
 
     Raises:
-        GanevalError: whatever of the user's cannot be used.
+        GanevalError: an input that cannot be used.
     """
     device = device_name(options.device)
     files = [BACKBONES.get(name).weights for name in names]
