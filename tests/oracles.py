@@ -323,3 +323,15 @@ def brisque_features(rgb):
             found += [shape, mean * math.gamma(2 / shape) / math.gamma(1 / shape), left**2, right**2]
         grey = half(half(grey).T).T
     return np.asarray(found)
+
+
+def dists(fake, real, alpha, beta, c=1e-6):
+    """DISTS of lists of maps (C, h, w): 1 minus weighted similarities of means and of correlations, by channel."""
+    total, at = 0.0, 0
+    for x, y in zip(fake, real, strict=True):
+        for a, b in zip(x, y, strict=True):
+            means = (2 * a.mean() * b.mean() + c) / (a.mean() ** 2 + b.mean() ** 2 + c)
+            covariance = ((a - a.mean()) * (b - b.mean())).mean()
+            total += alpha[at] * means + beta[at] * (2 * covariance + c) / (a.var() + b.var() + c)
+            at += 1
+    return 1 - total / (sum(alpha) + sum(beta))

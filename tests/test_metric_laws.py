@@ -259,10 +259,9 @@ def test_feature_distances_are_zero_on_equal_maps_and_grow_with_noise(name):
     maps = tuple(torch.rand(2, c, 6, 6, generator=generator) for c in (4, 8, 8, 8, 8))
     noise = tuple(torch.randn(m.shape, generator=generator) for m in maps)
     heads = None
-    if metric.heads:
-        heads = {
-            f"lin{i}.model.1.weight": torch.rand(1, m.shape[1], 1, 1, generator=generator) for i, m in enumerate(maps)
-        }
+    if metric.head_shapes is not None:
+        shapes = metric.head_shapes([m.shape[1] for m in maps])
+        heads = {name: torch.rand(shape, generator=generator) for name, shape in shapes.items()}
     used = maps[:1] if name == "vgg" else maps
     values = []
     for scale in (0.0, 0.1, 0.5):

@@ -22,6 +22,7 @@ BACKBONES: Registry[BackboneInfo] = Registry(
         "inception-clean": "ganeval.backbones.inception_variants:CLEAN",
         "inception-antialias": "ganeval.backbones.inception_variants:ANTIALIAS",
         "vgg16": "ganeval.backbones.torchvision_nets:VGG16",
+        "vgg16-l2pool": "ganeval.backbones.vgg16_l2pool:VGG16_L2POOL",
         "vgg19": "ganeval.backbones.torchvision_nets:VGG19",
         "alexnet": "ganeval.backbones.torchvision_nets:ALEXNET",
         "dinov2-vits14": "ganeval.backbones.dinov2:VITS14",

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 SIDE = 224  # of the classifiers' input
 
-_MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB, on the 0..1 scale
-_STD = (0.229, 0.224, 0.225)
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB, on the 0..1 scale
+STD = (0.229, 0.224, 0.225)
 
 
 def _relu_layers(convolutions: tuple[int, ...]) -> dict[str, int]:
@@ -73,8 +73,8 @@ class TorchvisionNet(Backbone):
         net = load_network(getattr(models, info.name), weights.state, info.name, device)
         self.network = Classifier(net).eval()
         self.feature_maps = FeatureMaps(net.features, tuple(layers.values())).eval()
-        self._mean = torch.tensor(_MEAN, device=device).view(1, 3, 1, 1)
-        self._std = torch.tensor(_STD, device=device).view(1, 3, 1, 1)
+        self._mean = torch.tensor(MEAN, device=device).view(1, 3, 1, 1)
+        self._std = torch.tensor(STD, device=device).view(1, 3, 1, 1)
 
     def normalise(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
         """(x - 255 mean) / (255 std) for x in 0..255."""

@@ -37,6 +37,7 @@ METRICS: Registry[Metric] = Registry(
         "niqe": "ganeval.metrics.niqe:NIQE",
         "brisque": "ganeval.metrics.brisque:BRISQUE",
         "lpips": "ganeval.metrics.lpips:LPIPS",
+        "dists": "ganeval.metrics.dists:DISTS",
         "vgg": "ganeval.metrics.perceptual:VGG",
         "pd": "ganeval.metrics.perceptual:PD",
     },

@@ -317,6 +317,7 @@ class PyramidMetric(_ByImage):
     Attributes:
         backbones: Backbones it is defined on; the first is the default ("vgg16", "alexnet" for lpips).
         heads: Backbone name -> weights-table name of extra learned weights ({"vgg16": "lpips-vgg"}), or empty.
+        head_shapes: Channels of the maps -> name and shape of each of these weights; None without any.
         layers: Backbone name -> names of the maps it is defined on, out of `Backbone.pyramid_layers`; a backbone that
             is not listed gives all of its maps. "layers" in params ("relu2_2,relu3_3") takes their place, and rows
             state it there.
@@ -336,6 +337,7 @@ class PyramidMetric(_ByImage):
         [tuple[Tensor, ...], tuple[Tensor, ...], Mapping[str, Tensor] | None, Params], Float[Tensor, " B"]
     ]
     heads: Mapping[str, str] = field(default_factory=dict)
+    head_shapes: Callable[[Sequence[int]], dict[str, tuple[int, ...]]] | None = None
     layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     params: Params = field(default_factory=dict)
     aliases: Mapping[str, Alias] = field(default_factory=dict)

@@ -10,7 +10,7 @@ Matches: lpips 0.1.4 `LPIPS(net="vgg" or "alex", version="0.1")`, given the same
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ganeval.errors import WeightsError
@@ -58,6 +58,11 @@ def compute_lpips(
     return total
 
 
+def head_shapes(channels: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """One weight a channel, for each map, as the lpips package stores them."""
+    return {f"lin{k}.model.1.weight": (1, count, 1, 1) for k, count in enumerate(channels)}
+
+
 def _head(heads: Mapping[str, Tensor], k: int, maps: Tensor) -> Tensor:
     name, expected = f"lin{k}.model.1.weight", (1, maps.shape[1], 1, 1)
     head = heads.get(name)
@@ -91,6 +96,7 @@ LPIPS = PyramidMetric(
     backbones=("vgg16", "alexnet"),
     compute=compute_lpips,
     heads={"vgg16": "lpips-vgg", "alexnet": "lpips-alex"},
+    head_shapes=head_shapes,
     layers={
         "vgg16": ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"),
         "alexnet": ("relu1", "relu2", "relu3", "relu4", "relu5"),

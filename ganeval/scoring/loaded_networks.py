@@ -276,7 +276,7 @@ class Passes:
                 )
 
 
-def _weights_file(name: str, given: Mapping[str, Path]) -> Path | None:
+def given_weights(name: str, given: Mapping[str, Path]) -> Path | None:
     """The user's file for a backbone: inception and inception-clean share one, so it goes by weights."""
     weights = BACKBONES.get(name).weights
     return None if weights is None else given.get(weights.name)
@@ -307,7 +307,7 @@ def open_passes(
     """
     kept = cache_home() / "engines" if options.cache else None
     backbones = {
-        name: open_backbone(name, device, _weights_file(name, options.weights), options.engine, options.precision, kept)
+        name: open_backbone(name, device, given_weights(name, options.weights), options.engine, options.precision, kept)
         for name in dict.fromkeys(names)
     }
     engines = {name: backbone.engine for name, backbone in backbones.items()}

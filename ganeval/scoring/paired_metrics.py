@@ -20,6 +20,7 @@ from ganeval.results.protocol import Protocol
 from ganeval.results.provenance import provenance
 from ganeval.results.result import MOST_IMAGES, PER_IMAGE, VALUE_DIGITS, Result
 from ganeval.scoring.build_result import Row, Seen
+from ganeval.scoring.loaded_networks import given_weights
 from ganeval.scoring.pair_pass import PairRequest, PairScores, score_pairs
 from ganeval.scoring.plan import Plan
 from ganeval.sources.base import ImageSource
@@ -59,7 +60,7 @@ def open_pair_networks(plan: Plan, options: ScoreOptions, device: str) -> PairNe
     import torch
 
     where = torch.device(device)
-    backbones = {n: load_backbone(n, device=where, weights_file=options.weights.get(n)) for n in names}
+    backbones = {n: load_backbone(n, device=where, weights_file=given_weights(n, options.weights)) for n in names}
     return PairNetworks(backbones, _load_heads(plan, options, device), device)
 
 
