@@ -360,7 +360,7 @@ def toy_engine(monkeypatch):
     toy = ToyBackbone()
     monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: toy)
     monkeypatch.setattr(
-        "ganeval.scoring.loaded_networks._weights_file", lambda name, given: None
+        "ganeval.scoring.loaded_networks.given_weights", lambda name, given: None
     )  # the table does not know it
     monkeypatch.setattr(effects, "BACKBONE", "toy")
     return toy
