@@ -97,7 +97,7 @@ def _openvino_under(backbone: Backbone, precision: Precision, folder: Path | Non
     from ganeval.backbones.openvino_network import Converted, OpenVinoNetwork
 
     with torch.inference_mode():
-        shape = backbone.prepare(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape[1:]
+        shape = backbone.prepare(torch.zeros(1, 3, 32, 32, dtype=torch.uint8, device="cpu")).shape[1:]
     converted = Converted(backbone.network, shape, f"{backbone.info.name}|{backbone.weights_sha256}", folder)
     exact = OpenVinoNetwork(converted, "exact")
     return exact if precision == "exact" else Measured(OpenVinoNetwork(converted, "fast"), exact)

@@ -71,7 +71,7 @@ class Converted:
 
     def _traced(self, openvino: Any, images: int) -> Any:
         """The model by way of a trace on some black images."""
-        example = torch.zeros(images, *self._shape)
+        example = torch.zeros(images, *self._shape, device="cpu")
         # Traced here, without the three runs of the network by which the tracer checks itself; as a function, since a
         # traced module would be taken to pieces part by part.
         network = self._network

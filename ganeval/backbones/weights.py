@@ -173,7 +173,7 @@ def load_into(network: torch.nn.Module, state: Mapping[str, Tensor], name: str) 
     tensors = {}
     for key, own in network.state_dict().items():
         device = torch.device("cpu") if own.is_meta else own.device
-        given = torch.zeros(()) if _is_counter(key) else state[key]
+        given = torch.zeros((), device=device) if _is_counter(key) else state[key]
         tensors[key] = given.to(device=device, dtype=own.dtype).contiguous()
     network.load_state_dict(tensors, strict=True, assign=True)
 

@@ -39,15 +39,15 @@ def random_inception(seed: int) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
     for key, tensor in network.state_dict().items():
         if tensor.dim() >= 2:
-            state[key] = torch.randn(tensor.shape, generator=generator) * (2 / tensor[0].numel()) ** 0.5
+            state[key] = torch.randn(tensor.shape, generator=generator, device="cpu") * (2 / tensor[0].numel()) ** 0.5
         else:
             centre = 1.0 if key.endswith(("bn.weight", "running_var")) else 0.0
-            state[key] = centre + 0.2 * torch.rand(tensor.shape, generator=generator)
+            state[key] = centre + 0.2 * torch.rand(tensor.shape, generator=generator, device="cpu")
     load_into(network, state, "inception")
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0  # running statistics become those of the one batch below
-    coarse = torch.rand(4, 3, 7, 9, generator=generator) * 2 - 1
+    coarse = torch.rand(4, 3, 7, 9, generator=generator, device="cpu") * 2 - 1
     with torch.no_grad():
         network.train()(F.interpolate(coarse, (107, 107)))
         network.fc.weight.mul_(0.1)

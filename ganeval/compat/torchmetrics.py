@@ -108,7 +108,7 @@ class FrechetInceptionDistance:
                     f"FID needs at least 2 {side} images; update(..., real={real}) got {self._moments[real].n}."
                 )
         value = distance(SetSummary(self._moments[True]), SetSummary(self._moments[False]), self._tool)
-        return torch.tensor(value, dtype=torch.float32)
+        return torch.tensor(value, dtype=torch.float32, device="cpu")
 
     def reset(self) -> None:
         """Forgets the fakes, and the reals unless they were to be kept."""

@@ -50,7 +50,7 @@ def compute_lpips(
     import torch
 
     del params
-    total = torch.zeros(len(fake_maps[0]), dtype=torch.float64)
+    total = torch.zeros(len(fake_maps[0]), dtype=torch.float64, device="cpu")
     for k, (fake, real) in enumerate(zip(fake_maps, real_maps, strict=True)):
         head = _head(heads or {}, k, fake)
         difference = (unit_normalise(fake) - unit_normalise(real)).square()

@@ -125,7 +125,9 @@ class TutorialLoop:
     def _adversarial(self, batch: Batch, rng: torch.Generator) -> Losses:
         (g,), (d,) = self._g, self._d
         labels = (batch.labels,) if self._kind == "conditional" else ()
-        noise = torch.randn((len(batch.images), self._networks.config.latent_dim), generator=rng).to(batch.images.dtype)
+        noise = torch.randn((len(batch.images), self._networks.config.latent_dim), generator=rng, device="cpu").to(
+            batch.images.dtype
+        )
         fake = g(noise, *labels)
         loss_d = self._judge(0, lambda images: d(images, *labels), batch.images, fake)
         loss_g = self._game.generator(d(fake, *labels))

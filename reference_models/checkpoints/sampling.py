@@ -36,7 +36,7 @@ def stream(seed: int, *place: int, device: torch.device | None = None) -> torch.
 
 def labels_of(indices: Sequence[int], classes: int) -> Int[Tensor, " B"]:
     """Class index mod K of each image: balanced, and known from the index alone."""
-    return torch.tensor([index % classes for index in indices])
+    return torch.tensor([index % classes for index in indices], device="cpu")
 
 
 @torch.no_grad()
@@ -63,7 +63,11 @@ def draw_tensor(
     device = next(network.parameters()).device
     inputs: list[Any] = [latents(indices, config.latent_dim, seed).to(device)]
     if spec.kind == "conditional":
-        wanted = labels_of(indices, config.classes) if only_class is None else torch.full((len(indices),), only_class)
+        wanted = (
+            labels_of(indices, config.classes)
+            if only_class is None
+            else torch.full((len(indices),), only_class, device="cpu")
+        )
         inputs.append(wanted.to(device))
     was_training = network.training
     network.eval()
@@ -91,7 +95,8 @@ def grid_of(
     count, channels, height, width = pixels.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
-    canvas = torch.full((channels, rows * (height + 2) - 2, columns * (width + 2) - 2), GREY_BETWEEN, dtype=torch.uint8)
+    shape = (channels, rows * (height + 2) - 2, columns * (width + 2) - 2)
+    canvas = torch.full(shape, GREY_BETWEEN, dtype=torch.uint8, device="cpu")
     for index, image in enumerate(pixels):
         top, left = index // columns * (height + 2), index % columns * (width + 2)
         canvas[:, top : top + height, left : left + width] = image

@@ -115,7 +115,7 @@ class ResidentData:
         self._seed = seed
         self._share = slice(rank, None, world_size)
         self._device = device
-        self._order: tuple[int, Tensor] = (-1, torch.empty(0))
+        self._order: tuple[int, Tensor] = (-1, torch.empty(0, device="cpu"))
 
     def batch(self, number: int, rng: torch.Generator) -> Batch:
         """Batch `number`, counted over all epochs."""
@@ -137,7 +137,7 @@ class ResidentData:
                 per_class = -(-len(self._images) // len(self.classes))
                 order = class_balanced_indices(self._labels, per_class, generator)
             else:
-                order = torch.randperm(len(self._images), generator=generator)
+                order = torch.randperm(len(self._images), generator=generator, device="cpu")
             self._order = (epoch, order)
         return self._order[1]
 
@@ -309,7 +309,7 @@ def load_images(
     wanted = getattr(config, "classes", len(classes))
     if len(classes) > wanted:
         raise UsageError(f"{plan.id} has {len(classes)} classes; the model has {wanted}. Set model.classes.")
-    return images, torch.tensor([classes.index(str(label)) for label in labels]), classes
+    return images, torch.tensor([classes.index(str(label)) for label in labels], device="cpu"), classes
 
 
 def read_all(source: ImageSource) -> npt.NDArray[np.uint8]:

@@ -124,14 +124,15 @@ def make_networks(
     techniques, training = recipe.techniques, recipe.training
     rng = stream(seed, _WEIGHTS)
     count = 2 if spec.kind == "unpaired" else 1
-    generators = [build_generator(recipe.model, recipe.settings, rng, training.init) for _ in range(count)]
     discriminators: list[nn.Module] = []
-    for _ in range(count):
-        discriminator = build_discriminator(recipe.model, recipe.settings, rng, training.init)
-        if discriminator is not None:
-            if techniques.spectral_norm:
-                add_spectral_norm(discriminator, rng)
-            discriminators.append(discriminator)
+    with torch.device("cpu"):
+        generators = [build_generator(recipe.model, recipe.settings, rng, training.init) for _ in range(count)]
+        for _ in range(count):
+            discriminator = build_discriminator(recipe.model, recipe.settings, rng, training.init)
+            if discriminator is not None:
+                if techniques.spectral_norm:
+                    add_spectral_norm(discriminator, rng)
+                discriminators.append(discriminator)
     _check(recipe, spec.kind, discriminators)
     if training.batch_size < 2 * devices and _needs_two_images(config, [*generators, *discriminators]):
         raise UsageError(

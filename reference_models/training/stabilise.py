@@ -246,12 +246,12 @@ def class_balanced_indices(labels: Int[Tensor, " N"], per_class: int, generator:
     for label in torch.unique(labels.cpu()):
         members = torch.nonzero(labels.cpu() == label).squeeze(1)
         rounds = -(-per_class // len(members))
-        shuffled = [members[torch.randperm(len(members), generator=generator)] for _ in range(rounds)]
+        shuffled = [members[torch.randperm(len(members), generator=generator, device="cpu")] for _ in range(rounds)]
         columns.append(torch.cat(shuffled)[:per_class])
     if not columns:
         raise DataError("Class-balanced sampling needs labels; got none.")
     table = torch.stack(columns, dim=1)  # (per_class, K)
-    order = torch.rand(table.shape, generator=generator).argsort(dim=1)
+    order = torch.rand(table.shape, generator=generator, device="cpu").argsort(dim=1)
     return table.gather(1, order).flatten()
 
 

@@ -180,8 +180,8 @@ def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
 
 def _fresh_moments(optimiser: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
     """What the optimiser keeps of a parameter that it moved, by what it keeps of a small one; without memory."""
-    small = torch.zeros(2, requires_grad=True)
-    small.grad = torch.zeros(2)
+    small = torch.zeros(2, requires_grad=True, device="cpu")
+    small.grad = torch.zeros(2, device="cpu")
     probe = type(optimiser)([small], lr=0.0)  # type: ignore[call-arg]
     probe.step()
     kept = probe.state[small]

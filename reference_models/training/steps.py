@@ -51,7 +51,7 @@ def adversarial_step(networks: Networks, draw: DrawBatch, step: int, rng: torch.
     def judge(images: Tensor, arguments: Arguments) -> Tensor:
         return discriminator(images, *arguments)  # type: ignore[no-any-return]
 
-    fake, arguments = torch.empty(0), ()  # type: tuple[Tensor, Arguments]
+    fake, arguments = torch.empty(0, device="cpu"), ()  # type: tuple[Tensor, Arguments]
     d_steps = networks.recipe.training.d_steps
     for number in range(d_steps):
         batch = draw(number)
