@@ -1,7 +1,6 @@
 """The loop over pairs: matching, sizes, batches, memory, what is skipped; and the mean with its uncertainty."""
 
 import csv
-import dataclasses
 import hashlib
 import math
 import os
@@ -18,7 +17,7 @@ import ganeval
 from ganeval.backbones.base import Backbone, BackboneInfo
 from ganeval.backbones.loading import load_backbone
 from ganeval.backbones.weights import LoadedWeights
-from ganeval.errors import BadImageError, DataError, UsageError, WeightsError
+from ganeval.errors import BadImageError, DataError, DeviceMemoryError, UsageError, WeightsError
 from ganeval.metrics.base import Output, PyramidMetric
 from ganeval.metrics.lpips import LPIPS
 from ganeval.metrics.perceptual import PD
@@ -412,6 +411,31 @@ def test_batches_hold_one_size_and_at_most_batch_size_pairs():
     score(fake, real, [request(recorder(seen), "toymaps")], batch_size=3, backbones={"toymaps": ToyMaps()})
 
     assert sorted(seen) == [(2, 3, 8, 8), (2, 3, 9, 8), (3, 3, 8, 8), (3, 3, 9, 8)]
+
+
+@pytest.mark.parametrize("most", [2, 1, 0])
+def test_a_device_whose_memory_is_full_gets_smaller_batches_once_and_then_a_clear_error(most):
+    """Nine pairs a batch: two at a time fit, one does, none does."""
+    sizes = []
+
+    class Small(ToyMaps):
+        def pyramid(self, images):
+            sizes.append(len(images))
+            if len(images) > most:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3.00 GiB.\nMore")
+            return super().pyramid(images)
+
+    fake, real = sources([(12, 12)] * 9)
+    asked = [request(toy_metric("toy", 1.0), "toymaps")]
+    plain = score(fake, real, asked, batch_size=9, backbones={"toymaps": ToyMaps()})
+    if most == 2:
+        scores = score(fake, real, asked, batch_size=9, backbones={"toymaps": Small()})
+        assert scores.warnings == ("cpu ran out of memory; from here on it gets 2 pairs a batch.",)
+        assert sizes == [9, *[2] * 8, 1, 1]  # fakes, then reals
+        np.testing.assert_array_equal(scores.values["toy@toymaps"], plain.values["toy@toymaps"])
+    else:
+        with pytest.raises(DeviceMemoryError, match=r"9 pairs of 12x12 pixels; .* allocate 3\.00 GiB\. Free"):
+            score(fake, real, asked, batch_size=9, backbones={"toymaps": Small()})
 
 
 def test_large_images_go_in_smaller_batches(monkeypatch):

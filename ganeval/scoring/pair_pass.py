@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ganeval.errors import BadImageError, DataError, UsageError, WeightsError
+from ganeval.devices import is_out_of_memory
+from ganeval.errors import BadImageError, DataError, DeviceMemoryError, UsageError, WeightsError
 from ganeval.metrics.base import Params, PixelMetric, PyramidMetric, many_copies
 from ganeval.metrics.luma import crop_border as cut
 from ganeval.metrics.luma import pair_luma
@@ -46,6 +47,7 @@ __all__ = [
 # A VGG16 that gives all its maps holds 276 float32 a pixel (2·64 + 2·128/4 + 3·256/16 + 3·512/64 + 3·512/256 = 270, and
 # the input): 0.6 GB for a batch of this size. An image that is larger than this goes alone.
 BATCH_PIXELS = 2**19
+SMALLER = 4  # a batch that the device's memory doesn't hold is tried once in this many parts
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class PairScores:
         left_out: Reason -> entries of the fakes' folder or archive that are no images of the set.
         copies: How many pairs are exact copies of another pair, in both images.
         paired_by: What was taken off the names to pair them; "" where they agree as they are.
+        warnings: What the user should be told of the run.
     """
 
     stems: list[str]
@@ -104,6 +107,7 @@ class PairScores:
     left_out: dict[str, int] = field(default_factory=dict)
     copies: int = 0
     paired_by: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def repeated(self) -> str:
@@ -208,6 +212,7 @@ def score_pairs(
         left_out=dict(fake.skipped),
         copies=len(digests) - len(set(digests)),
         paired_by=pairing.told,
+        warnings=tuple(run.warnings),
     )
 
 
@@ -261,8 +266,14 @@ class _Run:
     values: dict[str, Float64]
     waiting: dict[Size, list[Pair]] = field(default_factory=dict)
     too_small: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks run: all on one device."""
+        return next(iter(self.backbones.values())).device
 
     def measure(self, pair: Pair) -> dict[str, float]:
         """Values of the metrics of pixels. An image that is too small for one is left to `add`."""
@@ -331,11 +342,37 @@ class _Run:
             del self.values[request.key], self.params[request.key]
 
     def _score(self, batch: Sequence[Pair]) -> None:
-        """Every metric of a network on pairs of one size."""
+        """Every metric of a network on pairs of one size; in smaller batches, once the memory did not hold one."""
+        reason = self._try(batch)
+        if reason and not self.warnings:
+            self.batch_size = max(1, len(batch) // SMALLER)
+            self.warnings.append(
+                f"{self.device} ran out of memory; from here on it gets {self.batch_size} pairs a batch."
+            )
+            parts = (batch[start : start + self.batch_size] for start in range(0, len(batch), self.batch_size))
+            reason = next(filter(None, map(self._try, parts)), "")
+        if reason:
+            raise DeviceMemoryError(
+                f"{self.device} has too little memory for {len(batch)} pairs of {wide(batch[0].size)} pixels; smaller "
+                f"batches were tried as well: {reason}. Free memory there, score smaller images, or use another "
+                "--device."
+            )
+
+    def _try(self, batch: Sequence[Pair]) -> str:
+        """Scores a batch; why the memory does not hold it, "" where it does."""
         import torch
 
-        with torch.inference_mode():
-            self._score_batch(batch)
+        try:
+            with torch.inference_mode():
+                self._score_batch(batch)
+            return ""
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            reason = str(error).strip().partition("\n")[0][:200].rstrip(".")
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return reason or "no more memory"
 
     def _score_batch(self, batch: Sequence[Pair]) -> None:
         import torch

@@ -108,6 +108,8 @@ def score_paired(
         )
     if pairs.skipped:
         reporter.message(f"{len(pairs.skipped)} pairs were skipped; first: {pairs.skipped[0]}")
+    for warning in pairs.warnings:
+        reporter.message(warning)
     if pairs.paired_by:
         reporter.message(pairs.paired_by)
     depth = "" if options.peak is not None else pair_depth_words(pairs.seen)
