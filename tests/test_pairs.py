@@ -1,6 +1,7 @@
 """The loop over pairs: matching, sizes, batches, memory, what is skipped; and the mean with its uncertainty."""
 
 import csv
+import dataclasses
 import hashlib
 import math
 import os

@@ -29,6 +29,7 @@ from ganeval.sources.base import ImageSource, content_hash
 from ganeval.sources.decoding_differences import Both
 
 if TYPE_CHECKING:
+    import torch
     from jaxtyping import UInt8
     from torch import Tensor
 
