@@ -9,7 +9,7 @@ from PIL import Image
 from ganeval.gate.fixed_reference import stderr_given_reference
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import COPIES, SetMetric
-from ganeval.metrics.difference import set_difference
+from ganeval.metrics.difference import set_differences
 from ganeval.metrics.frechet import FD, distance_of_rows, frechet_of_rows, frechet_of_summaries
 from ganeval.metrics.kernel import KD
 from ganeval.metrics.prdc import PRDC
@@ -154,7 +154,7 @@ def test_a_difference_of_copies_has_no_verdict(metric):
     real, a, b = summary(rows(600, 1)), summary(rows(300, 2)), summary(np.repeat(rows(100, 3, 0.5), 3, 0))
     estimates = tuple(metric.evaluate(real, side)[metric.name] for side in (a, b))
 
-    found = set_difference(metric, metric.name, real, a, b, estimates, None)
+    found = set_differences(metric, real, a, b, {metric.name: estimates}, None)[metric.name]
 
     assert (found.verdict, found.stderr) == ("cannot tell", None)
     assert "200 of 300 B's images are exact copies" in found.note

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ganeval.metrics import METRICS
-from ganeval.metrics.difference import set_difference
+from ganeval.metrics.difference import set_differences
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
 from ganeval.scoring.build_reference import build_reference
@@ -45,7 +45,7 @@ def test_two_halves_of_one_set_are_not_told_apart(name, dim, digits):
         order = np.random.default_rng(seed).permutation(len(rows))
         real, a, b = (summary(rows[part]) for part in np.array_split(order, 3))
         estimates = (metric.evaluate(real, a)[name], metric.evaluate(real, b)[name])
-        verdicts.append(set_difference(metric, name, real, a, b, estimates, None).verdict)
+        verdicts.append(set_differences(metric, real, a, b, {name: estimates}, None)[name].verdict)
 
     counts = {v: verdicts.count(v) for v in sorted(set(verdicts))}
     print(name, counts)  # noqa: T201 - figures for the reader

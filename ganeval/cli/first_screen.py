@@ -192,8 +192,13 @@ def _common_notes(rows: Sequence[Result]) -> list[str]:
 
 def _real_against_real(rows: Sequence[Result], readings: Mapping[str, Reading]) -> list[str]:
     """What "real" means in the words beside the numbers."""
-    halves = [row.floor_n for row in rows if row.floor_n is not None and readings[row.key].verdict is not None]
-    return [f"real: real against real, from two halves of the reference, {max(halves):,} images each"] if halves else []
+    held = [row for row in rows if row.floor_n is not None and readings[row.key].verdict is not None]
+    if not held:
+        return []
+    n = max(row.floor_n or 0 for row in held)
+    halves = f"two halves of the reference, {n:,} images each"
+    parts = f"two parts of the reference, {n:,} images in the smaller"
+    return [f"real: real against real, from {halves if min(r.n_real or 0 for r in held) // 2 <= n else parts}"]
 
 
 def _not_computed(results: Sequence[Result], shown: Sequence[Result], options: ScoreOptions) -> list[str]:

@@ -116,6 +116,9 @@ def _counts(valued: Sequence[tuple[Result, str]]) -> list[str]:
     lines = [f"{', '.join(map(str, fakes))} images" + (f" against {', '.join(map(str, reals))}" if reals else "")]
     floors = sorted({result.floor_n for result, _ in valued if result.floor_n is not None})
     if floors:
-        halves = ", ".join(map(str, floors))
-        lines.append(f"floor: real against real, carried over from two halves of the reference, {halves} images each")
+        least = min((result.n_real or 0) // 2 for result, _ in valued if result.floor_n is not None)
+        parts = ", ".join(map(str, floors))
+        words = f"two halves of the reference, {parts} images each"
+        words = words if least <= max(floors) else f"two parts of the reference, {parts} images in the smaller"
+        lines.append(f"floor: real against real, carried over from {words}")
     return lines

@@ -34,8 +34,8 @@ class Row(NamedTuple):
         status: "ok", "skipped" or "failed".
         note: In words.
         method: Of the uncertainty.
-        floor: Real against real at these counts, from two random halves of the reference.
-        floor_n: Images in each half.
+        floor: Real against real at these counts, from two random parts of the reference.
+        floor_n: Images in the smaller part.
         fingerprint: Of the protocol.
         model: Reference model, of a checkpoint.
         recipe: Its recipe.

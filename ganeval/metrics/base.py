@@ -134,6 +134,9 @@ class Estimate:
     degrees: float | None = None
 
 
+DifferenceErrors = Callable[[SetSummary, SetSummary, SetSummary, bool, Params], dict[str, tuple[float, float]]]
+
+
 @dataclass(frozen=True)
 class SetMetric:
     """A function of one or two summaries.
@@ -158,8 +161,8 @@ class SetMetric:
         influences: (real, fake, params) -> influence of each generated image on the only output, and of each reference
             image, None for a reference known by its moments only; positive where an image raises the value. What
             `--blame` shows and the difference of two sets is made of; None for a metric without a formula.
-        image_values: (real, fake, params) -> output name -> a value for each generated image, of the outputs that are
-            their mean: given the reference they are independent, and the difference of two sets is made of them.
+        difference_errors: (real, a, b, paired, params) -> output name -> standard error of b's less a's and its degrees
+            of freedom, of a metric without influences. Images are in canonical order, partners at the same index.
         aliases: The field's own names: they stand for the pairing with pinned weights, and only for it.
         plain: Backbone -> its place in a score that names no metrics; {} for what runs only when it is asked for.
         too_few: What to do where there are fewer than `min_n` images, besides adding some.
@@ -179,7 +182,7 @@ class SetMetric:
     null_bias: Literal["normal quantiles", "n > d"] | None = None
     has_stderr: bool = False
     influences: Callable[[SetSummary, SetSummary, Params], tuple[Float64, Float64 | None]] | None = None
-    image_values: Callable[[SetSummary, SetSummary, Params], dict[str, Float64]] | None = None
+    difference_errors: DifferenceErrors | None = None
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     plain: Mapping[str, int] = field(default_factory=dict)
     too_few: str = ""

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ganeval.errors import TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.neighbours import CHUNK, approximate, neighbour_radii, prepare, within
+from ganeval.metrics.prdc_difference import prdc_difference_errors
 from ganeval.metrics.uncertainty import join
 from ganeval.stats.counts import check_count
 from ganeval.stats.groups import GROUPS, group_stderr, share_stderr
@@ -178,15 +179,6 @@ def precision_stderr_given(value: float, n: int) -> float:
     return math.sqrt(share * (1.0 - share) / (n + 4))
 
 
-def prdc_image_values(real: SetSummary, fake: SetSummary, params: Params) -> dict[str, Float64]:
-    """What precision and density are means of: whether a generated image lies in a real ball, and in how many of k."""
-    if real.bank is None or fake.bank is None:
-        raise ValueError("prdc needs the feature rows of both sides")
-    k_density = int(params["k_density"])
-    found = neighbourhoods(real.bank.rows(), fake.bank.rows(), int(params["k"]), k_density)
-    return {"precision": found.fake_inside.astype(np.float64), "density": found.balls / k_density}
-
-
 PRDC = SetMetric(
     name="prdc",
     summary="Precision, recall (k = 3), density and coverage (k = 5) by nearest-neighbour balls",
@@ -229,6 +221,6 @@ PRDC = SetMetric(
     params={"k": 3, "k_density": 5},
     of_rows=prdc_of_rows,
     has_stderr=True,
-    image_values=prdc_image_values,
+    difference_errors=prdc_difference_errors,
     plain={"efflite0": 4, "inception": 12},
 )

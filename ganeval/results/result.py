@@ -49,8 +49,8 @@ class Result:
             were written before this field was.
         debiased: Bias-corrected value, or None.
         method: How the uncertainty was computed.
-        floor: Real against real at the counts of this row, from two random halves of the reference; or None.
-        floor_n: Images in each of those halves.
+        floor: Real against real at the counts of this row, from two random parts of the reference; or None.
+        floor_n: Images in the smaller of those parts.
         comparable_to_published: True only for canonical weights under the field's own protocol.
         provenance: Device, versions, host, time, configuration file, counts of skipped images; under "subject" the
             model, recipe, training seed and step of a checkpoint.

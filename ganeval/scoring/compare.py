@@ -9,7 +9,7 @@ import numpy as np
 
 from ganeval.errors import DataError, ProtocolMismatchError, UsageError
 from ganeval.metrics.base import Better, Estimate
-from ganeval.metrics.difference import Difference, Order, paired_difference, set_difference
+from ganeval.metrics.difference import Difference, Order, paired_difference, set_differences
 from ganeval.metrics.keys import ImageRequest, PairedRequest, compared_keys, parse_keys
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter, Silent
@@ -242,16 +242,20 @@ def compare_summaries(
             )
             name = passes.backbones[a.request.backbone or ""].info.name
             summaries = real.sets[name], sides[0].sets[name], sides[1].sets[name]
+            both = {
+                output: (ours, theirs)
+                for output in a.request.outputs
+                if isinstance(ours := a.estimates.get(output), Estimate)
+                and isinstance(theirs := b.estimates.get(output), Estimate)
+            }
+            differences = set_differences(a.metric, *summaries, both, order)
             for output in a.request.outputs:
                 if output not in rows_a or output not in rows_b:
                     continue
                 row_a, row_b = rows_a[output], rows_b[output]
                 _check_protocols(row_a, row_b)
-                ours, theirs = a.estimates[output], b.estimates[output]
-                if isinstance(ours, Estimate) and isinstance(theirs, Estimate):
-                    difference = set_difference(a.metric, output, *summaries, (ours, theirs), order)
-                else:
-                    difference = Difference(0.0, "cannot tell", note=row_b.note or row_a.note)
+                cannot_tell = Difference(0.0, "cannot tell", note=row_b.note or row_a.note)
+                difference = differences.get(output, cannot_tell)
                 comparisons.append(Comparison(row_b, named[0].subject, row_a.value, difference))
             advance(1)
     return comparisons

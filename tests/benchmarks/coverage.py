@@ -28,7 +28,7 @@ from scipy import stats
 
 from ganeval.metrics import METRICS
 from ganeval.metrics.base import Estimate, SetMetric
-from ganeval.metrics.difference import paired_difference, set_difference
+from ganeval.metrics.difference import paired_difference, set_differences
 from ganeval.metrics.frechet import frechet_distance
 from ganeval.stats.intervals import mean_interval
 from ganeval.summaries.bank import FeatureBank
@@ -169,7 +169,7 @@ def diff_draws(case: Case) -> tuple[dict[str, float], dict[str, list[Draw]]]:
             b = summary(far.fake(rng, case.n))
             order = np.arange(case.n) if kind.endswith(" paired") else None
             estimates = (metric.evaluate(real, a)[name], metric.evaluate(real, b)[name])
-            difference = set_difference(metric, name, real, a, b, estimates, order)
+            difference = set_differences(metric, real, a, b, {name: estimates}, order)[name]
             rows.append((difference.delta, difference.delta, difference.stderr, difference.ci95))
     if name == "fd":
         target = toy_frechet(case.law, case.d, 1.5 * shift) - toy_frechet(case.law, case.d, shift)

@@ -1,7 +1,7 @@
 """A perfect model beside its noise floor: `python -m tests.benchmarks.floors`, one table.
 
 Reference and subject are independent draws of one ReLU mixture. Mean value over mean floor, with a 95% Student t
-interval over the draws, of the floor as `score` prints it and of that of the halves themselves. With
+interval over the draws, of the floor as `score` prints it and of that of the parts of the reference themselves. With
 --features FILE.npz (an array `rows`, (n, 1280)) disjoint draws of those in random directions are taken instead.
 """
 
@@ -18,7 +18,7 @@ from tests.benchmarks.laws import relu_mixture
 
 CASES = (  # metric, d, reference images, generated images, draws
     *(("fd", 64, real, fake, 40) for real, fake in ((500, 500), (500, 2000), (2000, 500), (200, 100))),
-    *(("fd", 256, real, fake, 20) for real, fake in ((1000, 1000), (4000, 500), (400, 400))),
+    *(("fd", 256, real, fake, 20) for real, fake in ((1000, 1000), (4000, 500), (500, 4000), (400, 400))),
     ("fd", 1280, 2000, 2000, 5),
     *(("mind", 64, real, fake, 150) for real, fake in ((500, 500), (2000, 500), (500, 2000), (4000, 1000))),
 )
@@ -49,7 +49,7 @@ def main() -> None:
     options = parser.parse_args()
     file = options.features
     rows = None if file is None else np.asarray(np.load(file)["rows"], dtype=np.float64)
-    print("| metric | d | n_real | n_fake | draws | value / floor | value / floor of the halves |")
+    print("| metric | d | n_real | n_fake | draws | value / floor | value / floor before it is carried over |")
     print("|---|---:|---:|---:|---:|---|---:|")
     for name, d, n_real, n_fake, draws in CASES:
         if name not in options.metrics.split(","):

@@ -1,27 +1,32 @@
 """False verdicts and power of `diff`: `python -m tests.benchmarks.verdicts`, one table, 95% binomial intervals.
 
-A and B are drawn from one distribution (no difference), or B from one that is further away. Paired: image i of both has
-one latent, of which it keeps nine tenths of its variance. The reference is drawn anew each time ("random") or once for
-all ("fixed"). ReLU mixtures of 16 dimensions, 500 images of A, B and the reference each. Power: B's shift is chosen by
-bisection on ten draws of 4,000 images so that the difference is about the printed minimum detectable effect; what the
-difference was over that effect stands beside it, with the power that a normal test has there.
+A and B are drawn from one distribution (no difference), or B has noise on it. Paired: image i of both is one image, but
+for one in five of B's, which is its own. The reference is drawn anew each time ("random") or once for all ("fixed"). A,
+B and the reference are of 500 each, ReLU mixtures of 16 dimensions, or with --features FILE.npz (arrays `rows`, (n, D),
+and `labels`) disjoint draws of those in 64 random directions: the reference of every other image, A and B of the first
+eight classes of the rest. Power: B's noise is chosen on few draws so that the difference is about the printed minimum
+detectable effect; what it was over that effect stands beside it, with the power that a normal test has there.
 """
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
-from ganeval.metrics.base import SetMetric
-from ganeval.metrics.difference import Difference, set_difference
+from ganeval.metrics.difference import Difference, set_differences
 from ganeval.summaries.moments import Float64
-from tests.benchmarks.coverage import centre, set_metric, summary
-from tests.benchmarks.laws import Rows, relu_mixture
+from tests.benchmarks.coverage import set_metric, summary
+from tests.benchmarks.laws import relu_mixture
 
-N, D, BASE = 500, 16, 0.15
-METRICS = (("fd", "fd"), ("kd", "kd"), ("cmmd", "cmmd"), ("mind", "mind"), ("prdc", "precision"), ("prdc", "recall"))
+N, D, CLASSES, REPLACED, TRIAL = 500, 64, 8, 0.2, 40
+METRICS = {"fd": "fd", "kd": "kd", "cmmd": "cmmd", "mind": "mind"}
+METRICS |= dict.fromkeys(("precision", "recall", "density", "coverage"), "prdc")
+Draw = Callable[[np.random.Generator, int], Float64]
+"""(generator, n) -> (n, d) rows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,55 +41,63 @@ class Setting:
     paired: bool
     fixed: bool
 
+    @property
+    def words(self) -> tuple[str, str]:
+        """As the table has them."""
+        return ("paired" if self.paired else "unpaired", "fixed" if self.fixed else "random")
 
-def pair(rng: np.random.Generator, n: int, further: float, paired: bool) -> tuple[Rows, Rows]:
+
+def laws(features: Path | None) -> tuple[Draw, Draw]:
+    """Of the reference, and of A and B."""
+    if features is None:
+        real, fake = relu_mixture(16, 0.0), relu_mixture(16, 0.15)
+        return lambda rng, n: real(rng, n)[0], lambda rng, n: fake(rng, n)[0]
+    with np.load(features) as file:
+        rows, labels = file["rows"], file["labels"]
+    rows = (rows @ np.random.default_rng(13).normal(size=(rows.shape[1], D)) / rows.shape[1] ** 0.5).astype(np.float32)
+    first, rest = rows[::2], rows[np.isin(labels, np.unique(labels)[:CLASSES])][1::2]
+    return tuple(lambda rng, n, of=of: of[rng.choice(len(of), n, replace=False)] for of in (first, rest))  # type: ignore[return-value]
+
+
+def pair(fake: Draw, rng: np.random.Generator, noise: float, paired: bool) -> tuple[Float64, Float64]:
     """A and B."""
-    if not paired:
-        return relu_mixture(D, BASE)(rng, n), relu_mixture(D, BASE + further)(rng, n)
-    seed = int(rng.integers(2**32))
-    sides = [relu_mixture(D, shift)(np.random.default_rng(seed), n)[0] for shift in (BASE, BASE + further)]
-    own = [relu_mixture(D, shift)(rng, n)[0] for shift in (BASE, BASE + further)]
-    # One in ten images of each side is its own; the others share what they were drawn from.
-    mixed = [np.where(rng.random(n)[:, None] < 0.1, mine, shared) for mine, shared in zip(own, sides, strict=True)]
-    return (mixed[0], mixed[0][:, :10]), (mixed[1], mixed[1][:, :10])
+    both = fake(rng, 2 * N)
+    a, b = both[:N], both[N:]
+    if paired:
+        b = np.where(rng.random(N)[:, None] < REPLACED, b, a)
+    return a, b + noise * rng.normal(size=b.shape) * b.std(axis=0)
 
 
-def compared(metric: SetMetric, output: str, real: Rows, a: Rows, b: Rows, paired: bool) -> Difference:
-    """As `ganeval diff` does."""
-    sides = [summary(rows) for rows in (real, a, b)]
-    found = [metric.evaluate(sides[0], side)[output] for side in sides[1:]]
-    return set_difference(metric, output, *sides, (found[0], found[1]), np.arange(N) if paired else None)
-
-
-def draws(metric: SetMetric, output: str, setting: Setting, further: float, count: int) -> list[Difference]:
-    """Differences of many draws."""
-    found = []
+def draws(
+    name: str, drawn: tuple[Draw, Draw], setting: Setting, noise: float, count: int
+) -> dict[str, list[Difference]]:
+    """Output -> differences of many draws, each as `ganeval diff` gives it."""
+    metric = set_metric(METRICS.get(name, name))
+    found: dict[str, list[Difference]] = {output.name: [] for output in metric.outputs}
     for draw in range(count):
-        rng = np.random.default_rng((draw, round(1e6 * further), setting.paired))
-        real = relu_mixture(D, 0.0)(np.random.default_rng(0) if setting.fixed else rng, N)
-        found.append(compared(metric, output, real, *pair(rng, N, further, setting.paired), setting.paired))
+        rng = np.random.default_rng((draw, 7, setting.paired))
+        real = drawn[0](np.random.default_rng(0) if setting.fixed else rng, N)
+        sides = [summary((rows, rows[:, :1])) for rows in (real, *pair(drawn[1], rng, noise, setting.paired))]
+        estimates = [metric.evaluate(sides[0], side) for side in sides[1:]]
+        both = {output: (estimates[0][output], estimates[1][output]) for output in found}
+        order = np.arange(N) if setting.paired else None
+        for output, one in set_differences(metric, sides[0], sides[1], sides[2], both, order).items():
+            found[output].append(one)
     return found
 
 
-def true_difference(metric: SetMetric, output: str, further: float) -> float:
-    """Of ten larger draws, or of shares, which depend on the count, of twenty of the same."""
-    n, count = (N, 20) if metric.name == "prdc" else (4 * N, 6)
-    values: list[float] = []
-    for draw in range(count):
-        rng = np.random.default_rng((draw, 5))
-        real = summary(relu_mixture(D, 0.0)(rng, n))
-        a, b = (summary(rows) for rows in pair(rng, n, further, paired=True))
-        values.append(centre(metric.evaluate(real, b)[output]) - centre(metric.evaluate(real, a)[output]))
-    return float(np.mean(values))
+def ratio(found: Sequence[Difference]) -> float:
+    """Mean difference over the mean detectable effect."""
+    effects = [one.mde for one in found if one.mde is not None]
+    return abs(float(np.mean([one.delta for one in found]))) / float(np.mean(effects))
 
 
-def shift_for(metric: SetMetric, output: str, effect: float) -> float:
-    """The shift of B at which the difference is about `effect`."""
-    low, high = 0.0, 0.6
-    for _ in range(6):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if abs(true_difference(metric, output, middle)) < effect else (low, middle)
-    return 0.5 * (low + high)
+def noise_for(output: str, drawn: tuple[Draw, Draw], setting: Setting) -> float:
+    """The noise on B at which the difference is about the detectable effect: distances grow like its square."""
+    noise = 0.3
+    for _ in range(3):
+        noise *= min(max(ratio(draws(output, drawn, setting, noise, TRIAL)[output]), 0.1), 10.0) ** -0.5
+    return noise
 
 
 def counted(number: int, count: int) -> str:
@@ -98,6 +111,12 @@ def seen(found: Sequence[Difference]) -> int:
     return sum(one.verdict in ("better", "worse") for one in found)
 
 
+def covered(found: Sequence[Difference]) -> int:
+    """Intervals that hold the mean difference."""
+    mean = float(np.mean([one.delta for one in found]))
+    return sum(one.ci95 is not None and one.ci95[0] <= mean <= one.ci95[1] for one in found)
+
+
 def spread_ratio(found: Sequence[Difference]) -> float:
     """Root mean square of the standard errors over the spread of the differences."""
     errors: Float64 = np.array([one.stderr for one in found if one.stderr is not None])
@@ -107,29 +126,30 @@ def spread_ratio(found: Sequence[Difference]) -> float:
 def main() -> None:
     """Prints the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=200)
-    parser.add_argument("--metrics", default="", help="comma-separated outputs, all when left out")
+    parser.add_argument("--draws", type=int, default=300)
+    parser.add_argument("--metrics", default=",".join(METRICS), help="comma-separated outputs")
+    parser.add_argument("--features", type=Path)
+    parser.add_argument("--power", action="store_true", help="draws with a difference, of random references")
     options = parser.parse_args()
-    count, chosen = options.draws, set(filter(None, options.metrics.split(",")))
-    print("| metric | pairs | reference | false verdicts | SE / sd | difference / MDE | seen | a normal test |")
-    print("|---|---|---|---|---:|---:|---|---:|")
-    for name, output in METRICS:
-        if chosen and output not in chosen:
-            continue
-        metric = set_metric(name)
-        for setting in (Setting(p, f) for p in (False, True) for f in (True, False)):
-            null = draws(metric, output, setting, 0.0, count)
-            effect = float(np.mean([one.mde for one in null if one.mde is not None]))
-            cells = [counted(seen(null), count), f"{spread_ratio(null):.2f}", "", "", ""]
-            if not setting.fixed:
-                further = shift_for(metric, output, effect)
-                found = draws(metric, output, setting, further, count // 2)
-                mde = float(np.mean([one.mde for one in found if one.mde is not None]))
-                ratio = abs(float(np.mean([one.delta for one in found]))) / mde
-                normal = float(stats.norm.sf(1.96 - 2.80 * ratio))
-                cells[2:] = [f"{ratio:.2f}", counted(seen(found), count // 2), f"{normal:.2f}"]
-            words = ("paired" if setting.paired else "unpaired", "fixed" if setting.fixed else "random")
-            print(f"| {output} | {' | '.join(words)} | {' | '.join(cells)} |", flush=True)
+    drawn, count, asked = laws(options.features), options.draws, options.metrics.split(",")
+    settings = [Setting(paired, fixed) for paired in (False, True) for fixed in (True, False)]
+    if options.power:
+        print("| metric | pairs | difference / MDE | seen | a normal test | SE / sd | interval holds |")
+        print("|---|---|---:|---|---:|---:|---|")
+        for output, setting in itertools.product(asked, [one for one in settings if not one.fixed]):
+            found = draws(output, drawn, setting, noise_for(output, drawn, setting), count)[output]
+            size, held = ratio(found), counted(covered(found), count)
+            normal = float(stats.norm.sf(1.96 - 2.80 * size))
+            cells = [output, setting.words[0], f"{size:.2f}", counted(seen(found), count), f"{normal:.2f}"]
+            print(f"| {' | '.join(cells)} | {spread_ratio(found):.2f} | {held} |", flush=True)
+        return
+    print("| metric | pairs | reference | false verdicts | SE / sd |")
+    print("|---|---|---|---|---:|")
+    for name, setting in itertools.product(dict.fromkeys(METRICS[output] for output in asked), settings):
+        for output, found in draws(name, drawn, setting, 0.0, count).items():
+            if output in asked:
+                cells = [output, *setting.words, counted(seen(found), count), f"{spread_ratio(found):.2f}"]
+                print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

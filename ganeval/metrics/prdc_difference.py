@@ -1,0 +1,219 @@
+"""The standard error of a difference of precision, recall, density or coverage against one reference.
+
+Balls around nearest neighbours have no influence function, and leaving images out moves the balls as no new draw would.
+
+* Precision and density are means over the generated images, which are independent given the reference.
+* Recall and coverage are not. But of two equally good sets any other division of all their images into two such sets is
+  as likely as the given one (partners trade places where images are paired), so the spread of the difference over
+  random divisions is its standard error, given the reference. Pitman 1937, "Significance tests which may be applied to
+  samples from any populations" (Supplement to the Journal of the Royal Statistical Society 4, 119-130).
+* A reference drawn anew moves the difference as well, where one set gains more by it than the other. Two halves of the
+  reference are such draws, of half the size: what the difference changes from one to the other, squared, is four times
+  that variance. It is taken as the product of two such changes, each of other halves of the generated images: what the
+  images of one half do by chance is in one of the two only (McCarthy 1969, "Pseudo-replication: half samples", Review
+  of the International Statistical Institute 37, 239-264).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ganeval.metrics.base import Params
+from ganeval.metrics.difference_stderr import differences
+from ganeval.metrics.neighbours import CHUNK, Float32, Points, approximate, pairs, prepare
+from ganeval.stats.influence import influence_stderr
+from ganeval.stats.student_t import sum_degrees
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Float64
+
+SPLITS = 40  # random divisions, and as many degrees of freedom
+SPLIT_SEED = 18
+NEAREST = 48  # neighbours that are looked at: three of them are in a quarter of the images in 999 of 1000 cases
+OUTPUTS = ("precision", "recall", "density", "coverage")
+
+Groups = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Balls:
+    """A set as the centres of balls, whole and divided into groups, anew in each of S splits.
+
+    Attributes:
+        points: Its rows.
+        groups: (S, n) in which group each row is.
+        radii: k -> (S, n) squared distance to the k-th nearest other row of the same group.
+        whole: k -> (n,) the same among all rows.
+    """
+
+    points: Points
+    groups: Groups
+    radii: dict[int, Float32]
+    whole: dict[int, Float32]
+
+
+def prdc_difference_errors(
+    real: SetSummary, a: SetSummary, b: SetSummary, paired: bool, params: Params
+) -> dict[str, tuple[float, float]]:
+    """Output -> (standard error of b's less a's, degrees of freedom).
+
+    Args:
+        real: The reference.
+        a: A's images; image i is the partner of image i of b where paired.
+        b: B's images.
+        paired: Image by image.
+        params: `k` and `k_density`.
+    """
+    if real.bank is None or a.bank is None or b.bank is None:
+        raise ValueError("prdc needs the feature rows of all three sets")
+    k, k_density = int(params["k"]), int(params["k_density"])
+    rng = np.random.Generator(np.random.PCG64(SPLIT_SEED))
+    rows_a, rows_b = a.bank.rows(), b.bank.rows()
+    n = len(rows_a)
+    of_real, both = prepare(real.bank.rows(), np.concatenate([rows_a, rows_b]))
+    halves = _halves(rng, n)
+    quarters = np.concatenate([halves, 2 + (halves if paired else _halves(rng, len(rows_b)))], axis=1)
+    near = nearest(both)
+    traded = balls(both, _traded(rng, n, len(rows_b), paired), (k,), near)
+    divided = balls(both, quarters, (k,), near)
+    reference = balls(of_real, _halves(rng, len(of_real)), (k, k_density), nearest(of_real))
+    found = scores(reference, traded, divided, k, k_density)
+
+    given = found.traded[:, 1] - found.traded[:, 0]
+    by_trade = np.sqrt(np.mean(given**2, axis=0))
+    change = found.crossed[:, :, 2:] - found.crossed[:, :, :2]  # (S, half of the reference, half of the images, 4)
+    moved = change[:, 0] - change[:, 1]
+    by_reference = np.sqrt(np.maximum(np.mean(moved[:, 0] * moved[:, 1], axis=0), 0.0) / 4.0)
+    errors = {}
+    for place, name in enumerate(OUTPUTS):
+        own: tuple[float, float] = (float(by_trade[place]), SPLITS)
+        if name in found.by_image:
+            values = found.by_image[name]
+            own = (influence_stderr(*differences(values[:n], values[n:], paired)), math.inf)
+        parts = own, (float(by_reference[place]), float(SPLITS))
+        errors[name] = math.hypot(own[0], parts[1][0]), sum_degrees(*parts)
+    return errors
+
+
+def _halves(rng: np.random.Generator, n: int) -> Groups:
+    """(S, n) random halves, 0 and 1, that differ in size by at most one."""
+    return np.stack([rng.permutation(n) % 2 for _ in range(SPLITS)]).astype(np.int8)
+
+
+def _traded(rng: np.random.Generator, n: int, m: int, paired: bool) -> Groups:
+    """(S, n + m) the images of both sets divided anew into n and m of them, one of each pair where they are paired."""
+    if paired:
+        first = rng.integers(0, 2, (SPLITS, n), dtype=np.int8)
+        return np.concatenate([first, 1 - first], axis=1)
+    return np.stack([rng.permutation(n + m) >= n for _ in range(SPLITS)]).astype(np.int8)
+
+
+def nearest(points: Points) -> tuple[Float32, npt.NDArray[np.intp]]:
+    """(n, 48) squared distances to the nearest other rows, ascending, and which; float32 will do for an error."""
+    count = min(NEAREST, len(points) - 1)
+    distances = np.empty((len(points), count), dtype=np.float32)
+    places = np.empty((len(points), count), dtype=np.intp)
+    for start in range(0, len(points), CHUNK):
+        part = slice(start, min(start + CHUNK, len(points)))
+        squared = approximate(points, part, points)
+        squared[np.arange(part.stop - start), np.arange(start, part.stop)] = np.inf
+        near = np.argpartition(squared, count - 1, axis=1)[:, :count]
+        values = np.take_along_axis(squared, near, axis=1)
+        order = np.argsort(values, axis=1)
+        distances[part], places[part] = np.take_along_axis(values, order, 1), np.take_along_axis(near, order, 1)
+    return distances, places
+
+
+def balls(points: Points, groups: Groups, ks: tuple[int, ...], near: tuple[Float32, npt.NDArray[np.intp]]) -> Balls:
+    """Radii of a divided set.
+
+    Args:
+        points: Its rows.
+        groups: (S, n) of each row.
+        ks: Which neighbours give the radius.
+        near: `nearest(points)`.
+    """
+    distances, places = near
+    radii = {k: np.empty(groups.shape, dtype=np.float32) for k in ks}
+    rows = np.arange(len(points))
+    for split, own in enumerate(groups):
+        count = (own[places] == own[:, None]).cumsum(axis=1, dtype=np.int8)
+        for k in ks:
+            reached = count >= k
+            at = np.where(reached[:, -1], reached.argmax(axis=1), distances.shape[1] - 1)
+            radii[k][split] = distances[rows, at]
+    return Balls(points, groups, radii, {k: distances[:, k - 1] for k in ks})
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of divided sets.
+
+    Attributes:
+        traded: (S, 2, 4) of each group of the traded images, with the whole reference.
+        crossed: (S, 2, 4, 4) of each half of the reference with each group of the divided images.
+        by_image: What precision and density are means of, over all generated images, with the whole reference.
+    """
+
+    traded: Float64
+    crossed: Float64
+    by_image: dict[str, Float64]
+
+
+def scores(real: Balls, traded: Balls, divided: Balls, k: int, k_density: int) -> Scores:
+    """All four scores of every group, in one pass over the distances of generated images to real ones.
+
+    Args:
+        real: The reference in halves.
+        traded: The generated images in two groups.
+        divided: The same in four groups.
+        k: Neighbour of precision and recall.
+        k_density: Neighbour of density and coverage.
+    """
+    n, m = len(traded.points), len(real.points)
+    inside, held = np.zeros(n, dtype=bool), np.zeros(n)  # of the whole reference
+    inside_half = np.zeros((SPLITS, 2, n), dtype=bool)  # half of the reference, image
+    held_half = np.zeros((SPLITS, 2, n))
+    covered, filled = (np.zeros((SPLITS, 2, m), dtype=bool) for _ in range(2))  # group of images, real image
+    covered_by, filled_by = (np.zeros((SPLITS, 4, m), dtype=bool) for _ in range(2))
+    reach = np.maximum(real.radii[k_density].max(axis=0), real.radii[k].max(axis=0))
+    widest = np.maximum(traded.radii[k].max(axis=0), divided.radii[k].max(axis=0))
+    for start in range(0, n, CHUNK):
+        part = slice(start, min(start + CHUNK, n))
+        squared = approximate(traded.points, part, real.points)
+        # A real image that all groups cover already needs no more balls of generated images.
+        needed = ~np.asarray(covered.all(axis=(0, 1)) & covered_by.all(axis=(0, 1)))
+        own = np.where(needed[None, :], widest[part, None], np.float32(-np.inf))
+        i, j = pairs(squared <= np.maximum(reach[None, :], own))
+        d = squared[i, j]
+        i += start
+        inside[i[d <= real.whole[k][j]]] = True
+        dense = d <= real.whole[k_density][j]
+        held += np.bincount(i[dense], minlength=n)
+        for split in range(SPLITS):
+            mine, mine_by, theirs = traded.groups[split, i], divided.groups[split, i], real.groups[split, j]
+            filled[split, mine[dense], j[dense]] = True
+            for group, radii, hit in ((mine, traded.radii[k], covered), (mine_by, divided.radii[k], covered_by)):
+                ball = d <= radii[split, i]
+                hit[split, group[ball], j[ball]] = True
+            ball = d <= real.radii[k][split, j]
+            inside_half[split, theirs[ball], i[ball]] = True
+            ball = d <= real.radii[k_density][split, j]
+            filled_by[split, mine_by[ball], j[ball]] = True
+            for half in (0, 1):
+                held_half[split, half] += np.bincount(i[ball & (theirs == half)], minlength=n)
+    whole, crossed = np.empty((SPLITS, 2, 4)), np.empty((SPLITS, 2, 4, 4))
+    for split in range(SPLITS):
+        for group in range(2):
+            x = traded.groups[split] == group
+            recall, coverage = covered[split, group].mean(), filled[split, group].mean()
+            whole[split, group] = inside[x].mean(), recall, held[x].mean() / k_density, coverage
+        for group in range(4):
+            x = divided.groups[split] == group
+            for half in (0, 1):
+                r = real.groups[split] == half
+                precision, density = inside_half[split, half, x].mean(), held_half[split, half, x].mean() / k_density
+                recall, coverage = covered_by[split, group, r].mean(), filled_by[split, group, r].mean()
+                crossed[split, half, group] = precision, recall, density, coverage
+    return Scores(whole, crossed, {"precision": inside.astype(np.float64), "density": held / k_density})
