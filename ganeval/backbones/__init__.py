@@ -31,6 +31,8 @@ BACKBONES: Registry[BackboneInfo] = Registry(
         "clip-vitb32": "ganeval.backbones.clip:VITB32",
         "clip-vitl14-336": "ganeval.backbones.clip:VITL14_336",
     },
+    "ganeval.backbones",
+    "ganeval.backbones.of_packages:why_unusable",
 )
 
 

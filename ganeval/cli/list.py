@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import click
+
+from ganeval.registry import Registry
 
 Entry = dict[str, object]
 
@@ -26,6 +29,7 @@ def metrics() -> list[Entry]:
                 "name": name,
                 "names": list(dict.fromkeys([name, *metric.aliases, *(output.name for output in outputs)])),
                 "kind": kind,
+                "package": METRICS.package(name),
                 "summary": metric.summary,
                 "outputs": [output.name for output in outputs],
                 "better": {output.name: output.better for output in outputs},
@@ -56,6 +60,7 @@ def backbones() -> list[Entry]:
             {
                 "name": name,
                 "kind": "weights here" if here else "fetch first",
+                "package": BACKBONES.package(name),
                 "fetch": None if here or info.weights is None else f"ganeval weights fetch {info.weights.name}",
                 "summary": info.summary,
                 "dim": info.dim,
@@ -79,6 +84,7 @@ def datasets() -> list[Entry]:
             {
                 "name": name,
                 "kind": "embedded" if dataset.embedded else "under --data-root",
+                "package": DATASETS.package(name),
                 "fetch": f"ganeval data fetch {name} --data-root DIR" if dataset.published else None,
                 "summary": dataset.summary,
                 "splits": list(dataset.splits),
@@ -147,6 +153,18 @@ def command(what: str, as_json: bool) -> None:
     ganeval list backbones --json
     """
     show_entries(TABLES[what](), as_json)
+    for problem in _problems(what):
+        click.echo(f"warning: {problem}", err=True)
+
+
+def _problems(what: str) -> list[str]:
+    """What is wrong with entries that other packages add."""
+    from ganeval.backbones import BACKBONES
+    from ganeval.metrics import METRICS
+    from ganeval.sources.datasets.table import DATASETS
+
+    tables: dict[str, Registry[Any]] = {"metrics": METRICS, "backbones": BACKBONES, "datasets": DATASETS}
+    return tables[what].problems() if what in tables else []
 
 
 def show_entries(entries: list[Entry], as_json: bool) -> None:
@@ -159,10 +177,12 @@ def show_entries(entries: list[Entry], as_json: bool) -> None:
     from ganeval.cli.consoles import open_console
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("name", "kind", "summary"):
+    foreign = any(entry.get("package", "ganeval") != "ganeval" for entry in entries)
+    for column in ("name", "kind", "summary", *(["package"] if foreign else [])):
         table.add_column(column, overflow="fold")
     for entry in entries:
         names = entry.get("names")  # of a metric, all that `--metrics` takes
         named = ", ".join(map(str, names)) if isinstance(names, list) else str(entry["name"])
-        table.add_row(named, str(entry["kind"]), str(entry["summary"]))
+        of = [str(entry.get("package", ""))] if foreign else []
+        table.add_row(named, str(entry["kind"]), str(entry["summary"]), *of)
     open_console().print(table)

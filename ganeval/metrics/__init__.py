@@ -41,4 +41,6 @@ METRICS: Registry[Metric] = Registry(
         "vgg": "ganeval.metrics.perceptual:VGG",
         "pd": "ganeval.metrics.perceptual:PD",
     },
+    "ganeval.metrics",
+    "ganeval.metrics.of_packages:why_unusable",
 )

@@ -141,6 +141,21 @@ def declared(key: str) -> tuple[Metric, Output] | None:
     return next(((metric, one) for _, metric in declarations() for one in metric.outputs if one.name == output), None)
 
 
+def other_packages(output: str, backbone: str | None) -> dict[str, str]:
+    """Which packages beside ganeval define a metric and a backbone, for a protocol; {} where none does.
+
+    Args:
+        output: What the metric prints, as in a protocol.
+        backbone: Registry name.
+    """
+    metric = next((name for name, one in declarations() if output in {o.name for o in one.outputs}), None)
+    found = {
+        "metric_of": None if metric is None else METRICS.package(metric),
+        "backbone_of": None if backbone is None or backbone not in BACKBONES else BACKBONES.package(backbone),
+    }
+    return {key: of.partition(" ")[0] for key, of in found.items() if of not in (None, "ganeval")}
+
+
 def output_owners() -> dict[str, str]:
     """Output name -> registry name of the metric that prints it ("precision" -> "prdc")."""
     return {output.name: name for name, metric in declarations() for output in metric.outputs}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ganeval.metrics.base import Better, Estimate
+from ganeval.metrics.keys import other_packages
 from ganeval.options import ScoreOptions
 from ganeval.results.protocol import Protocol
 from ganeval.results.result import Result
@@ -85,6 +86,7 @@ class Row:
             note="; ".join(filter(None, [estimate.note, *notes])),
             protocol=dataclasses.replace(
                 protocol,
+                params={**protocol.params, **other_packages(protocol.metric, protocol.backbone)},
                 decode=options.decode,
                 n_real=seen.n_real,
                 n_fake=seen.n_fake,

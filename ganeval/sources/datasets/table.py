@@ -63,6 +63,8 @@ DATASETS: Final[Registry[DatasetInfo]] = Registry(
         "horse2zebra": "ganeval.sources.datasets.horse2zebra:HORSE2ZEBRA",
         "vangogh2photo": "ganeval.sources.datasets.vangogh2photo:VANGOGH2PHOTO",
     },
+    "ganeval.sources",
+    "ganeval.sources.datasets.of_packages:why_unusable",
 )
 
 

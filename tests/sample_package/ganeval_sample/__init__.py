@@ -1,0 +1,3 @@
+"""What another package adds to ganeval."""
+
+NUMBER = 3
