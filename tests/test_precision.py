@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 
 from ganeval.backbones.calls import CALL, Measured, TorchNetwork, in_calls, joined
 from ganeval.backbones.engines import measured_error, use_engine
 from ganeval.backbones.float32 import true_float32
 from ganeval.backbones.loading import load_backbone
+from ganeval.errors import UsageError
 from ganeval.files.disk_cache import cache_home, write_json
 from ganeval.options import ScoreOptions
 from ganeval.scoring.feature_pass import run_network
@@ -130,6 +132,28 @@ def test_a_row_of_fast_states_its_error_and_has_another_fingerprint(make_folder)
     assert json.dumps(fast.to_dict())
 
 
+def photos():
+    """Crops of photos, on which the features of EfficientNet-Lite0 are far off in bfloat16."""
+    rocket = skimage.data.rocket()
+    crops = [rocket[y : y + 160, x : x + 160] for y in (0, 120, 240) for x in (0, 200, 400)]
+    return [np.ascontiguousarray(crop.transpose(2, 0, 1)) for crop in crops]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_fast_is_refused_if_features_are_too_far_off(engine, folder):
+    with pytest.raises(UsageError, match=r"fast moves features of efflite0 by up to \d\d% .* exact"):
+        run_network(opened(engine, folder, "fast"), photos())
+
+
+def test_cached_features_that_are_too_far_off_are_refused(make_folder, monkeypatch):
+    options = ScoreOptions(str(make_folder("fake", 3)), metrics="vendi", engine="torch", precision="fast")
+    score(options)
+    monkeypatch.setattr("ganeval.backbones.engines.MOST_ERROR", 1e-4)
+
+    with pytest.raises(UsageError, match="fast moves features of efflite0"):
+        score(options)
+
+
 def test_calls_are_of_one_size_and_join_to_what_was_given():
     batch = torch.arange(2.0 * CALL - 3).reshape(-1, 1, 1, 1)
 
@@ -233,7 +257,10 @@ def test_features_of_a_cache_that_names_no_engine_are_used_and_said_to_be_of_an_
     assert FeatureStore(tmp_path / "old", "toy").find(b"1" * 32).engine == UNRECORDED
 
 
-def test_the_error_of_fast_is_the_largest_that_was_measured_where_features_come_from_the_cache(make_folder):
+def test_the_error_of_fast_is_the_largest_that_was_measured_where_features_come_from_the_cache(
+    make_folder, monkeypatch
+):
+    monkeypatch.setattr("ganeval.backbones.engines.MOST_ERROR", 1.0)
     real = make_folder("real", 8, seed=1)
     options = {"reference": str(real), "metrics": "kd@efflite0", "engine": "torch", "precision": "fast"}
     first = score(ScoreOptions(str(make_folder("a", 8, seed=0)), **options)).results[0]
@@ -242,7 +269,7 @@ def test_the_error_of_fast_is_the_largest_that_was_measured_where_features_come_
 
     second = score(ScoreOptions(str(make_folder("b", 8, seed=3)), **options)).results[0]
 
-    assert 0 < first.provenance["fast_relative_error"] < 0.1
+    assert 0 < first.provenance["fast_relative_error"] < 0.2
     assert second.provenance["fast_relative_error"] == 0.25
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganeval.backbones.cuda_graph import Captured
-from ganeval.backbones.engines import Precision
+from ganeval.backbones.engines import Precision, refuse_inexact
 from ganeval.backbones.float32 import true_float32
 
 Outputs = Tensor | tuple[Tensor, ...]
@@ -114,20 +114,26 @@ class Measured(nn.Module):
     Args:
         fast: What runs.
         exact: What it approximates; freed after the first call.
+        name: Of the backbone, for an error.
 
     Attributes:
         error: Largest relative error of the features of one image, |fast - exact| / |exact|, None before the first
             call.
     """
 
-    def __init__(self, fast: nn.Module, exact: nn.Module) -> None:
+    def __init__(self, fast: nn.Module, exact: nn.Module, name: str = "this network") -> None:
         super().__init__()
+        self.name = name
         self.fast = fast
         self.exact: nn.Module | None = exact
         self.error: float | None = None
 
     def forward(self, prepared: Tensor) -> Outputs:
-        """Runs the fast network; the first time also the exact one, on as many images as one call takes."""
+        """Runs the fast network; the first time also the exact one, on as many images as one call takes.
+
+        Raises:
+            UsageError: the first images' features are too far off.
+        """
         outputs: Outputs = self.fast(prepared)
         if self.exact is not None:
             few = prepared[:CALL]
@@ -135,6 +141,7 @@ class Measured(nn.Module):
             distance = (_features(outputs)[: len(few)].cpu().double() - exact).norm(dim=1)
             self.error = float((distance / exact.norm(dim=1).clamp(min=torch.finfo(torch.float32).tiny)).max())
             self.exact = None
+            refuse_inexact(self.error, self.name)
         return outputs
 
     @property

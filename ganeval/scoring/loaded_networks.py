@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganeval.backbones import BACKBONES
-from ganeval.backbones.engines import Precision, measured_error
+from ganeval.backbones.engines import Precision, measured_error, refuse_inexact
 from ganeval.backbones.loading import AnyBackbone, open_backbone
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
 from ganeval.files.disk_cache import cache_home, read_json, write_json
@@ -130,12 +130,18 @@ class Passes:
         self.keep_errors()
 
     def keep_errors(self) -> None:
-        """Writes down what "fast" was measured to be off by."""
+        """Writes down what "fast" was measured to be off by.
+
+        Raises:
+            UsageError: the features that the cache holds are too far off.
+        """
         for name, backbone in self.backbones.items():
             error = measured_error(backbone)
             if error is not None and name not in self.errors:
                 self.errors[name] = error
                 _keep_error(self.stores[name].folder, error)
+            if (kept := self.fast_error(name)) is not None:
+                refuse_inexact(kept, name)
 
     def fast_error(self, name: str) -> float | None:
         """The relative error of a backbone's features under "fast": the largest of this run and of the cache's."""
