@@ -19,7 +19,7 @@ def pytest_benchmark_update_machine_info(machine_info):
 
 
 def _load():
-    """How busy the machine was at the start; "" where the system does not say."""
+    """How busy the machine was at the end; "" where the system does not say."""
     if not hasattr(os, "getloadavg"):
         return ""
-    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at the start of the run"
+    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at the end of the run"
