@@ -26,6 +26,8 @@ def private_cache(tmp_path_factory, monkeypatch):
     """No test reads or writes the user's cache or settings, or sees how wide the terminal is."""
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setenv("GANEVAL_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
+    monkeypatch.delenv("GANEVAL_WEIGHTS_MIRROR", raising=False)
 
 
 @pytest.fixture(autouse=True)

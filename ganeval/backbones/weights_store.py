@@ -4,6 +4,7 @@ Nothing here reaches the network or loads a tensor. A file enters the folder by 
 """
 
 import contextlib
+import functools
 import hashlib
 import importlib.util
 import json
@@ -22,6 +23,7 @@ from ganeval.errors import WeightsError
 from ganeval.files.disk_cache import cache_home
 from ganeval.registry import unknown_name
 
+HUB_SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
 NO_WEIGHTS_SHA256 = hashlib.sha256(b"").hexdigest()  # of a backbone that has none
 
 
@@ -69,7 +71,7 @@ def entry(name: str) -> WeightsFile:
 
 
 def locate(name: str) -> Path | None:
-    """Where the file is on this machine, or None. Looks, and hashes nothing."""
+    """Where the file is on this machine, or None. Hashes nothing but files of torch hub."""
     weights = entry(name)
     if isinstance(weights.origin, Embedded):
         try:
@@ -79,7 +81,36 @@ def locate(name: str) -> Path | None:
         path = Path(str(inside))
         return path if path.is_file() else None
     candidates = (cache_dir() / filename for filename in (weights.filename, *weights.aliases))
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if path.is_file()), None) or _in_torch_hub(weights)
+
+
+def _in_torch_hub(weights: WeightsFile) -> Path | None:
+    """The file among those that torch hub downloaded, by its hash; None where that is not published, or it is no copy.
+
+    Files that have to be converted are fetched: what is loaded is another file then.
+    """
+    if not weights.sha256 or weights.convert is not None:
+        return None
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    folder = Path(os.environ.get("TORCH_HOME") or f"{cache}/torch").expanduser() / "hub" / "checkpoints"
+    with contextlib.suppress(OSError):
+        for path in sorted(folder.iterdir()):
+            facts = path.stat()
+            if path.suffix not in HUB_SUFFIXES or weights.size not in (None, facts.st_size) or not path.is_file():
+                continue
+            if _hub_sha256(path, facts.st_size, facts.st_mtime_ns).startswith(weights.sha256):
+                return path
+    return None
+
+
+@functools.lru_cache
+def _hub_sha256(path: Path, size: int, changed: int) -> str:
+    """Hash of a file as it was at a size and time; "" where it cannot be read."""
+    del size, changed
+    try:
+        return sha256_of(path)
+    except WeightsError:
+        return ""
 
 
 def sha256_of(path: Path) -> str:

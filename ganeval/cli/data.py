@@ -4,7 +4,6 @@ stdout is data (a table, lines of what was found), stderr is progress and messag
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,6 @@ import click
 from ganeval.errors import UsageError
 
 if TYPE_CHECKING:
-    import rich.progress
-
     from ganeval.sources.datasets.table import DatasetInfo
 
 DATA_ROOT = click.option(
@@ -112,21 +109,13 @@ def fetch(names: tuple[str, ...], data_root: Path | None) -> None:
     Example:
       ganeval data fetch bsds500 set5 --data-root ./data
     """
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from ganeval.cli.consoles import open_console
+    from ganeval.cli.bring import bring_data
     from ganeval.sources.datasets import fetch as fetching
 
-    infos = [fetching.published_of(name) for name in names]  # a wrong name is told before anything is downloaded
-    root = _root(data_root)
-    console = open_console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    for info in infos:
-        click.echo(f"{info.name}: licence: {info.licence}", err=True)
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            lines = fetching.fetch(info.name, root, _show_in(bar, bar.add_task(info.name, total=None)))
-        for line in lines:
-            click.echo(f"{info.name}: {line}")
+    for name in names:
+        fetching.published_of(name)  # a wrong name is told before a missing folder
+    for name, line in bring_data(names, _root(data_root)):
+        click.echo(f"{name}: {line}")
 
 
 @command.command()
@@ -170,10 +159,3 @@ def _root(data_root: Path | None) -> Path:
     if data_root is None:
         raise UsageError("Name the data folder with --data-root DIR, or set GANEVAL_DATA.")
     return data_root
-
-
-def _show_in(bar: "rich.progress.Progress", task: "rich.progress.TaskID") -> Callable[[int, int | None], None]:
-    def show(done: int, total: int | None) -> None:
-        bar.update(task, completed=done, total=total)
-
-    return show

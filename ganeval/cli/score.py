@@ -40,6 +40,7 @@ from ganeval.options import ScoreOptions
     show_default=True,
     help="Form of the table of several subjects.",
 )
+@click.option("--fetch", is_flag=True, help="Fetch the weights and data sets that this run lacks first.")
 @click.option("--full", is_flag=True, help="Print every metric with its notes.")
 @click.pass_context
 def command(
@@ -54,6 +55,7 @@ def command(
     json_target: str | None,
     cross_check: bool,
     form: Literal["table", "md", "csv", "latex"],
+    fetch: bool,
     full: bool,
 ) -> None:
     """Score SUBJECT: images, a data set such as digits:test, or a generator.
@@ -71,6 +73,7 @@ def command(
     ganeval score ./samples
     ganeval score ./samples --reference fashion-mnist:train --num-samples 2000
     ganeval score samples.zip --reference ./real --metrics fid,kid --json -
+    ganeval score ./samples --reference ./real --metrics fid --fetch
     ganeval score sr.png --paired hr.png
     ganeval score ./sr --paired ./hr --channel y --crop-border 4 --per-image psnr.csv
     ganeval score dcgan.digits-cpu --reference digits:test
@@ -106,6 +109,10 @@ def command(
             from ganeval.summaries.reference_file import require_statistics
 
             require_statistics(statistics)
+        if fetch:
+            from ganeval.cli.bring import bring_lacking
+
+            bring_lacking(options, subjects)
         from ganeval.cli.show import show_outcome, show_several  # torch is imported from here on
         from ganeval.progress import Silent
         from ganeval.scoring.evaluator import Evaluator

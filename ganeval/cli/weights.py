@@ -4,21 +4,18 @@ stdout is data (a table, paths, hashes), stderr is progress and messages.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    import rich.progress
+ALL = "all"
 
 
 @click.group("weights")
 def command() -> None:
     """Lists, fetches, imports and checks the weights of backbones.
 
-    Every file is pinned by its sha256. Only `fetch` reaches the network.
+    Every file is pinned by its sha256. Only `fetch` and `score --fetch` reach the network.
 
     \b
     Example:
@@ -74,27 +71,23 @@ def list_(as_json: bool) -> None:
 def fetch(names: tuple[str, ...]) -> None:
     """Downloads weights, checks their sha256 and prints where they are.
 
-    What is here already is checked and left alone. A download that broke off is resumed.
+    What is here already is checked and left alone. A download that broke off is resumed. NAME may be `all`. Files that
+    torch hub keeps on this machine are used where they are. GANEVAL_WEIGHTS_MIRROR names an address to download from in
+    place of the publishers': files with a published hash only, each under the publisher's file name.
 
     \b
     Example:
       ganeval weights fetch inception lpips-vgg
+      ganeval weights fetch all
     """
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from ganeval.backbones import weights_files
+    from ganeval.backbones.weights_file import Embedded
+    from ganeval.cli.bring import bring_weights
 
-    from ganeval.backbones import weights_fetch
-    from ganeval.backbones.weights_store import entry, locate
-    from ganeval.cli.consoles import open_console
-
-    files = [entry(name) for name in names]  # a wrong name is told before anything is downloaded
-    console = open_console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    for file in files:
-        source = "here already, checking" if locate(file.name) is not None else f"from {file.origin.describe()[1]}"
-        click.echo(f"{file.name}: {source}", err=True)
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            path = weights_fetch.fetch(file.name, progress=_show_in(bar, bar.add_task(file.name, total=None)))
-        click.echo(str(path))  # after the bar: while it lives, rich sends sys.stdout to the bar's console
+    every = [name for name, file in weights_files().items() if not isinstance(file.origin, Embedded)]
+    wanted = [one for name in names for one in (every if name == ALL else [name])]
+    for path in bring_weights(list(dict.fromkeys(wanted))):
+        click.echo(str(path))
 
 
 @command.command("import")
@@ -139,13 +132,6 @@ def verify(names: tuple[str, ...]) -> None:
             click.echo(f"{name}  {verified.sha256}  {verified.path}")
     if faults:
         raise WeightsError("\n".join(faults))
-
-
-def _show_in(bar: "rich.progress.Progress", task: "rich.progress.TaskID") -> Callable[[int, int | None], None]:
-    def show(done: int, total: int | None) -> None:
-        bar.update(task, completed=done, total=total)
-
-    return show
 
 
 def _megabytes(size: int | None) -> str:

@@ -101,6 +101,10 @@ LPIPS = PyramidMetric(
         "vgg16": ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"),
         "alexnet": ("relu1", "relu2", "relu3", "relu4", "relu5"),
     },
-    aliases={"lpips": Alias("vgg16", "LPIPS (VGG16)"), "lpips_alex": Alias("alexnet", "LPIPS (AlexNet)")},
+    aliases={
+        "lpips": Alias("vgg16", "LPIPS (VGG16)"),
+        "lpips_vgg": Alias("vgg16", "LPIPS (VGG16)"),
+        "lpips_alex": Alias("alexnet", "LPIPS (AlexNet)"),
+    },
     plain={"vgg16": 6, "alexnet": 7},
 )

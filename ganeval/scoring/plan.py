@@ -73,11 +73,7 @@ def make_plan(options: ScoreOptions, plain: Plain = plain_keys) -> Plan:
         WeightsError: a metric that was asked for by name lacks its weights.
     """
     explicit = options.metrics is not None
-    if options.metrics is not None:
-        requests = parse_keys(options.metrics)
-    else:
-        requests = [r for key in plain(paired=False) if _plain_set_fits(r := parse_key(key), options)]
-        requests += [parse_key(key) for key in plain(paired=True)] if options.paired else []
+    requests = _requests(options, plain)
     _check_options(options, requests)
     if explicit:
         _check_sides(requests, options)
@@ -107,6 +103,19 @@ def make_plan(options: ScoreOptions, plain: Plain = plain_keys) -> Plan:
         tuple(missing),
         explicit,
     )
+
+
+def lacking_weights(options: ScoreOptions) -> list[str]:
+    """Names of the weights that the metrics of a score need and this machine lacks."""
+    needed = dict.fromkeys(name for request in _requests(options, plain_keys) for name in needed_weights(request))
+    return [name for name in needed if name not in options.weights and locate(name) is None]
+
+
+def _requests(options: ScoreOptions, plain: Plain) -> list[Request]:
+    if options.metrics is not None:
+        return parse_keys(options.metrics)
+    requests = [r for key in plain(paired=False) if _plain_set_fits(r := parse_key(key), options)]
+    return requests + ([parse_key(key) for key in plain(paired=True)] if options.paired else [])
 
 
 def _plain_set_fits(request: Request, options: ScoreOptions) -> bool:
