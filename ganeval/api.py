@@ -7,7 +7,7 @@ commands, from one table (`ganeval.options.table`).
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -16,7 +16,7 @@ from ganeval.gate.modes import GateOptions
 from ganeval.gate.rules import GateRules, Mode, read_rules
 from ganeval.gate.run import GateReport, run_gate
 from ganeval.gate.scorer import Scorer
-from ganeval.generators.in_memory import Images, Subject, batch_of, evaluating, holds_images, name_of
+from ganeval.generators.in_memory import Images, Subject, batch_of, evaluating, holds_images, labelled, name_of
 from ganeval.notebook import Comparisons, Scores, picture_of
 from ganeval.options import ScoreOptions
 from ganeval.options.calls import as_options, documented, python_words
@@ -72,7 +72,7 @@ def score(
         if options.devices == 1:
             with LoadedEvaluator(options, reporter) as evaluator:
                 outcome = evaluator.score(options.subject, options.name)
-            return Scores(outcome.results, _picture(options))
+            return Scores(outcome.results, _picture(options), influences=outcome.blame)
         with open_processes(options.device, options.devices, options.timeout) as processes:
             if processes is None:
                 raise TypeError("several devices without processes")
@@ -80,7 +80,7 @@ def score(
             with LoadedEvaluator(shared, reporter if processes.rank == 0 else None, processes) as evaluator:
                 outcome = evaluator.score(shared.subject, shared.name)
             shown = processes.results([result.to_dict() for result in outcome.results])
-            return Scores(tuple(map(Result.from_dict, shown)), _picture(options))
+            return Scores(tuple(map(Result.from_dict, shown)), _picture(options), influences=outcome.blame)
 
 
 @documented("diff")
@@ -215,19 +215,23 @@ class Evaluator:
             outcome = self._loaded.score(called, name, held)
             return Scores(outcome.results, _picture(dataclasses.replace(options, subject=called, in_memory=held)))
 
-    def update(self, images: Images) -> None:
+    def update(self, images: Images, labels: Iterable[object] | None = None) -> None:
         """Adds a batch: its images go through the networks now, and only their features stay.
 
         Args:
             images: A tensor (N, C, H, W) on any device, an array (N, H, W, C) or a list of images, uint8 or floats in
                 `value_range`; of a pair or dict as a DataLoader gives it, the images.
+            labels: Class of each image, named as in the reference, for metrics by class.
 
         Raises:
-            GanevalError: images that cannot be used, or metrics of image pairs.
+            GanevalError: images or labels that cannot be used, or metrics of image pairs.
         """
         options = self._loaded.options
         with python_words("evaluator"):
-            self._loaded.update(*batch_of(images, options.value_range, options.peak))
+            batch, on_device = batch_of(images, options.value_range, options.peak)
+            if labels is not None:
+                batch = labelled(batch, labels)
+            self._loaded.update(batch, on_device)
 
     def compute(self, name: str | None = None) -> Scores:
         """The scores of all images added since the last reset, equal to those of one `score` of all of them.

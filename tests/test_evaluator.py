@@ -14,7 +14,9 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 import ganeval
 from ganeval.backbones import loading
 from ganeval.errors import DataError, TooFewSamplesError, UsageError
+from ganeval.gate.scorer import Scorer
 from ganeval.options import ScoreOptions
+from ganeval.progress import Silent
 from ganeval.scoring.several_subjects import score_several
 from ganeval.sources.arrays import ArraySource
 from ganeval.sources.folder import FolderSource
@@ -88,6 +90,67 @@ def test_several_subjects_of_one_score_go_through_one_evaluator(tmp_path, monkey
 
     assert loaded == ["pixels"]
     assert [outcome.results[0].subject for outcome in found.outcomes] == subjects
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_the_best_subject_is_tested_against_the_second_without_loading_or_reading_again(tmp_path, monkeypatch, cache):
+    real = folder_of(tmp_path / "real", REAL)
+    subjects = [str(folder_of(tmp_path / f"s{i}", FAKE // (i + 1))) for i in range(3)]
+    load, loaded, read, plain = loading.load_backbone, [], [], FolderSource.read
+    monkeypatch.setattr(loading, "load_backbone", lambda name, **given: (loaded.append(name), load(name, **given))[1])
+    monkeypatch.setattr(FolderSource, "read", lambda self, index: (read.append(self.name), plain(self, index))[1])
+    options = ScoreOptions("", reference=str(real), metrics="kd@pixels,mind@pixels", cache=cache)
+
+    found = score_several(options, subjects)
+
+    assert loaded == ["pixels"]
+    assert len(read) == len(REAL) + 3 * len(FAKE)
+    assert [standing.key for standing in found.standings] == ["kd@pixels", "mind@pixels"]
+    ranked = sorted(found.outcomes, key=lambda outcome: outcome.results[0].debiased or outcome.results[0].value)
+    a, b = ranked[1].results[0].subject, ranked[0].results[0].subject
+    (kd,) = ganeval.compare(a, b, reference=real, metrics="kd@pixels", cache=cache)
+    assert f"{kd.difference.delta:+.3g}" in found.standings[0].words
+
+
+def test_a_gate_loads_the_network_once_for_rows_of_several_settings(tmp_path, monkeypatch):
+    real, fake = folder_of(tmp_path / "real", REAL), folder_of(tmp_path / "fake", FAKE)
+    given = {"reference": real, "metrics": "kd@pixels"}
+    wanted = [ganeval.score(fake, **given)["kd"], ganeval.score(fake, n=30, **given)["kd"]]
+    load, loaded = loading.load_backbone, []
+    monkeypatch.setattr(loading, "load_backbone", lambda name, **given: (loaded.append(name), load(name, **given))[1])
+
+    Scorer(ScoreOptions("", reference=str(real), cache=False), Silent()).rows(str(fake), wanted)
+
+    assert loaded == ["pixels"]
+
+
+def test_influences_are_on_the_scores():
+    scores = ganeval.score(FAKE, reference=REAL, metrics="kd@pixels,fd@pixels", blame=True)
+
+    assert list(scores.influences) == ["image", "kd@pixels", "fd@pixels"]
+    assert len(scores.influences) == len(FAKE)
+    assert scores.influences["kd@pixels"].is_monotonic_decreasing
+    assert scores.influences["kd@pixels"].sum() == pytest.approx(0.0, abs=1e-9)
+    assert ganeval.score(FAKE, reference=REAL, metrics="kd@pixels").influences is None
+
+
+def test_labels_of_batches_are_those_of_class_folders(tmp_path):
+    classes = ["cat" if i % 2 else "dog" for i in range(len(REAL))]
+    for place, images in (("real", REAL), ("fake", FAKE)):
+        for i, (image, label) in enumerate(zip(images, classes, strict=False)):
+            (tmp_path / place / label).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(tmp_path / place / label / f"{i:06d}.png")
+    given = {"reference": tmp_path / "real", "metrics": "fd_per_class@pixels"}
+    whole = ganeval.score(tmp_path / "fake", **given)
+    with ganeval.Evaluator(**given) as evaluator:
+        evaluator.update(FAKE[:17], labels=classes[:17])
+        evaluator.update(torch.from_numpy(FAKE[17:]).permute(0, 3, 1, 2), labels=np.array(classes[17 : len(FAKE)]))
+        found = evaluator.compute()
+        with pytest.raises(DataError, match=r"41 images and 2 labels"):
+            evaluator.update(FAKE, labels=[1, 2])
+
+    assert [(row.key, row.value) for row in found] == [(row.key, pytest.approx(row.value)) for row in whole]
+    assert any(":cat" in row.key for row in found)
 
 
 def test_pairs_and_sets_of_one_evaluator_are_those_of_scores():

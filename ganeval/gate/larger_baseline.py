@@ -18,17 +18,21 @@ from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
 from ganeval.results.result import Result
 from ganeval.scoring.evaluator import Evaluator
+from ganeval.scoring.loaded_networks import OpenedNetworks
 
 TIMES = 4  # images of a candidate
 
 
-def with_larger_draw(rows: Sequence[Result], options: ScoreOptions, reporter: Reporter) -> list[Result]:
+def with_larger_draw(
+    rows: Sequence[Result], options: ScoreOptions, reporter: Reporter, opened: OpenedNetworks
+) -> list[Result]:
     """The rows, those whose count does not matter with what four times as many images of the same generator give.
 
     Args:
         rows: As scored.
         options: What they were scored with.
         reporter: Where progress goes.
+        opened: The networks that scored them.
     """
     chosen = {row.key: row for row in rows if row.value is not None and row.stderr is not None and _unbiased(row)}
     if not chosen:
@@ -44,7 +48,7 @@ def with_larger_draw(rows: Sequence[Result], options: ScoreOptions, reporter: Re
         return list(rows)
     reporter.message(f"The baseline is drawn once more with {count:,} images, so that its own error weighs less.")
     asked = dict.fromkeys(_asked(row) for row in chosen.values())
-    with Evaluator(dataclasses.replace(larger, metrics=",".join(asked)), reporter) as evaluator:
+    with Evaluator(dataclasses.replace(larger, metrics=",".join(asked)), reporter, opened=opened) as evaluator:
         found = with_given_reference(evaluator.score(larger.subject, larger.name))
     more = {row.key: row for row in found if row.key in chosen and _same_reference(row, chosen[row.key])}
     return [_beside(row, more[row.key]) if row.key in more else row for row in rows]

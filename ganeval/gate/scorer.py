@@ -1,9 +1,9 @@
-"""Scores a subject as its baseline was scored, and compares two subjects that way: where the gate needs torch."""
+"""Scores a subject as its baseline was scored, and compares two subjects that way. Networks are loaded once."""
 
 import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ganeval.errors import ProtocolMismatchError, UsageError
@@ -19,6 +19,7 @@ from ganeval.results.protocol import Protocol
 from ganeval.results.result import Result
 from ganeval.scoring.compare import Comparison, compare
 from ganeval.scoring.evaluator import Evaluator
+from ganeval.scoring.loaded_networks import OpenedNetworks
 from ganeval.scoring.open_inputs import open_reference, open_subject_source
 from ganeval.scoring.plan import missing_weights
 from ganeval.sources.base import ImageSource
@@ -75,19 +76,20 @@ class Scorer:
 
     options: ScoreOptions
     reporter: Reporter
+    _opened: OpenedNetworks = field(default_factory=OpenedNetworks)
 
     def rows(self, subject: str, wanted: Sequence[Result]) -> dict[str, Result]:
         """Key -> row of the subject, scored as the wanted rows were; paired metrics with their values by image.
 
         Raises:
             ProtocolMismatchError: another number of images than in the baseline, seen before anything runs.
-            GanevalError: whatever else cannot be used.
+            GanevalError: anything else that cannot be used.
         """
         found: dict[str, Result] = {}
         for setting, rows in self._groups(wanted).items():
             options = self._options(subject, setting, rows)
             self._check_counts(options, rows[0])
-            with Evaluator(options, self.reporter) as evaluator:
+            with Evaluator(options, self.reporter, opened=self._opened) as evaluator:
                 outcome = evaluator.score(subject, options.name)
                 found |= {row.key: row for row in with_given_reference(outcome)}
         return found
@@ -97,7 +99,7 @@ class Scorer:
         found = self.rows(subject, wanted)
         for setting, rows in self._groups(wanted).items():
             own = [found[row.key] for row in rows if row.key in found]
-            larger = with_larger_draw(own, self._options(subject, setting, rows), self.reporter)
+            larger = with_larger_draw(own, self._options(subject, setting, rows), self.reporter, self._opened)
             found |= {row.key: row for row in larger}
         return found
 
@@ -113,7 +115,7 @@ class Scorer:
                 options = self._options(against, setting, rows)
                 for name in (against, subject):
                     self._check_counts(dataclasses.replace(options, subject=name), rows[0])
-                found |= {c.result.key: c for c in compare(options, subject, self.reporter)}
+                found |= {c.result.key: c for c in compare(options, subject, self.reporter, self._opened)}
         return found
 
     def outputs(self, against: str, subject: str, wanted: Sequence[Result]) -> Outputs:
@@ -235,6 +237,7 @@ def first_rows(options: ScoreOptions, reporter: Reporter, *, larger: bool = True
         runnable = [r.asked for r in map(parse_key, asked) if missing_weights(r, options.weights) is None]
         options = dataclasses.replace(options, metrics=",".join(runnable))
     options = dataclasses.replace(options, num_samples=first_count(options))
-    with Evaluator(options, reporter) as evaluator:
+    opened = OpenedNetworks()
+    with Evaluator(options, reporter, opened=opened) as evaluator:
         rows = with_given_reference(evaluator.score(options.subject, options.name))
-    return with_larger_draw(rows, options, reporter) if larger else rows
+    return with_larger_draw(rows, options, reporter, opened) if larger else rows

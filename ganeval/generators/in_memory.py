@@ -1,8 +1,9 @@
 """Subjects in memory: tensors, arrays, networks and functions, without a trace left in them."""
 
 import contextlib
+import dataclasses
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -142,6 +143,23 @@ def batch_of(
     if source is None:
         raise UsageError(f"update takes a batch of images; got a {type(images).__name__}.")
     return source, None if on_device is None else list(on_device)
+
+
+def labelled(source: ImageSource, labels: Iterable[object]) -> ImageSource:
+    """A source of images in memory with the class of each.
+
+    Args:
+        source: The images.
+        labels: One for each; numbers go by their digits.
+
+    Raises:
+        DataError: another number of labels than of images.
+    """
+    names = [str(label.item() if isinstance(label, Tensor | np.generic) else label) for label in labels]
+    if len(names) != len(source):
+        raise DataError(f"{source.name} has {len(source)} images and {len(names)} labels. Give one for each image.")
+    source.items = [dataclasses.replace(item, label=name) for item, name in zip(source.items, names, strict=True)]
+    return source
 
 
 def _as_bytes(images: Tensor, value_range: ValueRange | None) -> Tensor:

@@ -99,12 +99,15 @@ class Scores:
         picture: PNG of the subject's first images.
         standings: Of several subjects the best against the second, by metric.
         named: True where the metrics were named: then tables have a column for each.
+        influences: With `blame=True` each image's influence on the distances, worst first: a table with the columns
+            `image` and one for each metric. None without.
     """
 
     rows: tuple[Result, ...]
     picture: bytes = field(default=b"")
     standings: tuple[Standing, ...] = ()
     named: bool = False
+    influences: "pd.DataFrame | None" = field(default=None, compare=False, repr=False)
 
     HEAD = ("metric", "value", "debiased", "95% interval", "n", "note")
 

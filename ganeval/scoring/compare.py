@@ -19,7 +19,7 @@ from ganeval.scoring.evaluator import Evaluator
 from ganeval.scoring.feature_pass import SourceSummary
 from ganeval.scoring.image_metrics import score_single_images
 from ganeval.scoring.image_pass import ImageScores
-from ganeval.scoring.loaded_networks import Passes, RealSide
+from ganeval.scoring.loaded_networks import OpenedNetworks, Passes, RealSide
 from ganeval.scoring.open_inputs import open_originals, open_subject_source
 from ganeval.scoring.pair_pass import PairScores
 from ganeval.scoring.paired_metrics import score_paired
@@ -60,22 +60,25 @@ def pairing(a: Sequence[str], b: Sequence[str]) -> Order | None:
     return np.asarray([where[stem] for stem in stems_b], dtype=np.int64)
 
 
-def compare(options: ScoreOptions, other: str, reporter: Reporter | None = None) -> list[Comparison]:
+def compare(
+    options: ScoreOptions, other: str, reporter: Reporter | None = None, opened: OpenedNetworks | None = None
+) -> list[Comparison]:
     """Is B better than A?
 
     Args:
         options: `subject` is A; reference, paired, metrics and the rest as for a score. One of reference and paired.
         other: B.
         reporter: Where progress and messages go.
+        opened: Networks that are shared with other evaluators.
 
     Raises:
-        GanevalError: whatever of the user's cannot be used.
+        GanevalError: an input that cannot be used.
         ProtocolMismatchError: the two sides ended with different protocols (other counts after bad images, say).
     """
     reporter = Silent() if reporter is None else reporter
     if (options.reference is None) == (options.paired is None) and not (options.reference is None and _alone(options)):
         raise UsageError("diff compares against one thing: give --reference REF (sets) or --paired REF (pairs).")
-    with Evaluator(options, reporter, plain=compared_keys) as evaluator:
+    with Evaluator(options, reporter, plain=compared_keys, opened=opened) as evaluator:
         return compare_through(evaluator, options.subject, other)
 
 

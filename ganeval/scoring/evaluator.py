@@ -28,7 +28,7 @@ from ganeval.scoring.feature_pass import SourceSummary
 from ganeval.scoring.image_influence import blame
 from ganeval.scoring.image_metrics import load_models, score_single_images
 from ganeval.scoring.image_pass import ImageScores
-from ganeval.scoring.loaded_networks import Passes, RealSide, open_passes
+from ganeval.scoring.loaded_networks import OpenedNetworks, Passes, RealSide, open_passes
 from ganeval.scoring.open_inputs import open_originals, open_reference, open_stored_subject, open_subject_source
 from ganeval.scoring.pair_pass import PairScores
 from ganeval.scoring.paired_metrics import PairNetworks, open_pair_networks, score_paired
@@ -86,6 +86,7 @@ class Evaluator:
         reporter: Where progress and messages go; silent when None.
         processes: Those that share the images of each subject, which all make the same calls.
         plain: The metrics that run if none are named.
+        opened: Networks that are shared with other evaluators.
 
     Attributes:
         options: As given.
@@ -105,6 +106,7 @@ class Evaluator:
         processes: Processes | None = None,
         *,
         plain: Plain = plain_keys,
+        opened: OpenedNetworks | None = None,
     ) -> None:
         self.options = options
         self.reporter: Reporter = Silent() if reporter is None else reporter
@@ -113,6 +115,7 @@ class Evaluator:
         self._processes = processes
         self._stack = contextlib.ExitStack()
         self._finalizer = weakref.finalize(self, self._stack.close)  # for one that nobody closed
+        self._opened = OpenedNetworks() if opened is None else opened
         self._passes: Passes | None = None
         self._used = False
         self._pair_networks: PairNetworks | None = None
@@ -276,7 +279,7 @@ class Evaluator:
     def pair_networks(self) -> PairNetworks:
         """The networks of paired metrics."""
         if self._pair_networks is None:
-            self._pair_networks = open_pair_networks(self.plan, self.options, self.device)
+            self._pair_networks = open_pair_networks(self.plan, self.options, self.device, self._opened)
         return self._pair_networks
 
     def set_networks(self, reference: ImageSource | ReferenceStatistics | None = None) -> Passes:
@@ -284,7 +287,7 @@ class Evaluator:
         if self._passes is None:
             names = [r.backbone for r in self.plan.set_requests if r.backbone is not None]
             self._passes = open_passes(
-                names, self.options, self.device, self.reporter, self._stack, reference, self._processes
+                names, self.options, self.device, self.reporter, self._stack, reference, self._processes, self._opened
             )
         return self._passes
 

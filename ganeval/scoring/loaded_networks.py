@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ganeval.backbones import BACKBONES
 from ganeval.backbones.engines import Precision, measured_error, refuse_inexact
-from ganeval.backbones.loading import AnyBackbone, open_backbone
+from ganeval.backbones.loading import AnyBackbone, load_backbone, open_backbone
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
 from ganeval.files.disk_cache import cache_home, read_json, write_json
 from ganeval.options import ScoreOptions
@@ -29,6 +29,7 @@ from ganeval.summaries.base import SetSummary
 from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics
 
 if TYPE_CHECKING:
+    from ganeval.backbones.base import Backbone
     from ganeval.processes.shares import Processes
 
 
@@ -288,6 +289,39 @@ def given_weights(name: str, given: Mapping[str, Path]) -> Path | None:
     return None if weights is None else given.get(weights.name)
 
 
+class OpenedNetworks:
+    """The networks that several evaluators of one run share: each weights file is read once."""
+
+    def __init__(self) -> None:
+        self._opened: dict[tuple[object, ...], AnyBackbone] = {}
+
+    def open(self, name: str, device: str, options: ScoreOptions) -> AnyBackbone:
+        """A backbone for set metrics, loaded when the first image needs it.
+
+        Raises:
+            GanevalError: weights that cannot be used.
+        """
+        kept = cache_home() / "engines" if options.cache else None
+        asked = name, device, given_weights(name, options.weights), options.engine, options.precision, kept
+        if asked not in self._opened:
+            self._opened[asked] = open_backbone(*asked)
+        return self._opened[asked]
+
+    def load(self, name: str, device: str, options: ScoreOptions) -> Backbone:
+        """A backbone for paired metrics, loaded now.
+
+        Raises:
+            GanevalError: weights that cannot be used.
+        """
+        import torch
+
+        file = given_weights(name, options.weights)
+        asked = name, device, file
+        if asked not in self._opened:
+            self._opened[asked] = load_backbone(name, device=torch.device(device), weights_file=file)
+        return self._opened[asked].load()
+
+
 def open_passes(
     names: Sequence[str],
     options: ScoreOptions,
@@ -296,6 +330,7 @@ def open_passes(
     stack: contextlib.ExitStack,
     reference: ImageSource | ReferenceStatistics | None = None,
     processes: Processes | None = None,
+    opened: OpenedNetworks | None = None,
 ) -> Passes:
     """Opens the backbones of a run, each of which is loaded when the first image needs it.
 
@@ -307,15 +342,13 @@ def open_passes(
         stack: Removes a temporary store when the run ends.
         reference: Checked against the loaded weights when it is a statistics file, before any engine is built.
         processes: Those that share the images; each has a store of its own.
+        opened: Networks that are open already.
 
     Raises:
         GanevalError: weights that cannot be used, or a statistics file of another protocol.
     """
-    kept = cache_home() / "engines" if options.cache else None
-    backbones = {
-        name: open_backbone(name, device, given_weights(name, options.weights), options.engine, options.precision, kept)
-        for name in dict.fromkeys(names)
-    }
+    opened = OpenedNetworks() if opened is None else opened
+    backbones = {name: opened.open(name, device, options) for name in dict.fromkeys(names)}
     engines = {name: backbone.engine for name, backbone in backbones.items()}
     if options.cache:
         root = cache_home() / "features"

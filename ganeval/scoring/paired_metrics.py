@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganeval.backbones.loading import load_backbone
 from ganeval.metrics.base import PixelMetric, PyramidMetric, with_copies
 from ganeval.metrics.keys import Request, printed_key
 from ganeval.metrics.luma import LUMA_RULE, LUMA_VERSION
@@ -20,7 +19,7 @@ from ganeval.results.protocol import Protocol
 from ganeval.results.provenance import provenance
 from ganeval.results.result import MOST_IMAGES, PER_IMAGE, VALUE_DIGITS, Result
 from ganeval.scoring.build_result import Row, Seen
-from ganeval.scoring.loaded_networks import given_weights
+from ganeval.scoring.loaded_networks import OpenedNetworks
 from ganeval.scoring.pair_pass import PairRequest, PairScores, score_pairs
 from ganeval.scoring.plan import Plan
 from ganeval.sources.base import ImageSource
@@ -48,19 +47,14 @@ class PairNetworks:
     device: str
 
 
-def open_pair_networks(plan: Plan, options: ScoreOptions, device: str) -> PairNetworks:
+def open_pair_networks(plan: Plan, options: ScoreOptions, device: str, opened: OpenedNetworks) -> PairNetworks:
     """Loads them, each once.
 
     Raises:
         WeightsError: weights that cannot be used.
     """
     names = list(dict.fromkeys(r.backbone for r in plan.paired_requests if r.backbone is not None))
-    if not names:
-        return PairNetworks({}, {}, device)
-    import torch
-
-    where = torch.device(device)
-    backbones = {n: load_backbone(n, device=where, weights_file=given_weights(n, options.weights)) for n in names}
+    backbones = {name: opened.load(name, device, options) for name in names}
     return PairNetworks(backbones, _load_heads(plan, options, device), device)
 
 

@@ -33,6 +33,7 @@ class RunningSet:
         self._passes = dataclasses.replace(passes, stores=stores)
         self._name = name
         self._walked = Walked.of(list(passes.backbones.values()), stores)
+        self._labels: list[str] = []  # of each image, "" for none
 
     @property
     def passes(self) -> Passes:
@@ -54,6 +55,7 @@ class RunningSet:
             DataError: features are not finite, or the disk is full.
         """
         options = self._passes.options
+        self._labels += [item.label or "" for item in batch.items]
         self._walked.add(batch, options.batch_size, options.on_bad, on_device=on_device)
 
     def summary(self, group: Group | None) -> SourceSummary | None:
@@ -70,15 +72,15 @@ class RunningSet:
         """
         self._walked.finish(self._name)
         self._passes.keep_errors()
-        walked = self._walked
+        walked, labels = self._walked, self._labels
         if group is not None:
-            walked = walked.copied()
-            gather_batches(group, walked, self._passes.errors)
+            walked, labels = walked.copied(), list(labels)
+            gather_batches(group, walked, labels, self._passes.errors)
             if group.rank > 0:
                 return None
         if not walked.count:
             raise DataError(f"{self._name} holds no images yet. Call update(images) before compute().")
-        return walked.summary(_Gone(self._name, walked.count))
+        return walked.summary(_Gone(self._name, labels))
 
     def close(self) -> None:
         """Removes the features."""
@@ -86,12 +88,12 @@ class RunningSet:
 
 
 class _Gone(ImageSource):
-    """The names of images that were seen and not kept."""
+    """The names and labels of images that were seen and not kept."""
 
-    def __init__(self, name: str, count: int) -> None:
+    def __init__(self, name: str, labels: Sequence[str]) -> None:
         self.name = name
-        width = max(6, len(str(count - 1)))
-        self.items = [Item(f"{index:0{width}d}") for index in range(count)]
+        width = max(6, len(str(len(labels) - 1)))
+        self.items = [Item(f"{index:0{width}d}", label or None) for index, label in enumerate(labels)]
 
     def read(self, index: int) -> NoReturn:
         """Refuses.

@@ -88,12 +88,13 @@ def torch_group() -> Group | None:
     return Group(torch.distributed.get_rank(), count, device)
 
 
-def gather_batches(group: Group, walked: Walked, errors: dict[str, float]) -> None:
+def gather_batches(group: Group, walked: Walked, labels: list[str], errors: dict[str, float]) -> None:
     """Adds what the other processes saw to the first one's walk. To be called by all.
 
     Args:
         group: The processes.
         walked: Finished; in the first process it is extended, in the order of the processes.
+        labels: Of each image, "" for none; extended in the same way.
         errors: Backbone name -> relative error of "fast"; the largest of all processes stays in the first.
 
     Raises:
@@ -101,7 +102,7 @@ def gather_batches(group: Group, walked: Walked, errors: dict[str, float]) -> No
     """
     if group.rank == 0:
         for rank in range(1, group.count):
-            _take(group, rank, walked, errors)
+            _take(group, rank, walked, labels, errors)
         return
     facts = [(fact.height, fact.width, fact.format, fact.notes, fact.peak) for fact in walked.facts]
     told = {
@@ -109,6 +110,7 @@ def gather_batches(group: Group, walked: Walked, errors: dict[str, float]) -> No
         "count": walked.count,
         "kept": walked.kept,
         "skipped": walked.skipped,
+        "labels": labels,
         "facts": facts,
         "seconds": dict(walked.seconds),
         "errors": errors,
@@ -126,7 +128,7 @@ def gather_batches(group: Group, walked: Walked, errors: dict[str, float]) -> No
         group.send(0, b"")
 
 
-def _take(group: Group, rank: int, walked: Walked, errors: dict[str, float]) -> None:
+def _take(group: Group, rank: int, walked: Walked, labels: list[str], errors: dict[str, float]) -> None:
     told, data = json.loads(group.receive(rank)), group.receive(rank)
     digests = [data[at : at + 32] for at in range(0, len(data), 32)]
     facts = [ImageFacts(height, width, kind, tuple(notes), peak) for height, width, kind, notes, peak in told["facts"]]
@@ -146,6 +148,7 @@ def _take(group: Group, rank: int, walked: Walked, errors: dict[str, float]) -> 
     walked.digests += digests
     walked.facts += facts
     walked.skipped += told["skipped"]
+    labels += told["labels"]
     for name, error in told["errors"].items():
         errors[name] = max(error, errors.get(name, 0.0))
     for stage, seconds in told["seconds"].items():
