@@ -17,7 +17,8 @@ from ganeval.notebook import Scores
 from ganeval.notebook.subject_table import Standing, subject_table
 from ganeval.options import ScoreOptions
 from ganeval.scoring.several_subjects import score_several
-from tests.rows import result
+from ganeval.stats.components import components
+from tests.rows import checkpoint, result, seeds
 
 
 def write(folder, images):
@@ -227,6 +228,41 @@ def test_one_subject_of_a_table_may_lack_a_metric():
 
     assert table.columns[0].cell(1) == "-"
     assert np.isnan(table.frame.loc["b", "fd@efflite0"])
+
+
+def test_several_trainings_of_one_recipe_are_told_apart_from_their_images():
+    """Variances add up: 3, 4 and 5 of which images alone give .6 differ by .8 of training."""
+    rows = [[row] for row in seeds([3.0, 4.0, 5.0], stderr=0.6)]
+    table = subject_table(["a", "b", "c"], rows, [], named=True)
+    words = "3 training seeds of dcgan.digits-cpu: 4, standard deviation 1: 0.6 by the images drawn, 0.8 by training"
+
+    assert [note.partition(", ")[2] for note in table.notes] == [words]
+    assert words in table.to_markdown()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [checkpoint(3.0, stderr=0.6), checkpoint(4.0, stderr=0.6)],
+        [checkpoint(3.0, stderr=0.6), checkpoint(4.0, seed=1)],
+        [checkpoint(3.0, stderr=0.6), checkpoint(4.0, seed=1, stem="best", stderr=0.6)],
+        [checkpoint(3.0, stderr=0.6), checkpoint(4.0, "gan-mlp.digits-cpu", seed=1, stderr=0.6)],
+        [result(3.0, stderr=0.6), result(4.0, stderr=0.6)],
+    ],
+    ids=["one seed twice", "no standard error", "another checkpoint", "another recipe", "folders"],
+)
+def test_what_is_not_several_trainings_has_no_spread_of_trainings(rows):
+    assert subject_table(["a", "b"], [[row] for row in rows], [], named=True).notes == ()
+
+
+def test_the_components_of_trainings_are_those_they_were_drawn_with():
+    rng = np.random.default_rng(0)
+    found = [
+        components(rng.normal(0.0, 2.0, 5) + rng.normal(0.0, 1.0, 5), [1.0] * 5).training ** 2 for _ in range(2000)
+    ]
+
+    assert np.mean(found) == pytest.approx(4.0, rel=0.1)
+    assert components([1.0, 1.1], [5.0, 5.0]).training == 0.0
 
 
 class Run:

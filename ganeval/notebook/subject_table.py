@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ganeval.escaping import latex, markdown, printable, spreadsheet
 from ganeval.notebook.headline_rows import headline_rows, network_of, request_of, shown_value, title_of
+from ganeval.notebook.training_spread import training_notes
 from ganeval.results.result import Result
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ def subject_table(
         columns.append(Column(key, title, row.better, values, None if standing is None else standing.best))
         if standing is not None:
             words.append(f"{title}: {standing.words}")
+        words += training_notes(title, by_subject)
     marked = any(column.best is not None for column in columns)
     notes = [f"{MARKED} the best, and significantly better than the second (95%)"] if marked else []
     return SubjectTable(tuple(subjects), tuple(columns), (*notes, *words))
