@@ -19,6 +19,7 @@ from ganeval.leaderboard.timings import TimingRow
 from ganeval.results.provenance import installed_versions
 
 TIMEOUT = 3600.0  # seconds that one process may take
+BESIDE, START = 1.08, 2.5  # of a score at its roofline: the network with what runs beside it; seconds to start
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Comparison:
         load: Mean of the machine's load over the last minute, before and after, None where unknown.
         time: ISO 8601, of the start.
         failures: What ended other tools, in words; they are left out at that count.
+        network: Seconds that ganeval's network takes for an image by itself, None where it was not timed.
     """
 
     measured: tuple[Measured, ...]
@@ -80,6 +82,7 @@ class Comparison:
     load: tuple[float, float] | None
     time: str
     failures: tuple[str, ...] = ()
+    network: float | None = None
 
     def at(self, n: int) -> list[Measured]:
         """The entrants at one count."""
@@ -104,6 +107,16 @@ def times(one: Measured, base: Measured, kind: str = "wall") -> Spread | None:
         return None
     ratios = [cost / under for cost, under in zip(costs, bases, strict=True)]
     return Spread(statistics.median(ratios), min(ratios), max(ratios))
+
+
+def roofline(n: int, network: float) -> float:
+    """Seconds of a score that its network alone bounds.
+
+    Args:
+        n: Images a side.
+        network: Seconds an image of the network by itself.
+    """
+    return 2 * n * network * BESIDE + START
 
 
 def difference(one: Measured, base: Measured, number: str) -> float | None:
@@ -194,7 +207,14 @@ def to_dict(comparison: Comparison) -> dict[str, object]:
                     "relative_difference": {key: difference(one, base, key) for key in ("fid", "is")},
                 }
             )
-    shared = {"what": comparison.what, "machine": comparison.machine, "load": comparison.load, "time": comparison.time}
+    shared: dict[str, object] = {
+        "what": comparison.what,
+        "machine": comparison.machine,
+        "load": comparison.load,
+        "time": comparison.time,
+    }
+    if comparison.network is not None:
+        shared["network_seconds_an_image"] = comparison.network
     return {"schema": 1, **shared, "failures": list(comparison.failures), "entrants": entries}
 
 

@@ -1,6 +1,7 @@
 """`ganeval bench`: timings that can be repeated, against other tools and against the machine's limits."""
 
 import contextlib
+import dataclasses
 import json
 import statistics
 import sys
@@ -90,7 +91,9 @@ def scoring(
         jobs = _materials(home, counts, size, batch_size, stack, reporter.message)
         with reporter.stage("processes", len(counts) * repeats * len(chosen)) as advance:
             what = f"FID + IS of PNGs of {size} px"
+            before = _network_seconds(home)
             compared = compare(chosen, jobs, repeats, what, reporter.message, advance)
+        compared = dataclasses.replace(compared, network=(before + _network_seconds(home)) / 2)
     if append is not None:
         append_timings(append, timing_rows(compared))
     if markdown is not None:
@@ -129,6 +132,25 @@ def _materials(
     return jobs
 
 
+def _network_seconds(home: Path) -> float:
+    """Seconds an image of the network by itself, timed in a process of its own."""
+    from ganeval.bench.materials_names import PICKLED
+    from ganeval.bench.process import run_process
+
+    timing = [sys.executable, "-m", "ganeval.bench.network_time", str(home / PICKLED)]
+    return float(run_process("timing the network", timing, {}, MATERIALS_TIMEOUT).output)
+
+
+def _roofline_note(compared: "Comparison", n: int, network: float) -> str:
+    from ganeval.bench.scoring import BESIDE, START, roofline
+
+    roof, reached = roofline(n, network), statistics.median(compared.at(n)[0].wall)
+    return (
+        f"roofline at {n} + {n}: {2 * n} x {network:.4f} s of the network alone x {BESIDE} + {START} s = {roof:.1f} s; "
+        f"ganeval takes {reached:.1f} s and reaches {roof / reached:.0%} of it"
+    )
+
+
 def _scoring_table(compared: "Comparison") -> Table:
     from ganeval.bench.scoring import difference, times
 
@@ -160,6 +182,8 @@ def _scoring_table(compared: "Comparison") -> Table:
         f"{compared.what}; whole processes, {rounds} round{'s' if rounds > 1 else ''} in turn, medians; x: times "
         "ganeval's cost in the same round, median [range]; off: relative difference of the number from ganeval's"
     )
+    if compared.network is not None:
+        notes += [_roofline_note(compared, n, compared.network) for n in compared.counts]
     notes += [failure.partition(" Run it by hand")[0] for failure in compared.failures]
     notes.append(compared.machine)
     if compared.load is not None:
@@ -209,8 +233,6 @@ def stages(
     """
     json_file = None if json_target in (None, "-") else Path(str(json_target))
     check_writable(json_file)
-    import dataclasses
-
     from ganeval.bench.run_stages import run_stages
     from ganeval.files.read_write import write_output
 
