@@ -7,12 +7,14 @@ from torch import nn
 
 from ganeval.backbones.calls import CUDA_CALL, Measured, TorchNetwork
 from ganeval.backbones.cuda_graph import Captured
+from ganeval.backbones.engines import use_engine
+from ganeval.backbones.loading import load_backbone
 from ganeval.backbones.pipeline import Pipeline, full
 from ganeval.backbones.staging import CudaStaging, HostStaging
 from ganeval.devices import is_out_of_memory
 from ganeval.errors import DataError, DeviceMemoryError
 from ganeval.scoring import feature_pass
-from ganeval.scoring.feature_pass import run_network
+from ganeval.scoring.feature_pass import _engine_of, run_network
 from ganeval.scoring.feature_store import FeatureStore
 from ganeval.sources.arrays import ArraySource
 from ganeval.sources.read_ahead import WORKERS, decoders
@@ -223,3 +225,22 @@ def test_all_cores_decode_beside_a_network_on_a_device(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(24)), raising=False)
     assert decoders(["cpu", "cuda"]) == 24
     assert decoders(["cpu"]) == decoders([]) == WORKERS
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["exact", "fast"])
+def test_a_real_device_gives_the_features_of_the_cpu_and_runs_a_graph(precision):
+    backbone, plain = (load_backbone("efflite0", device=device) for device in (CUDA, torch.device("cpu")))
+    use_engine(backbone, "torch", precision)
+    use_engine(plain, "torch", "exact")
+    batch = images(200)
+    pipeline = Pipeline(backbone)
+    taken = []
+    for _ in range(4):
+        pipeline.submit(batch)
+        taken.append(pipeline.take(finish=False))
+    taken.append(pipeline.take(finish=True))
+    found = np.concatenate([features for features, _, _ in taken])
+    expected, _ = run_network(plain, batch)
+    assert np.abs(found - np.tile(expected, (4, 1))).max() <= (1e-5 if precision == "exact" else 0.3) * expected.max()
+    assert _engine_of(backbone) == backbone.engine  # neither smaller calls nor a graph that failed

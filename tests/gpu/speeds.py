@@ -85,7 +85,13 @@ def network(work: Work, name: str, precision: Precision) -> None:
         seconds.append(time.perf_counter() - started)
     rate = size / statistics.median(seconds[2:])
     work.record("network", backbone=name, precision=precision, batch=size, images_s=rate)
+    network_rate(work, name, precision).write_text(str(rate))
     timing(work, f"{name} {precision}", f"network alone, batch {size}", rate, "images/s", ROUNDS)
+
+
+def network_rate(work: Work, name: str, precision: Precision) -> Path:
+    """File with the images a second of the network alone."""
+    return work.kept / f"rate-{name}-{precision}"
 
 
 def score(work: Work, name: str, precision: Precision) -> None:
@@ -98,6 +104,7 @@ def score(work: Work, name: str, precision: Precision) -> None:
         "--json", "-", *device_of(work), *extra,
     )  # fmt: skip
     row = json.loads(text)["rows"][0]
+    alone = network_rate(work, name, precision)
     rate = 2 * work.images / max(seconds - started, 1e-3)
     work.record(
         "score",
@@ -107,6 +114,7 @@ def score(work: Work, name: str, precision: Precision) -> None:
         seconds=seconds,
         seconds_of_16=started,
         images_s=rate,
+        share_of_network=rate / float(alone.read_text()) if alone.is_file() else None,
         stages=row["timing"],
         value=row["value"],
     )
