@@ -8,6 +8,8 @@ import scipy.linalg
 import torch
 from PIL import Image
 
+from ganeval.compat import cleanfid as compat_cleanfid
+from ganeval.compat import pytorch_fid as compat_pytorch_fid
 from ganeval.compat.cleanfid import compute_fid
 from ganeval.compat.pytorch_fid import calculate_fid_given_paths
 from ganeval.compat.torch_fidelity import calculate_metrics
@@ -15,6 +17,7 @@ from ganeval.compat.torchmetrics import FrechetInceptionDistance
 from ganeval.errors import DataError, GanevalError, TooFewSamplesError, UsageError, WeightsError
 from ganeval.explain.explain import ExplainOptions, explain
 from ganeval.explain.pipelines import parse_tools
+from ganeval.metrics.kernel import classic_subsets
 from ganeval.options import ScoreOptions
 from tests.peer_networks import Trunk, instead_of_inception, local_weights, quiet, stack
 
@@ -208,10 +211,103 @@ def test_signatures_begin_as_the_libraries_do():
     def names(function):
         return [name for name, p in inspect.signature(function).parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
 
-    assert names(calculate_fid_given_paths) == names(pytorch_fid.calculate_fid_given_paths)
-    assert names(compute_fid) == names(cleanfid.compute_fid)
+    for name in ("calculate_fid_given_paths", "save_fid_stats", "calculate_frechet_distance"):
+        assert names(getattr(compat_pytorch_fid, name)) == names(getattr(pytorch_fid, name))
+    for name in ("compute_fid", "compute_kid"):
+        assert names(getattr(compat_cleanfid, name)) == names(getattr(cleanfid, name))
     assert names(FrechetInceptionDistance) == names(image.FrechetInceptionDistance)[:6]
-    assert set(inspect.signature(calculate_metrics).parameters) - {"fid_statistics_file"} <= set(defaults)
+    assert set(inspect.signature(calculate_metrics).parameters) - {"fid_statistics_file"} == set(defaults)
+
+
+@pytest.mark.parametrize("module", [compat_pytorch_fid, compat_cleanfid])
+def test_every_function_of_the_library_is_there_or_names_what_to_use(module):
+    library = pytest.importorskip("cleanfid.fid" if module is compat_cleanfid else "pytorch_fid.fid_score")
+    helpers = {"main", "build_feature_extractor", "get_files_features", "get_model_features", "get_batch_features"}
+    helpers |= {"fid_folder", "fid_model", "fid_from_feats", "compare_folders", "get_folder_features"}
+    own = {
+        name
+        for name, found in vars(library).items()
+        if inspect.isfunction(found) and found.__module__ == library.__name__ and name not in helpers
+    }
+    for name in own - {name for name in vars(module) if not name.startswith("_")}:
+        with pytest.raises(ImportError, match=f"has no {name}\\. .{{15}}"):
+            getattr(module, name)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        module.nonsense  # noqa: B018
+
+
+def test_importing_what_is_not_here_names_the_substitute():
+    with pytest.raises(ImportError, match=r"has no InceptionV3\. .*fd@inception-pytorch"):
+        from ganeval.compat.pytorch_fid import InceptionV3  # noqa: F401
+    with pytest.raises(ImportError, match=r"has no make_custom_stats\. .*ganeval reference build"):
+        from ganeval.compat.cleanfid import make_custom_stats  # noqa: F401
+
+
+def test_the_distance_of_statistics_has_its_closed_form():
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, 6)), rng.uniform(0.5, 2, (2, 6))
+    expected = ((first[0] - first[1]) ** 2).sum() + ((np.sqrt(second[0]) - np.sqrt(second[1])) ** 2).sum()
+    found = compat_pytorch_fid.calculate_frechet_distance(first[0], np.diag(second[0]), first[1], np.diag(second[1]))
+
+    assert found == pytest.approx(expected, rel=1e-10)
+    with pytest.raises(UsageError, match=r"expected \(D,\), \(D,\)"):
+        compat_pytorch_fid.calculate_frechet_distance(first[0], np.eye(5), first[1], np.eye(6))
+
+
+def test_saved_statistics_stand_for_their_folder(cheap, folders, inception_file, tmp_path):
+    real = str(folders[1])
+    compat_pytorch_fid.save_fid_stats([real, str(tmp_path / "s")], 50, "cpu", 2048, weights=inception_file)
+
+    assert set(np.load(tmp_path / "s.npz")) == {"mu", "sigma"}
+    with pytest.raises(UsageError, match="is there already"):
+        compat_pytorch_fid.save_fid_stats([real, str(tmp_path / "s.npz")], 50, "cpu", 2048, weights=inception_file)
+    with pytest.raises(DataError, match="does not exist"):
+        compat_pytorch_fid.save_fid_stats(["gone", str(tmp_path / "t")], 50, "cpu", 2048, weights=inception_file)
+    assert not (tmp_path / "t.npz").exists()
+
+
+def test_kid_of_clean_fid_is_that_of_its_own_arithmetic(cheap, folders, inception_file, monkeypatch):
+    cleanfid = pytest.importorskip("cleanfid.fid")
+    fake, real = map(str, folders)
+    rows = []
+
+    def recorded(real, fake, *rest):
+        rows.extend(bank.rows().astype(np.float64) for bank in (real, fake))
+        return classic_subsets(real, fake, *rest)
+
+    monkeypatch.setattr(compat_cleanfid, "classic_subsets", recorded)
+    found = compat_cleanfid.compute_kid(fake, real, weights=inception_file, seed=3)
+    monkeypatch.setattr(cleanfid.np.random, "choice", np.random.RandomState(3).choice)
+
+    assert found == pytest.approx(cleanfid.kernel_distance(*rows), rel=1e-6)
+
+
+HARMLESS = {
+    "cache_root": "elsewhere",
+    "datasets_root": "elsewhere",
+    "datasets_download": False,
+    "input1_model_z_size": 128,
+    "input1_cache_name": "mine",
+    "ppl_epsilon": 0.1,
+    "prc_batch_size": 7,
+    "feature_extractor_compile": True,
+    "save_cpu_ram": True,
+}
+
+
+def test_arguments_that_move_no_value_are_taken(cheap, folders, inception_file):
+    fake, real = map(str, folders)
+    given = {"input1": fake, "input2": real, "fid": True, "feature_extractor_weights_path": inception_file}
+
+    assert calculate_metrics(**given, **HARMLESS) == calculate_metrics(**given)
+
+
+def test_a_data_set_that_the_library_registers_is_known_by_its_name(cheap, folders, inception_file, monkeypatch):
+    monkeypatch.delenv("GANEVAL_DATA", raising=False)
+    with pytest.raises(DataError, match=r"cifar10:train is not embedded"):
+        calculate_metrics(
+            input1=str(folders[0]), input2="cifar10-train", fid=True, feature_extractor_weights_path=inception_file
+        )
 
 
 @pytest.mark.slow

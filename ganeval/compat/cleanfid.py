@@ -1,14 +1,35 @@
-"""clean-fid's function: `from ganeval.compat.cleanfid import compute_fid`. Values: those of clean-fid 0.1.35."""
+"""clean-fid's functions: `from ganeval.compat.cleanfid import compute_fid, compute_kid`.
+
+Values: those of clean-fid 0.1.35; of KID with the same seed of NumPy's random numbers.
+"""
 
 import contextlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
 
-from ganeval.compat.shared import distance, open_network, open_side, refuse
+from ganeval.compat.shared import distance, open_network, open_side, refuse, unsupported
 from ganeval.errors import UsageError
 from ganeval.explain.pipelines import TOOLS
+from ganeval.metrics.kernel import classic_subsets
+
+_IMPORT: Final = "`ganeval reference build IMAGES -o FILE` keeps statistics; give FILE as fdir2."
+INSTEAD: Final = {
+    "make_custom_stats": _IMPORT,
+    "remove_custom_stats": "Statistics are files of yours: remove the file.",
+    "test_stats_exists": "Statistics are files of yours: look for the file.",
+    "get_folder_features": "`ganeval reference build IMAGES -o FILE` keeps features.",
+    "get_reference_statistics": "clean-fid downloads its statistics; give its file as fdir2.",
+    "frechet_distance": "Use ganeval.compat.pytorch_fid.calculate_frechet_distance.",
+    "kernel_distance": "Use compute_kid.",
+}
+"""Names of the library that are not here -> what to use."""
+
+
+def __getattr__(name: str) -> Any:
+    raise unsupported(__name__, name, INSTEAD)
+
 
 _TOOLS = {
     "clean": "clean-fid",
@@ -88,3 +109,70 @@ def compute_fid(
         passes = open_network(stack, tool.path, weights=weights, device=device, batch_size=batch_size, cache=cache)
         fake, real = (open_side(path, passes, tool.reading, stack) for path in (fdir1, fdir2))
         return distance(real, fake, tool)
+
+
+def compute_kid(
+    fdir1: str | Path | None = None,
+    fdir2: str | Path | None = None,
+    gen: object = None,
+    mode: Literal["clean", "legacy_pytorch", "legacy_tensorflow"] = "clean",
+    num_workers: int = 12,
+    batch_size: int = 32,
+    device: str | torch.device = "auto",
+    dataset_name: str | None = None,
+    dataset_res: int | str | None = None,
+    dataset_split: str | None = None,
+    num_gen: int | None = None,
+    z_dim: int | None = None,
+    verbose: bool = True,
+    use_dataparallel: bool = True,
+    *,
+    weights: str | Path | None = None,
+    cache: bool = False,
+    seed: int = 0,
+) -> float:
+    """KID of two folders (or zips) of images: the mean over 100 subsets of at most 1,000 images.
+
+    Args:
+        fdir1: The generated images.
+        fdir2: The reference.
+        gen: Not supported.
+        mode: Which of clean-fid's preparations.
+        num_workers: Taken and not used: images are decoded by threads.
+        batch_size: Images a network call; does not move the value.
+        device: As torch names it, or "auto".
+        dataset_name: Not supported: clean-fid downloads its features.
+        dataset_res: Goes with it.
+        dataset_split: Goes with it.
+        num_gen: Goes with `gen`.
+        z_dim: Goes with `gen`.
+        verbose: Taken and not used: nothing is printed.
+        use_dataparallel: Taken and not used.
+        weights: File in the layout of torch-fidelity's; None for the canonical one in ganeval's cache.
+        cache: Keep features between calls.
+        seed: Of the subsets. clean-fid draws from NumPy's global random numbers: the same value after
+            `numpy.random.seed(seed)`.
+
+    Raises:
+        GanevalError: images or weights that cannot be used, or an option that is not supported.
+    """
+    del num_workers, verbose, use_dataparallel
+    named = any(value is not None for value in (dataset_name, dataset_res, dataset_split))
+    refuse(
+        "compute_kid",
+        [
+            ("mode", mode not in _TOOLS, f"Use one of {', '.join(_TOOLS)}."),
+            ("gen", any(v is not None for v in (gen, num_gen, z_dim)), "Use ganeval.score(generator, reference=...)."),
+            ("dataset_name", named, "Give its images as fdir2."),
+        ],
+    )
+    if fdir1 is None or fdir2 is None:
+        raise UsageError("compute_kid needs fdir1 and fdir2: two folders or zips of images.")
+    tool = TOOLS[_TOOLS[mode]]
+    with contextlib.ExitStack() as stack:
+        passes = open_network(stack, tool.path, weights=weights, device=device, batch_size=batch_size, cache=cache)
+        fake, real = (open_side(path, passes, tool.reading, stack).bank for path in (fdir1, fdir2))
+        if fake is None or real is None:
+            raise UsageError("KID needs the images of both sets; a file of statistics has mu and sigma only.")
+        # clean-fid draws from the reference first; the kernel distance is symmetric
+        return float(classic_subsets(fake, real, 100, min(len(fake), len(real), 1000), seed).mean())

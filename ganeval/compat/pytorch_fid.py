@@ -1,17 +1,37 @@
-"""pytorch-fid's function: `from ganeval.compat.pytorch_fid import calculate_fid_given_paths`.
+"""pytorch-fid's functions: `from ganeval.compat.pytorch_fid import calculate_fid_given_paths`.
 
 Values: those of pytorch-fid 0.3.0 with batch size 1 where a folder mixes image sizes, and in every other case with any.
 """
 
 import contextlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
-from ganeval.compat.shared import distance, open_network, open_side, refuse
+from ganeval.compat.shared import distance, open_network, open_side, refuse, unsupported
 from ganeval.errors import DataError, UsageError
 from ganeval.explain.pipelines import TOOLS
+from ganeval.files.read_write import write_output
+from ganeval.metrics.frechet import frechet_distance
+from ganeval.summaries.moments import Moments
+
+_DIMS: Final = "features are those of another layer. Use 2048, which every published FID has."
+INSTEAD: Final = {
+    "InceptionV3": "The network is `ganeval.score(..., metrics='fd@inception-pytorch')`, which needs no model in hand.",
+    "get_activations": "`ganeval reference build IMAGES -o FILE` keeps features.",
+    "calculate_activation_statistics": "Use save_fid_stats, or `ganeval reference build IMAGES -o FILE`.",
+    "compute_statistics_of_path": "Use save_fid_stats, or `ganeval reference build IMAGES -o FILE`.",
+}
+"""Names of the library that are not here -> what to use."""
+
+
+def __getattr__(name: str) -> Any:
+    raise unsupported(__name__, name, INSTEAD)
 
 
 def calculate_fid_given_paths(
@@ -41,13 +61,7 @@ def calculate_fid_given_paths(
     del num_workers
     refuse(
         "calculate_fid_given_paths",
-        [
-            (
-                "dims",
-                dims != 2048,
-                f"{dims} features are those of another layer. Use 2048, which every published FID has.",
-            )
-        ],
+        [("dims", dims != 2048, f"{dims} {_DIMS}")],
     )
     if len(paths) != 2:
         raise UsageError(f"calculate_fid_given_paths takes two paths; got {len(paths)}.")
@@ -59,3 +73,73 @@ def calculate_fid_given_paths(
         passes = open_network(stack, tool.path, weights=weights, device=device, batch_size=batch_size, cache=cache)
         fake, real = (open_side(path, passes, tool.reading, stack) for path in paths)
         return distance(real, fake, tool)
+
+
+def save_fid_stats(
+    paths: Sequence[str | Path],
+    batch_size: int,
+    device: str | torch.device,
+    dims: int,
+    num_workers: int = 1,
+    *,
+    weights: str | Path | None = None,
+    cache: bool = False,
+) -> None:
+    """Writes `mu` and `sigma` of a folder into an npz.
+
+    Args:
+        paths: The folder, and the file, which must not be there yet.
+        batch_size: Images a network call; does not move the values.
+        device: As torch names it, or "auto".
+        dims: 2048.
+        num_workers: Taken and not used.
+        weights: As in `calculate_fid_given_paths`.
+        cache: Keep features between calls.
+
+    Raises:
+        GanevalError: as `calculate_fid_given_paths`; nothing is written then.
+    """
+    del num_workers
+    refuse("save_fid_stats", [("dims", dims != 2048, f"{dims} {_DIMS}")])
+    if len(paths) != 2:
+        raise UsageError(f"save_fid_stats takes a folder and a file to write; got {len(paths)} paths.")
+    source, target = map(Path, paths)
+    if not source.exists():
+        raise DataError(f"{source} does not exist. Check the path.")
+    target = target if target.suffix == ".npz" else target.with_name(f"{target.name}.npz")  # as numpy names it
+    if target.exists():
+        raise UsageError(f"{target} is there already. Name another file, or remove it.")
+    tool = TOOLS["pytorch-fid"]
+    with contextlib.ExitStack() as stack:
+        passes = open_network(stack, tool.path, weights=weights, device=device, batch_size=batch_size, cache=cache)
+        moments = open_side(source, passes, tool.reading, stack).moments
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, mu=moments.mean, sigma=moments.covariance())
+    write_output(target, buffer.getvalue())
+
+
+def calculate_frechet_distance(
+    mu1: npt.ArrayLike, sigma1: npt.ArrayLike, mu2: npt.ArrayLike, sigma2: npt.ArrayLike, eps: float = 1e-6
+) -> float:
+    """The distance of two Gaussians.
+
+    Args:
+        mu1: Mean of the first.
+        sigma1: Its covariance.
+        mu2: Mean of the second.
+        sigma2: Its covariance.
+        eps: Taken and not used: no matrix is made singular by the root that is taken here.
+
+    Raises:
+        UsageError: arrays that do not fit.
+    """
+    del eps
+    means = [np.atleast_1d(np.asarray(mean, np.float64)) for mean in (mu1, mu2)]
+    covariances = [np.atleast_2d(np.asarray(sigma, np.float64)) for sigma in (sigma1, sigma2)]
+    shapes = [array.shape for array in (*means, *covariances)]
+    width = len(means[0])
+    if shapes != [(width,), (width,), (width, width), (width, width)]:
+        raise UsageError(f"calculate_frechet_distance got arrays of {shapes}; expected (D,), (D,), (D, D), (D, D).")
+    count = 10 * width + 2  # of no rows: enough that the covariances count as of full rank
+    first, second = (Moments(count, mean, sigma * (count - 1)) for mean, sigma in zip(means, covariances, strict=True))
+    return float(frechet_distance(first, second))

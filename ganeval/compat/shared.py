@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +146,16 @@ def refuse(function: str, given: Sequence[tuple[str, bool, str]]) -> None:
     for option, unsupported, instead in given:
         if unsupported:
             raise UsageError(f"{function}: {option} is not supported here. {instead}")
+
+
+def unsupported(module: str, name: str, instead: Mapping[str, str]) -> Exception:
+    """The error for a name that is not in a module: of the library's with what to use, of anything else as Python's.
+
+    Args:
+        module: Name of the module.
+        name: What was asked for.
+        instead: Names of the library that are not here -> what to use.
+    """
+    if name in instead:
+        return ImportError(f"{module} has no {name}. {instead[name]}", name=module)
+    return AttributeError(f"module {module!r} has no attribute {name!r}")

@@ -4,8 +4,9 @@ Values: those of torch-fidelity 0.4.0. `fid_statistics_file`, which many forks p
 """
 
 import contextlib
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from ganeval.metrics.inception_score import log_softmax, split_scores
 from ganeval.metrics.kernel import classic_subsets
 from ganeval.metrics.prdc import neighbourhoods
 from ganeval.scoring.loaded_networks import Passes
+from ganeval.sources.resolve import open_source
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.reference_file import require_statistics
@@ -51,6 +53,7 @@ def calculate_metrics(
     feature_layer_prc: str | None = None,
     feature_extractor_weights_path: str | Path | None = None,
     feature_extractor_internal_dtype: str | None = None,
+    feature_extractor_compile: bool = False,
     isc_splits: int = 10,
     kid_subsets: int = 100,
     kid_subset_size: int = 1000,
@@ -58,11 +61,35 @@ def calculate_metrics(
     kid_kernel_poly_degree: int = 3,
     kid_kernel_poly_gamma: float | None = None,
     kid_kernel_poly_coef0: float = 1.0,
+    kid_kernel_rbf_sigma: float = 10.0,
+    ppl_epsilon: float = 1e-4,
+    ppl_reduction: str = "mean",
+    ppl_sample_similarity: Any = "lpips-vgg16",
+    ppl_sample_similarity_resize: int | None = 64,
+    ppl_sample_similarity_dtype: str = "uint8",
+    ppl_discard_percentile_lower: int | None = 1,
+    ppl_discard_percentile_higher: int | None = 99,
+    ppl_z_interp_mode: str = "lerp",
     prc_neighborhood: int = 3,
+    prc_batch_size: int = 10_000,
     samples_shuffle: bool = True,
     samples_find_deep: bool = False,
     samples_find_ext: str = "png,jpg,jpeg",
+    samples_ext_lossy: str = "jpg,jpeg",
     samples_resize_and_crop: int = 0,
+    datasets_root: str | Path | None = None,
+    datasets_download: bool = True,
+    cache_root: str | Path | None = None,
+    input1_cache_name: str | None = None,
+    input1_model_z_type: str = "normal",
+    input1_model_z_size: int | None = None,
+    input1_model_num_classes: int = 0,
+    input1_model_num_samples: int | None = None,
+    input2_cache_name: str | None = None,
+    input2_model_z_type: str = "normal",
+    input2_model_z_size: int | None = None,
+    input2_model_num_classes: int = 0,
+    input2_model_num_samples: int | None = None,
     rng_seed: int = 2020,
     cache: bool = False,
     save_cpu_ram: bool = False,
@@ -72,7 +99,8 @@ def calculate_metrics(
     """Inception Score, FID, KID, precision and recall, under torch-fidelity's names.
 
     Args:
-        input1: The generated images: a folder, an archive, or a torch `Dataset` of uint8 tensors (3, H, W).
+        input1: The generated images: a folder, an archive, a torch `Dataset` of uint8 tensors (3, H, W), or a data set
+            that torch-fidelity registers and ganeval has ("cifar10-train", "cifar10-val").
         input2: The reference: the same kinds.
         cuda: Use CUDA where there is one.
         batch_size: Images a network call; does not move a value.
@@ -88,6 +116,7 @@ def calculate_metrics(
         feature_layer_prc: "2048".
         feature_extractor_weights_path: File in the canonical layout; None for the canonical one in ganeval's cache.
         feature_extractor_internal_dtype: "float32".
+        feature_extractor_compile: Taken and not used.
         isc_splits: Parts of the Inception Score.
         kid_subsets: Subsets that are drawn.
         kid_subset_size: Images in each.
@@ -95,11 +124,35 @@ def calculate_metrics(
         kid_kernel_poly_degree: 3.
         kid_kernel_poly_gamma: None, for 1 / 2048.
         kid_kernel_poly_coef0: 1.
+        kid_kernel_rbf_sigma: Taken and not used: it goes with the RBF kernel.
+        ppl_epsilon: Taken and not used, as all of `ppl`.
+        ppl_reduction: The same.
+        ppl_sample_similarity: The same.
+        ppl_sample_similarity_resize: The same.
+        ppl_sample_similarity_dtype: The same.
+        ppl_discard_percentile_lower: The same.
+        ppl_discard_percentile_higher: The same.
+        ppl_z_interp_mode: The same.
         prc_neighborhood: Neighbour whose distance is the radius.
+        prc_batch_size: Taken and not used.
         samples_shuffle: Shuffle before the parts of the Inception Score are cut.
         samples_find_deep: Look in folders inside the folder.
         samples_find_ext: Endings that are looked for, comma-separated.
+        samples_ext_lossy: Taken and not used: endings of which torch-fidelity warns.
         samples_resize_and_crop: Not supported.
+        datasets_root: Folder of data sets, in torchvision's layout.
+        datasets_download: Taken and not used: only `ganeval data fetch` downloads.
+        cache_root: Taken and not used: features are kept in ganeval's cache.
+        input1_cache_name: Taken and not used: features are known by content.
+        input1_model_z_type: Taken and not used: it goes with a generator, which is refused.
+        input1_model_z_size: The same.
+        input1_model_num_classes: The same.
+        input1_model_num_samples: The same.
+        input2_cache_name: As that of `input1`.
+        input2_model_z_type: The same.
+        input2_model_z_size: The same.
+        input2_model_num_classes: The same.
+        input2_model_num_samples: The same.
         rng_seed: Of the shuffle and of the subsets.
         cache: Keep features between calls, in ganeval's cache, by content.
         save_cpu_ram: Taken and not used.
@@ -112,7 +165,11 @@ def calculate_metrics(
     Raises:
         GanevalError: inputs or weights that cannot be used, or an option that is not supported.
     """
-    del save_cpu_ram, verbose
+    del save_cpu_ram, verbose, feature_extractor_compile, kid_kernel_rbf_sigma, prc_batch_size, samples_ext_lossy
+    del ppl_epsilon, ppl_reduction, ppl_sample_similarity, ppl_sample_similarity_resize, ppl_sample_similarity_dtype
+    del ppl_discard_percentile_lower, ppl_discard_percentile_higher, ppl_z_interp_mode, datasets_download, cache_root
+    del input1_cache_name, input1_model_z_type, input1_model_z_size, input1_model_num_classes, input1_model_num_samples
+    del input2_cache_name, input2_model_z_type, input2_model_z_size, input2_model_num_classes, input2_model_num_samples
     layers = {"isc": (feature_layer_isc, "logits_unbiased"), "fid": (feature_layer_fid, "2048")}
     layers |= {"kid": (feature_layer_kid, "2048"), "prc": (feature_layer_prc, "2048")}
     kernel = (kid_kernel, kid_kernel_poly_degree, kid_kernel_poly_gamma, kid_kernel_poly_coef0)
@@ -157,9 +214,12 @@ def calculate_metrics(
         device = "auto" if cuda and torch.cuda.is_available() else "cpu"
         weights = feature_extractor_weights_path
         passes = open_network(stack, tool.path, weights=weights, device=device, batch_size=batch_size, cache=cache)
-        fake = _side(input1, "input1", passes, reading, stack)
+        root = None if datasets_root is None else Path(datasets_root)
+        fake = _side(input1, "input1", passes, reading, root, stack)
         given = input2 if fid_statistics_file is None else fid_statistics_file
-        real = None if given is None or not (fid or kid or prc) else _side(given, "input2", passes, reading, stack)
+        real = (
+            None if given is None or not (fid or kid or prc) else _side(given, "input2", passes, reading, root, stack)
+        )
         found: dict[str, float] = {}
         if isc:
             found |= _named(_isc(fake, isc_splits, rng_seed if samples_shuffle else None), "inception_score")
@@ -188,7 +248,18 @@ def _check_inputs(
         raise UsageError("FID, KID, precision and recall compare input1 with input2. Give it.")
 
 
-def _side(given: Any, name: str, passes: Passes, reading: Reading, stack: contextlib.ExitStack) -> SetSummary:
+REGISTERED: Final = {"cifar10-train": "cifar10:train", "cifar10-val": "cifar10:test"}
+"""Data sets that torch-fidelity registers -> ganeval's."""
+
+
+def _side(
+    given: Any, name: str, passes: Passes, reading: Reading, data_root: Path | None, stack: contextlib.ExitStack
+) -> SetSummary:
+    if isinstance(given, str) and given in REGISTERED and not Path(given).exists():
+        root = data_root or (Path(os.environ["GANEVAL_DATA"]) if "GANEVAL_DATA" in os.environ else None)
+        source = open_source(REGISTERED[given], data_root=root)
+        stack.callback(source.close)
+        return summary_of(source, passes, reading)
     if isinstance(given, str | Path):
         return open_side(given, passes, reading, stack)
     if hasattr(given, "__getitem__") and hasattr(given, "__len__"):
