@@ -28,6 +28,7 @@ from ganeval.processes.connections import Lines
 from ganeval.processes.launch import Launched, launched
 from ganeval.processes.shares import Processes, open_processes
 from ganeval.scoring.plan import make_plan
+from ganeval.sources.base import ImageSource, Item
 from tests.conftest import TOY, ToyBackbone
 from tests.one_pass import score
 from tests.ranks import GENERATOR, free_port, places, run_ranks
@@ -85,10 +86,68 @@ def test_shares_cover_every_image_once_and_are_of_neighbours(n, count):
         def __init__(self, rank):
             self.rank, self.count = rank, count
 
-    shares = [Processes(Line(rank), CPU).share(n) for rank in range(count)]
+    shares = [Processes(Line(rank), CPU).share(InArchives([1] * n)) for rank in range(count)]
 
     assert [index for share in shares for index in share] == list(range(n))
     assert max(len(s) for s in shares) - min(len(s) for s in shares) <= 1
+
+
+class InArchives(ImageSource):
+    """Images in archives of these sizes."""
+
+    def __init__(self, sizes):
+        self.name = "archives"
+        self._archive = [number for number, size in enumerate(sizes) for _ in range(size)]
+        self.items = [Item(f"{index:03d}") for index in range(len(self._archive))]
+
+    def read(self, index):
+        raise NotImplementedError
+
+    def shard(self, index):
+        return self._archive[index]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "lengths"),
+    [
+        ([10, 10, 10, 10], [20, 20]),
+        ([10, 10, 10], [10, 20]),
+        ([9, 8, 11, 12], [17, 23]),
+        ([9, 8, 11, 12], [9, 19, 12]),
+        ([30, 2], [16, 16]),  # one archive is nearly all: divided
+        ([1] * 9, [3, 3, 3]),
+        ([4, 4], [2, 2, 2, 2]),
+        ([5], [2, 3]),
+    ],
+)
+def test_an_archive_is_read_by_one_process_where_there_are_enough_of_them(sizes, lengths):
+    class Line:
+        def __init__(self, rank):
+            self.rank, self.count = rank, len(lengths)
+
+    shares = [Processes(Line(rank), CPU).share(InArchives(sizes)) for rank in range(len(lengths))]
+
+    assert [index for share in shares for index in share] == list(range(sum(sizes)))
+    assert [len(share) for share in shares] == lengths
+
+
+def test_images_are_told_in_pieces_and_give_the_same_rows(toy, options, monkeypatch):
+    """Three images a message, over three processes: the same numbers as in one message, and as one process."""
+    sent, alone = [], score(options).results
+    send = Lines.send
+
+    def counted(self, rank, kind, facts=None, data=b""):
+        if kind == "walked":
+            sent.append(len(data) // 32)
+        send(self, rank, kind, facts, data)
+
+    monkeypatch.setattr("ganeval.scoring.gather_features.PIECE", 3)
+    monkeypatch.setattr(Lines, "send", counted)
+    found = all_of(3, lambda processes: score(options, processes=processes).results)[0]
+
+    assert max(sent) == 3
+    assert sum(sent) == 40 + 31 - (40 // 3 + 31 // 3)
+    assert [row.value for row in found] == pytest.approx([row.value for row in alone], rel=TOY_ROUNDING)
 
 
 @pytest.fixture

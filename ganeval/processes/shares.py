@@ -7,6 +7,7 @@ numbers as if it had been alone: no disk is shared, and a shared one saves the s
 
 from __future__ import annotations  # of torch, devices alone are meant
 
+import bisect
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -53,9 +54,12 @@ class Processes:
         """The numbers of all processes but the first."""
         return range(1, self.count)
 
-    def share(self, n: int) -> range:
-        """Indices of this process's images out of n: neighbours, so that tar shards are read by one process each."""
-        return range(n * self.rank // self.count, n * (self.rank + 1) // self.count)
+    def share(self, source: ImageSource) -> range:
+        """Indices of this process's images: neighbours, and whole archives of a set in several.
+
+        An archive that is larger than a share is divided all the same.
+        """
+        return range(_border(source, self.rank, self.count), _border(source, self.rank + 1, self.count))
 
     def compare(self, facts: Mapping[str, str], advice: str) -> None:
         """Holds against each other what all processes must have alike. To be called by all of them.
@@ -103,6 +107,24 @@ class Processes:
         for rank in self.others:
             self.lines.send(rank, "results", rows)
         return rows
+
+
+def _border(source: ImageSource, rank: int, count: int) -> int:
+    """Where the share of a process begins: at the start of the archive that is nearest to an even division."""
+    n = len(source)
+    even = n * rank // count
+    if not 0 < rank < count or even == n or (archive := source.shard(even)) is None:
+        return even
+
+    def archive_of(index: int) -> int:
+        number = source.shard(index)
+        return 0 if number is None else number
+
+    start = bisect.bisect_left(range(n), archive, key=archive_of)
+    end = bisect.bisect_right(range(n), archive, key=archive_of)
+    if end - start > n // count:
+        return even
+    return start if even - start <= end - even else end
 
 
 def _described(source: ImageSource | ReferenceStatistics) -> str:

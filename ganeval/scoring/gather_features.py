@@ -1,7 +1,7 @@
 """What each process saw of its share goes to the first one: digests and facts of every image, and the rows it lacks.
 
-A message holds the rows of one shard, so memory stays bounded on both ends, and the next one is sent when the one
-before was written into the first process's own store.
+A message holds what is known of some images, or the rows of one shard, so memory stays bounded on both ends; the next
+rows are sent when those before were written into the first process's own store.
 """
 
 from collections import defaultdict
@@ -16,6 +16,8 @@ from ganeval.processes.shares import Processes
 from ganeval.scoring.feature_pass import SHARD_ROWS, Queue, Walked, flush, read_rows
 from ganeval.sources.image_facts import ImageFacts
 
+PIECE = 2**16  # images a message: 2 MB of digests
+
 
 def send_walked(processes: Processes, walked: Walked, start: int, errors: Mapping[str, float]) -> None:
     """Tells the first process what this one saw, and sends it the rows that it asks for.
@@ -29,29 +31,39 @@ def send_walked(processes: Processes, walked: Walked, start: int, errors: Mappin
     Raises:
         ProcessesError: the run has failed elsewhere.
     """
-    kinds = list(dict.fromkeys((fact.format, fact.notes, fact.peak) for fact in walked.facts))
-    number = {kind: i for i, kind in enumerate(kinds)}
-    facts = {
-        "kept": [start + index for index in walked.kept],
-        "kinds": kinds,
-        "facts": [(fact.height, fact.width, number[fact.format, fact.notes, fact.peak]) for fact in walked.facts],
-        "skipped": walked.skipped,
-        "warnings": [f"{processes.lines.named(processes.rank)}: {warning}" for warning in walked.warnings],
-        "seconds": dict(walked.seconds),
-        "computed": [queue.computed for queue in walked.queues],
-        "errors": dict(errors),
-    }
-    processes.lines.send(0, "walked", facts, b"".join(walked.digests))
-    for queue in walked.queues:
-        wanted, _ = processes.lines.receive(0, "want")
-        for piece in pieces(queue, walked.digests, wanted):
-            features, logits = piece.features, piece.logits
-            shape = [features.shape[1], 0 if logits is None else logits.shape[1]]
-            data = features.tobytes() + (b"" if logits is None else logits.tobytes())
-            told = {"positions": piece.positions, "shape": shape, "engine": piece.engine}
-            processes.lines.send(0, "rows", told, data)
-            processes.lines.receive(0, "written")
-        processes.lines.send(0, "rows")
+    for first in range(0, max(1, len(walked.digests)), PIECE):
+        part = slice(first, first + PIECE)
+        digests, facts = walked.digests[part], walked.facts[part]
+        kinds = list(dict.fromkeys((fact.format, fact.notes, fact.peak) for fact in facts))
+        number = {kind: i for i, kind in enumerate(kinds)}
+        told: dict[str, object] = {
+            "kept": [start + index for index in walked.kept[part]],
+            "kinds": kinds,
+            "facts": [(fact.height, fact.width, number[fact.format, fact.notes, fact.peak]) for fact in facts],
+        }
+        if first + PIECE >= len(walked.digests):
+            told["last"] = {
+                "skipped": walked.skipped,
+                "warnings": [f"{processes.lines.named(processes.rank)}: {warning}" for warning in walked.warnings],
+                "seconds": dict(walked.seconds),
+                "computed": [queue.computed for queue in walked.queues],
+                "errors": dict(errors),
+            }
+        processes.lines.send(0, "walked", told, b"".join(digests))
+        for queue in walked.queues:
+            _send_rows(processes, queue, digests)
+
+
+def _send_rows(processes: Processes, queue: Queue, digests: Sequence[bytes]) -> None:
+    wanted, _ = processes.lines.receive(0, "want")
+    for piece in pieces(queue, digests, wanted):
+        features, logits = piece.features, piece.logits
+        shape = [features.shape[1], 0 if logits is None else logits.shape[1]]
+        data = features.tobytes() + (b"" if logits is None else logits.tobytes())
+        told = {"positions": piece.positions, "shape": shape, "engine": piece.engine}
+        processes.lines.send(0, "rows", told, data)
+        processes.lines.receive(0, "written")
+    processes.lines.send(0, "rows")
 
 
 @dataclass(frozen=True)
@@ -94,31 +106,42 @@ def gather_walked(processes: Processes, walked: Walked, errors: dict[str, float]
     """
     processes.lines.work(False)
     for rank in processes.others:
-        told, data = processes.lines.receive(rank, "walked")
         for queue in walked.queues:
             queue.store.refresh()  # a store that all share has what the other wrote
         try:
-            digests = [data[at : at + 32] for at in range(0, len(data), 32)]
-            kinds = [(str(format_), tuple(map(str, notes)), peak) for format_, notes, peak in told["kinds"]]
-            facts = [ImageFacts(int(height), int(width), *kinds[kind]) for height, width, kind in told["facts"]]
-            if not len(digests) == len(facts) == len(told["kept"]):
-                raise ValueError("counts differ")
-            walked.digests += digests
-            walked.facts += facts
-            walked.kept += map(int, told["kept"])
-            walked.skipped += map(str, told["skipped"])
-            walked.warnings += map(str, told["warnings"])
-            for name, error in told["errors"].items():
-                errors[name] = max(float(error), errors.get(name, 0.0))
-            for stage, seconds in told["seconds"].items():
-                walked.seconds[stage] = max(float(seconds), walked.seconds.get(stage, 0.0))
-            for queue, computed in zip(walked.queues, told["computed"], strict=True):
-                queue.computed += int(computed)
-                _take_rows(processes, rank, queue, digests, facts, walked.warnings)
+            while not _take_piece(processes, rank, walked, errors):
+                pass
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise ProcessesError(
                 f"{processes.lines.named(rank)} sent features that cannot be used: {error}."
             ) from error
+
+
+def _take_piece(processes: Processes, rank: int, walked: Walked, errors: dict[str, float]) -> bool:
+    """Some images of one process, and the rows of them that the stores lack; whether they are its last ones."""
+    told, data = processes.lines.receive(rank, "walked")
+    digests = [data[at : at + 32] for at in range(0, len(data), 32)]
+    kinds = [(str(format_), tuple(map(str, notes)), peak) for format_, notes, peak in told["kinds"]]
+    facts = [ImageFacts(int(height), int(width), *kinds[kind]) for height, width, kind in told["facts"]]
+    if not len(digests) == len(facts) == len(told["kept"]):
+        raise ValueError("counts differ")
+    walked.digests += digests
+    walked.facts += facts
+    walked.kept += map(int, told["kept"])
+    for queue in walked.queues:
+        _take_rows(processes, rank, queue, digests, facts, walked.warnings)
+    last = told.get("last")
+    if last is None:
+        return False
+    walked.skipped += map(str, last["skipped"])
+    walked.warnings += map(str, last["warnings"])
+    for name, error in last["errors"].items():
+        errors[name] = max(float(error), errors.get(name, 0.0))
+    for stage, seconds in last["seconds"].items():
+        walked.seconds[stage] = max(float(seconds), walked.seconds.get(stage, 0.0))
+    for queue, computed in zip(walked.queues, last["computed"], strict=True):
+        queue.computed += int(computed)
+    return True
 
 
 def _take_rows(

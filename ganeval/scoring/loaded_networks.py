@@ -111,7 +111,7 @@ class Passes:
             raise TypeError("there is no other process")
         walked = self._walked()
         self._add_share(walked, source, self.processes, lambda _: None)
-        send_walked(self.processes, walked, self.processes.share(len(source)).start, self.errors)
+        send_walked(self.processes, walked, self.processes.share(source).start, self.errors)
 
     def _walked(self) -> Walked:
         return Walked.of(list(self.backbones.values()), self.stores)
@@ -123,7 +123,7 @@ class Passes:
             processes.lines.progress(steps)
             advance(steps)
 
-        own = Subset(source, processes.share(len(source)))
+        own = Subset(source, processes.share(source))
         processes.lines.work(True)
         walked.add(own, self.options.batch_size, self.options.on_bad, progress)
         walked.finish(own.name)
@@ -186,7 +186,7 @@ class Passes:
                 hold samples of fewer bits and no `peak` says what is white.
         """
         walked, processes = self._walked(), self.processes
-        own = len(source) if processes is None else len(processes.share(len(source)))
+        own = len(source) if processes is None else len(processes.share(source))
         with self.reporter.stage(title, own) as advance:
             if processes is None:
                 walked.add(source, self.options.batch_size, self.options.on_bad, advance)
