@@ -53,6 +53,7 @@ CASES = {
     "channel": Case(("--channel", "Y"), "y", '"y"', "fingerprint", PAIRS),
     "crop_border": Case(("--crop-border", "2"), 2, "2", "fingerprint", PAIRS),
     "pair_by": Case(("--pair-by", "(.*)"), "(.*)", '"(.*)"', "provenance.pair_by", PAIRS),
+    "mask": Case(("--mask", "masks"), "masks", '"masks"', "error", PAIRS),
     "mod_crop": Case(("--mod-crop", "3"), 3, "3", "fingerprint", PAIRS),
     "peak": Case(("--peak", "4095"), 4095, "4095", "fingerprint"),
     "inputs": Case(

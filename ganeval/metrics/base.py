@@ -18,7 +18,7 @@ from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 Better = Literal["lower", "higher", "neither"]
@@ -258,6 +258,28 @@ def with_copies(estimate: Estimate, note: str, many: bool) -> Estimate:
     return replace(estimate, note="; ".join(filter(None, [estimate.note, note])))
 
 
+PixelCompute = Callable[
+    ["Float[np.ndarray, 'B C H W']", "Float[np.ndarray, 'B C H W']", Params], "Float[np.ndarray, ' B']"
+]
+Masked = Callable[
+    ["Float[np.ndarray, 'B C H W']", "Float[np.ndarray, 'B C H W']", npt.NDArray[np.bool_], Params], float
+]
+
+
+def over_pixels(compute: PixelCompute) -> Masked:
+    """`PixelMetric.masked` of a metric of single pixels: its value on the marked ones, in a row."""
+
+    def masked(
+        fake: Float[np.ndarray, "1 C H W"],
+        real: Float[np.ndarray, "1 C H W"],
+        mask: npt.NDArray[np.bool_],
+        params: Params,
+    ) -> float:
+        return float(compute(fake[:, :, None, mask], real[:, :, None, mask], params)[0])
+
+    return masked
+
+
 class _ByImage:
     """What metrics whose value is a mean over images answer as set metrics do."""
 
@@ -283,6 +305,8 @@ class PixelMetric(_ByImage):
             scale, C = 3 (RGB) or 1 (Y), already cropped. Called by several threads at a time. +inf is a legal value
             (identical images under PSNR).
         min_side: Smallest height and width it is defined for.
+        masked: (fake, real, mask, params) -> the value over the pixels that a boolean mask (H, W) marks, of one pair
+            (1, C, H, W); None for a metric that has none.
         plain: As in SetMetric; "" for pixels.
         Others as in SetMetric.
     """
@@ -294,6 +318,7 @@ class PixelMetric(_ByImage):
     min_side: int
     version: int
     compute: Callable[[Float[np.ndarray, "B C H W"], Float[np.ndarray, "B C H W"], Params], Float[np.ndarray, " B"]]
+    masked: Masked | None = None
     params: Params = field(default_factory=dict)
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     plain: Mapping[str, int] = field(default_factory=dict)
@@ -325,6 +350,7 @@ class PyramidMetric(_ByImage):
             is not listed gives all of its maps. "layers" in params ("relu2_2,relu3_3") takes their place, and rows
             state it there.
         compute: (fake_maps, real_maps, heads, params) -> (B,) float64. `heads` is a state dict or None.
+        masked: As `compute`, with masks (B, H, W) after the heads; None for a metric that has no value over a mask.
         min_side: Smallest height and width that leave every map non-empty.
         Others as in SetMetric.
     """
@@ -341,6 +367,13 @@ class PyramidMetric(_ByImage):
     ]
     heads: Mapping[str, str] = field(default_factory=dict)
     head_shapes: Callable[[Sequence[int]], dict[str, tuple[int, ...]]] | None = None
+    masked: (
+        Callable[
+            [tuple[Tensor, ...], tuple[Tensor, ...], Mapping[str, Tensor] | None, Bool[Tensor, "B H W"], Params],
+            Float[Tensor, " B"],
+        ]
+        | None
+    ) = None
     layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     params: Params = field(default_factory=dict)
     aliases: Mapping[str, Alias] = field(default_factory=dict)

@@ -203,6 +203,11 @@ def parse_key(text: str) -> Request:
     return SetRequest(name, metric, chosen, outputs, asked)
 
 
+def masked_names() -> list[str]:
+    """Metrics that have a value over a mask."""
+    return [name for name, metric in declarations() if isinstance(metric, PairedMetric) and metric.masked is not None]
+
+
 def parse_keys(text: str) -> list[Request]:
     """Reads a comma-separated list of keys; a key given twice counts once.
 

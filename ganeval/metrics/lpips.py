@@ -10,14 +10,14 @@ Matches: lpips 0.1.4 `LPIPS(net="vgg" or "alex", version="0.1")`, given the same
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ganeval.errors import WeightsError
 from ganeval.metrics.base import Alias, Margin, Output, Params, PyramidMetric
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -51,11 +51,46 @@ def compute_lpips(
 
     del params
     total = torch.zeros(len(fake_maps[0]), dtype=torch.float64, device="cpu")
+    for distances in _distances(fake_maps, real_maps, heads):
+        total += spatial_mean(distances)
+    return total
+
+
+def masked_lpips(
+    fake_maps: tuple[Tensor, ...],
+    real_maps: tuple[Tensor, ...],
+    heads: Mapping[str, Tensor] | None,
+    masks: Bool[Tensor, "B H W"],
+    params: Params,
+) -> Float[Tensor, " B"]:
+    """Mean over the marked pixels of the map that the lpips package gives with `spatial=True`.
+
+    Args:
+        fake_maps: As for `compute_lpips`.
+        real_maps: The same shapes.
+        heads: As for `compute_lpips`.
+        masks: Of the size of the images, at least one pixel each.
+        params: Unused.
+    """
+    import torch
+    import torch.nn.functional as F
+
+    del params
+    size, weights = tuple(masks.shape[1:]), masks.cpu().to(torch.float64)
+    total = torch.zeros(len(masks), dtype=torch.float64, device="cpu")
+    for distances in _distances(fake_maps, real_maps, heads):
+        upsampled = F.interpolate(distances[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+        total += (upsampled.cpu().to(torch.float64) * weights).sum(dim=(1, 2)) / weights.sum(dim=(1, 2))
+    return total
+
+
+def _distances(
+    fake_maps: tuple[Tensor, ...], real_maps: tuple[Tensor, ...], heads: Mapping[str, Tensor] | None
+) -> Iterator[Float[Tensor, "B h w"]]:
+    """The weighted squared difference at each position of each map."""
     for k, (fake, real) in enumerate(zip(fake_maps, real_maps, strict=True)):
         head = _head(heads or {}, k, fake)
-        difference = (unit_normalise(fake) - unit_normalise(real)).square()
-        total += spatial_mean((difference * head).sum(dim=1))
-    return total
+        yield ((unit_normalise(fake) - unit_normalise(real)).square() * head).sum(dim=1)
 
 
 def head_shapes(channels: Sequence[int]) -> dict[str, tuple[int, ...]]:
@@ -97,6 +132,7 @@ LPIPS = PyramidMetric(
     compute=compute_lpips,
     heads={"vgg16": "lpips-vgg", "alexnet": "lpips-alex"},
     head_shapes=head_shapes,
+    masked=masked_lpips,
     layers={
         "vgg16": ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"),
         "alexnet": ("relu1", "relu2", "relu3", "relu4", "relu5"),

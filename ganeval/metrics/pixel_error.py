@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganeval.metrics.base import Margin, Output, Params, PixelMetric
+from ganeval.metrics.base import Margin, Output, Params, PixelMetric, over_pixels
 from ganeval.metrics.psnr import PEAK, mean_square
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ MAE = PixelMetric(
     min_side=1,
     version=1,
     compute=compute_mae,
+    masked=over_pixels(compute_mae),
 )
 
 MSE = PixelMetric(
@@ -69,6 +70,7 @@ MSE = PixelMetric(
     min_side=1,
     version=1,
     compute=compute_mse,
+    masked=over_pixels(compute_mse),
 )
 
 RMSE = PixelMetric(
@@ -79,4 +81,5 @@ RMSE = PixelMetric(
     min_side=1,
     version=1,
     compute=compute_rmse,
+    masked=over_pixels(compute_rmse),
 )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganeval.metrics.base import Margin, Output, Params, PixelMetric
+from ganeval.metrics.base import Margin, Output, Params, PixelMetric, over_pixels
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -64,5 +64,6 @@ PSNR = PixelMetric(
     min_side=1,
     version=1,
     compute=compute_psnr,
+    masked=over_pixels(compute_psnr),
     plain={"": 1},
 )

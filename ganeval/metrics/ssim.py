@@ -22,7 +22,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
+from ganeval.errors import DataError
 from ganeval.metrics.base import Margin, Output, Params, PixelMetric
 from ganeval.metrics.psnr import PEAK
 
@@ -48,6 +50,23 @@ def compute_ssim(
     return np.asarray(_similarity(fake, real, params)[..., 0].mean(axis=1))
 
 
+def masked_ssim(
+    fake: Float[np.ndarray, "1 C H W"], real: Float[np.ndarray, "1 C H W"], mask: npt.NDArray[np.bool_], params: Params
+) -> float:
+    """Mean of the SSIM map over the marked places that a window fits around; windows see what lies beside them too.
+
+    Raises:
+        DataError: no window fits around a marked place.
+    """
+    margin = int(params["window"]) // 2
+    inside = np.ascontiguousarray(mask[margin : mask.shape[0] - margin, margin : mask.shape[1] - margin])
+    if not inside.any():
+        raise DataError(
+            f"ssim: no window of {2 * margin + 1} pixels fits around a pixel of the mask; all lie at the edge."
+        )
+    return float(_similarity(fake, real, params, inside)[..., 0].mean())
+
+
 def compute_ms_ssim(
     fake: Float[np.ndarray, "B C H W"], real: Float[np.ndarray, "B C H W"], params: Params
 ) -> Float[np.ndarray, " B"]:
@@ -69,7 +88,10 @@ def compute_ms_ssim(
 
 
 def _similarity(
-    fake: Float[np.ndarray, "B C H W"], real: Float[np.ndarray, "B C H W"], params: Params
+    fake: Float[np.ndarray, "B C H W"],
+    real: Float[np.ndarray, "B C H W"],
+    params: Params,
+    mask: npt.NDArray[np.bool_] | None = None,
 ) -> Float[np.ndarray, "B C 2"]:
     """Means over each channel of the SSIM map, and of its contrast-structure factor alone.
 
@@ -82,7 +104,7 @@ def _similarity(
     band = _band(taps)
     c1, c2 = (float(params["k1"]) * PEAK) ** 2, (float(params["k2"]) * PEAK) ** 2
     planes = zip(np.reshape(fake, (-1, *fake.shape[2:])), np.reshape(real, (-1, *real.shape[2:])), strict=True)
-    return np.reshape([_similarity_of_planes(*pair, band, c1, c2) for pair in planes], (*fake.shape[:2], 2))
+    return np.reshape([_similarity_of_planes(*pair, band, c1, c2, mask) for pair in planes], (*fake.shape[:2], 2))
 
 
 def _similarity_of_planes(
@@ -91,8 +113,18 @@ def _similarity_of_planes(
     band: Float[np.ndarray, "t+k t"],
     c1: float,
     c2: float,
+    mask: npt.NDArray[np.bool_] | None,
 ) -> tuple[float, float]:
-    """The two means of one channel of one pair. Only the sum of the variances is asked for: four blurs, not five."""
+    """The two means of one channel of one pair. Only the sum of the variances is asked for: four blurs, not five.
+
+    Args:
+        fake: One plane.
+        real: The other.
+        band: Of `_band`.
+        c1: Constant of the luminance factor.
+        c2: Of the other.
+        mask: The places of the map that count; None for all.
+    """
     reach = len(band) - TILE
     height, width = fake.shape[0] - reach, fake.shape[1] - reach
     planes = np.empty((4, TILE + reach, fake.shape[1]))
@@ -108,10 +140,12 @@ def _similarity_of_planes(
         squares += product
         np.multiply(one, other, out=product)
         luminance, contrast = _factors(_blurred(strip, band, rows, width), c1, c2)
-        structure += float(contrast.sum())
+        counted = True if mask is None else mask[start : start + rows]
+        structure += float(contrast.sum(where=counted))
         luminance *= contrast
-        whole += float(luminance.sum())
-    return whole / (height * width), structure / (height * width)
+        whole += float(luminance.sum(where=counted))
+    count = height * width if mask is None else int(np.count_nonzero(mask))
+    return whole / count, structure / count
 
 
 def _factors(
@@ -197,6 +231,7 @@ SSIM = PixelMetric(
     min_side=WINDOW,
     version=1,
     compute=compute_ssim,
+    masked=masked_ssim,
     params=PARAMS,
     plain={"": 2},
 )

@@ -26,6 +26,8 @@ class ScoreKeywords(TypedDict, total=False):
     """Pixels to cut off each edge before paired metrics."""
     pair_by: str | None
     """Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree."""
+    mask: Images | None
+    """Images whose white pixels are those that paired metrics look at; one image is the mask of all."""
     mod_crop: int
     """Crop images right and bottom to multiples of N, the scale of the model."""
     peak: int | None
@@ -45,7 +47,7 @@ class ScoreKeywords(TypedDict, total=False):
     seed: int
     """Seed of the subset and of latents."""
     match: str | Mapping[str, str] | None
-    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired or inputs."""
+    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs."""
     labels: bool | None
     """Folders are classes, or are not. Default: they are if their names aren't mere numbers in sequence."""
     follow_links: bool | Literal["no", "inside", "anywhere"]
@@ -97,6 +99,8 @@ class CompareKeywords(TypedDict, total=False):
     """Pixels to cut off each edge before paired metrics."""
     pair_by: str | None
     """Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree."""
+    mask: Images | None
+    """Images whose white pixels are those that paired metrics look at; one image is the mask of all."""
     mod_crop: int
     """Crop images right and bottom to multiples of N, the scale of the model."""
     peak: int | None
@@ -116,7 +120,7 @@ class CompareKeywords(TypedDict, total=False):
     seed: int
     """Seed of the subset and of latents."""
     match: str | Mapping[str, str] | None
-    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired or inputs."""
+    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs."""
     labels: bool | None
     """Folders are classes, or are not. Default: they are if their names aren't mere numbers in sequence."""
     follow_links: bool | Literal["no", "inside", "anywhere"]
@@ -148,6 +152,8 @@ class CheckKeywords(TypedDict, total=False):
     """Original images that paired metrics compare with, matched by file stem."""
     pair_by: str | None
     """Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree."""
+    mask: Images | None
+    """Images whose white pixels are those that paired metrics look at; one image is the mask of all."""
     inputs: Images | None
     """Images that an image-to-image generator translates."""
     generator: str | None
@@ -157,7 +163,7 @@ class CheckKeywords(TypedDict, total=False):
     latent_dim: int | Sequence[int] | None
     """Shape of one latent of an external generator: 100 or 100x1x1."""
     match: str | Mapping[str, str] | None
-    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired or inputs."""
+    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs."""
     labels: bool | None
     """Folders are classes, or are not. Default: they are if their names aren't mere numbers in sequence."""
     follow_links: bool | Literal["no", "inside", "anywhere"]
@@ -195,6 +201,8 @@ class EvaluatorKeywords(TypedDict, total=False):
     """Pixels to cut off each edge before paired metrics."""
     pair_by: str | None
     """Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree."""
+    mask: Images | None
+    """Images whose white pixels are those that paired metrics look at; one image is the mask of all."""
     mod_crop: int
     """Crop images right and bottom to multiples of N, the scale of the model."""
     peak: int | None
@@ -214,7 +222,7 @@ class EvaluatorKeywords(TypedDict, total=False):
     seed: int
     """Seed of the subset and of latents."""
     match: str | Mapping[str, str] | None
-    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired or inputs."""
+    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs."""
     labels: bool | None
     """Folders are classes, or are not. Default: they are if their names aren't mere numbers in sequence."""
     follow_links: bool | Literal["no", "inside", "anywhere"]

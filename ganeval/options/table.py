@@ -117,6 +117,15 @@ class ScoreOptions:
             PairRule(),
         ),
     ] = None
+    mask: Annotated[
+        str | None,
+        Option(
+            "pairs",
+            "Images whose white pixels are those that paired metrics look at; one image is the mask of all.",
+            f"{_FREE} gate",
+            Place(),
+        ),
+    ] = None
     mod_crop: Annotated[
         int,
         Option(
@@ -190,7 +199,7 @@ class ScoreOptions:
         Mapping[str, str],
         Option(
             "inputs",
-            "Take only files that match, as in '*_fake_B.png'; SET is reference, paired or inputs.",
+            "Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs.",
             _ALL,
             Globs(),
         ),
@@ -337,7 +346,13 @@ class ScoreOptions:
         Raises:
             UsageError: naming it.
         """
-        given = {"subject": self.subject, "reference": self.reference, "paired": self.paired, "inputs": self.inputs}
+        given = {
+            "subject": self.subject,
+            "reference": self.reference,
+            "paired": self.paired,
+            "mask": self.mask,
+            "inputs": self.inputs,
+        }
         for place in self.match:
             if given[place] is None:
                 raise UsageError(

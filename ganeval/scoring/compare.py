@@ -20,7 +20,7 @@ from ganeval.scoring.feature_pass import SourceSummary
 from ganeval.scoring.image_metrics import score_single_images
 from ganeval.scoring.image_pass import ImageScores
 from ganeval.scoring.loaded_networks import OpenedNetworks, Passes, RealSide
-from ganeval.scoring.open_inputs import open_originals, open_subject_source
+from ganeval.scoring.open_inputs import open_masks, open_originals, open_subject_source
 from ganeval.scoring.pair_pass import PairScores
 from ganeval.scoring.paired_metrics import score_paired
 from ganeval.scoring.plan import Plan
@@ -132,7 +132,9 @@ def _compare_pairs(
     plan, networks = evaluator.plan, evaluator.pair_networks
     originals = [open_originals(options, source, stack) for options, source in zip(named, sources, strict=True)]
     sides = [
-        score_paired(plan, options, source, original, networks(), evaluator.reporter)
+        score_paired(
+            plan, options, source, original, networks(), evaluator.reporter, open_masks(options, source, stack)
+        )
         for options, source, original in zip(named, sources, originals, strict=True)
         if original is not None
     ]

@@ -29,7 +29,14 @@ from ganeval.scoring.image_influence import blame
 from ganeval.scoring.image_metrics import load_models, score_single_images
 from ganeval.scoring.image_pass import ImageScores
 from ganeval.scoring.loaded_networks import OpenedNetworks, Passes, RealSide, open_passes
-from ganeval.scoring.open_inputs import open_originals, open_reference, open_stored_subject, open_subject_source
+from ganeval.scoring.masks import Masks
+from ganeval.scoring.open_inputs import (
+    open_masks,
+    open_originals,
+    open_reference,
+    open_stored_subject,
+    open_subject_source,
+)
 from ganeval.scoring.pair_pass import PairScores
 from ganeval.scoring.paired_metrics import PairNetworks, open_pair_networks, score_paired
 from ganeval.scoring.plan import Plain, Plan, make_plan
@@ -165,6 +172,7 @@ class Evaluator:
         real: RealSide | None = None
         blamed: pd.DataFrame | None = None
         single: ImageScores | None = None
+        masks: Masks | None = None
         with contextlib.ExitStack() as stack:
             # Everything is opened before anything runs: a wrong path shows at once, not after an hour.
             opened: ImageSource | ReferenceStatistics
@@ -182,6 +190,7 @@ class Evaluator:
                 if plan.set_requests:
                     self._reference(options)
                 originals = open_originals(options, opened, stack) if plan.paired_requests else None
+                masks = open_masks(options, opened, stack) if plan.paired_requests else None
             if plan.set_requests and summary is None:
                 reference = self._reference(options)
                 check_counts(plan, "generated", opened, options.on_bad)
@@ -214,7 +223,8 @@ class Evaluator:
                 rows, single = score_single_images(plan, options, opened, self.image_models(), self.reporter)
                 results += rows
             if originals is not None and isinstance(opened, ImageSource):
-                rows, pairs = score_paired(plan, options, opened, originals, self.pair_networks(), self.reporter)
+                networks = self.pair_networks()
+                rows, pairs = score_paired(plan, options, opened, originals, networks, self.reporter, masks)
                 results += rows
             if isinstance(opened, ImageSource):
                 results = [with_origin(result, opened.origin) for result in results]

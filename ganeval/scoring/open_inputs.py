@@ -10,6 +10,7 @@ from ganeval.generators.names import is_factory_name
 from ganeval.generators.open import open_generator, open_set
 from ganeval.generators.shipped import is_shipped, refuse_unshipped
 from ganeval.options import ScoreOptions
+from ganeval.scoring.masks import Masks
 from ganeval.scoring.pair_names import pair_up
 from ganeval.sources.base import ImageSource, Subset, seeded_subset
 from ganeval.sources.digest_memo import DigestMemo
@@ -36,7 +37,7 @@ def check_places(options: ScoreOptions, *subjects: str) -> None:
         refuse_unshipped(subject)
         if (Path(subject).suffix or "/" in subject) and not is_factory_name(subject):
             refuse_missing(subject)
-    for given in (options.reference, options.paired, options.inputs):
+    for given in (options.reference, options.paired, options.mask, options.inputs):
         if given is not None and given not in options.in_memory:
             refuse_missing(given)
 
@@ -137,3 +138,12 @@ def open_originals(options: ScoreOptions, subject: ImageSource, stack: contextli
     part = options.num_samples is not None and len(subject) == options.num_samples
     pairing = pair_up(subject, whole, options.pair_by, part=part)
     return Subset(whole, [real for _, real in pairing.indices]) if part else whole
+
+
+def open_masks(options: ScoreOptions, subject: ImageSource, stack: contextlib.ExitStack) -> Masks | None:
+    """Which pixels of each pair count; names are matched here, before any image is decoded."""
+    if options.mask is None:
+        return None
+    whole = open_set(options, "mask", options.mask)
+    _close_later(options.mask, whole, options, stack)
+    return Masks.of(whole, subject, options.pair_by)

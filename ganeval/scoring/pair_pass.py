@@ -23,6 +23,7 @@ from ganeval.metrics.base import Params, PixelMetric, PyramidMetric, many_copies
 from ganeval.metrics.luma import crop_border as cut
 from ganeval.metrics.luma import pair_luma
 from ganeval.metrics.pair_mean import Float64, MeanUncertainty, NoEstimate, mean_estimate, uncertainty_of_mean
+from ganeval.scoring.masks import Mask, Masks, check_mask
 from ganeval.scoring.pair_names import pair_up
 from ganeval.scoring.read_pairs import WAITING_PIXELS, Pair, Size, read_pairs, wide
 from ganeval.sources.base import ImageSource, content_hash
@@ -91,6 +92,9 @@ class PairScores:
         real_sha256: Content hash of their originals.
         seconds: Time by stage.
         left_out: Reason -> entries of the fakes' folder or archive that are no images of the set.
+        mask_sha256: Content hash of the masks, None without.
+        marked: Pixels that the masks mark, of all pairs together.
+        pixels: Pixels of all pairs without their border.
         copies: How many pairs are exact copies of another pair, in both images.
         paired_by: What was taken off the names to pair them; "" where they agree as they are.
         warnings: What the user should be told of the run.
@@ -109,6 +113,9 @@ class PairScores:
     copies: int = 0
     paired_by: str = ""
     warnings: tuple[str, ...] = ()
+    mask_sha256: str | None = None
+    marked: int = 0
+    pixels: int = 0
 
     @property
     def repeated(self) -> str:
@@ -130,6 +137,7 @@ def score_pairs(
     crop_border: int,
     pair_by: str | None = None,
     mod_crop: int = 0,
+    masks: Masks | None = None,
     batch_size: int,
     backbones: Mapping[str, Backbone],
     heads: Mapping[str, Mapping[str, Tensor]],
@@ -146,6 +154,7 @@ def score_pairs(
         crop_border: Pixels cut off each side, for all metrics, before anything else.
         pair_by: How names pair, as in `--pair-by`.
         mod_crop: Both images are cropped at the right and bottom to multiples of it, before the border; 0 for not.
+        masks: Which pixels of each fake count, for metrics that have a value over them; None for all.
         batch_size: Pairs a batch at most, >= 1; images of 512x512 and more go in smaller batches (`BATCH_PIXELS`).
         backbones: Registry name -> network, for all that the requests name.
         heads: Weights-table name ("lpips-vgg") -> state dict, for all that the requests' metrics name.
@@ -177,8 +186,9 @@ def score_pairs(
     digests: list[tuple[bytes, bytes]] = []
     skipped: list[str] = []
     seen: list[Both] = []
+    mask_digests: list[bytes] = []
     started = time.perf_counter()
-    reading = read_pairs(fake, real, indices, 2 * batch_size, mod_crop, run.measure)
+    reading = read_pairs(fake, real, indices, 2 * batch_size, mod_crop, run.measure, masks)
     with contextlib.closing(reading) as ahead, threadpool_limits(1, "blas"):  # a product a core, not all for one
         for position, loaded in enumerate(ahead):
             run.seconds["read+decode (waited)"] += time.perf_counter() - started
@@ -191,6 +201,7 @@ def score_pairs(
                 stems.append(loaded.stem)
                 digests.append(loaded.digests)
                 seen.append(loaded.seen)
+                mask_digests.append(loaded.mask_digest)
                 run.add(loaded)
             if progress is not None:
                 progress(1)
@@ -214,6 +225,9 @@ def score_pairs(
         copies=len(digests) - len(set(digests)),
         paired_by=pairing.told,
         warnings=tuple(run.warnings),
+        mask_sha256=content_hash(mask_digests) if masks is not None else None,
+        marked=run.marked,
+        pixels=run.pixels,
     )
 
 
@@ -268,6 +282,8 @@ class _Run:
     waiting: dict[Size, list[Pair]] = field(default_factory=dict)
     too_small: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    marked: int = 0
+    pixels: int = 0
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -284,13 +300,14 @@ class _Run:
             return {}
         started = time.perf_counter()
         fake, real = cut(pair.fake, self.border), cut(pair.real, self.border)
+        mask = self._mask_of(pair)
         if self.channel == "y":
             images = pair_luma(fake, real, pair.seen[1].one_channel)
         else:
             images = fake.astype(np.float64), real.astype(np.float64)
         one, other = (image[None] for image in images)
         values = {
-            request.key: float(request.metric.compute(one, other, request.params)[0])
+            request.key: _value(request.metric, one, other, mask, request.params)
             for request in requests
             if isinstance(request.metric, PixelMetric)
         }
@@ -298,9 +315,20 @@ class _Run:
             self.seconds["pixels"] += time.perf_counter() - started
         return values
 
+    def _mask_of(self, pair: Pair) -> Mask | None:
+        """The mask without the border, checked."""
+        if pair.mask is None:
+            return None
+        mask = cut(pair.mask[None], self.border)[0] if pair.mask.shape == pair.size else pair.mask
+        check_mask(pair.mask, pair.stem, pair.size, mask)
+        return mask
+
     def add(self, pair: Pair) -> None:
         """Takes the values of a pair, queues it with others of its size for the networks, and runs what is full."""
         self._check(pair)
+        mask = self._mask_of(pair)
+        self.marked += 0 if mask is None else int(np.count_nonzero(mask))
+        self.pixels += 0 if mask is None else mask.size
         for request in self.requests:
             if isinstance(request.metric, PixelMetric):
                 self._keep(request, [pair], np.asarray([pair.values[request.key]]))
@@ -400,17 +428,21 @@ class _Run:
         backbone: Backbone,
         requests: Sequence[PairRequest],
     ) -> None:
+        import torch
+
+        masks = [self._mask_of(pair) for pair in batch]
         layers = {request.key: str(self.params[request.key]["layers"]).split(",") for request in requests}
         wanted = {layer for names in layers.values() for layer in names}
         fake_maps, real_maps = _maps(backbone, fake, wanted), _maps(backbone, real, wanted)
         for request in requests:
             if isinstance(request.metric, PyramidMetric):
-                distances = request.metric.compute(
-                    tuple(fake_maps[layer] for layer in layers[request.key]),
-                    tuple(real_maps[layer] for layer in layers[request.key]),
-                    self.heads.get(request.metric.heads.get(request.backbone or "", "")),
-                    self.params[request.key],
-                )
+                metric, params = request.metric, self.params[request.key]
+                fakes, reals = (tuple(maps[layer] for layer in layers[request.key]) for maps in (fake_maps, real_maps))
+                heads = self.heads.get(metric.heads.get(request.backbone or "", ""))
+                if metric.masked is not None and (marked := [mask for mask in masks if mask is not None]):
+                    distances = metric.masked(fakes, reals, heads, torch.from_numpy(np.stack(marked)), params)
+                else:
+                    distances = metric.compute(fakes, reals, heads, params)
                 self._keep(request, batch, distances.cpu().numpy())
 
     def _keep(self, request: PairRequest, batch: Sequence[Pair], found: Float64) -> None:
@@ -422,6 +454,15 @@ class _Run:
                 f"{batch[int(bad.argmax())].stem!r}. The weights are damaged, or not made for this network."
             )
         self.values[request.key][[pair.position for pair in batch]] = found
+
+
+def _value(metric: PixelMetric, fake: Float64, real: Float64, mask: Mask | None, params: Params) -> float:
+    """The value of one pair, over the mask if there is one."""
+    if mask is None:
+        return float(metric.compute(fake, real, params)[0])
+    if metric.masked is None:
+        raise UsageError(f"{metric.name} has no value over a mask.")
+    return metric.masked(fake, real, mask, params)
 
 
 def _maps(backbone: Backbone, images: UInt8[Tensor, "B 3 H W"], wanted: set[str]) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from ganeval.results.provenance import provenance
 from ganeval.results.result import MOST_IMAGES, PER_IMAGE, VALUE_DIGITS, Result
 from ganeval.scoring.build_result import Row, Seen
 from ganeval.scoring.loaded_networks import OpenedNetworks
+from ganeval.scoring.masks import WHITE, Masks
 from ganeval.scoring.pair_pass import PairRequest, PairScores, score_pairs
 from ganeval.scoring.plan import Plan
 from ganeval.sources.base import ImageSource
@@ -65,6 +66,7 @@ def score_paired(
     originals: ImageSource,
     networks: PairNetworks,
     reporter: Reporter,
+    masks: Masks | None = None,
 ) -> tuple[list[Result], PairScores]:
     """Runs the paired metrics of a plan.
 
@@ -75,6 +77,7 @@ def score_paired(
         originals: What each is compared with, matched by stem.
         networks: Of `open_pair_networks`.
         reporter: Where progress goes.
+        masks: Which pixels count; None for all.
 
     Returns:
         Rows, and the per-image values behind them.
@@ -94,6 +97,7 @@ def score_paired(
             crop_border=options.crop_border,
             pair_by=options.pair_by,
             mod_crop=options.mod_crop,
+            masks=masks,
             batch_size=options.batch_size,
             backbones=backbones,
             heads={name: loaded.state for name, loaded in heads.items()},
@@ -120,6 +124,8 @@ def score_paired(
             reporter.message(note)
     remarks = [depth, f"decoded differently: {differences}" if differences else "", *_peak_unused(pairs, options)]
     remarks.append(pairs.paired_by)
+    if masks is not None:
+        remarks.append(f"over {pairs.marked:,} of {pairs.pixels:,} pixels, by the mask")
     rows = [
         _row(asked, request, options, pairs, backbones, heads, device, remarks) for asked, request in requests.items()
     ]
@@ -175,6 +181,7 @@ def _row(
             **pairs.params[request.key],
             **({"luma": LUMA_RULE} if own_luma else {}),
             **({"mod_crop": options.mod_crop} if options.mod_crop > 1 else {}),
+            **({"mask": f"{pairs.mask_sha256[:16]}: {WHITE} or more"} if pairs.mask_sha256 is not None else {}),
             **({"pairs": "by order"} if options.pair_by == BY_ORDER else {}),
         },
         backbone=None if backbone is None else backbone.info.name,
@@ -197,6 +204,7 @@ def _row(
                 "real": decoded_counts(real for _, real in pairs.seen),
             },
             **_by_image(pairs, request.key),
+            **({"mask_pixels": pairs.marked} if pairs.mask_sha256 is not None else {}),
         },
         seconds=pairs.seconds,
     )

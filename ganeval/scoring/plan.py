@@ -9,7 +9,16 @@ from ganeval.backbones import BACKBONES
 from ganeval.backbones.weights_store import locate
 from ganeval.errors import UsageError, WeightsError
 from ganeval.metrics.base import ImageMetric, PyramidMetric
-from ganeval.metrics.keys import ImageRequest, PairedRequest, Request, SetRequest, parse_key, parse_keys, plain_keys
+from ganeval.metrics.keys import (
+    ImageRequest,
+    PairedRequest,
+    Request,
+    SetRequest,
+    masked_names,
+    parse_key,
+    parse_keys,
+    plain_keys,
+)
 from ganeval.options import ScoreOptions
 
 
@@ -87,6 +96,13 @@ def make_plan(options: ScoreOptions, plain: Plain = plain_keys) -> Plan:
     unused = sorted(set(options.weights) - {name for r in requests for name in needed_weights(r)})
     if unused:
         raise UsageError(f"--weights names {', '.join(unused)}, which no requested metric uses. Ask for one.")
+    maskless = [r for r in requests if options.mask and isinstance(r, PairedRequest) and r.metric.masked is None]
+    if explicit and maskless:
+        raise UsageError(
+            f"{', '.join(r.asked for r in maskless)} has no value over a mask; {', '.join(masked_names())} have. Drop "
+            "it, or --mask."
+        )
+    requests = [r for r in requests if r not in maskless]
     missing = [(r, why) for r in requests if (why := missing_weights(r, options.weights)) is not None]
     if explicit and missing:
         request, why = missing[0]
@@ -94,6 +110,7 @@ def make_plan(options: ScoreOptions, plain: Plain = plain_keys) -> Plan:
             f"{request.asked} cannot be computed: {why}, or `ganeval weights import "
             f"{needed_weights(request)[0]} FILE` where there is no internet."
         )
+    missing += [(r, "it has no value over a mask") for r in maskless]
     absent = {request.asked for request, _ in missing}
     runnable = [r for r in requests if r.asked not in absent]
     return Plan(
@@ -137,6 +154,8 @@ def _check_options(options: ScoreOptions, requests: list[Request]) -> None:
     if options.blame and not options.reference:
         raise UsageError("--blame says which images raise a distance to the reference. Add --reference REF.")
     cropped = bool(options.crop_border or options.mod_crop) and not single
+    if options.mask and not options.paired:
+        raise UsageError("--mask says which pixels paired metrics look at. Add --paired REF, or drop it.")
     if not options.paired and (options.channel != "rgb" or cropped or options.pair_by):
         raise UsageError(
             "--channel, --crop-border, --mod-crop and --pair-by belong to paired metrics. Add --paired REF, or drop "

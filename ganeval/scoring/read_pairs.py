@@ -3,14 +3,18 @@
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ganeval.errors import BadImageError, DataError
+from ganeval.scoring.masks import Mask, Masks
 from ganeval.sources.base import ImageSource, Pixels
 from ganeval.sources.decoding_differences import Both, Seen
 from ganeval.sources.read_ahead import WORKERS, read_ahead
 
+P = TypeVar("P", np.uint8, np.bool_)
 Size = tuple[int, int]  # height, width
 
 SCALES = (2, 3, 4, 8, 16)  # of super-resolution
@@ -28,6 +32,8 @@ class Pair:
         real: The same shape.
         digests: sha256 of the stored bytes, fake and real.
         seen: What decoding did to the fake and to the real image.
+        mask: The pixels that count, (H, W); None for all.
+        mask_digest: sha256 of the stored mask, b"" without one.
         values: Key of a request -> value, of metrics that look at the pixels alone.
     """
 
@@ -37,6 +43,8 @@ class Pair:
     real: Pixels
     digests: tuple[bytes, bytes]
     seen: Both
+    mask: Mask | None = None
+    mask_digest: bytes = b""
     values: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -55,7 +63,13 @@ Measure = Callable[[Pair], Mapping[str, float]]
 
 
 def _load(
-    position: int, fake: ImageSource, real: ImageSource, indices: tuple[int, int], multiple: int, measure: Measure
+    position: int,
+    fake: ImageSource,
+    real: ImageSource,
+    indices: tuple[int, int],
+    multiple: int,
+    measure: Measure,
+    masks: Masks | None,
 ) -> Pair | BadImageError:
     """Reads and decodes both images, crops them and compares their sizes."""
     try:
@@ -80,10 +94,13 @@ def _load(
             f"Pair {pair.stem!r} is {width}x{height} (width x height), less than --mod-crop {multiple}. Give the scale "
             "of the model."
         )
+    if masks is not None:
+        mask, digest = masks.read(indices[0])
+        pair = replace(pair, mask=mod_crop(mask[None], multiple)[0], mask_digest=digest)
     return replace(pair, values=measure(pair))
 
 
-def mod_crop(pixels: Pixels, multiple: int) -> Pixels:
+def mod_crop(pixels: npt.NDArray[P], multiple: int) -> npt.NDArray[P]:
     """Cuts the right and the bottom edge, so that width and height are multiples: what super-resolution code calls so.
 
     A model that enlarges by 3 what was reduced by 3 gives 249 of 250 pixels; its original has to lose the last one.
@@ -101,6 +118,7 @@ def read_pairs(
     ahead: int,
     multiple: int = 0,
     measure: Measure = lambda pair: {},
+    masks: Masks | None = None,
 ) -> Generator[Pair | BadImageError, None, None]:
     """Decoded pairs in order, or the error where an image cannot be decoded.
 
@@ -110,6 +128,7 @@ def read_pairs(
         indices: What `pair_up` gives.
         ahead: Pairs in memory at most; fewer of large images (`WAITING_PIXELS`, and one more a thread).
         multiple: Both images of a pair are cropped to multiples of it, 0 for not at all.
+        masks: Which pixels count; None for all.
         measure: Called for each pair by the thread that decoded it, so that all cores share the work.
 
     Raises:
@@ -117,7 +136,7 @@ def read_pairs(
     """
     workers = max(WORKERS, os.cpu_count() or 1)
     return read_ahead(
-        lambda position: _load(position, fake, real, indices[position], multiple, measure),
+        lambda position: _load(position, fake, real, indices[position], multiple, measure, masks),
         len(indices),
         ahead=max(workers, ahead),
         pixels=lambda loaded: 0 if isinstance(loaded, BadImageError) else loaded.area,
