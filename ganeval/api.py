@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ganeval.errors import UsageError
 from ganeval.gate.modes import GateOptions
@@ -17,19 +17,24 @@ from ganeval.gate.rules import GateRules, Mode, read_rules
 from ganeval.gate.run import GateReport, run_gate
 from ganeval.gate.scorer import Scorer
 from ganeval.generators.in_memory import Images, Subject, batch_of, evaluating, holds_images, labelled, name_of
-from ganeval.notebook import Comparisons, Scores, picture_of
+from ganeval.notebook import Comparisons, Scores, picture_of, picture_of_ends
+from ganeval.notebook.by_image import ends_of
+from ganeval.notebook.progress import default_reporter
 from ganeval.options import ScoreOptions
 from ganeval.options.calls import as_options, documented, python_words
 from ganeval.options.keywords import CheckKeywords, CompareKeywords, EvaluatorKeywords, ScoreKeywords
 from ganeval.options.kinds import Place
 from ganeval.options.table import OPTIONS
 from ganeval.processes.shares import open_processes
-from ganeval.progress import Reporter, Silent
+from ganeval.progress import Reporter
 from ganeval.results.result import Result
 from ganeval.scoring.compare import compare as compare_subjects
 from ganeval.scoring.evaluator import Evaluator as LoadedEvaluator
 from ganeval.scoring.open_inputs import check_places, open_subject_source
 from ganeval.scoring.several_subjects import score_several
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Comparisons", "Evaluator", "GateReport", "Scores", "check", "compare", "score"]
 
@@ -45,7 +50,7 @@ def score(
             floats with `value_range`; a network or function: `ganeval.generators.base` says how each is called, and
             which attributes (`latent_dim`, `value_range`, `classes`, `scale`) are read if a keyword is not given.
             Several subjects are a list of paths, or a dict from names to subjects; they make one table.
-        reporter: Where progress goes; silent when None.
+        reporter: Where progress goes; None for a bar in a notebook, silent elsewhere.
         keywords: The options of `ganeval score`.
 
     Raises:
@@ -58,6 +63,7 @@ def score(
         1.0
     """
     subjects, several = _named(subject)
+    reporter = reporter or default_reporter()
     with contextlib.ExitStack() as stack:
         stack.enter_context(python_words("score"))
         options = _options("score", subjects, keywords)
@@ -72,7 +78,7 @@ def score(
         if options.devices == 1:
             with LoadedEvaluator(options, reporter) as evaluator:
                 outcome = evaluator.score(options.subject, options.name)
-            return Scores(outcome.results, _picture(options), influences=outcome.blame)
+            return _shown(outcome.results, options, outcome.blame)
         with open_processes(options.device, options.devices, options.timeout) as processes:
             if processes is None:
                 raise TypeError("several devices without processes")
@@ -80,7 +86,7 @@ def score(
             with LoadedEvaluator(shared, reporter if processes.rank == 0 else None, processes) as evaluator:
                 outcome = evaluator.score(shared.subject, shared.name)
             shown = processes.results([result.to_dict() for result in outcome.results])
-            return Scores(tuple(map(Result.from_dict, shown)), _picture(options), influences=outcome.blame)
+            return _shown(tuple(map(Result.from_dict, shown)), options, outcome.blame)
 
 
 @documented("diff")
@@ -92,12 +98,13 @@ def compare(
     Args:
         a: As `subject` of `score`.
         b: The same kinds.
-        reporter: Where progress goes; silent when None.
+        reporter: Where progress goes; None for a bar in a notebook, silent elsewhere.
         keywords: The options of `ganeval diff`; one of reference and paired.
 
     Raises:
         GanevalError: the input or an option cannot be used.
     """
+    reporter = reporter or default_reporter()
     names = name_of(a), name_of(b)
     if names[0] == names[1] and not isinstance(a, str | Path):
         names = f"{names[0]} (A)", f"{names[1]} (B)"
@@ -135,7 +142,7 @@ def check(
         mode: How the two are compared.
         name: Subject or recipe in the baseline, if it has several.
         n: Images that a generator draws, if the baseline was scored on a whole set of so many.
-        reporter: Where progress goes; silent when None.
+        reporter: Where progress goes; None for a bar in a notebook, silent elsewhere.
         keywords: The other options of `ganeval gate`; the rules may hold reference and paired.
 
     Raises:
@@ -159,7 +166,7 @@ def check(
         for each in known.values():
             stack.enter_context(evaluating(each))
         check_places(options, *_paths(subject))
-        reporter = Silent() if reporter is None else reporter
+        reporter = reporter or default_reporter()
         scorer = Scorer(options, reporter)
         gate = GateOptions((called,), Path(baseline), read, mode, name, older)
         return run_gate(gate, scorer, reporter)
@@ -173,7 +180,7 @@ class Evaluator:
     initialised, each process adds its own batches and `compute()` gives all of them the score of all images.
 
     Args:
-        reporter: Where progress goes; silent when None.
+        reporter: Where progress goes; None for a bar in a notebook, silent elsewhere.
         keywords: The options of `ganeval score` that hold for many subjects; `value_range` also of batches. Images of
             `update` are never kept in the cache.
 
@@ -195,7 +202,7 @@ class Evaluator:
         with python_words("evaluator"):
             options = _options("evaluator", {}, keywords)
             check_places(options)
-            self._loaded = LoadedEvaluator(options, reporter)
+            self._loaded = LoadedEvaluator(options, reporter or default_reporter())
 
     def score(self, subject: Subject, name: str | None = None) -> Scores:
         """Scores images or a generator, as `ganeval.score` does.
@@ -213,7 +220,7 @@ class Evaluator:
         with python_words("evaluator"), evaluating(subject):
             check_places(options, *_paths(subject))
             outcome = self._loaded.score(called, name, held)
-            return Scores(outcome.results, _picture(dataclasses.replace(options, subject=called, in_memory=held)))
+            return _shown(outcome.results, dataclasses.replace(options, subject=called, in_memory=held))
 
     def update(self, images: Images, labels: Iterable[object] | None = None) -> None:
         """Adds a batch: its images go through the networks now, and only their features stay.
@@ -308,6 +315,15 @@ def _named(subject: Subject | Mapping[str, Subject]) -> tuple[dict[str, Subject]
 
 def _paths(*subjects: Subject) -> list[str]:
     return [str(subject) for subject in subjects if isinstance(subject, str | Path)]
+
+
+def _shown(rows: tuple[Result, ...], options: ScoreOptions, influences: "pd.DataFrame | None" = None) -> Scores:
+    """The scores with what a notebook shows of the images."""
+    ends = ends_of(rows)
+    with contextlib.ExitStack() as stack:
+        source = open_subject_source(options, stack)
+        shown = b"" if ends is None else picture_of_ends(source, ends)
+        return Scores(rows, picture_of(source), influences=influences, ends=shown)
 
 
 def _picture(options: ScoreOptions) -> bytes:

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ import ganeval
 from ganeval.cli import main as cli
 from ganeval.errors import DataError, UsageError
 from ganeval.generators.open import open_generator
+from ganeval.notebook.by_image import ends_of
+from ganeval.notebook.progress import NotebookReporter
 from ganeval.options import ScoreOptions
 from ganeval.sources.base import content_hash
 
@@ -166,6 +169,78 @@ def test_a_notebook_shows_a_table_and_a_picture_and_text_stays_text():
     assert scores.frame["value"].notna().all()
     image = Image.open(io.BytesIO(scores.picture))
     assert image.size == (3 * 26 - 2, 2 * 26 - 2)
+
+
+def test_values_by_image_and_pictures_of_the_worst_and_the_best():
+    wrong = PHOTOS.copy()
+    for place in range(len(wrong)):
+        wrong[place, : place + 1] //= 2  # ever worse
+    scores = ganeval.score(wrong, paired=PHOTOS, metrics="psnr,ssim")
+    table = scores.per_image
+    ends = ends_of(scores.rows)
+
+    assert list(table.columns) == ["subject", "image", "psnr", "ssim"]
+    assert len(table) == len(PHOTOS)
+    assert table["psnr"].mean() == pytest.approx(scores["psnr"].value, rel=1e-8)
+    order = list(table.sort_values("psnr")["image"])
+    count = min(4, len(order) // 2)
+    assert (ends.key, ends.worst, ends.best) == ("psnr", tuple(order[:count]), tuple(order[::-1][:count]))
+    assert Image.open(io.BytesIO(scores.ends)).size == (count * 26 - 2, 2 * 26 - 2)
+    assert f"worst by psnr: {order[0]}" in scores._repr_html_()
+    assert ganeval.score(PHOTOS, metrics="cs").per_image.empty
+    assert ganeval.score(PHOTOS, metrics="cs").ends == b""
+
+
+def test_a_pair_without_a_difference_is_infinite_and_neither_worst_nor_best():
+    wrong = PHOTOS.copy()
+    wrong[1:] //= 2
+    scores = ganeval.score(wrong, paired=PHOTOS, metrics="psnr")
+
+    assert np.isinf(scores.per_image["psnr"]).sum() == 1
+    same = scores.per_image.loc[np.isinf(scores.per_image["psnr"]), "image"].item()
+    ends = ends_of(scores.rows)
+    assert same not in (*ends.worst, *ends.best)
+
+
+class Shown:
+    """In the place of IPython: keeps what is displayed."""
+
+    def __init__(self):
+        self.pages, self.ids = [], []
+
+    def display(self, page, display_id):
+        self.ids.append(display_id)
+        self.pages.append(page)
+        return self
+
+    def update(self, page):
+        self.pages.append(page)
+
+
+@pytest.mark.parametrize(("shell", "drawn"), [("ZMQInteractiveShell", True), ("TerminalInteractiveShell", False)])
+def test_a_notebook_has_a_progress_bar_and_a_terminal_has_none(monkeypatch, shell, drawn):
+    shown = Shown()
+    module, display = types.ModuleType("IPython"), types.ModuleType("IPython.display")
+    module.get_ipython = lambda: type(shell, (), {})()
+    display.display, display.HTML = shown.display, str
+    monkeypatch.setitem(sys.modules, "IPython", module)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    ganeval.score(PHOTOS, paired=worse(PHOTOS), metrics="psnr")
+
+    assert bool(shown.pages) is drawn
+    assert all("<progress" in page for page in shown.pages[:1])
+    assert shown.pages[-1:] == ([""] if drawn else [])
+
+
+def test_a_bar_counts_steps_and_its_title_stays_text(monkeypatch):
+    shown = Shown()
+    monkeypatch.setattr("ganeval.notebook.progress.EVERY", 0.0)
+    with NotebookReporter(shown.display, str).stage("<b>read", 4) as advance:
+        advance(1)
+        advance(3)
+
+    assert ["&lt;b&gt;read" in page for page in shown.pages] == [True, True, True, False]
+    assert [page.rpartition(" ")[2] for page in shown.pages[:3]] == ["0/4</div>", "1/4</div>", "4/4</div>"]
 
 
 def test_a_row_is_found_by_its_key_and_a_wrong_key_names_the_right_ones():

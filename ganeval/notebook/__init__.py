@@ -14,6 +14,7 @@ from PIL import Image
 
 from ganeval.errors import BadImageError
 from ganeval.escaping import printable
+from ganeval.notebook.by_image import Ends, by_image, ends_of
 from ganeval.notebook.experiment_log import log_numbers, logged_name
 from ganeval.notebook.subject_table import Standing, SubjectTable, subject_table
 from ganeval.results.result import Result
@@ -30,10 +31,23 @@ GREY = 128
 STYLE = "border-collapse:collapse;white-space:nowrap"
 
 
-def picture_of(source: ImageSource, count: int = SHOWN) -> bytes:
-    """PNG of the first images of a source, in a grid; large ones are shrunk, undecodable ones left out."""
+def picture_of_ends(source: ImageSource, ends: Ends) -> bytes:
+    """PNG of the worst images in a row above the best; b"" where the source calls its images by other names."""
+    places = {item.stem: index for index, item in enumerate(source.items)}
+    chosen = [places[stem] for stem in (*ends.worst, *ends.best) if stem in places]
+    return picture_of(source, chosen, len(ends.worst)) if len(chosen) == 2 * len(ends.worst) else b""
+
+
+def picture_of(source: ImageSource, chosen: Sequence[int] | None = None, columns: int | None = None) -> bytes:
+    """PNG of some images of a source, in a grid; large ones are shrunk, undecodable ones left out.
+
+    Args:
+        source: Of the images.
+        chosen: Which; None for the first ones.
+        columns: Images in a row; None makes the grid about square.
+    """
     images: list[Image.Image] = []
-    for index in range(min(count, len(source))):
+    for index in range(min(SHOWN, len(source))) if chosen is None else chosen:
         with contextlib.suppress(BadImageError):
             pixels = source.read(index).decode().pixels
             images.append(Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))))
@@ -41,7 +55,7 @@ def picture_of(source: ImageSource, count: int = SHOWN) -> bytes:
     if not images:
         return b""
     width, height = max(image.width for image in images), max(image.height for image in images)
-    columns = math.ceil(math.sqrt(len(images)))
+    columns = columns or math.ceil(math.sqrt(len(images)))
     rows = math.ceil(len(images) / columns)
     canvas = Image.new("RGB", (columns * (width + 2) - 2, rows * (height + 2) - 2), (GREY, GREY, GREY))
     for index, image in enumerate(images):
@@ -101,6 +115,7 @@ class Scores:
         named: True where the metrics were named: then tables have a column for each.
         influences: With `blame=True` each image's influence on the distances, worst first: a table with the columns
             `image` and one for each metric. None without.
+        ends: PNG of the worst and the best images, where a metric keeps its values by image.
     """
 
     rows: tuple[Result, ...]
@@ -108,6 +123,7 @@ class Scores:
     standings: tuple[Standing, ...] = ()
     named: bool = False
     influences: "pd.DataFrame | None" = field(default=None, compare=False, repr=False)
+    ends: bytes = field(default=b"")
 
     HEAD = ("metric", "value", "debiased", "95% interval", "n", "note")
 
@@ -212,6 +228,24 @@ class Scores:
             }
         )
 
+    @property
+    def per_image(self) -> "pd.DataFrame":
+        """Values of paired metrics, one line an image: subject, image, and a column for each metric that keeps them.
+
+        Rows of more than 5,000 images keep none; `ganeval score --per-image FILE` writes those too. PSNR of a pair of
+        identical images is infinite.
+        """
+        import pandas as pd
+
+        lines: dict[tuple[str, str], dict[str, object]] = {}
+        keys = []
+        for row in self.rows:
+            for image, value in (by_image(row) or {}).items():
+                line = lines.setdefault((row.subject, image), {"subject": row.subject, "image": image})
+                line[row.key] = math.inf if value is None else value
+            keys += [row.key] if by_image(row) is not None else []
+        return pd.DataFrame(list(lines.values()), columns=["subject", "image", *dict.fromkeys(keys)])
+
     def _cells(self) -> list[tuple[str, ...]]:
         return [
             (
@@ -240,7 +274,16 @@ class Scores:
             notes = "".join(f"<div>{html.escape(printable(note))}</div>" for note in table.notes)
             return f"<div>{table.to_html()}{notes}</div>"
         picture = html_picture(self.picture, "the first images that were scored") if self.picture else ""
-        return f"<div>{picture}{html_table(self.HEAD, self._cells())}</div>"
+        return f"<div>{picture}{html_table(self.HEAD, self._cells())}{self._html_ends()}</div>"
+
+    def _html_ends(self) -> str:
+        ends = ends_of(self.rows)
+        if ends is None or not self.ends:
+            return ""
+        rows = (("worst", ends.worst), ("best", ends.best))
+        words = [f"{place} by {ends.key}: {', '.join(stems)}" for place, stems in rows]
+        lines = "".join(f"<div>{html.escape(printable(line))}</div>" for line in words)
+        return html_picture(self.ends, "the worst images, above the best ones") + lines
 
 
 @dataclass(frozen=True, repr=False)
