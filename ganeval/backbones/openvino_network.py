@@ -5,7 +5,6 @@ cache needs neither.
 """
 
 import contextlib
-import hashlib
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from ganeval.backbones.calls import CALL, Outputs, in_calls, joined
 from ganeval.backbones.engines import Precision
 from ganeval.backbones.openvino_package import import_openvino, openvino_version, without_telemetry
 from ganeval.devices import cpu_threads, torch_version
-from ganeval.files.disk_cache import read_checked, write_checked
+from ganeval.files.disk_cache import content_key, read_checked, write_checked
 
 _HINTS: dict[Precision, str] = {"exact": "f32", "fast": "bf16"}
 
@@ -40,8 +39,7 @@ class Converted:
     def __init__(self, network: nn.Module, shape: Sequence[int], identity: str, folder: Path | None) -> None:
         self._network = network
         self._shape = tuple(shape)
-        versions = f"{openvino_version()}|torch {torch_version()}|{__version__}"
-        self._key = hashlib.sha256(f"{identity}|{self._shape}|{CALL}|{versions}".encode()).hexdigest()[:32]
+        self._key = content_key(identity, self._shape, CALL, openvino_version(), torch_version(), __version__)
         self._folder = folder
         self._model: Any = None
 

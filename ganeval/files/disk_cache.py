@@ -1,12 +1,17 @@
 """What ganeval keeps on disk for itself: one cache folder, and files in it that are trusted by their hash alone."""
 
+import contextlib
 import hashlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from ganeval.files.read_write import write_atomically
+
+T = TypeVar("T")
 
 
 def cache_home() -> Path:
@@ -18,6 +23,45 @@ def cache_home() -> Path:
     if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
         return Path(local) / "ganeval" / "Cache"
     return Path.home() / ".cache" / "ganeval"
+
+
+def content_key(*parts: object) -> str:
+    """The name of what was computed: a hash over all that it was computed from, as JSON.
+
+    Args:
+        parts: Version of the format, metric, parameters, hashes of the images, ...
+    """
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def remembered(
+    folder: Path | None,
+    key: str,
+    compute: Callable[[], T],
+    to_json: Callable[[T], object],
+    from_json: Callable[[object], T | None],
+) -> T:
+    """A value from disk if it was computed before; computed and kept otherwise.
+
+    Args:
+        folder: Where values are kept; None to keep none.
+        key: Of `content_key`.
+        compute: Gives the value; what it raises is raised, and nothing is kept.
+        to_json: The value as JSON; None is not kept.
+        from_json: The value from JSON, None if it cannot be used.
+    """
+    if folder is None:
+        return compute()
+    path = folder / f"{key}.json"
+    known = from_json(read_json(path))
+    if known is not None:
+        return known
+    found = compute()
+    body = to_json(found)
+    if body is not None:
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the number
+            write_json(path, body)
+    return found
 
 
 def write_checked(folder: Path, key: str, data: bytes) -> None:

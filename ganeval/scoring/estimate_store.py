@@ -4,21 +4,17 @@ A metric is a pure function of summaries in canonical order, so the images, thei
 value; the order and the names of the images have no part in it.
 """
 
-import contextlib
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ganeval._version import __version__
-from ganeval.files.disk_cache import read_json, write_json
+from ganeval.files.disk_cache import content_key, remembered
 from ganeval.metrics.base import Estimate, SetMetric
 
 FORMAT = 2  # 1 went by the order of the images, and counted copies as images
 Estimates = dict[str, Estimate]
-SEQUENCES = ("ci95", "deleted")
 
 
 def cached_estimates(
@@ -35,30 +31,25 @@ def cached_estimates(
     Raises:
         DataError: as `compute` does; nothing is kept then.
     """
-    if folder is None or None in identities:
-        return compute()
-    parts = [FORMAT, metric.name, metric.version, dict(metric.params), list(identities), __version__]
-    path = folder / f"{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]}.json"
-    known = _read(path)
-    if known is not None:
-        return known
-    found = compute()
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the number
-        write_json(path, {name: dataclasses.asdict(estimate) for name, estimate in found.items()})
-    return found
+    parts = (FORMAT, metric.name, metric.version, dict(metric.params), list(identities), __version__)
+    kept = None if None in identities else folder
+    return remembered(kept, content_key(*parts), compute, _to_json, _from_json)
 
 
-def _read(path: Path) -> Estimates | None:
-    rows: Any = read_json(path)
+def _to_json(found: Estimates) -> object:
+    return {name: dataclasses.asdict(estimate) for name, estimate in found.items()}
+
+
+def _from_json(rows: Any) -> Estimates | None:
     try:
         return {
             # Fields are asked for by name, so that estimates that were kept before they were there are computed again.
-            name: Estimate(**{**row, "degrees": row["degrees"]} | {part: _tuple(row[part]) for part in SEQUENCES})
+            name: Estimate(**{**row, "degrees": row["degrees"], "ci95": _interval(row["ci95"])})
             for name, row in rows.items()
         }
-    except (KeyError, TypeError, AttributeError):
+    except (LookupError, TypeError, AttributeError):
         return None
 
 
-def _tuple(values: Any) -> tuple[float, ...] | None:
-    return None if values is None else tuple(values)
+def _interval(limits: Any) -> tuple[float, float] | None:
+    return None if limits is None else (limits[0], limits[1])

@@ -9,7 +9,6 @@ from __future__ import annotations  # a pass over images whose features are cach
 import contextlib
 import functools
 import hashlib
-import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +22,7 @@ from safetensors.numpy import load, save
 
 from ganeval.backbones.loading import AnyBackbone
 from ganeval.errors import BadImageError, DataError
-from ganeval.files.disk_cache import read_checked, write_checked
+from ganeval.files.disk_cache import content_key, read_checked, write_checked
 from ganeval.scoring.feature_store import FeatureStore, Row
 from ganeval.sources.base import Decoded, ImageSource, Pixels, content_hash
 from ganeval.sources.decoding_differences import facts_of
@@ -468,8 +467,7 @@ def _moments(store: FeatureStore, bank: FeatureBank, digests: Sequence[bytes]) -
         bank: In canonical order, so that the rounding of the sums is that of the images, not of their names.
         digests: Of its images.
     """
-    named = f"canonical {content_hash(digests)} {json.dumps(engines_of(store, digests))}"
-    folder, key = store.folder / "moments", hashlib.sha256(named.encode()).hexdigest()[:32]
+    folder, key = store.folder / "moments", content_key("canonical", content_hash(digests), engines_of(store, digests))
     large = len(bank) >= KEPT_MOMENTS
     if large and (data := read_checked(folder, key)) is not None:
         stored = load(data)

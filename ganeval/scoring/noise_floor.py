@@ -5,9 +5,6 @@ is measured between two parts of the reference. Those are smaller than the refer
 model came out at half the floor; carried to the counts of the score, a perfect model is at 1.
 """
 
-import contextlib
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ganeval.files.disk_cache import read_json, write_json
+from ganeval.files.disk_cache import content_key, remembered
 from ganeval.metrics.base import SetMetric
 from ganeval.stats.order_statistics import normal_null
 from ganeval.summaries.base import SetSummary
@@ -136,17 +133,19 @@ def cached_floor(
             preprocessing), None where nothing does: then nothing is kept.
         folder: Where floors are kept, None to keep none.
     """
-    if folder is None or metric.of_rows is None or identity is None:
-        return noise_floor(metric, real, n_fake)
-    parts = [FORMAT, metric.name, metric.version, dict(metric.params), identity, n_fake, HALVES_SEED]
-    path = folder / f"{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]}.json"
-    match read_json(path):
+    key = content_key(FORMAT, metric.name, metric.version, dict(metric.params), identity, n_fake, HALVES_SEED)
+    kept = None if metric.of_rows is None or identity is None else folder
+    return remembered(kept, key, lambda: noise_floor(metric, real, n_fake), _to_json, _from_json)
+
+
+def _to_json(floor: Floor | None) -> object:
+    return None if floor is None else {"values": floor.values, "n": floor.n, "against": floor.against}
+
+
+def _from_json(body: object) -> Floor | None:
+    match body:
         case {"values": dict(values), "n": int(n), "against": int(against)} if all(
             isinstance(value, float) for value in values.values()
         ):
             return Floor(values, n, against)
-    floor = noise_floor(metric, real, n_fake)
-    if floor is not None:
-        with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the number
-            write_json(path, {"values": floor.values, "n": floor.n, "against": floor.against})
-    return floor
+    return None
