@@ -106,8 +106,6 @@ def gather_walked(processes: Processes, walked: Walked, errors: dict[str, float]
     """
     processes.lines.work(False)
     for rank in processes.others:
-        for queue in walked.queues:
-            queue.store.refresh()  # a store that all share has what the other wrote
         try:
             while not _take_piece(processes, rank, walked, errors):
                 pass
@@ -129,6 +127,7 @@ def _take_piece(processes: Processes, rank: int, walked: Walked, errors: dict[st
     walked.facts += facts
     walked.kept += map(int, told["kept"])
     for queue in walked.queues:
+        queue.store.refresh()  # a store that all share has what the other wrote
         _take_rows(processes, rank, queue, digests, facts, walked.warnings)
     last = told.get("last")
     if last is None:
