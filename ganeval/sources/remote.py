@@ -118,7 +118,7 @@ def open_remote(address: str, selection: Selection = ALL) -> ImageSource:
 def _found(system: Any, path: str, address: str) -> dict[str, dict[str, Any]]:
     """All files below a remote folder."""
     try:
-        return cast(dict[str, dict[str, Any]], patiently(lambda: system.find(path, detail=True)))
+        return cast(dict[str, dict[str, Any]], system.find(path, detail=True))
     except Exception as error:  # every file system has errors of its own
         raise _unreachable(address, error) from error
 
