@@ -289,15 +289,3 @@ def test_consoles_are_opened_in_one_place():
 
 def test_an_empty_screen_prints_its_head():
     assert printed(Screen(("a",), (), ("b",))) == ["a", "b"]
-
-
-def test_too_few_images_are_said_once(make_folder, command_line):
-    """The screen says which numbers cannot be quoted; stderr says it only where there is no screen."""
-    a, b = make_folder("few-a", 12), make_folder("few-b", 12)
-    arguments = ("score", a, "--reference", b, "--metrics", "fd@pixels")
-    _, output, messages = command_line(*arguments)
-
-    assert "Not to be quoted yet" in output
-    assert "only 12 images" not in messages
-    for more in (["--full"], ["--json", "-"]):
-        assert "only 12 images" in command_line(*arguments, *more)[2]

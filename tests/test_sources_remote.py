@@ -1,7 +1,6 @@
 """Addresses: the same images, digests and features from memory, HTTP and S3 as from a folder; tar shards as one set."""
 
 import functools
-import hashlib
 import http.server
 import importlib.util
 import io
@@ -15,7 +14,6 @@ import pytest
 from ganeval.errors import BadImageError, DataError, UsageError
 from ganeval.sources.base import content_hash
 from ganeval.sources.folder import FolderSource
-from ganeval.sources.remote import RemoteFolder
 from ganeval.sources.resolve import open_source
 from ganeval.sources.shards import expand, is_pattern
 
@@ -224,45 +222,3 @@ def test_a_pipe_or_a_device_by_address_is_refused(tmp_path):
 def test_an_address_within_an_address_is_refused(folder, address):
     with pytest.raises(UsageError, match="through another"):
         open_source(address.format(folder), data_root=None)
-
-
-class Flaky:
-    """A file system that fails so many times before it answers."""
-
-    def __init__(self, failures, error):
-        self.failures, self.error, self.calls = failures, error, 0
-
-    def find(self, path, detail):
-        return {"bucket/a/0.png": {"size": 3}}
-
-    def cat_file(self, path, start=None, end=None):
-        self.calls += 1
-        if self.calls <= self.failures:
-            raise self.error
-        return b"abc"
-
-
-@pytest.mark.parametrize(
-    ("failures", "error", "calls"),
-    [
-        (0, OSError("503 slow down"), 1),
-        (3, OSError("503 slow down"), 4),
-        (2, RuntimeError("connection reset"), 3),
-        (9, OSError("503 slow down"), 4),
-        (9, FileNotFoundError("gone"), 1),
-        (9, PermissionError("403"), 1),
-    ],
-)
-def test_a_read_that_fails_is_tried_again_after_growing_pauses(monkeypatch, failures, error, calls):
-    pauses = []
-    monkeypatch.setattr("ganeval.sources.remote.time.sleep", pauses.append)
-    system = Flaky(failures, error)
-    source = RemoteFolder(system, "bucket/a", "s3://bucket/a", system.find("bucket/a", detail=True))
-    if calls <= failures:
-        with pytest.raises(BadImageError, match=str(error)):
-            source.read(0)
-    else:
-        assert source.read(0).digest == hashlib.sha256(b"abc").digest()
-    assert system.calls == calls
-    assert len(pauses) == calls - 1
-    assert all(0.5 * 4**i <= pause <= 1.0 * 4**i for i, pause in enumerate(pauses))

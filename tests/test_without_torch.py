@@ -33,8 +33,6 @@ WITHOUT = (
     ("score", "gen", "--metrics", "vendi,cs,prdc,mind,kd,fd", "--reference", "real"),
     ("score", "gen", "real", "--reference", "real"),
     ("diff", "gen", "real", "--reference", "real"),
-    ("score", "gen", "--paired", "real", "--metrics", "psnr,ssim,mae", "--channel", "y"),
-    ("diff", "gen", "real", "--paired", "real", "--metrics", "psnr,ssim"),
     ("doctor", "gen", "--against", "real"),
 )
 

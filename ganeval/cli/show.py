@@ -62,7 +62,7 @@ def show_outcome(
     if append is not None:
         append_jsonl(append, [result for result in outcome.results if result.status == "ok"])
     found = checks_of(outcome, options.peak)
-    for line in checks_of(outcome, options.peak, quotable=not full and json_target != "-"):
+    for line in found:
         reporter.message(f"note: {line}")
     if json_target == "-":
         if options.reference is None and options.paired is None:

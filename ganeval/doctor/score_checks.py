@@ -26,18 +26,16 @@ def facts_of(summary: SourceSummary) -> SetFacts:
     )
 
 
-def checks_of(outcome: ScoreOutcome, peak: int | None = None, *, quotable: bool = False) -> tuple[str, ...]:
+def checks_of(outcome: ScoreOutcome, peak: int | None = None) -> tuple[str, ...]:
     """The cheap checks of what a score read, one line each; () where it read no images.
 
     Args:
         outcome: What the score returned.
         peak: White in 16-bit files, where the user stated it.
-        quotable: True beside a screen that says which numbers have too few images for an interval: of these the checks
-            don't say it again.
     """
     if outcome.summary is None or not outcome.summary.facts:
         return ()
-    keys = [row.key for row in outcome.results if row.status == "ok" and (row.ci95 is not None or not quotable)]
+    keys = [result.key for result in outcome.results if result.status == "ok"]
     return cheap_checks(outcome.summary, outcome.real.passed if outcome.real is not None else None, keys, peak=peak)
 
 

@@ -5,12 +5,9 @@ Nothing is written to disk. The bytes are hashed as those of local files are, so
 image lies.
 """
 
-import random
 import re
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final, TypeVar, cast
+from typing import Any, BinaryIO, Final, cast
 from urllib.parse import urlsplit
 
 import fsspec
@@ -42,10 +39,6 @@ WRAPPERS: Final = frozenset(
     {"asynclocal", "asyncwrapper", "blockcache", "cached", "dask", "dir", "dvc", "filecache", "generic", "git"}
     | {"libarchive", "reference", "simplecache", "tar", "zip"}
 )
-
-PAUSES: Final = (0.5, 2.0, 8.0)  # seconds before a read that failed is tried again
-
-Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -176,29 +169,13 @@ class RemoteFolder(ListedSource):
         path, size = self._files[name]
         check_size(size, name)
         try:
-            data = patiently(lambda: cast(bytes, self._system.cat_file(path)))
+            data = cast(bytes, self._system.cat_file(path))
         except Exception as error:  # every file system has errors of its own
             raise BadImageError(
                 f"{name!r} in {self.name!r} was listed but cannot be read: {type(error).__name__}: {error}. Try again, "
                 "or copy the folder here."
             ) from error
         return file_raw(data, name)
-
-
-def patiently(read: Callable[[], Read]) -> Read:
-    """What `read` gives; tried again after each pause of `PAUSES` where it fails.
-
-    A file that is gone or forbidden is not tried again. Each pause is up to twice as long, at random: many processes
-    that one server turned away should not come back at once.
-    """
-    for pause in PAUSES:
-        try:
-            return read()
-        except (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError):
-            raise
-        except Exception:  # every file system has errors of its own
-            time.sleep(pause * (1.0 + random.SystemRandom().random()))
-    return read()
 
 
 def _unreachable(name: str, error: Exception) -> DataError:
