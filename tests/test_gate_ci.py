@@ -106,7 +106,7 @@ def test_text_of_a_pull_request_does_not_become_script(project):
 
     assert done.returncode not in (0, 4, 5)
     assert not (folder / "pwned").exists()
-    assert "${{" not in "".join(step["run"] for step in ACTION["runs"]["steps"])
+    assert "${{" not in "".join(step.get("run", "") for step in ACTION["runs"]["steps"])
 
 
 def test_the_install_step_takes_this_version_by_default(project):

@@ -18,8 +18,8 @@ def placed(entry):
 
 def test_each_page_has_one_place():
     folder = ROOT / "docs"
-    pages = [path.relative_to(folder).as_posix() for path in [*folder.rglob("*.md"), *folder.rglob("*.ipynb")]]
-    cards = {page for page in pages if re.fullmatch(r"recipes/.+\..+\.md", page)}
+    pages = [path.relative_to(folder).as_posix() for path in folder.rglob("*.md")]
+    cards = {page for page in pages if re.fullmatch(r"recipes/.+\..+\.md|metrics/(?!README).+\.md", page)}
     translations = {page for page in pages if page.endswith(".zh.md")}
 
     assert sorted(placed(SITE["nav"])) == sorted({*pages} - cards - translations)
@@ -30,7 +30,7 @@ def test_each_translation_is_of_a_page_that_is_there():
         text = path.read_text(encoding="utf-8")
 
         assert path.with_name(path.name.replace(".zh.md", ".md")).exists()
-        assert len(re.findall(r"[\u4e00-\u9fff]", text)) > 200
+        assert len(re.findall(r"[\u4e00-\u9fff]", text)) > 100
 
 
 def test_every_name_in_the_navigation_is_translated():
@@ -52,7 +52,7 @@ def test_a_warning_stops_the_build_and_its_tools_are_pinned():
     pins = (ROOT / "docs" / "requirements.txt").read_text(encoding="utf-8").splitlines()
 
     assert SITE["strict"]
-    assert SITE["repo_url"] in (ROOT / "pyproject.toml").read_text()
+    assert SITE["extra"]["social"][0]["link"] in (ROOT / "pyproject.toml").read_text()
     assert SITE["site_url"] in (ROOT / "pyproject.toml").read_text()
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
     assert any(pin.startswith("mkdocs-material==") for pin in pins)

@@ -111,6 +111,8 @@ def main(arguments: list[str] | None = None) -> Any:
     """Entry point: runs a command; an error of the user's is printed without a traceback."""
     # At its end Python walks every object that torch made several times, for a second; what is frozen is left alone.
     atexit.register(gc.freeze)
+    # Charts go into files. A notebook names a backend of its own to what it starts, which need not be installed here.
+    os.environ["MPLBACKEND"] = "agg"
     print_what_can_be_encoded()
     with guarded_streams():
         return _run(arguments)
