@@ -56,6 +56,8 @@ class Explanation:
         device: Where.
         statistics: True where the reference is a file of statistics.
         content_sha256: Content hashes of the scored images and of the reference.
+        skipped: Scored images that could not be decoded.
+        left_out: Reason -> entries of the subject's folder or archive that are no images.
         passes: Preparations that the network saw.
         notes: What the reader must know.
     """
@@ -70,6 +72,8 @@ class Explanation:
     device: str
     statistics: bool
     content_sha256: tuple[str, str]
+    skipped: int
+    left_out: Mapping[str, int]
     passes: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -165,6 +169,8 @@ def explain(options: ExplainOptions, reporter: Reporter | None = None) -> Explan
         device=str(device),
         statistics=isinstance(reference, ReferenceStatistics),
         content_sha256=(fake.own.content_sha256, real_hash),
+        skipped=len(fake.own.skipped),
+        left_out=dict(fake.own.left_out),
         passes=tuple(passes.backbones),
         notes=_notes(rows, first.pinned, reference, is_folder and real_is_folder),
     )

@@ -1,5 +1,6 @@
 """What an explanation says, as JSON: result rows of the usual kind, each with its tool, its terms and its steps."""
 
+import dataclasses
 from typing import Any
 
 from ganeval.backbones.inception_variants import PREPARATIONS
@@ -8,11 +9,14 @@ from ganeval.explain.features import OTHER_WEIGHTS
 from ganeval.explain.pillow import PILLOW_POLICY
 from ganeval.explain.pipelines import TOOLS
 from ganeval.explain.waterfall import OTHER, OWN, Row
+from ganeval.metrics.base import Estimate
 from ganeval.metrics.frechet import FD
 from ganeval.metrics.keys import printed_key
 from ganeval.results.protocol import Protocol
 from ganeval.results.provenance import provenance
 from ganeval.results.result import SCHEMA, Result
+from ganeval.scoring.build_result import Row as ResultRow
+from ganeval.scoring.build_result import Seen
 from ganeval.sources.decoding.rules import DECODE_POLICY
 
 
@@ -33,6 +37,8 @@ def result_of(row: Row, found: Explanation, options: ExplainOptions) -> Result:
     key = printed_key("fd", path if pinned else f"{path}#{sha256[:8]}")
     if row.value is None or row.n_fake is None:
         return Result(found.subject, key, None, "lower", row.n_real, row.n_fake, "skipped", note_of(row))
+    run = dataclasses.replace(options.run, name=found.subject)
+    seen = Seen(row.n_real, row.n_fake, found.content_sha256[0], found.skipped, found.left_out)
     own = row.tool in (OWN, OTHER) or tool is None
     arithmetic = {} if own or tool is None else {"ddof": tool.ddof, "mean": tool.mean, "tool": tool.name}
     protocol = Protocol(
@@ -44,26 +50,16 @@ def result_of(row: Row, found: Explanation, options: ExplainOptions) -> Result:
         resize=PREPARATIONS[path].describe(),
         decode=DECODE_POLICY if own else PILLOW_POLICY,
         reference_sha256=found.content_sha256[1],
-        n_real=row.n_real,
-        n_fake=row.n_fake,
-        num_samples=options.run.num_samples,
-        seed=options.run.seed,
     )
-    return Result(
-        subject=found.subject,
-        key=key,
-        value=row.value,
-        better="lower",
-        n_real=row.n_real,
-        n_fake=row.n_fake,
-        protocol=protocol,
+    engine = found.engines[OTHER_WEIGHTS if row.tool == OTHER else path]
+    return ResultRow(run, key, "lower", seen).of(
+        Estimate(row.value),
+        protocol,
+        notes=(),
         comparable_to_published=pinned and not found.statistics,
-        provenance={
-            **provenance(found.device),
-            "engine": found.engines[OTHER_WEIGHTS if row.tool == OTHER else path],
-            "subject_sha256": found.content_sha256[0],
-            "config_file": options.run.config_file,
-        },
+        origin={**provenance(found.device), "engine": engine},
+        more={},
+        seconds={},
     )
 
 

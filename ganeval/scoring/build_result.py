@@ -67,7 +67,8 @@ class Row:
 
         Args:
             estimate: The number with its uncertainty.
-            protocol: What the metric, its network and its reference say; counts, subset and decoding are filled in.
+            protocol: Of the metric, its network and its reference; counts and subset are filled in, and the decoding
+                unless it states one.
             notes: What a reader must know beside the estimate's own note; empty ones are left out.
             comparable_to_published: As in the row.
             origin: Device, versions and engine, for the provenance.
@@ -87,7 +88,7 @@ class Row:
             protocol=dataclasses.replace(
                 protocol,
                 params={**protocol.params, **other_packages(protocol.metric, protocol.backbone)},
-                decode=options.decode,
+                decode=options.decode if protocol.decode is None else protocol.decode,
                 n_real=seen.n_real,
                 n_fake=seen.n_fake,
                 num_samples=options.num_samples,
