@@ -22,7 +22,7 @@ from ganeval.summaries.moments import Float64
 from tests.benchmarks.coverage import set_metric, summary
 from tests.benchmarks.laws import relu_mixture
 
-N, D, CLASSES, REPLACED, TRIAL = 500, 64, 8, 0.2, 40
+N, D, CLASSES, REPLACED, TRIAL = 500, 64, 8, 0.2, 30
 METRICS = {"fd": "fd", "kd": "kd", "cmmd": "cmmd", "mind": "mind"}
 METRICS |= dict.fromkeys(("precision", "recall", "density", "coverage"), "prdc")
 Draw = Callable[[np.random.Generator, int], Float64]
@@ -93,11 +93,13 @@ def ratio(found: Sequence[Difference]) -> float:
 
 
 def noise_for(output: str, drawn: tuple[Draw, Draw], setting: Setting) -> float:
-    """The noise on B at which the difference is about the detectable effect: distances grow like its square."""
-    noise = 0.3
-    for _ in range(3):
-        noise *= min(max(ratio(draws(output, drawn, setting, noise, TRIAL)[output]), 0.1), 10.0) ** -0.5
-    return noise
+    """The noise on B at which the difference is about the detectable effect, by bisection on few draws."""
+    low, high = 0.0, 1.0
+    for _ in range(5):
+        middle = 0.5 * (low + high)
+        small = ratio(draws(output, drawn, setting, middle, TRIAL)[output]) < 1.0
+        low, high = (middle, high) if small else (low, middle)
+    return 0.5 * (low + high)
 
 
 def counted(number: int, count: int) -> str:
