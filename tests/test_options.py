@@ -74,6 +74,7 @@ CASES = {
     "num_samples": Case(("--num-samples", "8"), 8, "8", "fingerprint"),
     "seed": Case(("--seed", "3"), 3, "3", "fingerprint", (*FAKE, "--num-samples", "8")),
     "match": Case(("--match", "*[0-7].png"), "*[0-7].png", '{ subject = "*[0-7].png" }', "n_fake"),
+    "tile": Case(("--tile", "2x2"), "2x2", '{ subject = "2x2" }', "n_fake"),
     "labels": Case(("--no-labels",), False, "false", "provenance.labels"),
     "follow_links": Case(("--follow-links",), True, "true", "n_fake", ("linked", *FAKE[1:])),
     "batch_size": Case(("--batch-size", "5"), 5, "5", "nothing"),

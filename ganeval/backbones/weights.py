@@ -125,7 +125,10 @@ def read_checkpoint(path: Path) -> dict[str, object]:
         loaded = _load_torch(path)
         if isinstance(loaded, dict):
             return {str(key): value for key, value in loaded.items()}
-        raise WeightsError(f"{path} holds a {type(loaded).__name__}, expected a dict with a state dict in it.")
+        raise WeightsError(
+            f"{path} holds a {type(loaded).__name__}, expected a plain state dict (name -> tensor), or a dict with "
+            "one in it."
+        )
     return dict(_read(None, path, trusted=False))
 
 

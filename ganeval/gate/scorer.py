@@ -178,7 +178,7 @@ class Scorer:
             return {}
         recorded = {
             name: row.provenance[name]
-            for name in ("match", "labels", "follow_links", "pair_by")
+            for name in ("match", "tile", "labels", "follow_links", "pair_by")
             if name in row.provenance
         }
         if not setting.paired:  # rows of sets have the rule that paired rows of the same score went by

@@ -23,6 +23,7 @@ from ganeval.sources.base import ImageSource
 from ganeval.sources.datasets.table import DATASETS
 from ganeval.sources.listing import Place
 from ganeval.sources.resolve import refuse_missing
+from ganeval.sources.tiles import tiled
 from ganeval.summaries.reference_file import is_statistics_file, load_reference
 
 DEFAULT_SAMPLES = 2000  # of a generator by name, without a reference that says how many
@@ -137,7 +138,7 @@ def open_set(options: ScoreOptions, place: Place, name: str) -> ImageSource:
     source = source_of(held, place, options.value_range, options.peak)
     if source is None:
         raise TypeError(f"the {place} is a {type(held).__name__}")
-    return source
+    return tiled(source, selection.tile)
 
 
 def _doubt(source: ImageSource, generator: Generator) -> str:

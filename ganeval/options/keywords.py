@@ -48,6 +48,8 @@ class ScoreKeywords(TypedDict, total=False):
     """Seed of the subset and of latents."""
     match: str | Mapping[str, str] | None
     """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs."""
+    tile: str | Mapping[str, str] | None
+    """Cut strips of R rows and C columns into images: all, or number N; SET as in match=."""
     labels: bool | None
     """Folders are classes, or are not. Default: they are if their names aren't mere numbers in sequence."""
     follow_links: bool | Literal["no", "inside", "anywhere"]
@@ -121,6 +123,8 @@ class CompareKeywords(TypedDict, total=False):
     """Seed of the subset and of latents."""
     match: str | Mapping[str, str] | None
     """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs."""
+    tile: str | Mapping[str, str] | None
+    """Cut strips of R rows and C columns into images: all, or number N; SET as in match=."""
     labels: bool | None
     """Folders are classes, or are not. Default: they are if their names aren't mere numbers in sequence."""
     follow_links: bool | Literal["no", "inside", "anywhere"]
@@ -164,6 +168,8 @@ class CheckKeywords(TypedDict, total=False):
     """Shape of one latent of an external generator: 100 or 100x1x1."""
     match: str | Mapping[str, str] | None
     """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs."""
+    tile: str | Mapping[str, str] | None
+    """Cut strips of R rows and C columns into images: all, or number N; SET as in match=."""
     labels: bool | None
     """Folders are classes, or are not. Default: they are if their names aren't mere numbers in sequence."""
     follow_links: bool | Literal["no", "inside", "anywhere"]
@@ -223,6 +229,8 @@ class EvaluatorKeywords(TypedDict, total=False):
     """Seed of the subset and of latents."""
     match: str | Mapping[str, str] | None
     """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs."""
+    tile: str | Mapping[str, str] | None
+    """Cut strips of R rows and C columns into images: all, or number N; SET as in match=."""
     labels: bool | None
     """Folders are classes, or are not. Default: they are if their names aren't mere numbers in sequence."""
     follow_links: bool | Literal["no", "inside", "anywhere"]

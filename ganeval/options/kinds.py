@@ -386,6 +386,36 @@ BY_ORDER: Final = "order"
 LONGEST_RULE: Final = 1000
 
 
+class Tiles(Globs):
+    """Set -> how its images are cut."""
+
+    metavar = "[SET=]RxC[:N]"
+    takes = "rows x columns, and maybe which tile, as in --tile 1x3:2"
+    twice = "cuts images of the {key} twice: {first!r} and {second!r}. Give one."
+
+    def check(self, value: object) -> object:
+        """A dict."""
+        tiles = super().check(value)
+        for tile in tiles.values() if isinstance(tiles, Mapping) else ():
+            self.parse(str(tile))
+        return tiles
+
+    def parse(self, text: str) -> tuple[int, int, int | None]:
+        """Rows, columns and which tile.
+
+        Raises:
+            ValueError: it is none.
+        """
+        found = re.fullmatch(r"([1-9][0-9]{0,2})x([1-9][0-9]{0,2})(?::([1-9][0-9]{0,5}))?", text)
+        if found is None:
+            raise self.refuse(text)
+        rows, columns = int(found[1]), int(found[2])
+        which = None if found[3] is None else int(found[3])
+        if rows * columns < 2 or (which or 1) > rows * columns:
+            raise ValueError(f"cuts images into 2 tiles at least, and takes one of them; got {text!r}.")
+        return rows, columns, which
+
+
 class WeightFiles(Repeated):
     """Backbone -> weights file."""
 

@@ -28,6 +28,7 @@ from ganeval.options.kinds import (
     Positive,
     Switch,
     Text,
+    Tiles,
     WeightFiles,
     Whole,
 )
@@ -204,6 +205,15 @@ class ScoreOptions:
             Globs(),
         ),
     ] = field(default_factory=dict)
+    tile: Annotated[
+        Mapping[str, str],
+        Option(
+            "inputs",
+            "Cut strips of R rows and C columns into images: all, or number N; SET as in --match.",
+            f"{_FREE} gate",
+            Tiles(),
+        ),
+    ] = field(default_factory=dict)
     labels: Annotated[
         bool | None,
         Option(
@@ -323,9 +333,10 @@ class ScoreOptions:
 
     def selection(self, place: "Set") -> "Selection":
         """Which files of one of the sets are meant."""
-        from ganeval.sources.listing import Selection
+        from ganeval.sources.listing import Selection, Tile
 
-        return Selection(self.match.get(place), self.labels, self.follow_links, place)
+        tile = Tile(*Tiles().parse(self.tile[place])) if place in self.tile else None
+        return Selection(self.match.get(place), self.labels, self.follow_links, place, tile)
 
     def open(self, place: "Set", name: str, *, mixed: bool = False) -> "ImageSource":
         """Opens one of the sets as `open_source` does, as these options read it."""
@@ -353,22 +364,24 @@ class ScoreOptions:
             "mask": self.mask,
             "inputs": self.inputs,
         }
-        for place in self.match:
-            if given[place] is None:
-                raise UsageError(
-                    f"--match '{place}=...' picks files of --{place}, which is not given. Add it, or drop that."
-                )
+        for option, does, places in (("--match", "picks files", self.match), ("--tile", "cuts images", self.tile)):
+            for place in places:
+                if given[place] is None:
+                    raise UsageError(
+                        f"{option} '{place}=...' {does} of --{place}, which is not given. Add it, or drop that."
+                    )
 
     @property
     def selected(self) -> dict[str, object]:
         """The choice of files, classes and pairs, for a row's provenance; {} by default."""
         chosen = {
             "match": dict(self.match),
+            "tile": dict(self.tile),
             "labels": self.labels,
             "follow_links": self.follow_links,
             "pair_by": self.pair_by,
         }
-        default: dict[str, object] = {"match": {}, "labels": None, "follow_links": "no", "pair_by": None}
+        default: dict[str, object] = {"match": {}, "tile": {}, "labels": None, "follow_links": "no", "pair_by": None}
         return {name: value for name, value in chosen.items() if value != default[name]}
 
     @property

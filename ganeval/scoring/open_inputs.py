@@ -17,6 +17,7 @@ from ganeval.sources.digest_memo import DigestMemo
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.listing import Place
 from ganeval.sources.resolve import refuse_missing, without_labels
+from ganeval.sources.tiles import tiled
 from ganeval.summaries.reference_file import ReferenceStatistics, is_own_statistics, is_statistics_file, load_reference
 
 
@@ -52,6 +53,7 @@ def open_subject_source(options: ScoreOptions, stack: contextlib.ExitStack) -> I
     opened = open_generator(options)
     if opened is None:
         return _open("subject", options.subject, options, stack)
+    opened = tiled(opened, options.selection("subject").tile)
     _close_later(options.subject, opened, options, stack)
     if options.labels is False:
         opened = without_labels(opened)

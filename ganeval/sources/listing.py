@@ -25,6 +25,21 @@ PLACES: Final[tuple[Place, ...]] = get_args(Place)
 
 
 @dataclass(frozen=True)
+class Tile:
+    """How a strip or sheet is cut into images.
+
+    Attributes:
+        rows: Of tiles, from the top.
+        columns: Of tiles, from the left.
+        which: The tile that is meant, counted from 1, row by row; None for all.
+    """
+
+    rows: int
+    columns: int
+    which: int | None = None
+
+
+@dataclass(frozen=True)
 class Selection:
     """Which files of a folder or archive are images of the set, and whether folders name their classes.
 
@@ -33,12 +48,14 @@ class Selection:
         labels: True takes folders as classes, False takes none; None takes them where they seem to be classes.
         follow_links: Links that are followed: none, those that stay inside the folder, or all.
         place: Which of the sets of a run it is for, so that messages say what to type.
+        tile: How images are cut; None for not at all.
     """
 
     match: str | None = None
     labels: bool | None = None
     follow_links: Links = "no"
     place: Place = "subject"
+    tile: Tile | None = None
 
     def with_match(self, glob: str) -> str:
         """The option that gives this set another glob."""

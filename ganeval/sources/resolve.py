@@ -20,6 +20,7 @@ from ganeval.sources.lmdb import DATA_FILE, LMDB_EXTENSIONS, LmdbSource
 from ganeval.sources.parquet import PARQUET_EXTENSION, ParquetSource, open_parquet_folder
 from ganeval.sources.read_once import require_file
 from ganeval.sources.shards import TARS, ShardedSource, expand, is_pattern, open_shards, shard_files, shard_name
+from ganeval.sources.tiles import tiled
 from ganeval.untrusted import refuse_recorded
 
 ARRAY_EXTENSIONS = (".npz", ".npy")
@@ -73,7 +74,7 @@ def open_source(
         raise
     if selection.labels is False:
         source = without_labels(source)
-    return source if peak in (None, FULL) else StatedWhite(source, peak)
+    return tiled(source if peak in (None, FULL) else StatedWhite(source, peak), selection.tile)
 
 
 def without_labels(source: ImageSource) -> ImageSource:

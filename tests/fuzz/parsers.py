@@ -32,7 +32,7 @@ from ganeval.leaderboard.boards import load_boards
 from ganeval.leaderboard.reading import read_rows
 from ganeval.leaderboard.timings import TimingRow, read_timings
 from ganeval.metrics.keys import parse_keys
-from ganeval.options.kinds import Fraction, Kind, LatentShape, PairRule, WeightFiles
+from ganeval.options.kinds import Fraction, Kind, LatentShape, PairRule, Tiles, WeightFiles
 from ganeval.report.galleries import read_values
 from ganeval.report.runs import find_runs, read_run
 from ganeval.results import result as results
@@ -448,6 +448,7 @@ PARSERS: tuple[Parser, ...] = (
     Parser("--weights", of_value(WeightFiles()), given(b"inception=a/b.pth")),
     Parser("--latent-dim", of_value(LatentShape()), given(b"100", b"100x1x1")),
     Parser("--pair-by", of_value(PairRule()), given(b"x4", rb"(\d+)", rb"^(?:sr|hr)_(\d{4})[^/]*$", b"order")),
+    Parser("--tile", of_value(Tiles()), given(b"1x3:2", b"paired=8x8")),
     Parser("--until-rel", of_value(Fraction()), given(b"1%", b"0.01")),
     Parser(
         "--set",

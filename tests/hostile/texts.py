@@ -319,6 +319,19 @@ CASES = (
         "less than --mod-crop 17",
         command=f"{PAIRED} --mod-crop 17",
     ),
+    error(
+        "--tile that does not divide the pictures",
+        lambda box: None,
+        "do not divide",
+        command=f"{PAIRED} --tile 3x3:1",
+    ),
+    error(
+        "--tile of more tiles than there are digits for",
+        lambda box: None,
+        "--tile takes rows x columns",
+        code=2,
+        command=f"{PAIRED} --tile {'9' * 50}x2",
+    ),
     error("an empty subject", lambda box: None, "", code=2, command="score '' --metrics vendi"),
     error(
         "an address of a scheme that there is not",
