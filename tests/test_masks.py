@@ -112,6 +112,10 @@ def test_one_image_is_the_mask_of_all_and_the_border_is_cut_from_it(run, tmp_pat
     assert scores["psnr"].provenance["mask_pixels"] == 3 * MASK.sum()
 
 
+def test_the_first_screen_says_that_a_value_is_masked(run):
+    assert "PSNR (masked)" in run("--metrics", "psnr", "--mask", "masks")[1]
+
+
 def test_another_mask_is_another_protocol(run, tmp_path):
     first = json.loads(run("--metrics", "psnr", "--mask", "masks", "--json", "-")[1])["rows"][0]
     Image.fromarray((~MASK * 255).astype(np.uint8)).save(tmp_path / "masks" / "1.png")

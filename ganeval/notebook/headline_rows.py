@@ -60,6 +60,7 @@ def title_of(row: Result, *, network: bool) -> str:
         changes += ["Y"] if isinstance(request.metric, PixelMetric) and protocol.channel == "y" else []
         changes += [f"mod-crop {protocol.params['mod_crop']}"] if "mod_crop" in protocol.params else []
         changes += [f"crop {protocol.crop_border}"] if protocol.crop_border else []
+        changes += ["masked"] if "mask" in protocol.params else []
     title = field or f"{output.title[0].upper()}{output.title[1:]}"
     return f"{title} ({', '.join(changes)})" if changes else title
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ganeval.backbones.scene_models import load_model
 from ganeval.backbones.weights import read_state_dict
 from ganeval.cli import config, reference
 from ganeval.doctor.jpeg_quality import jpeg_quality
@@ -31,7 +32,9 @@ from ganeval.leaderboard.adding import read_source
 from ganeval.leaderboard.boards import load_boards
 from ganeval.leaderboard.reading import read_rows
 from ganeval.leaderboard.timings import TimingRow, read_timings
+from ganeval.metrics.brisque import BRISQUE
 from ganeval.metrics.keys import parse_keys
+from ganeval.metrics.niqe import NIQE
 from ganeval.options.kinds import Fraction, Kind, LatentShape, PairRule, Tiles, WeightFiles
 from ganeval.report.galleries import read_values
 from ganeval.report.runs import find_runs, read_run
@@ -335,6 +338,7 @@ TIMING = json.dumps(
     TimingRow("x", "resize", 0.5, "s", 5, 1, "cpu", {"python": "3.11"}, "m", "0", "2026-01-01", "bench", 0.1).to_dict()
 ).encode()
 
+SVM = b"svm_type epsilon_svr\nkernel_type rbf\ngamma 0.05\ntotal_sv 2\nrho -30.5\nSV\n1.5 1:0.5 36:-2e-3\n-1 2:1\n"
 PARSERS: tuple[Parser, ...] = (
     *map(image, IMAGE_SEEDS),
     Parser("EXIF", lambda data, folder: orientation_of(data), given(images.exif(6), b"Exif\0\0" + images.exif(3))),
@@ -391,6 +395,16 @@ PARSERS: tuple[Parser, ...] = (
         "peers' torch file", with_file("s.pt", imported), lambda folder: [checkpoints.torch_file(tensors_of_a_peer())]
     ),
     Parser("weights", with_file("w.pth", read_state_dict), lambda folder: torch_zip()),
+    Parser(
+        "parameters of niqe",
+        with_file("p.npz", lambda path: load_model("niqe", NIQE.layout, path)),
+        lambda folder: niqe_npz(folder),
+    ),
+    Parser(
+        "parameters of brisque",
+        with_file("s.txt", lambda path: load_model("brisque", BRISQUE.layout, path)),
+        given(SVM),
+    ),
     Parser("state dicts", with_file("w.pth", lambda path: state_for(TINY, path)), lambda folder: nested_states()),
     Parser(
         "checkpoint",
@@ -462,6 +476,11 @@ PARSERS: tuple[Parser, ...] = (
         addresses,
     ),
 )
+
+
+def niqe_npz(folder: Path) -> list[bytes]:
+    np.savez(folder / "seed.npz", mu_pris_param=np.ones((1, 36)), cov_pris_param=np.eye(36))
+    return [(folder / "seed.npz").read_bytes()]
 
 
 def disk_json(folder: Path) -> bytes:
