@@ -17,7 +17,7 @@ from ganeval.cli import main as cli
 from ganeval.errors import GanevalError, UsageError
 from ganeval.options import ScoreOptions
 from ganeval.options.calls import TAKERS, in_python, keywords_source
-from ganeval.options.table import DEFAULTS, OPTIONS, keyword_of, taken_by
+from ganeval.options.table import DEFAULTS, OPTIONS, flag_of, keyword_of, taken_by
 
 ROOT = Path(__file__).parent.parent
 TYPED = [name for name, option in taken_by("score").items() if option.flag]
@@ -264,3 +264,15 @@ def test_a_whole_number_is_nothing_else(value):
 def test_the_table_needs_neither_numpy_nor_torch():
     code = "import sys, ganeval.cli.score, ganeval.options.calls; print({'numpy', 'torch'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize("command", ["score", "diff", "explain"])
+def test_the_help_page_has_a_section_for_each_group_of_the_table(command, command_line):
+    _, page, _ = command_line(command, "--help")
+    grouped, _, own = page.partition("Other options:")
+    found = {text.partition(":")[0]: text for text in grouped.split("Options for ")[1:]}
+
+    assert "--help" in own
+    for name, known in taken_by(command).items():
+        if known.flag and (command, name) != ("score", "name"):  # which score takes once a subject
+            assert flag_of(name).removeprefix("--") in found[known.group], name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganeval.cli.options import PLACE, check_writable, takes
+from ganeval.cli.options import PLACE, GroupedCommand, check_writable, takes
 from ganeval.options import ScoreOptions
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ganeval.scoring.compare import Comparison
 
 
-@click.command("diff", short_help="Is B better than A?")
+@click.command("diff", cls=GroupedCommand, short_help="Is B better than A?")
 @click.argument("a", type=PLACE)
 @click.argument("b", type=PLACE)
 @takes("diff")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganeval.cli.options import PLACE, check_writable, takes
+from ganeval.cli.options import PLACE, GroupedCommand, check_writable, takes
 from ganeval.errors import UsageError
 from ganeval.explain.pipelines import parse_tools
 from ganeval.files.read_write import write_output
@@ -13,7 +13,7 @@ from ganeval.options import ScoreOptions
 PICTURES = (".png", ".svg", ".pdf")
 
 
-@click.command("explain", short_help="Why other libraries print another FID for the same images.")
+@click.command("explain", cls=GroupedCommand, short_help="Why other libraries print another FID for the same images.")
 @click.argument("subject", type=PLACE)
 @takes("explain")
 @click.option(

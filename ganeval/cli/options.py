@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 from click.core import ParameterSource
@@ -13,7 +13,7 @@ from click.types import StringParamType
 from ganeval.cli.config import Settings
 from ganeval.errors import UsageError
 from ganeval.options.kinds import Folder, Kind, Links, OneOf, Place, Repeated, Switch
-from ganeval.options.table import DEFAULTS, OPTIONS, ScoreOptions, flag_of, taken_by
+from ganeval.options.table import DEFAULTS, OPTIONS, Group, ScoreOptions, flag_of, taken_by
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -48,6 +48,23 @@ class Value(StringParamType):
         if isinstance(self.kind, OneOf):
             return [CompletionItem(word) for word in self.kind.words if word.startswith(incomplete)]
         return [CompletionItem(incomplete, type="file")] if isinstance(self.kind, Place | Folder) else []
+
+
+class GroupedCommand(click.Command):
+    """A command whose help page has a section for each group of the table of options, its own options last."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the sections in the order in which the table has them."""
+        sections: dict[str, list[tuple[str, str]]] = {group: [] for group in (*get_args(Group), "")}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            known = OPTIONS.get(str(param.name))
+            if record is not None:
+                sections["" if known is None else known.group].append(record)
+        for group, records in sections.items():
+            if records:
+                with formatter.section(f"Options for {group}" if group else "Other options"):
+                    formatter.write_dl(records)
 
 
 PLACE = Value(Place())

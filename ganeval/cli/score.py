@@ -7,13 +7,13 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import PLACE, check_writable, takes, was_typed
+from ganeval.cli.options import PLACE, GroupedCommand, check_writable, takes, was_typed
 from ganeval.cli.processes import several
 from ganeval.errors import UsageError
 from ganeval.options import ScoreOptions
 
 
-@click.command("score", short_help="Score a folder, archive, npz or data set.")
+@click.command("score", cls=GroupedCommand, short_help="Score a folder, archive, npz or data set.")
 @click.argument("subjects", type=PLACE, nargs=-1, required=True, metavar="SUBJECT...")
 @takes("score", own=("name",))
 @click.option(
