@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import numpy as np
+from types import SimpleNamespace
+
 import pytest
 import torch
 from click.testing import CliRunner
@@ -176,13 +178,13 @@ def test_only_small_files_whose_score_stays_are_shipped(tmp_path, monkeypatch):
             self.scores = iter((100.0, 102.0))
 
         def score(self, _):
-            return next(self.scores)
+            return SimpleNamespace(value=next(self.scores))
 
     for module in (write, table):
         monkeypatch.setattr(module, "FOLDER", tmp_path)
     monkeypatch.setattr(write, "FILE", tmp_path / "table.json")
     save_checkpoint(tmp_path / "last.safetensors", load_checkpoint(FOLDER / f"{DCGAN}.safetensors", CPU))
-    monkeypatch.setattr(write, "Evaluator", Moving)
+    monkeypatch.setattr(write, "PeriodicEvaluator", Moving)
     with pytest.raises(DataError, match=r"100 -> 102 in float16"):
         write.take(tmp_path, None)
     assert not (tmp_path / f"{DCGAN}.safetensors").exists()
