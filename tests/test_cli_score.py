@@ -186,8 +186,8 @@ def test_moments_alone_serve_fd_and_nothing_else(run, make_folder):
 def test_bad_input_gets_one_paragraph_the_right_code_and_writes_nothing(run, make_folder, tmp_path):
     good, one = make_folder("good", 4), make_folder("one", 1)
     other = make_folder("other", 4, suffix=".bmp")
-    for path in other.iterdir():
-        path.rename(path.with_stem(f"x{path.stem}"))
+    for path, letter in zip(sorted(other.iterdir()), "abcd", strict=True):
+        path.rename(path.with_stem(letter))
     empty = tmp_path / "empty"
     empty.mkdir()
     text = make_folder("text", 2)

@@ -3,10 +3,9 @@
 import json
 import subprocess
 import sys
-
-import numpy as np
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
