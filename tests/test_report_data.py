@@ -235,6 +235,17 @@ def test_pairs_show_the_worst_the_middle_and_the_best(tmp_path):
     assert sum(gallery.histograms[0].counts) == 12
 
 
+def test_scored_images_of_other_names_are_found_by_those_of_their_originals(tmp_path):
+    named = write_pairs(tmp_path, [f"p{i}" for i in range(6)])
+    for path in list((tmp_path / "fake").iterdir()):
+        path.rename(path.with_stem(f"{path.stem}_x4"))
+
+    gallery = galleries.read_pairs(*named, None, Album(), [])
+
+    assert [one.stem for one in gallery.shown if one.place == "worst"] == ["p0", "p1", "p2"]
+    assert all(one.real is not None for one in gallery.shown)
+
+
 def test_a_metric_where_lower_is_better_ranks_the_other_way_round(tmp_path):
     named = write_pairs(tmp_path, [f"p{i}" for i in range(6)], metrics=("pd@efflite0", "psnr"))
 

@@ -11,9 +11,17 @@ import pandas as pd
 
 from ganeval.errors import BadImageError, DataError
 from ganeval.metrics.keys import declared
-from ganeval.report.galleries import ends_and_middle, known_rows, open_images, read_image, read_values
+from ganeval.report.galleries import (
+    NamedImages,
+    by_original,
+    by_own_name,
+    ends_and_middle,
+    known_rows,
+    open_images,
+    read_values,
+)
 from ganeval.report.pictures import Album, Picture
-from ganeval.sources.base import ImageSource, Pixels
+from ganeval.sources.base import Pixels
 
 SHARE, LEAST, MOST = 4, 24, 128  # a crop's side: that part of the shorter side, within these pixels
 FRAME = (255, 0, 90)  # of the crop's place in the whole picture
@@ -67,13 +75,13 @@ class Versions:
         real: The originals, as they were named.
         subjects: Their scored images, as they were named, no name twice.
         tables: One of each subject, of the images that all of them and the originals have, worst first by the first.
-        sources: The images of each subject, then the originals.
+        sets: The images of each subject, then the originals.
     """
 
     real: str
     subjects: Sequence[str]
     tables: Sequence[pd.DataFrame]
-    sources: Sequence[ImageSource]
+    sets: Sequence[NamedImages]
 
     @property
     def metric(self) -> str:
@@ -90,7 +98,7 @@ class Versions:
         Raises:
             BadImageError: one cannot be read, or is not of the original's size.
         """
-        pictures = [read_image(source, stem) for source in self.sources]
+        pictures = [named.read(stem) for named in self.sets]
         for name, pixels in zip(self.subjects, pictures, strict=False):
             if pixels.shape != pictures[-1].shape:
                 raise BadImageError(
@@ -170,10 +178,13 @@ def rated(
 def _versions(pairs: Sequence[Named], data_root: Path | None, stack: ExitStack) -> Iterator[Versions]:
     for real in dict.fromkeys(real for _, _, real in pairs):
         own = [(values, fake) for values, fake, other in pairs if other == real]
-        sources = [stack.enter_context(closing(open_images(name, data_root))) for name in (*(f for _, f in own), real)]
+        *fakes, reals = (
+            stack.enter_context(closing(open_images(name, data_root))) for name in (*(f for _, f in own), real)
+        )
+        sets = [*(by_original(one, reals) for one in fakes), by_own_name(reals)]
         tables = [read_values(values, "score --per-image") for values, _ in own]
         for number, (values, _) in enumerate(own):
-            tables[number] = known_rows(tables[number], values, [sources[number], sources[-1]])
+            tables[number] = known_rows(tables[number], values, [sets[number], sets[-1]])
         shared = set.intersection(*(set(table["image"]) for table in tables))
         if not shared:
             names = ", ".join(str(values) for values, _ in own)
@@ -184,7 +195,7 @@ def _versions(pairs: Sequence[Named], data_root: Path | None, stack: ExitStack) 
         worst_first = tables[0].sort_values(first, ascending=ascending, kind="stable")
         order = [stem for stem in worst_first["image"] if stem in shared]
         tables = [table.drop_duplicates("image").set_index("image").loc[order].reset_index() for table in tables]
-        yield Versions(real, _distinct([fake for _, fake in own]), tables, sources)
+        yield Versions(real, _distinct([fake for _, fake in own]), tables, sets)
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

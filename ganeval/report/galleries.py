@@ -2,19 +2,20 @@
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ganeval.errors import BadImageError, DataError
+from ganeval.errors import BadImageError, DataError, UsageError
 from ganeval.escaping import spreadsheet
 from ganeval.files.read_write import MAX_JSON, read_bytes
 from ganeval.metrics.keys import declared
 from ganeval.report.charts import Histogram
 from ganeval.report.pictures import Album, Picture
+from ganeval.scoring.pair_names import pair_up
 from ganeval.sources.base import ImageSource, Pixels
 from ganeval.sources.resolve import open_source
 
@@ -61,6 +62,41 @@ class Gallery:
     histograms: Sequence[Histogram]
 
 
+@dataclass(frozen=True)
+class NamedImages:
+    """The images of a set by the names that a table has for them.
+
+    Attributes:
+        source: The set.
+        places: Name in the table -> number in the set.
+    """
+
+    source: ImageSource
+    places: Mapping[str, int]
+
+    def read(self, name: str) -> Pixels:
+        """One image.
+
+        Raises:
+            BadImageError: it cannot be decoded.
+        """
+        return self.source.read(self.places[name]).decode().pixels
+
+
+def by_own_name(source: ImageSource) -> NamedImages:
+    """Images that a table has under their own names."""
+    return NamedImages(source, {spreadsheet(item.stem): index for index, item in enumerate(source.items)})
+
+
+def by_original(fakes: ImageSource, reals: ImageSource) -> NamedImages:
+    """Scored images of pairs: a table has them under the names of their originals, which may differ by a suffix."""
+    try:
+        pairs = pair_up(fakes, reals, part=True).indices
+    except (DataError, UsageError):  # more images than were scored: those of equal names are found
+        return by_own_name(fakes)
+    return NamedImages(fakes, {spreadsheet(reals.items[real].stem): fake for fake, real in pairs})
+
+
 def read_pairs(
     values: Path, fake: str, real: str, data_root: Path | None, album: Album, problems: list[str]
 ) -> Gallery:
@@ -75,11 +111,12 @@ def read_pairs(
     table = table.sort_values(metric, ascending=known is not None and known[1].better == "higher", kind="stable")
     fakes, reals = open_images(fake, data_root), open_images(real, data_root)
     try:
-        table = known_rows(table, values, [fakes, reals])
+        scored, originals = by_original(fakes, reals), by_own_name(reals)
+        table = known_rows(table, values, [scored, originals])
         shown = []
         for row, place in ends_and_middle(len(table)):
             told = _row(table, row)
-            one = _shown(told, place, fakes, reals, album, problems)
+            one = _shown(told, place, scored, originals, album, problems)
             shown += [] if one is None else [one]
     finally:
         fakes.close()
@@ -98,11 +135,12 @@ def read_blame(values: Path, images: str, data_root: Path | None, album: Album, 
     table = table.sort_values(metric, ascending=False, kind="stable")
     source = open_images(images, data_root)
     try:
-        table = known_rows(table, values, [source])
+        named = by_own_name(source)
+        table = known_rows(table, values, [named])
         shown = []
         ends = min(SHOWN_BLAMED, len(table) // 2)
         for row in (*range(ends), *range(len(table) - ends, len(table))):
-            one = _shown(_row(table, row), "worst" if row < ends else "best", source, None, album, problems)
+            one = _shown(_row(table, row), "worst" if row < ends else "best", named, None, album, problems)
             shown += [] if one is None else [one]
     finally:
         source.close()
@@ -138,15 +176,15 @@ def open_images(images: str, data_root: Path | None) -> ImageSource:
     return open_source(images, data_root=data_root, mixed=True)  # the table names those that were scored
 
 
-def known_rows(table: pd.DataFrame, path: Path, sources: Sequence[ImageSource]) -> pd.DataFrame:
-    """The rows whose image every source has."""
-    for source in sources:
-        stems = {spreadsheet(item.stem) for item in source.items}
-        found = table[table["image"].isin(stems)]
+def known_rows(table: pd.DataFrame, path: Path, sets: Sequence[NamedImages]) -> pd.DataFrame:
+    """The rows whose image every set has."""
+    for named in sets:
+        source = named.source
+        found = table[table["image"].isin(named.places)]
         if found.empty:
             raise DataError(
-                f"None of the {len(table)} images of {path} is in {source.name!r} ({len(stems)} images); the first are "
-                f"{table['image'].iloc[0]!r} and {source.items[0].stem!r}. Name the images that were scored."
+                f"None of the {len(table)} images of {path} is in {source.name!r} ({len(source)} images); the first "
+                f"are {table['image'].iloc[0]!r} and {source.items[0].stem!r}. Name the images that were scored."
             )
         table = found
     return table
@@ -171,26 +209,20 @@ def _row(table: pd.DataFrame, row: int) -> tuple[str, list[tuple[str, float]]]:
 def _shown(
     told: tuple[str, list[tuple[str, float]]],
     place: str,
-    fakes: ImageSource,
-    reals: ImageSource | None,
+    fakes: NamedImages,
+    reals: NamedImages | None,
     album: Album,
     problems: list[str],
 ) -> Shown | None:
     stem, values = told
     try:
-        fake = read_image(fakes, stem)
-        real = None if reals is None else read_image(reals, stem)
+        fake = fakes.read(stem)
+        real = None if reals is None else reals.read(stem)
     except BadImageError as error:
         problems.append(str(error))
         return None
     kept = album.add(fake, f"{stem}, as scored")
     return Shown(stem, place, values, kept, None if real is None else album.add(real, f"{stem}, the original"))
-
-
-def read_image(source: ImageSource, stem: str) -> Pixels:
-    """One image by the name that a table has for it."""
-    index = next(i for i, item in enumerate(source.items) if spreadsheet(item.stem) == stem)
-    return source.read(index).decode().pixels
 
 
 def _histograms(title: str, table: pd.DataFrame) -> list[Histogram]:
