@@ -32,6 +32,7 @@ from ganeval.results.provenance import provenance
 from ganeval.results.result import Result, append_to_board
 from ganeval.scoring.evaluator import Evaluator
 from reference_models.checkpoints.checkpoint import load_checkpoint
+from reference_models.data.transforms import CONDITIONS
 from reference_models.models import MODELS
 from reference_models.recipes import RECIPES
 from reference_models.recipes.cards import card, index
@@ -62,8 +63,11 @@ def plans(recipe: Recipe, checkpoint: Path) -> Iterator[tuple[str, ScoreOptions]
         yield "photos-sr", dataclasses.replace(options, paired="photos:test")
         if root is not None and (root / "set5").is_dir():
             yield "set5-sr", dataclasses.replace(options, paired=str(root / "set5"), channel="y", crop_border=4)
-    elif kind == "paired" and recipe.data.transform == "edges":
-        yield "photos-edges", dataclasses.replace(options, paired=f"{recipe.data.id}:{recipe.data.test}")
+    elif kind == "paired" and recipe.data.transform in CONDITIONS:
+        yield (
+            f"photos-{recipe.data.transform}",
+            dataclasses.replace(options, paired=f"{recipe.data.id}:{recipe.data.test}"),
+        )
     elif kind == "unpaired" and recipe.data.transform == "restyled":
         yield "photos-restyled", dataclasses.replace(options, paired="photos-evening:test", inputs="photos:test")
     elif kind == "unpaired" and root is not None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ganeval.errors import DataError, UsageError
 from ganeval.sources.datasets.photos_evening import restyle
@@ -19,7 +20,9 @@ from reference_models.data.training_data import (
 from reference_models.data.transforms import (
     bicubic_enlargement,
     edges,
+    grey,
     low_resolution,
+    masked,
     padded_to_multiple,
     to_range,
     to_uint8,
@@ -203,12 +206,26 @@ def test_edges_are_where_the_brightness_jumps_and_grey_elsewhere():
 
 
 def test_the_restyling_never_folds_two_levels_of_a_channel_over():
-    grey = np.arange(256, dtype=np.uint8).reshape(1, 16, 16).repeat(3, axis=0)
-    styled = restyle(grey).reshape(3, 256).astype(int)
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16).repeat(3, axis=0)
+    styled = restyle(levels).reshape(3, 256).astype(int)
 
     assert (np.diff(styled, axis=1) >= 0).all()
     assert styled[0, 64] > 64  # red is lifted
     assert styled[2, 200] < 160  # blue is taken down
+
+
+def test_grey_and_masked_inputs_are_made_of_the_true_image():
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 100, 70), dtype=np.uint8)
+    luma = np.asarray(Image.fromarray(pixels.transpose(1, 2, 0)).convert("L"))
+    holes = (masked(pixels) == 128).all(axis=0)
+
+    assert grey(pixels).shape == (1, 100, 70)
+    assert np.abs(grey(pixels)[0].astype(int) - luma).max() <= 1  # Pillow's weights have 16 bits
+    assert holes[12:36, 12:36].all()
+    assert not holes[:12].any()
+    assert not holes[36:60].any()
+    np.testing.assert_array_equal(masked(pixels)[:, ~holes], pixels[:, ~holes])
+    assert 0.15 < holes[12:-12, 12:-12].mean() < 0.5
 
 
 def test_bytes_survive_the_way_to_a_range_and_back():

@@ -305,6 +305,7 @@ def show_result(recipe: "Recipe", outcome: "TrainOutcome", as_json: bool, data: 
 
 def what_next(recipe: "Recipe", outcome: "TrainOutcome", own: Path | None = None) -> list[str]:
     """Where the last grid is, and the commands that look further: they can be pasted as they are."""
+    from reference_models.data.transforms import CONDITIONS
     from reference_models.models import MODELS
 
     kind, folder, data = MODELS.get(recipe.model).kind, outcome.folder, recipe.data
@@ -315,7 +316,7 @@ def what_next(recipe: "Recipe", outcome: "TrainOutcome", own: Path | None = None
         lines.append(f"next: ganeval sample {last} --views {shlex.quote(str(folder / 'views'))}")
     elif kind in ("unconditional", "conditional", "progressive"):
         lines.append(f"next: ganeval score {last} --reference {test}")
-    elif data.transform in ("crops", "edges") and (data.id == "photos" or own is not None):
+    elif data.transform in ("crops", *CONDITIONS) and (data.id == "photos" or own is not None):
         lines.append(f"next: ganeval score {last} --paired {test}")
     else:
         lines.append(f"next: ganeval sample {last} --inputs FOLDER -o {shlex.quote(str(folder / 'made'))}")

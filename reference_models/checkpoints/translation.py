@@ -1,6 +1,6 @@
 """What image-to-image generators make of one image.
 
-The inputs are given, or made from the true images by the recipe's rule (low resolution, edges), so that
+The inputs are given, or made from the true images by the recipe's rule (low resolution, edges, holes), so that
 super-resolution can be scored from the originals alone.
 """
 
@@ -14,7 +14,7 @@ from ganeval.errors import DataError, UsageError
 from ganeval.generators.translated import Translate
 from ganeval.generators.translated import TranslatedSource as TranslatedSource
 from ganeval.sources.base import Pixels
-from reference_models.data.transforms import edges, low_resolution, padded_to_multiple, to_range, to_uint8
+from reference_models.data.transforms import CONDITIONS, low_resolution, padded_to_multiple, to_range, to_uint8
 from reference_models.models.base import UNIT, ModelSpec
 
 
@@ -38,7 +38,7 @@ def translator(network: nn.Module, spec: ModelSpec, config: Any, transform: str,
         UsageError: from_truth, and the rule cannot make an input of a true output.
     """
     device = next(network.parameters()).device
-    if from_truth and transform not in ("crops", "edges"):
+    if from_truth and transform != "crops" and transform not in CONDITIONS:
         raise UsageError(
             f"{spec.name} was trained on inputs that cannot be made from the true images. Name the inputs with "
             "--inputs FOLDER, of the same file stems as the true images."
@@ -47,8 +47,8 @@ def translator(network: nn.Module, spec: ModelSpec, config: Any, transform: str,
     @torch.no_grad()
     def translate(pixels: Pixels) -> Pixels:
         height, width = pixels.shape[1:]
-        if transform == "edges" and from_truth:
-            pixels = edges(pixels)
+        if from_truth and transform in CONDITIONS:
+            pixels = CONDITIONS[transform](pixels)
         batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)[None]
         scale = 1
         if spec.kind == "super-resolution":

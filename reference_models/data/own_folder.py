@@ -16,7 +16,7 @@ from ganeval.errors import DataError, UsageError
 from ganeval.generators.translated import TranslatedSource
 from ganeval.sources.base import ImageSource, Pixels, Subset, content_hash
 from ganeval.sources.folder import FolderSource
-from reference_models.data.transforms import resized
+from reference_models.data.transforms import CONDITIONS, resized
 from reference_models.models import MODELS
 from reference_models.models.config import ConfigValue
 from reference_models.recipes import RECIPES, default_recipe
@@ -80,7 +80,7 @@ def own_recipe(model: str, folder: Path) -> tuple[Recipe, int]:
         DataError: the folder cannot be used.
     """
     plan, spec = RECIPES.get(default_recipe(model)), MODELS.get(model)
-    if plan.data.transform not in ("images", "crops", "edges"):
+    if plan.data.transform not in ("images", "crops", *CONDITIONS):
         what = "two sets of images" if spec.kind == "unpaired" else "no images"
         raise UsageError(f"{model} is trained on {what}, so --data FOLDER does not fit. Take another model.")
     own = look_at(folder)

@@ -24,7 +24,7 @@ from ganeval.sources.datasets.photos_evening import restyle
 from ganeval.sources.datasets.table import DATASETS, open_dataset
 from reference_models.checkpoints.sampling import stream
 from reference_models.data.own_folder import is_own, open_own
-from reference_models.data.transforms import edges, low_resolution, resized, to_range
+from reference_models.data.transforms import CONDITIONS, low_resolution, resized, to_range
 from reference_models.models.base import OutputRange
 from reference_models.recipes.recipe import DataPlan
 from reference_models.training.stabilise import class_balanced_indices
@@ -331,8 +331,8 @@ def load_photo_sets(
         photos, labels = ([_at(half[k], side) for half in halves] for k in (0, 1))
         return photos, labels, []
     photos = [photo(n) for n in photo_names(plan.train)] if plan.id == "photos" else _photos_of(plan, data_root)
-    if plan.transform == "edges":
-        return photos, [edges(p) for p in photos], []
+    if plan.transform in CONDITIONS:
+        return photos, [CONDITIONS[plan.transform](p) for p in photos], []
     return photos, [], [restyle(p) for p in photos] if plan.transform == "restyled" else []
 
 

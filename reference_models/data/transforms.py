@@ -1,7 +1,9 @@
-"""The fixed rules that make training pairs out of photos: low resolution, edges, uint8 and ranges.
+"""The fixed rules that make training pairs out of photos: low resolution, edges, grey, holes, uint8 and ranges.
 
 Each is a pure function without settings, so that a checkpoint's inputs can be made again years later.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from ganeval.sources.base import Pixels
 from ganeval.sources.decoding.quantise_tensor import quantise_tensor
 from reference_models.models.base import OutputRange
 
+HOLE, PITCH = 24, 48  # pixels: a quarter of the area, in every crop of 64
 EDGE_SIGMA = 1.0
 EDGE_GAIN = 5.0  # 99 of 100 pixels of a photo respond with less than .2: they keep their full depth
 
@@ -64,6 +67,31 @@ def edges(pixels: Pixels) -> Pixels:
     luma = rgb2gray(pixels.transpose(1, 2, 0))
     response = np.clip(EDGE_GAIN * gaussian_laplace(luma, EDGE_SIGMA), -1.0, 1.0)
     return np.rint(128.0 + 127.0 * response).astype(np.uint8)[None]
+
+
+def grey(pixels: Pixels) -> Pixels:
+    """A photo without its colours, uint8 (1, H, W): BT.601 luma in full range, as `PIL.Image.convert("L")`."""
+    weights = np.array([299, 587, 114]).reshape(3, 1, 1)
+    luma: Pixels = np.rint((weights * pixels.astype(np.int64)).sum(axis=0) / 1000.0).astype(np.uint8)[None]
+    return luma
+
+
+def masked(pixels: Pixels) -> Pixels:
+    """A photo with square holes, uint8 (3, H, W): `HOLE` pixels at every `PITCH`, mid grey (128), not at the borders.
+
+    The holes' places are fixed, so that the input of a true image can be made again.
+    """
+    made = pixels.copy()
+    height, width = pixels.shape[1:]
+    first = (PITCH - HOLE) // 2
+    for top in range(first, height - first, PITCH):
+        for left in range(first, width - first, PITCH):
+            made[:, top : min(top + HOLE, height - first), left : min(left + HOLE, width - first)] = 128
+    return made
+
+
+# What a paired translator is given, made of the true image. To add a task: its function, and its line here.
+CONDITIONS: dict[str, Callable[[Pixels], Pixels]] = {"edges": edges, "grey": grey, "masked": masked}
 
 
 def padded_to_multiple(images: Float[Tensor, "B C H W"], factor: int) -> Float[Tensor, "B C P Q"]:

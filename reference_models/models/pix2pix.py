@@ -8,6 +8,9 @@ that it can be scored against the one true image. The sigmoid is folded into the
 Normalisation: the paper's BatchNorm uses the statistics of the test batch at test time too, which at its batch size of
 1 is instance normalisation (section 3.4). `test_statistics` "batch" does so, one image a batch; "running" is BatchNorm
 as usual, by the averages over training, for plans with larger batches.
+Enlargement: the paper's transposed convolutions leave a checkerboard, since their outputs are sums of one, two or four
+weights in turn (Odena et al. 2016, "Deconvolution and checkerboard artifacts"). `enlarge` "nearest" repeats pixels and
+convolves, which cannot make one.
 Parameters at the default settings (256x256, 3 to 3 channels): generator 54,413,955; discriminator 2,768,705.
 """
 
@@ -35,6 +38,8 @@ class Pix2PixConfig:
         channels: Channels of the output image.
         width: Channels after the first convolution.
         dropout: Share dropped in the first three decoder layers.
+        enlarge: How the decoder doubles a side: "transposed" convolutions of kernel 4, as in the paper, or "nearest"
+            neighbours and a convolution of kernel 3.
         test_statistics: What the generator's BatchNorm normalises by in eval mode: "running" averages, or the "batch".
     """
 
@@ -43,6 +48,7 @@ class Pix2PixConfig:
     channels: int = 3
     width: int = 64
     dropout: float = 0.5
+    enlarge: Literal["transposed", "nearest"] = "transposed"
     test_statistics: Literal["running", "batch"] = "running"
 
     def __post_init__(self) -> None:
@@ -60,8 +66,15 @@ class Pix2PixConfig:
         return min(factors_of_two, 8)
 
 
+def _doubled(config: Pix2PixConfig, channels: int, made: int, *, bias: bool) -> list[nn.Module]:
+    """Layers that double both sides."""
+    if config.enlarge == "nearest":
+        return [nn.Upsample(scale_factor=2.0, mode="nearest"), nn.Conv2d(channels, made, 3, padding=1, bias=bias)]
+    return [nn.ConvTranspose2d(channels, made, 4, stride=2, padding=1, bias=bias)]
+
+
 class UNet(nn.Module):
-    """Encoder of strided convolutions, decoder of transposed ones, a skip at every resolution; tanh: [-1, 1].
+    """Encoder of strided convolutions, decoder of doublings, a skip at every resolution; tanh: [-1, 1].
 
     BatchNorm everywhere but after the first and the innermost convolution (one pixel and one image have no variance).
     """
@@ -87,16 +100,14 @@ class UNet(nn.Module):
         for index, width in enumerate(reversed(widths[:-1])):
             layers = [
                 nn.ReLU(),
-                nn.ConvTranspose2d(channels, width, 4, stride=2, padding=1, bias=False),
+                *_doubled(config, channels, width, bias=False),
                 nn.BatchNorm2d(width, track_running_stats=running),
             ]
             if index < 3 and config.dropout:
                 layers.append(nn.Dropout(config.dropout))
             self.decoder.append(nn.Sequential(*layers))
             channels = 2 * width  # the skip brings as many again
-        self.last = nn.Sequential(
-            nn.ReLU(), nn.ConvTranspose2d(channels, config.channels, 4, stride=2, padding=1), nn.Tanh()
-        )
+        self.last = nn.Sequential(nn.ReLU(), *_doubled(config, channels, config.channels, bias=True), nn.Tanh())
 
     def forward(self, condition: Float[Tensor, "B D H W"]) -> Float[Tensor, "B C H W"]:
         """Input images in [-1, 1] to output images.

@@ -97,6 +97,8 @@ RECIPES = RecipeTable(
         "progan.fashion-mnist": f"{_R}.fashion_mnist:PROGAN_FASHION",
         "progan.cifar10": f"{_R}.progan:FULL",
         "pix2pix.photos-cpu": f"{_R}.pix2pix:CPU",
+        "pix2pix.photos-grey-cpu": f"{_R}.pix2pix:GREY",
+        "pix2pix.photos-masked-cpu": f"{_R}.pix2pix:MASKED",
         "pix2pix.facades": f"{_R}.pix2pix:FULL",
         "srresnet.photos-cpu": f"{_R}.srgan:SRRESNET_CPU",
         "srresnet.bsds500": f"{_R}.srgan:SRRESNET_BSDS500",

@@ -25,7 +25,7 @@ from reference_models.recipes.schedules import SCHEDULES, Cyclic, Schedule, sche
 
 Tier = Literal["cpu", "data", "full"]
 LossName = Literal["minimax", "non-saturating", "wasserstein", "least-squares", "hinge"]
-Transform = Literal["images", "mixture", "crops", "edges", "restyled", "pairs", "two-sets"]
+Transform = Literal["images", "mixture", "crops", "edges", "grey", "masked", "restyled", "pairs", "two-sets"]
 InitName = Literal["default", "xavier", "he", "normal"]
 Precision = Literal["32-true", "bf16-mixed"]
 Direction = Literal["a2b", "b2a"]
@@ -41,9 +41,10 @@ class DataPlan:
         train: Split that is trained on.
         test: Split that periodic scores compare with.
         transform: "images": one by one, resized where the model's side differs; "mixture": drawn numbers; "crops":
-            random crops of whole photos, for super-resolution; "edges": random crops with their edges as the input;
-            "restyled": random crops, and independent ones of the restyled photos; "pairs": files that hold input and
-            output side by side; "two-sets": two folders of images.
+            random crops of whole photos, for super-resolution; "edges", "grey" and "masked": random crops, with
+            what `transforms.CONDITIONS` makes of them as the input; "restyled": random crops, and independent ones of
+            the restyled photos; "pairs": files that hold input and output side by side; "two-sets": two folders of
+            images.
         flip: Mirrors half of the images.
         balanced: Every class equally often.
     """

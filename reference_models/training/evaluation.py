@@ -24,6 +24,7 @@ from ganeval.sources.datasets.photos_evening import restyle
 from reference_models.checkpoints.sampling import draw_tensor, image_drawer
 from reference_models.checkpoints.translation import TranslatedSource, needs_inputs, translator
 from reference_models.data.training_data import folder_of, mixture, open_split
+from reference_models.data.transforms import CONDITIONS
 from reference_models.models import MODELS
 from reference_models.recipes.recipe import Direction, Recipe
 
@@ -191,7 +192,7 @@ def held_out(
         files = folder_of(plan, plan.test, data_root)
         left, right = (TranslatedSource(files, half, plan.id) for half in (_left, _right))
         return right, left, False  # the photo is on the left, the labels it is made of on the right
-    if plan.transform in ("crops", "edges", "restyled") and plan.id != "photos":
+    if plan.transform in ("crops", "restyled", *CONDITIONS) and plan.id != "photos":
         source = folder_of(plan, plan.test, data_root)
     else:
         config = MODELS.get(recipe.model).configure(recipe.settings)

@@ -16,7 +16,14 @@ from torch import Tensor
 from ganeval.sources.base import ImageSource, Pixels
 from reference_models.checkpoints.sampling import grid_of
 from reference_models.checkpoints.translation import needs_inputs, translator
-from reference_models.data.transforms import bicubic_enlargement, edges, low_resolution, resized, to_range, to_uint8
+from reference_models.data.transforms import (
+    CONDITIONS,
+    bicubic_enlargement,
+    low_resolution,
+    resized,
+    to_range,
+    to_uint8,
+)
 from reference_models.recipes.recipe import DIRECTIONS, Direction
 from reference_models.training.evaluation import held_out
 from reference_models.training.networks import Networks
@@ -103,8 +110,9 @@ def translated_grid(networks: Networks, shown: Sequence[HeldOut]) -> UInt8[Tenso
 def _input(networks: Networks, picture: Pixels) -> Pixels:
     """What the network is given, as a picture of the size of its output."""
     transform = networks.recipe.data.transform
-    if transform == "edges":
-        return np.repeat(edges(picture), 3, axis=0)
+    if transform in CONDITIONS:
+        given = CONDITIONS[transform](picture)
+        return given if given.shape[0] == 3 else np.repeat(given, 3, axis=0)
     if networks.spec.kind == "super-resolution":
         scale = networks.config.scale
         small = low_resolution(to_range(torch.from_numpy(np.ascontiguousarray(picture))[None], (0.0, 1.0)), scale)
