@@ -34,6 +34,8 @@ def test_every_model_has_a_small_and_a_full_recipe():
 def test_a_recipe_is_named_after_its_model_data_and_tier(name):
     recipe = RECIPES.get(name)
     suffix = VARIANTS.get(name.rpartition("-")[2], "") if recipe.tier == "full" else "-cpu"
+    if recipe.data.transform in ("grey", "masked"):
+        suffix = f"-{recipe.data.transform}{suffix}"
 
     assert recipe.name == name == f"{recipe.model}.{recipe.data.id}{suffix}"
     assert (recipe.data.id in EMBEDDED) == (recipe.tier == "cpu" or recipe.data.id == "mixture-1d")

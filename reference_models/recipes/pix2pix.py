@@ -42,7 +42,8 @@ CPU = dataclasses.replace(
         "ema": EMA_SOURCE,
         "enlarge nearest": "Odena et al. 2016 (doi:10.23915/distill.00003): transposed ones leave a checkerboard",
         "edges as inputs": "this project: they hold neither brightness nor colour, and there are five photos to learn "
-        "these from, so a test photo's colours are guessed: by PSNR a constant colour is as good",
+        "these from, so a test photo's colours are guessed: 12.5 to 14.7 dB, where the mean colour of the training "
+        "photos, all over, has 11.0",
         "lr, initialisation, steps, width, batch, 64 px": "this project: chosen to train in minutes on two CPU cores",
     },
 )
@@ -51,12 +52,19 @@ GREY = dataclasses.replace(
     CPU,
     name="pix2pix.photos-grey-cpu",
     data=dataclasses.replace(CPU.data, transform="grey"),
-    sources=_FROM_PHOTO,
+    sources={
+        **_FROM_PHOTO,
+        "grey photos as inputs": "this project: left grey they have 16.7 dB, coloured 18.3 to 19.1; colours "
+        "that the five training photos lack are guessed",
+    },
 )
 MASKED = dataclasses.replace(
     CPU,
     name="pix2pix.photos-masked-cpu",
     data=dataclasses.replace(CPU.data, transform="masked"),
     settings={**CPU.settings, "condition_channels": 3},
-    sources=_FROM_PHOTO,
+    sources={
+        **_FROM_PHOTO,
+        "photos with holes as inputs": "this project: left as they are they have 18.5 dB, filled in 23.2 to 24.4",
+    },
 )
