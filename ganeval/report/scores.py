@@ -57,7 +57,7 @@ class ScoreTable:
         counts: How many images the numbers are of, in words.
         rows: Best first.
         axis: Of the glyphs.
-        floor: Between two halves of the reference, None where it was not measured.
+        floor: Between two parts of the reference, None where it was not measured.
         hidden: How many more rows there are.
     """
 

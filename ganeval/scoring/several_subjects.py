@@ -172,7 +172,7 @@ def _difference(found: dict[str, Comparison], key: str) -> Difference | str:
     return (
         found[key].difference
         if key in found
-        else "untested: `diff` compares with a reference, by metrics whose difference has a standard error"
+        else "untested: `diff` has no standard error of this difference"
     )
 
 
