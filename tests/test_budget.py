@@ -64,7 +64,7 @@ def test_the_budget_never_changes_a_number(tmp_path, monkeypatch):
 
     free = moments("free")
     monkeypatch.setattr(engine, "WAITING_PIXELS", 100)
-    monkeypatch.setattr(engine, "STACKED_PIXELS", 100)
+    monkeypatch.setattr("ganeval.backbones.pipeline.STACKED_PIXELS", 100)
     tight = moments("tight")
 
     np.testing.assert_allclose(tight.mean, free.mean, rtol=1e-6)

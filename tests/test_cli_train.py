@@ -138,7 +138,7 @@ def test_a_loss_takes_along_what_goes_with_it_and_says_so(run):
 @pytest.mark.parametrize("loss", ["minimax", "non-saturating", "wasserstein", "least-squares", "hinge"])
 @pytest.mark.parametrize("model", ["gan-mlp-small", "wgan"])
 def test_every_loss_trains(run, model, loss, monkeypatch):
-    monkeypatch.setattr("reference_models.training.train.Evaluator", WeightScore)
+    monkeypatch.setattr("reference_models.training.train.PeriodicEvaluator", WeightScore)
     settings = ("--set", f"loss={loss}", "--set", "steps=2", "--set", "evaluation.n=8", "--set", "batch_size=8")
     code, _, err = run("train-reference", model, *settings, "--out", f"{model}-{loss}", "--device", "cpu")
     assert code == 0, err

@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch):
-    monkeypatch.setattr("reference_models.training.train.Evaluator", WeightScore)
+    monkeypatch.setattr("reference_models.training.train.PeriodicEvaluator", WeightScore)
     monkeypatch.setattr("reference_models.training.networks.ContentNetwork", TinyContent)
 
 
@@ -122,7 +122,7 @@ def test_a_run_scores_the_generator_of_its_direction_and_averages_both(direction
     from reference_models.checkpoints.checkpoint import load_checkpoint
 
     last = load_checkpoint(tmp_path / "run" / "last.safetensors", CPU, direction)
-    assert line["score psnr"] == WeightScore(recipe, CPU, None).score(last.network)
+    assert line["score psnr"] == WeightScore(recipe, CPU, None).score(last.network).value
     assert networks.best_generator is networks.sampled[scored]
     untrained = load_checkpoint(tmp_path / "run" / "untrained.safetensors", CPU, direction)
     for name in ("network", "back"):  # both generators moved, and both are averages

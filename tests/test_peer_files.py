@@ -23,7 +23,6 @@ from ganeval.explain.pipelines import TOOLS, parse_tools
 from ganeval.files.unpickle import KNOWN, Array, Callee, DType, Reader, Refused, value_at
 from ganeval.metrics.frechet import uncertain_fd
 from ganeval.options import ScoreOptions
-from ganeval.scoring import loaded_networks as passes
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import UNKNOWN_N, Moments
@@ -426,7 +425,10 @@ def test_without_a_count_there_is_no_interval():
 @pytest.fixture
 def command(monkeypatch, command_line, tmp_path):
     instead_of_inception(monkeypatch, dim=2048)
-    monkeypatch.setattr(passes, "use_engine", lambda backbone, *_: setattr(backbone, "network", Cheap()) or "cheap")
+    monkeypatch.setattr(
+        "ganeval.backbones.loading.use_engine",
+        lambda backbone, *_: setattr(backbone, "network", Cheap()) or "cheap",
+    )
     monkeypatch.chdir(tmp_path)
 
     return command_line

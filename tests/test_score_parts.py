@@ -56,12 +56,12 @@ def sets(tmp_path):
         ({"num_samples": 1}, UsageError, "--num-samples takes a whole number of at least 2; got 1"),
         ({"paired": "hr", "crop_border": -4}, UsageError, "--crop-border takes a whole number of at least 0; got -4"),
         ({"blame": True}, UsageError, "--blame .* Add --reference REF"),
-        ({"blame": True, "reference": "real", "metrics": "mind,cs"}, UsageError, "--blame needs .* got mind,cs. Add"),
+        ({"blame": True, "reference": "real", "metrics": "prdc,cs"}, UsageError, "--blame needs .* got prdc,cs. Add"),
         ({"weights": {"inception": "gone.pth"}}, WeightsError, "--weights inception=.*gone.pth: there is no such file"),
         ({"reference": "real", "metrics": "cs"}, UsageError, "none of cs compares with one"),
         ({"paired": "hr", "metrics": "psnr", "weights": {"inception": ""}}, UsageError, "no requested metric uses"),
     ],
-    ids=["batch", "one image", "border", "blame", "blame of mind", "no file", "no reference needed", "unused weights"],
+    ids=["batch", "one image", "border", "blame", "blame of prdc", "no file", "no reference needed", "unused weights"],
 )
 def test_options_that_cannot_be_meant_are_refused_by_name(options, error, said, tmp_path):
     (tmp_path / "there.pth").write_bytes(b"weights")
@@ -148,7 +148,11 @@ def test_blame_names_every_image_once_and_the_planted_one_first(toy, sets, tmp_p
 
 @pytest.mark.parametrize(
     ("metrics", "columns"),
-    [("kd", ["kd@efflite0"]), ("kd,fd", ["kd@efflite0", "fd@efflite0"]), ("mind,prdc,kd", ["kd@efflite0"])],
+    [
+        ("kd", ["kd@efflite0"]),
+        ("kd,fd", ["kd@efflite0", "fd@efflite0"]),
+        ("mind,prdc,kd", ["mind@efflite0", "kd@efflite0"]),
+    ],
 )
 def test_blame_is_for_what_was_asked_for(toy, sets, metrics, columns):
     table = score(

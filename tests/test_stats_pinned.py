@@ -103,10 +103,14 @@ def test_splits_by_class_are_pinned():
 
 
 def test_directions_are_pinned():
-    assert unit_directions(2, 3, 2020) == pytest.approx(
-        np.array([[0.56299269, -0.43702319, 0.70146275], [-0.41966087, 0.90604556, 0.05446302]]), abs=1e-7
+    # torch.randn(4, 4) of seed 2020, each row scaled to length 1
+    assert unit_directions(4, 4, 2020)[:2] == pytest.approx(
+        np.array(
+            [[-0.00647312, -0.23987196, -0.9631067, 0.12184017], [0.09515371, -0.37690355, 0.47313210, -0.79059187]]
+        ),
+        abs=1e-6,
     )
-    assert unit_directions(2, 3, 2020).dtype == np.float64
+    assert unit_directions(4, 4, 2020).dtype == np.float64
 
 
 def test_products_with_directions_do_not_depend_on_the_rows_at_a_time():

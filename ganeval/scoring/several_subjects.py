@@ -169,11 +169,7 @@ def _of_sets(
 
 
 def _difference(found: dict[str, Comparison], key: str) -> Difference | str:
-    return (
-        found[key].difference
-        if key in found
-        else "untested: `diff` has no standard error of this difference"
-    )
+    return found[key].difference if key in found else "untested: `diff` has no standard error of this difference"
 
 
 def _standing(key: str, names: tuple[str, str], first: int, found: Difference | str) -> Standing:
