@@ -137,6 +137,7 @@ def test_lists_are_for_people_and_for_machines(run, what):
     entries = json.loads(machine)
     assert all(entry["name"] in out for entry in entries)
     assert all(entry["summary"] for entry in entries)
+    assert len(out.splitlines()) == 1 + len(entries)  # in a pipe, a line each
 
 
 def test_a_reference_file_stands_for_its_images(run, make_folder):

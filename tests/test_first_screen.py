@@ -120,6 +120,14 @@ def test_the_name_of_a_file_drives_no_terminal():
         ("fidelity", {"value": 0.5, "stderr": 0.02, "floor": 0.9}, "worse", "looks less real (real: 0.90)"),
         ("diversity", {"value": 0.0, "floor": 0.9}, "worse", "diversity lost (real: 0.90)"),
         ("diversity", {"value": 0.95, "stderr": 0.02, "floor": 0.9}, "no worse", "no worse than real (0.90)"),
+        # 598 images (the rows' n) against a floor of 299: 1.96 * .0255 * 3^.5 = .087, with 9 degrees 2.26 * ... = .100
+        ("diversity", {"value": 0.82, "stderr": 0.0255, "floor": 0.913}, "worse", "diversity lost (real: 0.91)"),
+        (
+            "diversity",
+            {"value": 0.82, "stderr": 0.0255, "degrees": 9.0, "floor": 0.913},
+            "no worse",
+            "no worse than real (0.91)",
+        ),
         ("pair", {"value": 30.0}, None, ""),
         ("distance", {"value": 3.0}, None, ""),
     ],

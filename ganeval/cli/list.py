@@ -1,6 +1,7 @@
 """`ganeval list`: what there is, one line each."""
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 from ganeval.registry import Registry
 
 Entry = dict[str, object]
+PIPED_WIDTH = 1000  # characters: a pipe gets one line an entry, to be searched
 
 
 def metrics() -> list[Entry]:
@@ -185,4 +187,7 @@ def show_entries(entries: list[Entry], as_json: bool) -> None:
         named = ", ".join(map(str, names)) if isinstance(names, list) else str(entry["name"])
         of = [str(entry.get("package", ""))] if foreign else []
         table.add_row(named, str(entry["kind"]), str(entry["summary"]), *of)
-    open_console().print(table)
+    console = open_console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPED_WIDTH
+    console.print(table)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from ganeval.metrics.base import Question
 from ganeval.results.result import Result
+from ganeval.stats.student_t import quantile
 
 Verdict = Literal["no worse", "worse", "inconclusive"]
 Z = 1.96
@@ -67,7 +68,7 @@ def _distance(result: Result, value: float, floor: float) -> Reading:
 
 
 def _fraction(result: Result, question: Question, value: float, floor: float) -> Reading:
-    """A fraction of images is held against the floor by a test of their difference.
+    """A fraction of images is held against the floor by a test of their difference, Student's t where its row says so.
 
     Where its row has no standard error, 1 / sqrt(n) takes its place. Measured over 60 draws a case (ReLU mixtures of 16
     and 64 dimensions, n = 60 to 400, equal and collapsed), the standard deviations of precision, recall and coverage
@@ -75,7 +76,8 @@ def _fraction(result: Result, question: Question, value: float, floor: float) ->
     """
     n = min(count for count in (result.n_fake, result.n_real) if count is not None)
     stderr = 1.0 / math.sqrt(n) if result.stderr is None else result.stderr
-    margin = Z * stderr * math.sqrt(1.0 + n / (result.floor_n or n))
+    factor = Z if result.stderr is None or result.degrees is None else quantile(0.975, result.degrees)
+    margin = factor * stderr * math.sqrt(1.0 + n / (result.floor_n or n))
     if value < floor - margin:
         words = "looks less real" if question == "fidelity" else "diversity lost"
         return Reading("worse", f"{words} (real: {floor:.2f})")
