@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ganeval.cli.show import csv
-from ganeval.report.galleries import known_rows, read_values
+from ganeval.report.galleries import by_own_name, known_rows, read_values
 from ganeval.sources.folder import FolderSource
 from tests.hostile.case import PAIRED, SET, Case
 from tests.hostile.judge import clean, judge
@@ -79,4 +79,4 @@ def test_a_stem_that_is_a_formula_is_text_in_the_csv_and_is_found_again(tmp_path
     assert text.splitlines()[1].startswith("'=")
     (tmp_path / "psnr.csv").write_text(text)
     read = read_values(tmp_path / "psnr.csv", "x")
-    assert len(known_rows(read, tmp_path, [FolderSource(tmp_path)])) == 1
+    assert len(known_rows(read, tmp_path, [by_own_name(FolderSource(tmp_path))])) == 1

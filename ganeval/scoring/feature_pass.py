@@ -239,30 +239,35 @@ class Walked:
             limit=WAITING_PIXELS,
             workers=decoders(queue.backbone.device_type for queue in self.queues),
         )
-        for index, loaded in enumerate(ahead):
-            seconds["read+decode (waited)"] += time.perf_counter() - started
-            if isinstance(loaded, BadImageError):
-                if on_bad == "fail":
-                    raise loaded
-                self.skipped.append(str(loaded))
-            else:
-                self.kept.append(first + index)
-                self.digests.append(loaded.digest)
-                self.facts.append(loaded.facts)
-                for queue in self.queues:
-                    known = queue.store.find(loaded.digest) is not None or loaded.digest in queue.queued
-                    if loaded.decoded is not None and not known:
-                        queue.queued.add(loaded.digest)
-                        pixels = loaded.decoded.pixels if on_device is None else on_device[index]
-                        queue.waiting.append((loaded.digest, loaded.facts, pixels))
-                        queue.pixels += loaded.pixels
-                        if len(queue.waiting) >= _full(queue.backbone, batch_size) or queue.pixels >= WAITING_PIXELS:
-                            _submit(queue, self, source.name)
-                        if len(queue.digests) >= SHARD_ROWS:
-                            flush(queue, self.warnings)
-            if progress is not None:
-                progress(1)
-            started = time.perf_counter()
+        # An error in between ends the threads here, not whenever the generator is collected, maybe by one of them.
+        with contextlib.closing(ahead):
+            for index, loaded in enumerate(ahead):
+                seconds["read+decode (waited)"] += time.perf_counter() - started
+                if isinstance(loaded, BadImageError):
+                    if on_bad == "fail":
+                        raise loaded
+                    self.skipped.append(str(loaded))
+                else:
+                    self.kept.append(first + index)
+                    self.digests.append(loaded.digest)
+                    self.facts.append(loaded.facts)
+                    for queue in self.queues:
+                        known = queue.store.find(loaded.digest) is not None or loaded.digest in queue.queued
+                        if loaded.decoded is not None and not known:
+                            queue.queued.add(loaded.digest)
+                            pixels = loaded.decoded.pixels if on_device is None else on_device[index]
+                            queue.waiting.append((loaded.digest, loaded.facts, pixels))
+                            queue.pixels += loaded.pixels
+                            if (
+                                len(queue.waiting) >= _full(queue.backbone, batch_size)
+                                or queue.pixels >= WAITING_PIXELS
+                            ):
+                                _submit(queue, self, source.name)
+                            if len(queue.digests) >= SHARD_ROWS:
+                                flush(queue, self.warnings)
+                if progress is not None:
+                    progress(1)
+                started = time.perf_counter()
 
     def finish(self, name: str) -> None:
         """Puts what still waits through the networks, and writes the last rows: every image has its features then.
