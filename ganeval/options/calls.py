@@ -143,9 +143,10 @@ def documented(taker: str) -> Callable[[Call], Call]:
             for name in known
         ]
         call.__signature__ = signature.replace(parameters=[*own, *keywords])  # type: ignore[attr-defined]
-        lines = [f"        {keyword_of(name)}: {_help(name, taker)}" for name in known]
-        # `python -OO` leaves no docstring.
-        call.__doc__ = (call.__doc__ or "").replace("\n\n    Raises:", "\n" + "\n".join(lines) + "\n\n    Raises:", 1)
+        lines = [f"    {keyword_of(name)}: {_help(name, taker)}" for name in known]
+        # `python -OO` leaves no docstring; Python 3.13 takes its indentation off, older ones do not.
+        told = inspect.cleandoc(call.__doc__ or "")
+        call.__doc__ = told.replace("\n\nRaises:", "\n" + "\n".join(lines) + "\n\nRaises:", 1)
         return call
 
     return decorate
