@@ -1,16 +1,20 @@
 """Recipe cards agree with the recipes; results of seeds are pooled as they should be and are never half a plan's."""
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
 from ganeval.errors import DataError
+from ganeval.leaderboard.cells import Cell
+from ganeval.leaderboard.standings import Entry
 from reference_models.recipes import RECIPES
 from reference_models.recipes.cards import card, index, separation
 from reference_models.recipes.expected import read_expected
 from reference_models.recipes.measured import RunResult, pooled, write_expected
+from reference_models.recipes.quality import misses, pictures
 from reference_models.recipes.recipe import Expected
 
 PAGES = Path(__file__).parent.parent / "docs" / "recipes"
@@ -43,6 +47,35 @@ def test_the_list_of_recipes_is_up_to_date(request):
         page.write_text(index())
 
     assert page.read_text() == index()
+
+
+def test_every_grid_was_looked_at_since_it_was_made():
+    made = {page.stem: hashlib.sha256(page.read_bytes()).hexdigest()[:12] for page in PAGES.glob("*.png")}
+
+    assert {name: picture.sha256 for name, picture in pictures().items()} == made, "describe it in pictures.toml"
+    assert all(picture.shows.strip() for picture in pictures().values())
+
+
+@pytest.mark.parametrize(
+    ("values", "missed"),
+    [
+        ({"precision@efflite0": 0.2, "recall@efflite0": 0.1, "agreement@pixels": 0.9}, []),
+        ({"precision@efflite0": 0.2, "recall@efflite0": 0.1}, []),
+        ({"precision@efflite0": 0.0, "recall@efflite0": 0.1}, ["precision is 0"]),
+        (
+            {"precision@efflite0": 0.0, "recall@efflite0": 0.0, "agreement@pixels": 0.894},
+            ["precision is 0", "recall is 0", "agreement is 89.4%, below 90%"],
+        ),
+        ({"psnr": 30.0}, None),
+    ],
+)
+def test_the_quality_bar_names_what_is_missed(values, missed):
+    cells = {key: Cell(value, None, 1, None, None, None) for key, value in values.items()}
+
+    entry = Entry("a", "last", "", (0,), cells, None, {})
+
+    assert misses(entry, ()) == missed
+    assert missed is None or misses(entry, ("speckle",)) == [*missed, "speckle"]
 
 
 def test_seeds_are_pooled_to_mean_and_deviation():

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from reference_models.models import MODELS
 from reference_models.recipes import RECIPES
 from reference_models.recipes.expected import read_expected
+from reference_models.recipes.quality import anchors, boards_of, cells, last_of, misses, pictures, standings
 from reference_models.recipes.recipe import Expected, Recipe, plan_to_json
 from reference_models.shipped.table import shipped
 
@@ -22,6 +23,13 @@ INTRODUCTION = (
     "stands beside the tutorial's, `-tutorial` is the tutorial's beside ours, `-exponential` and `-cyclic` differ "
     "in the learning rate alone. `ganeval train-reference dcgan --data ./photos` trains on images of your own, by the "
     "small plan. GANs of text and speech, and style transfer by Gatys et al., are out of scope."
+)
+
+TRAINED_BOARD = "fashion-mnist-full"
+MET = "Meets the [quality bar](README.md#quality-bar)."
+BAR = (
+    "The quality bar for images made from noise: precision and recall above 0; where the class is asked for, at least "
+    "90% of the images of that class (`agreement`); no speckle, no texture and no class missing in the grid."
 )
 
 
@@ -42,6 +50,7 @@ def card(name: str) -> str:
     if recipe.tier != "cpu" and recipe.data.transform != "mixture":
         command += " --data-root DIR"
     lines += ["", "```sh", command, "```", "", *_results(recipe)]
+    lines += _boards(recipe)
     lines += _shipped(recipe)
     lines += ["", "## Plan", "", *_plan(recipe)]
     if recipe.sources:
@@ -61,7 +70,36 @@ def index() -> str:
         minutes = f"{read_expected()[name]['seconds'] / 60:.1f}" if found else ""
         rows.append((f"[{name}]({name}.md)", recipe.evaluation.metric, *cells, distance, minutes))
     header = ("recipe", "judged by", "untrained", "last", "best", "distance", "minutes")
-    return "\n".join(["# Recipes", "", INTRODUCTION, "", *_table(header, rows), "", *_all_shipped()]) + "\n"
+    return (
+        "\n".join(["# Recipes", "", INTRODUCTION, "", *_table(header, rows), "", *_all_trained(), "", *_all_shipped()])
+        + "\n"
+    )
+
+
+def _all_trained() -> list[str]:
+    """The board of plans that were trained to the end, beside real images and untrained generators."""
+    board = next(one for one in standings() if one.board.name == TRAINED_BOARD)
+    lines = [entry for entry in board.entries if entry.checkpoint in ("last", "untrained")]
+    rows = [("", label, "", *cells(board, entry), "") for label, entry in anchors(board).items()]
+    for entry in lines:
+        found = misses(entry, pictures()[entry.name].faults) if entry.checkpoint == "last" else None
+        bar = "" if found is None else "; ".join(found) or "meets it"
+        rows.append(
+            (f"[{entry.name}]({entry.name}.md)", entry.checkpoint, str(len(entry.seeds)), *cells(board, entry), bar)
+        )
+    return [
+        f"## {board.board.title}",
+        "",
+        board.board.note,
+        "",
+        *_table(
+            ("recipe", "checkpoint", "training seeds", *(column.key for column in board.columns), "quality bar"), rows
+        ),
+        "",
+        "## Quality bar",
+        "",
+        BAR,
+    ]
 
 
 def _all_shipped() -> list[str]:
@@ -99,11 +137,29 @@ def _results(recipe: Recipe) -> list[str]:
     return [
         f"![Samples of the last checkpoint]({recipe.name}.png)",
         "",
+        pictures()[recipe.name].shows,
+        "",
         *_table(("checkpoint", recipe.evaluation.metric, "training seeds"), rows),
         "",
         f"{_distance(found['untrained'], found['last'])} {recipe.wall_time}. Scores are the run's own, of "
-        f"{recipe.evaluation.n:,} images at most; the boards have more metrics.",
+        f"{recipe.evaluation.n:,} images at most.",
     ]
+
+
+def _boards(recipe: Recipe) -> list[str]:
+    """What the boards say of a recipe, beside what they have for comparison, and whether it meets the quality bar."""
+    parts: list[str] = []
+    for board, lines in boards_of(recipe):
+        rows = [(entry.checkpoint, str(len(entry.seeds)), *cells(board, entry)) for entry in lines]
+        rows += [(label, "", *cells(board, entry)) for label, entry in anchors(board).items()]
+        header = ("checkpoint", "training seeds", *(column.key for column in board.columns))
+        parts += ["", f"{board.board.title}, against {board.board.data}:", "", *_table(header, rows)]
+        last = last_of(lines)
+        found = None if last is None else misses(last, pictures()[recipe.name].faults)
+        if found is not None:
+            verdict = f"Misses the [quality bar](README.md#quality-bar): {', '.join(found)}." if found else MET
+            parts += ["", verdict]
+    return ["", "## On the boards", *parts] if parts else []
 
 
 def _shipped(recipe: Recipe) -> list[str]:

@@ -1,0 +1,93 @@
+"""What the boards say of a recipe, the quality bar for generated images, and what its grid of samples shows."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ganeval.leaderboard.boards import load_boards
+from ganeval.leaderboard.paths import row_files
+from ganeval.leaderboard.reading import read_rows
+from ganeval.leaderboard.standings import Entry, Standings, stand
+from reference_models.recipes.recipe import Recipe
+
+PICTURES = Path(__file__).parent / "pictures.toml"
+AGREEMENT = 0.9  # of a conditional model's images, the share that a classifier takes for the class asked for
+_PRECISION, _RECALL, _AGREEMENT = "precision@efflite0", "recall@efflite0", "agreement@pixels"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A grid of samples that someone looked at.
+
+    Attributes:
+        sha256: The first 12 digits of the picture that was seen.
+        shows: What it shows, in a line.
+        faults: What is plainly wrong with it: "speckle", "texture", "classes missing".
+    """
+
+    sha256: str
+    shows: str
+    faults: tuple[str, ...] = ()
+
+
+def pictures(path: Path = PICTURES) -> dict[str, Picture]:
+    """Recipe -> its grid of samples."""
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {name: Picture(row["sha256"], row["shows"], tuple(row.get("faults", ()))) for name, row in table.items()}
+
+
+@cache
+def standings() -> tuple[Standings, ...]:
+    """Every board of the project, ranked."""
+    rows, _ = read_rows(row_files(None))
+    return tuple(stand(board, rows) for board in load_boards().values())
+
+
+def boards_of(recipe: Recipe) -> list[tuple[Standings, list[Entry]]]:
+    """(board, its lines of a recipe), for each board that has one; the lines in the order of training."""
+    order = ("untrained", "last", "best", "shipped")
+    found = []
+    for board in standings():
+        lines = [entry for entry in board.entries if entry.name == recipe.name and entry.checkpoint in order]
+        if lines:
+            found.append((board, sorted(lines, key=lambda entry: order.index(entry.checkpoint))))
+    return found
+
+
+def cells(board: Standings, entry: Entry) -> list[str]:
+    """The means of an entry, one text a column of its board, with the deviation over training seeds if known."""
+    shown = (entry.cells.get(column.key) for column in board.columns)
+    return [
+        "" if cell is None else f"{cell.mean:.4g}" + ("" if cell.sd is None else f" ± {cell.sd:.2g}") for cell in shown
+    ]
+
+
+def misses(last: Entry, faults: Sequence[str]) -> list[str] | None:
+    """What of the quality bar for generated images a recipe's last checkpoint misses; None where the bar says nothing.
+
+    The bar: precision and recall above 0 (some images are close to real ones, and not all to the same few), where the
+    class is asked for an agreement of at least 90%, and nothing plainly wrong with the grid of samples.
+
+    Args:
+        last: The line of the last checkpoint.
+        faults: Of its grid.
+    """
+    if _PRECISION not in last.cells:
+        return None
+    means = {key: cell.mean for key, cell in last.cells.items()}
+    missed = [f"{key.partition('@')[0]} is 0" for key in (_PRECISION, _RECALL) if means.get(key) == 0]
+    if means.get(_AGREEMENT, 1.0) < AGREEMENT:
+        missed.append(f"agreement is {means[_AGREEMENT]:.1%}, below {AGREEMENT:.0%}")
+    return [*missed, *faults]
+
+
+def last_of(lines: Sequence[Entry]) -> Entry | None:
+    """The line of the last checkpoint."""
+    return next((entry for entry in lines if entry.checkpoint == "last"), None)
+
+
+def anchors(board: Standings) -> Mapping[str, Entry]:
+    """What a board has for comparison, by its label: real images, bicubic enlargement, ..."""
+    return {entry.anchor: entry for entry in board.entries if entry.anchor not in ("", "untrained")}
