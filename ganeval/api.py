@@ -5,6 +5,8 @@ no random number generator moves, and a network is left in the mode that it was 
 commands, from one table (`ganeval.options.table`).
 """
 
+from __future__ import annotations  # types of torch stand in annotations, and cached features need no torch
+
 import contextlib
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -260,7 +262,7 @@ class Evaluator:
         """Frees what is held, as the end of a `with` block does."""
         self._loaded.close()
 
-    def __enter__(self) -> "Evaluator":
+    def __enter__(self) -> Evaluator:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -317,7 +319,7 @@ def _paths(*subjects: Subject) -> list[str]:
     return [str(subject) for subject in subjects if isinstance(subject, str | Path)]
 
 
-def _shown(rows: tuple[Result, ...], options: ScoreOptions, influences: "pd.DataFrame | None" = None) -> Scores:
+def _shown(rows: tuple[Result, ...], options: ScoreOptions, influences: pd.DataFrame | None = None) -> Scores:
     """The scores with what a notebook shows of the images."""
     ends = ends_of(rows)
     with contextlib.ExitStack() as stack:

@@ -23,6 +23,33 @@ for command in json.loads(sys.argv[1]):
         assert not end.code, (command, end.code)
     print(json.dumps([" ".join(command), "torch" in sys.modules]), file=sys.stderr)
 """
+CALLS = """
+import json, sys
+
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ImportError(f"{name} is imported")
+
+sys.meta_path.insert(0, NoTorch())
+import numpy as np
+import ganeval
+
+def kept(scores):
+    return {row.key: [row.value, row.fingerprint] for row in scores}
+
+images = np.random.default_rng(5).integers(0, 256, (2, 4, 24, 20, 3), dtype=np.uint8)
+found = {
+    "score": kept(ganeval.score("gen", reference="real")),
+    "several": kept(ganeval.score({"again": "gen", "itself": "real"}, reference="real")),
+    "pairs": kept(ganeval.score(images[0], paired=list(images[1]), metrics="psnr,ssim")),
+}
+with ganeval.Evaluator(reference="real") as evaluator:
+    found["evaluator"] = kept(evaluator.score("gen"))
+assert len(ganeval.compare("gen", "real", reference="real"))
+assert ganeval.check("kept.jsonl", baseline="kept.jsonl").verdict == "pass"
+print(json.dumps(found))
+"""
 WITHOUT = (
     ("list", "metrics"),
     ("list", "backbones"),
@@ -31,7 +58,10 @@ WITHOUT = (
     ("weights", "list"),
     ("score", "gen", "--reference", "real", "--json", "again.json"),
     ("score", "gen", "--metrics", "vendi,cs,prdc,mind,kd,fd", "--reference", "real"),
+    ("score", "gen", "--reference", "real", "--append", "kept.jsonl"),
+    ("gate", "kept.jsonl", "--baseline", "kept.jsonl"),
     ("score", "gen", "real", "--reference", "real"),
+    ("score", "gen", "--paired", "real", "--metrics", "psnr,ssim,mae"),
     ("diff", "gen", "real", "--reference", "real"),
     ("doctor", "gen", "--against", "real"),
 )
@@ -75,3 +105,19 @@ def test_what_needs_no_network_needs_no_torch(folder):
         (row["key"], row["value"], row["fingerprint"]) for row in again
     ]
     assert [row["provenance"].get("threads") for row in again] == [row["provenance"].get("threads") for row in first]
+
+
+def test_calls_from_python_on_cached_features_need_no_torch(folder):
+    run([("score", "gen", "--reference", "real", "--append", "kept.jsonl")], folder)
+    environment = {**os.environ, "GANEVAL_CACHE": str(folder / "cache")}
+    called = subprocess.run(
+        [sys.executable, "-c", CALLS], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert called.returncode == 0, called.stderr
+    found = json.loads(called.stdout)
+    rows = json.loads((folder / "rows.json").read_text())["rows"]
+    computed = {row["key"]: [row["value"], row["fingerprint"]] for row in rows if row["status"] == "ok"}
+    assert found["score"] == found["evaluator"]
+    assert {key: found["score"][key] for key in computed} == computed
+    assert set(found["pairs"]) == {"psnr", "ssim"}
