@@ -26,7 +26,7 @@ from ganeval.sources.base import ImageSource
 from ganeval.sources.decoding.rules import stated_peak
 
 # Images that a generator draws for a gate where the reference has fewer. Two of ten lost classes of digits failed 37
-# times in 60 at 1,198 images, 97 times in 100 at 2,200 (drawn as in tests/test_gate_power.py).
+# times in 60 at 1,198 images, 97 times in 100 at 2,200 (drawn as in tests/gate/test_gate_power.py).
 DRAWN = 2500
 
 

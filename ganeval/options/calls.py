@@ -161,7 +161,7 @@ def python_type(name: str) -> str:
 def keywords_source() -> str:
     """The text of `ganeval/options/keywords.py`."""
     lines = [
-        '"""Keywords of the Python calls, made from the table: `pytest --update-golden tests/test_options.py`."""',
+        '"""Keywords of the Python calls, made from the table by `pytest --update-golden tests/options`."""',
         "",
         "from __future__ import annotations",
         "",

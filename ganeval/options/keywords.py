@@ -1,4 +1,4 @@
-"""Keywords of the Python calls, made from the table: `pytest --update-golden tests/test_options.py`."""
+"""Keywords of the Python calls, made from the table by `pytest --update-golden tests/options`."""
 
 from __future__ import annotations
 

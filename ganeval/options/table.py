@@ -1,7 +1,7 @@
 """The one table of options: each is a line of `ScoreOptions`, with its help text, its check and who takes it.
 
 Made from it: the options of the commands (`ganeval.cli.options`), the keywords of the Python calls
-(`ganeval.options.keywords`, written by `pytest --update-golden tests/test_options.py`), and the keys of `ganeval.toml`
+(`ganeval.options.keywords`, written by `pytest --update-golden tests/options`), and the keys of `ganeval.toml`
 (`ganeval.cli.config`). To add an option, add its line here and use it.
 """
 
