@@ -55,22 +55,19 @@ def data_root() -> Path | None:
 
 def plans(recipe: Recipe, checkpoint: Path) -> Iterator[tuple[str, ScoreOptions]]:
     """(board file, how the checkpoint is scored for it); nothing for data that no board is about."""
-    kind, root = MODELS.get(recipe.model).kind, data_root()
+    transform, root = recipe.data.transform, data_root()
     options = ScoreOptions(str(checkpoint), name=recipe.name, data_root=root)
-    if kind in ("unconditional", "conditional", "progressive"):
+    if transform == "images":
         yield from _drawn(recipe, options)
-    elif kind == "super-resolution":
+    elif transform == "crops":
         yield "photos-sr", dataclasses.replace(options, paired="photos:test")
         if root is not None and (root / "set5").is_dir():
             yield "set5-sr", dataclasses.replace(options, paired=str(root / "set5"), channel="y", crop_border=4)
-    elif kind == "paired" and recipe.data.transform in CONDITIONS:
-        yield (
-            f"photos-{recipe.data.transform}",
-            dataclasses.replace(options, paired=f"{recipe.data.id}:{recipe.data.test}"),
-        )
-    elif kind == "unpaired" and recipe.data.transform == "restyled":
+    elif transform in CONDITIONS:
+        yield f"photos-{transform}", dataclasses.replace(options, paired=f"{recipe.data.id}:{recipe.data.test}")
+    elif transform == "restyled":
         yield "photos-restyled", dataclasses.replace(options, paired="photos-evening:test", inputs="photos:test")
-    elif kind == "unpaired" and root is not None:
+    elif transform == "two-sets" and root is not None:
         for direction in DIRECTIONS:
             given, wanted = (
                 str(root / recipe.data.id / f"{recipe.data.test}{letter.upper()}") for letter in direction[::2]
@@ -88,7 +85,7 @@ def _drawn(recipe: Recipe, options: ScoreOptions) -> Iterator[tuple[str, ScoreOp
     board, count = (f"{data}-full", recipe.evaluation.n) if full else (data, SAMPLES[data])
     counted = dataclasses.replace(options, num_samples=count)
     yield board, dataclasses.replace(counted, reference=f"{data}:test")
-    if MODELS.get(recipe.model).kind == "conditional":
+    if MODELS.get(recipe.model).kind.labels:
         yield board, dataclasses.replace(counted, reference=f"{data}:train", metrics="agreement@pixels")
 
 
@@ -155,7 +152,7 @@ def add_scored(board: str, options: ScoreOptions) -> None:
 def add_rows(recipe: Recipe, run: Path) -> None:
     """Scores the three checkpoints of a run and appends their rows."""
     for checkpoint in ("untrained", "last", "best"):
-        if MODELS.get(recipe.model).kind == "one-dimensional":
+        if not MODELS.get(recipe.model).kind.images:
             append_to_board(
                 RESULTS / f"{recipe.data.id}.jsonl", [number_row(recipe, run / f"{checkpoint}.safetensors")]
             )

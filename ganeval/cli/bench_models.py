@@ -138,7 +138,7 @@ def sampling(
         plan = RECIPES.get(default_recipe(subject))
         config, transform, name = spec.configure(plan.settings), plan.data.transform, plan.name
         network = untrained_generator(plan, where)
-    if spec.kind == "one-dimensional":
+    if not spec.kind.images:
         raise UsageError(f"{spec.name} gives numbers, not images. Name a model of images; see `ganeval list models`.")
     timed = time_sampling(network, spec, config, transform, sizes, repeats)
     rows = [_row(name, f"sampling, {one.name}", one, one.images / one.median, "images/s", str(where)) for one in timed]

@@ -107,7 +107,7 @@ def models() -> list[Entry]:
         entries.append(
             {
                 "name": name,
-                "kind": spec.kind,
+                "kind": spec.kind_name,
                 "summary": spec.summary,
                 "paper": spec.paper,
                 "fixed": spec.fixed,

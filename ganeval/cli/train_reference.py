@@ -312,9 +312,9 @@ def what_next(recipe: "Recipe", outcome: "TrainOutcome", own: Path | None = None
     test = f"{data.id}:{data.test}" if own is None else shlex.quote(str(own))
     last = shlex.quote(str(folder / "last.safetensors"))
     lines = [f"samples: {grid}" for grid in sorted((folder / "grids").glob("*.png"))[-1:]]
-    if kind == "one-dimensional":
+    if not kind.images:
         lines.append(f"next: ganeval sample {last} --views {shlex.quote(str(folder / 'views'))}")
-    elif kind in ("unconditional", "conditional", "progressive"):
+    elif not kind.translates:
         lines.append(f"next: ganeval score {last} --reference {test}")
     elif data.transform in ("crops", *CONDITIONS) and (data.id == "photos" or own is not None):
         lines.append(f"next: ganeval score {last} --paired {test}")

@@ -117,7 +117,7 @@ def is_of_numbers(path: Path) -> bool:
     """True for a checkpoint whose generator gives numbers instead of images."""
     from reference_models.checkpoints.checkpoint import is_checkpoint, load_checkpoint
 
-    return is_checkpoint(path) and load_checkpoint(path, torch.device("cpu")).spec.kind == "one-dimensional"
+    return is_checkpoint(path) and not load_checkpoint(path, torch.device("cpu")).spec.kind.images
 
 
 def training_set(path: Path) -> str | None:

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ganeval.sources.base import Pixels
 from reference_models.benchmarks.tutorial_loop import OurLoop, TutorialLoop, data_loader, plain
 from reference_models.checkpoints.sampling import image_drawer, stream
-from reference_models.checkpoints.translation import needs_inputs, translator
+from reference_models.checkpoints.translation import translator
 from reference_models.models import MODELS
 from reference_models.models.base import ModelSpec
 from reference_models.models.build import build_generator
@@ -182,11 +182,9 @@ def time_steps(
 
 def drawer(network: nn.Module, spec: ModelSpec, config: Any, transform: str, size: int) -> Callable[[int], object]:
     """What draws a batch: `draw(number)`, with other latents for each number."""
-    if needs_inputs(spec):
+    if spec.kind.translates:
         translate = translator(network, spec, config, transform, from_truth=False)
-        side, channels = config.image_size, getattr(config, "condition_channels", 3)
-        if spec.kind == "super-resolution":
-            side //= config.scale
+        side, channels = config.image_size // spec.kind.scale(config), getattr(config, "condition_channels", 3)
         one: Pixels = np.random.default_rng(0).integers(0, 256, (channels, side, side), dtype=np.uint8)
         return lambda number: [translate(one) for _ in range(size)]
     draw = image_drawer(network, spec, config)

@@ -5,7 +5,7 @@ of a loss. Networks, data and noise are those of the project, so that losses can
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,11 @@ from reference_models.models.layers import Projection, draws_from
 from reference_models.recipes.recipe import Recipe, Techniques
 from reference_models.training.losses import LOSSES, content_loss
 from reference_models.training.networks import Networks, make_networks
-from reference_models.training.steps import STEPS
 
 CPU = torch.device("cpu")
 POOL = 16  # batches of photo crops that the tutorial's DataLoader goes round in
 _STEP, _DROPOUT, _POOL = 3, 4, 9  # streams of random numbers; the first two as in `reference_models.training.train`
 _FIELDS = ("images", "labels", "condition", "other")
-_WRITTEN_OUT = ("unconditional", "conditional", "super-resolution", "unpaired")
 
 Losses = dict[str, Tensor]
 Feed = Callable[[int], tuple[Batch, torch.Generator]]
@@ -40,10 +38,10 @@ def plain(recipe: Recipe) -> Recipe:
     Raises:
         UsageError: a model whose tutorial's loop is not written out here.
     """
-    kind = MODELS.get(recipe.model).kind
-    if kind not in _WRITTEN_OUT or recipe.training.d_steps > 1 or recipe.training.loss == "wasserstein":
+    kind = MODELS.get(recipe.model).kind_name
+    if kind not in _STEPS or recipe.training.d_steps > 1 or recipe.training.loss == "wasserstein":
         raise UsageError(
-            f"The plain loop knows one discriminator step a step of {', '.join(_WRITTEN_OUT)} models, no critics; "
+            f"The plain loop knows one discriminator step a step of {', '.join(_STEPS)} models, no critics; "
             f"{recipe.name} is {kind}, {recipe.training.loss}. Drop --vs tutorial."
         )
     # Dropout's noise could not be the same in both; spectral norm moves on with every call, and ours makes one of two.
@@ -83,7 +81,7 @@ class OurLoop:
         rng, dropout = stream(0, _STEP, number, 0), stream(0, _DROPOUT, number, 0, device=self._device)
         kind = self.networks.spec.kind
         with draws_from(dropout), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            return STEPS[kind](self.networks, lambda k: cast(self._data.batch(number, rng), self._double), number, rng)
+            return kind.step(self.networks, lambda k: cast(self._data.batch(number, rng), self._double), number, rng)
 
 
 class TutorialLoop:
@@ -99,7 +97,7 @@ class TutorialLoop:
         networks = make_networks(recipe, 0, CPU, torch.Tensor.backward)  # the same weights
         if double:
             to_double(networks)
-        self._networks, self._weights, self._kind = networks, recipe.weights, networks.spec.kind
+        self._networks, self._weights, self._step = networks, recipe.weights, _STEPS[networks.spec.kind_name]
         self._g, self._d = (
             [as_written(network).to(memory_format=torch.contiguous_format) for network in side]
             for side in (networks.generators, networks.discriminators)
@@ -116,15 +114,12 @@ class TutorialLoop:
     def step(self, number: int) -> Losses:
         """One update of each network."""
         batch, rng = self._feed(number)
-        if self._kind == "unpaired":
-            return self._unpaired(batch)
-        if self._kind == "super-resolution":
-            return self._super_resolution(batch)
-        return self._adversarial(batch, rng)
+        return self._step(self, batch, rng)
 
-    def _adversarial(self, batch: Batch, rng: torch.Generator) -> Losses:
+    def adversarial(self, batch: Batch, rng: torch.Generator) -> Losses:
+        """Latents, with labels where the model takes them, to images."""
         (g,), (d,) = self._g, self._d
-        labels = (batch.labels,) if self._kind == "conditional" else ()
+        labels = (batch.labels,) if self._networks.spec.kind.labels else ()
         noise = torch.randn((len(batch.images), self._networks.config.latent_dim), generator=rng, device="cpu").to(
             batch.images.dtype
         )
@@ -134,7 +129,9 @@ class TutorialLoop:
         self._update(loss_g)
         return {"loss_d": loss_d, "loss_g": loss_g.detach()}
 
-    def _super_resolution(self, batch: Batch) -> Losses:
+    def super_resolution(self, batch: Batch, rng: torch.Generator) -> Losses:
+        """Small images to large ones, by content and against an adversary."""
+        del rng
         (g,), (d,), content = self._g, self._d, self._networks.content
         if content is None:
             raise TypeError("the loop of super-resolution needs a content network")
@@ -147,7 +144,9 @@ class TutorialLoop:
         self._update(weights.pixel * pixel + weights.content * distance + weights.adversarial * loss_g)
         return {"loss_d": loss_d, "loss_g": loss_g.detach(), "pixel": pixel.detach(), "content": distance.detach()}
 
-    def _unpaired(self, batch: Batch) -> Losses:
+    def unpaired(self, batch: Batch, rng: torch.Generator) -> Losses:
+        """Two sets of images, there and back."""
+        del rng
         (to_b, to_a), (d_b, d_a) = self._g, self._d
         a, b = batch.images, batch.other
         if b is None:
@@ -174,6 +173,14 @@ class TutorialLoop:
         self._g_optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._g_optimiser.step()
+
+
+_STEPS: Mapping[str, Callable[[TutorialLoop, Batch, torch.Generator], Losses]] = {
+    "unconditional": TutorialLoop.adversarial,
+    "conditional": TutorialLoop.adversarial,
+    "super-resolution": TutorialLoop.super_resolution,
+    "unpaired": TutorialLoop.unpaired,
+}
 
 
 def data_of(recipe: Recipe, device: torch.device = CPU, data_root: Path | None = None) -> TrainingData:

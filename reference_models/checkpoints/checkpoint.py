@@ -76,7 +76,7 @@ class Checkpoint:
             "step": self.step,
             "checkpoint": path.stem,
             "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
-            **({"direction": self.direction} if self.spec.kind == "unpaired" else {}),
+            **({"direction": self.direction} if self.spec.kind.generators > 1 else {}),
         }
 
     def generators(self) -> dict[str, nn.Module]:
@@ -130,7 +130,7 @@ def load_checkpoint(path: Path, device: torch.device, direction: Direction | Non
             names = set(file.keys())
             spec = MODELS.get(metadata["model"])
             config = spec.configure(_checked_settings(path, json.loads(metadata["config"]), len(names)))
-            two = spec.kind == "unpaired" and any(name.startswith(BACK) for name in names)
+            two = spec.kind.generators > 1 and any(name.startswith(BACK) for name in names)
             with torch.device("meta"):
                 networks = {
                     prefix: build_generator(spec.name, to_json(config)) for prefix in (("", BACK) if two else ("",))
@@ -161,11 +161,6 @@ def load_checkpoint(path: Path, device: torch.device, direction: Direction | Non
     return Checkpoint(network, spec, config, recipe, seed, step, score, tuple(map(str, classes)), back, chosen)
 
 
-def _stored(tensor: Tensor, *, half: bool) -> Tensor:
-    kept = tensor.half() if half and tensor.is_floating_point() else tensor
-    return kept.detach().cpu().contiguous()
-
-
 def _whole(tensor: Tensor) -> Tensor:
     """In single precision where the file holds half: networks compute in float32 either way."""
     return tensor.float() if tensor.dtype == torch.float16 else tensor
@@ -173,7 +168,7 @@ def _whole(tensor: Tensor) -> Tensor:
 
 def _direction(path: Path, spec: ModelSpec, recipe: RecipeJson, asked: Direction | None, *, two: bool) -> Direction:
     """The direction that is asked for, or the recipe's own; a file of one generator has the first set's alone."""
-    if asked is not None and spec.kind != "unpaired":
+    if asked is not None and spec.kind.generators == 1:
         raise UsageError(f"{path} holds {spec.name}, which has one generator; drop --direction.")
     if asked == "b2a" and not two:
         raise UsageError(

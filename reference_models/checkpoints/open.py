@@ -9,7 +9,7 @@ from ganeval.generators.base import Generator
 from ganeval.options import ScoreOptions
 from reference_models.checkpoints.checkpoint import load_checkpoint
 from reference_models.checkpoints.sampling import image_drawer
-from reference_models.checkpoints.translation import needs_inputs, translator
+from reference_models.checkpoints.translation import translator
 from reference_models.shipped.table import shipped_path
 
 
@@ -37,13 +37,13 @@ def from_checkpoint(options: ScoreOptions) -> Generator:
     spec, config, network = loaded.spec, loaded.config, loaded.network
     if options.latent_dim is not None:
         raise UsageError(f"{path} knows the width of its latents; drop --latent-dim.")
-    if spec.kind == "one-dimensional":
+    if not spec.kind.images:
         raise UsageError(
             f"{spec.name} gives numbers, not images. Its run's metrics.jsonl holds its score, its grids folder "
             "histograms."
         )
     facts = loaded.origin(path)
-    if needs_inputs(spec):
+    if spec.kind.translates:
         if options.inputs is None and options.paired is None:
             raise UsageError(
                 f"{spec.name} translates images. Name its inputs with --inputs FOLDER, or the true images with "
@@ -52,7 +52,7 @@ def from_checkpoint(options: ScoreOptions) -> Generator:
         rule = translator(network, spec, config, loaded.transform, from_truth=options.inputs is None)
         return Generator(spec.name, translate=rule, facts=facts)
     classes: tuple[str, ...] = ()
-    if spec.kind == "conditional":
+    if spec.kind.labels:
         named = loaded.classes
         classes = tuple(named[k] if k < len(named) else str(k) for k in range(config.classes))
     return Generator(

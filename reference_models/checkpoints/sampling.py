@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from ganeval.files.read_write import write_atomically
 from ganeval.generators.latents import latents as latents
 from ganeval.generators.source import Draw
 from reference_models.data.transforms import to_uint8
+from reference_models.kinds.base import Sample
 from reference_models.models.base import ModelSpec, OutputRange
 
 GREY_BETWEEN = 128  # the lines of a grid
@@ -47,7 +48,7 @@ def draw_tensor(
     indices: Sequence[int],
     seed: int,
     only_class: int | None = None,
-    arguments: tuple[Any, ...] = (),
+    sample: Sample | None = None,
 ) -> Float[Tensor, "B ..."]:
     """What a generator makes of the latents of `indices`, in its own range and in eval mode.
 
@@ -58,21 +59,19 @@ def draw_tensor(
         indices: Which images.
         seed: Of the latents.
         only_class: For a conditional model, the class of all; None for `labels_of`.
-        arguments: More arguments of the generator (level and alpha of a progressive one).
+        sample: How the generator is called; None for the way of its kind.
+
+    Raises:
+        TypeError: a model that translates images.
     """
-    device = next(network.parameters()).device
-    inputs: list[Any] = [latents(indices, config.latent_dim, seed).to(device)]
-    if spec.kind == "conditional":
-        wanted = (
-            labels_of(indices, config.classes)
-            if only_class is None
-            else torch.full((len(indices),), only_class, device="cpu")
-        )
-        inputs.append(wanted.to(device))
+    sample = sample or spec.kind.sample
+    if sample is None:
+        raise TypeError(f"{spec.name} translates images; it draws none from latents")
+    drawn = latents(indices, config.latent_dim, seed).to(next(network.parameters()).device)
     was_training = network.training
     network.eval()
     try:
-        return cast(Tensor, network(*inputs, *arguments))
+        return sample(network, drawn, config, indices, only_class)
     finally:
         network.train(was_training)
 
@@ -105,7 +104,12 @@ def grid_of(
 
 def save_png(path: Path, image: UInt8[Tensor, "C H W"]) -> None:
     """Writes one image of 1 or 3 channels, whole or not at all."""
+    write_atomically(path, png(image))
+
+
+def png(image: UInt8[Tensor, "C H W"]) -> bytes:
+    """One image of 1 or 3 channels as a PNG."""
     array = image.permute(1, 2, 0).numpy()
     buffer = io.BytesIO()
     Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).save(buffer, format="PNG")
-    write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()

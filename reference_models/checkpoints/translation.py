@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from ganeval.errors import DataError, UsageError
 from ganeval.generators.translated import Translate
@@ -16,11 +17,6 @@ from ganeval.generators.translated import TranslatedSource as TranslatedSource
 from ganeval.sources.base import Pixels
 from reference_models.data.transforms import CONDITIONS, low_resolution, padded_to_multiple, to_range, to_uint8
 from reference_models.models.base import UNIT, ModelSpec
-
-
-def needs_inputs(spec: ModelSpec) -> bool:
-    """True for models that translate images instead of drawing them."""
-    return spec.kind in ("paired", "unpaired", "super-resolution")
 
 
 def translator(network: nn.Module, spec: ModelSpec, config: Any, transform: str, *, from_truth: bool) -> Translate:
@@ -37,7 +33,11 @@ def translator(network: nn.Module, spec: ModelSpec, config: Any, transform: str,
     Raises:
         UsageError: from_truth, and the rule cannot make an input of a true output.
     """
+    translate_one = spec.kind.translate
+    if translate_one is None:
+        raise TypeError(f"{spec.name} draws images from latents; it translates none")
     device = next(network.parameters()).device
+    scale = 1 if from_truth else spec.kind.scale(config)
     if from_truth and transform != "crops" and transform not in CONDITIONS:
         raise UsageError(
             f"{spec.name} was trained on inputs that cannot be made from the true images. Name the inputs with "
@@ -49,23 +49,10 @@ def translator(network: nn.Module, spec: ModelSpec, config: Any, transform: str,
         height, width = pixels.shape[1:]
         if from_truth and transform in CONDITIONS:
             pixels = CONDITIONS[transform](pixels)
-        batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)[None]
-        scale = 1
-        if spec.kind == "super-resolution":
-            scale = config.scale
-            inputs = to_range(batch, UNIT)
-            if from_truth:
-                inputs = low_resolution(padded_to_multiple(inputs, scale), scale)
-        else:
-            wanted = getattr(config, "condition_channels", config.channels)
-            if batch.shape[1] != wanted and wanted != 1:
-                raise DataError(f"{spec.name} takes inputs of {wanted} channels; got {batch.shape[1]}.")
-            # One channel is what a grey image repeats three times.
-            inputs = padded_to_multiple(to_range(batch[:, :wanted], spec.output_range), _factor(spec, config))
-        made = to_uint8(network(inputs), spec.output_range)[0].cpu().numpy()
-        if spec.kind == "super-resolution" and not from_truth:
-            height, width = scale * height, scale * width
-        cropped = made[:, :height, :width]
+        given = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)[None]
+        outputs = translate_one(network, spec, config, given, from_truth=from_truth)
+        made = to_uint8(outputs, spec.output_range)[0].cpu().numpy()
+        cropped = made[:, : scale * height, : scale * width]
         return cropped if cropped.shape[0] == 3 else np.repeat(cropped, 3, axis=0)
 
     return translate
@@ -94,6 +81,22 @@ def enlarged_from_truth(enlarge: Translate, scale: int) -> Translate:
     return translate
 
 
-def _factor(spec: ModelSpec, config: Any) -> int:
-    """What an input's sides must be multiples of."""
-    return 2**config.halvings if spec.kind == "paired" else 4
+def translate_padded(
+    network: nn.Module, spec: ModelSpec, pixels: Tensor, channels: int, multiple: int
+) -> Float[Tensor, "1 C H W"]:
+    """The output of an input that is padded until its sides are multiples of `multiple`.
+
+    Args:
+        network: In eval mode.
+        spec: Its model.
+        pixels: uint8 (1, 1 or 3, H, W), on the network's device.
+        channels: What the network takes; 1 takes the first channel, which a grey image repeats three times.
+        multiple: Of pixels.
+
+    Raises:
+        DataError: an input of another number of channels.
+    """
+    if pixels.shape[1] != channels and channels != 1:
+        raise DataError(f"{spec.name} takes inputs of {channels} channels; got {pixels.shape[1]}.")
+    made: Tensor = network(padded_to_multiple(to_range(pixels[:, :channels], spec.output_range), multiple))
+    return made

@@ -81,11 +81,11 @@ def own_recipe(model: str, folder: Path) -> tuple[Recipe, int]:
     """
     plan, spec = RECIPES.get(default_recipe(model)), MODELS.get(model)
     if plan.data.transform not in ("images", "crops", *CONDITIONS):
-        what = "two sets of images" if spec.kind == "unpaired" else "no images"
+        what = "two sets of images" if spec.kind.images else "no images"
         raise UsageError(f"{model} is trained on {what}, so --data FOLDER does not fit. Take another model.")
     own = look_at(folder)
     settings: dict[str, ConfigValue] = dict(plan.settings)
-    if spec.kind == "conditional":
+    if spec.kind.labels:
         if not own.classes:
             raise UsageError(
                 f"{model} needs classes, and {str(folder)!r} has none. Put the images of each class into a folder of "

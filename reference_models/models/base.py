@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
+from reference_models.kinds import KINDS
+from reference_models.kinds.base import Kind
 from reference_models.models.config import updated
 
-Kind = Literal[
-    "unconditional", "conditional", "paired", "super-resolution", "unpaired", "progressive", "one-dimensional"
-]
 OutputRange = tuple[float, float]
 SIGNED: OutputRange = (-1.0, 1.0)  # tanh, or a linear output trained on images scaled so
 UNIT: OutputRange = (0.0, 1.0)  # sigmoid, or a linear output trained on images scaled so
@@ -22,25 +21,16 @@ GOODFELLOW = "Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, arXi
 class ModelSpec:
     """One reference model.
 
-    What its networks take and give depends on `kind` (B images a batch, Z = config.latent_dim):
-
-    * unconditional: generator (B, Z) -> images (B, C, H, W); discriminator images -> (B,).
-    * conditional: generator (B, Z), labels (B,) int64 -> images; discriminator images, labels -> (B,).
-    * progressive: as unconditional, with two more arguments `level`, `alpha` on both.
-    * paired: generator condition (B, C', H, W) -> images; discriminator condition, images -> map (B, 1, h, w).
-    * unpaired: generator images -> images, one for each direction; discriminator images -> map (B, 1, h, w).
-    * super-resolution: generator (B, C, H, W) -> (B, C, sH, sW); discriminator images -> (B,), or none.
-    * one-dimensional: generator (B, Z) -> (B, 1); discriminator (B, 1) -> (B,).
-
-    Discriminators give logits or scores, never probabilities: a tutorial's last sigmoid is folded into the loss, where
-    log(sigmoid(s)) cannot overflow.
+    The file of its kind in `reference_models/kinds/` says what its networks take and give (B images a batch,
+    Z = config.latent_dim). Discriminators give logits or scores, never probabilities: a tutorial's last sigmoid is
+    folded into the loss, where log(sigmoid(s)) cannot overflow.
 
     Attributes:
         name: Registry name.
         summary: One line for `ganeval list models`.
         paper: Citation of the architecture or method.
         fixed: The tutorial's flaw that was fixed, or "".
-        kind: See above.
+        kind_name: A name of `KINDS`.
         output_range: (low, high) of the generator's images: what black and white are scaled to. Also the range of the
             images that paired, unpaired and super-resolution generators take. Linear outputs may leave it slightly.
         config: The default settings: a frozen dataclass of the family, JSON-serialisable.
@@ -53,11 +43,16 @@ class ModelSpec:
     summary: str
     paper: str
     fixed: str
-    kind: Kind
+    kind_name: str
     output_range: OutputRange
     config: Any
     build_generator: Callable[[Any], nn.Module]
     build_discriminator: Callable[[Any], nn.Module] | None
+
+    @property
+    def kind(self) -> Kind:
+        """How it is trained, and what it makes of latents or of images."""
+        return KINDS.get(self.kind_name)
 
     def configure(self, values: Mapping[str, object]) -> Any:
         """The default settings with `values` in their place.

@@ -139,7 +139,7 @@ CYCLEGAN = ModelSpec(
     paper="Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks, ICCV 2017, "
     "arXiv:1703.10593",
     fixed="",
-    kind="unpaired",
+    kind_name="unpaired",
     output_range=SIGNED,
     config=CycleGANConfig(),
     build_generator=ResidualTranslator,

@@ -18,7 +18,7 @@ WGAN = ModelSpec(
     summary="Fully connected Wasserstein GAN, clipped weights.",
     paper="Arjovsky et al., Wasserstein GAN, ICML 2017, arXiv:1701.07875",
     fixed="The tutorial has no training loop; the recipe is the paper's.",
-    kind="unconditional",
+    kind_name="unconditional",
     output_range=SIGNED,
     config=MLPConfig(generator_widths=(256, 512), discriminator_activation="relu"),
     build_generator=MLPGenerator,

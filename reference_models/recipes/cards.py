@@ -167,7 +167,7 @@ def _shipped(recipe: Recipe) -> list[str]:
     row = shipped().get(recipe.name)
     if row is None:
         return []
-    if MODELS.get(recipe.model).kind == "unpaired":
+    if MODELS.get(recipe.model).kind.translates:
         example = f"ganeval sample {recipe.name} --inputs photos:test -n 16 -o made"
     else:
         example = f"ganeval sample {recipe.name} -n 64 --grid -o grid.png"

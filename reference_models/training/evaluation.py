@@ -22,7 +22,7 @@ from ganeval.scoring.plan import needed_weights
 from ganeval.sources.base import ImageSource, Pixels, seeded_subset
 from ganeval.sources.datasets.photos_evening import restyle
 from reference_models.checkpoints.sampling import draw_tensor, image_drawer
-from reference_models.checkpoints.translation import TranslatedSource, needs_inputs, translator
+from reference_models.checkpoints.translation import TranslatedSource, translator
 from reference_models.data.training_data import folder_of, mixture, open_split
 from reference_models.data.transforms import CONDITIONS
 from reference_models.models import MODELS
@@ -78,7 +78,7 @@ class PeriodicEvaluator:
         self._config = self._spec.configure(recipe.settings)
         self.better: Literal["lower", "higher"] = "lower"
         key, count = recipe.evaluation.metric, recipe.evaluation.n
-        if (key == NUMBERS) != (self._spec.kind == "one-dimensional"):
+        if (key == NUMBERS) != (not self._spec.kind.images):
             raise UsageError(f"{recipe.model} cannot be scored by {key!r}: set evaluation.metric.")
         if key == NUMBERS:
             return
@@ -97,7 +97,7 @@ class PeriodicEvaluator:
             raise UsageError(
                 f"{key} needs learned heads ({', '.join(heads.values())}); choose psnr, ssim or pd for periodic scores."
             )
-        if request.paired and not needs_inputs(self._spec):
+        if request.paired and not self._spec.kind.translates:
             raise UsageError(f"{key} compares image with image; {recipe.model} draws new ones.")
         self._paired, self._output = request.paired, output.name
         self._inputs, truth, self._from_truth = held_out(recipe, data_root)
@@ -165,7 +165,7 @@ class PeriodicEvaluator:
         return float(np.abs(np.sort(fake.numpy()) - real).mean())
 
     def _fakes(self, network: nn.Module) -> ImageSource:
-        if needs_inputs(self._spec):
+        if self._spec.kind.translates:
             transform = self._recipe.data.transform
             rule = translator(network, self._spec, self._config, transform, from_truth=self._from_truth)
             return TranslatedSource(seeded_subset(self._inputs, self._recipe.evaluation.n, 0), rule, "generated")

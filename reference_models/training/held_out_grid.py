@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganeval.sources.base import ImageSource, Pixels
 from reference_models.checkpoints.sampling import grid_of
-from reference_models.checkpoints.translation import needs_inputs, translator
+from reference_models.checkpoints.translation import translator
 from reference_models.data.transforms import (
     CONDITIONS,
     bicubic_enlargement,
@@ -55,7 +55,7 @@ def held_out_pictures(networks: Networks, data_root: Path | None) -> list[HeldOu
     Raises:
         DataError: test images are missing.
     """
-    if not needs_inputs(networks.spec):
+    if not networks.spec.kind.translates:
         return []
     directions: Sequence[Direction] = DIRECTIONS[: len(networks.generators)]
     return [_of(networks, data_root, number, direction) for number, direction in enumerate(directions)]
@@ -65,7 +65,7 @@ def _of(networks: Networks, data_root: Path | None, generator: int, direction: D
     recipe = networks.recipe
     inputs, truths, from_truth = held_out(recipe, data_root, direction)
     two_sets = recipe.data.transform == "two-sets"  # the second set is no answer to the first
-    whole = networks.spec.kind != "super-resolution"
+    whole = networks.spec.kind.scale(networks.config) == 1
     side = networks.config.image_size if whole else CROPS * networks.config.image_size
     given = _squares(inputs, side, scaled=whole)
     wanted = () if two_sets else given if truths is inputs else _squares(truths, side, scaled=whole)
@@ -113,8 +113,8 @@ def _input(networks: Networks, picture: Pixels) -> Pixels:
     if transform in CONDITIONS:
         given = CONDITIONS[transform](picture)
         return given if given.shape[0] == 3 else np.repeat(given, 3, axis=0)
-    if networks.spec.kind == "super-resolution":
-        scale = networks.config.scale
+    scale = networks.spec.kind.scale(networks.config)
+    if scale > 1:
         small = low_resolution(to_range(torch.from_numpy(np.ascontiguousarray(picture))[None], (0.0, 1.0)), scale)
         enlarged: Pixels = to_uint8(bicubic_enlargement(small, scale), (0.0, 1.0))[0].numpy()
         return enlarged

@@ -80,6 +80,13 @@ class Networks:
         named.update({f"discriminator{k}": network for k, network in enumerate(self.discriminators)})
         return named
 
+    def full_size(self, step: int) -> bool:
+        """False while networks still grow: there is nothing to score yet."""
+        if self.fade is None:
+            return True
+        stage = self.fade.at(step)
+        return stage.level == self.config.levels - 1 and stage.alpha >= 1.0
+
     def set_learning_rates(self, step: int) -> dict[str, float]:
         """Applies the schedules; gives the rates that now hold."""
         rates = {"lr_g": self.recipe.schedule(step)}
@@ -123,17 +130,18 @@ def make_networks(
     config = spec.configure(recipe.settings)
     techniques, training = recipe.techniques, recipe.training
     rng = stream(seed, _WEIGHTS)
-    count = 2 if spec.kind == "unpaired" else 1
     discriminators: list[nn.Module] = []
     with torch.device("cpu"):
-        generators = [build_generator(recipe.model, recipe.settings, rng, training.init) for _ in range(count)]
-        for _ in range(count):
+        generators = [
+            build_generator(recipe.model, recipe.settings, rng, training.init) for _ in range(spec.kind.generators)
+        ]
+        for _ in range(spec.kind.generators):
             discriminator = build_discriminator(recipe.model, recipe.settings, rng, training.init)
             if discriminator is not None:
                 if techniques.spectral_norm:
                     add_spectral_norm(discriminator, rng)
                 discriminators.append(discriminator)
-    _check(recipe, spec.kind, discriminators)
+    _check(recipe, spec, config, discriminators)
     if training.batch_size < 2 * devices and _needs_two_images(config, [*generators, *discriminators]):
         raise UsageError(
             f"BatchNorm in {recipe.model} needs at least two images a batch on each device, or it has one value a "
@@ -159,7 +167,7 @@ def make_networks(
         noise=noise if techniques.instance_noise else None,
         fade=FadeIn(config.levels, techniques.fade_steps, techniques.stable_steps) if techniques.fade_steps else None,
         content=ContentNetwork(weights.content_network, weights.content_layer, device) if weights.content else None,
-        mixes_batch=spec.kind == "progressive" or any(_mixes_batch(network) for network in discriminators),
+        mixes_batch=spec.kind.scores_batches or any(_mixes_batch(network) for network in discriminators),
         backward=backward,
         share_gradients=share_gradients,
     )
@@ -190,7 +198,7 @@ def _needs_two_images(config: Any, networks: list[nn.Module]) -> bool:
     return any(isinstance(network, SRDiscriminator) for network in networks) and config.image_size <= 16
 
 
-def _check(recipe: Recipe, kind: str, discriminators: list[nn.Module]) -> None:
+def _check(recipe: Recipe, spec: ModelSpec, config: Any, discriminators: list[nn.Module]) -> None:
     """Refuses combinations that would train something else than what they say.
 
     Raises:
@@ -199,33 +207,12 @@ def _check(recipe: Recipe, kind: str, discriminators: list[nn.Module]) -> None:
     techniques = recipe.techniques
     if recipe.training.loss in ("wasserstein", "hinge") and techniques.real_label != 1.0:
         raise UsageError(f"The {recipe.training.loss} loss has no labels to smooth; set techniques.real_label=1.")
-    grows = (techniques.fade_steps > 0, techniques.stable_steps > 0)
-    if grows != ((kind == "progressive"),) * 2:
-        raise UsageError(
-            f"techniques.fade_steps and stable_steps belong to progressive models, which need both; {recipe.name} has "
-            f"{techniques.fade_steps} and {techniques.stable_steps}."
-        )
-    if recipe.evaluation.direction != "a2b" and kind != "unpaired":
+    spec.kind.check(recipe, config)
+    if recipe.evaluation.direction != "a2b" and spec.kind.generators == 1:
         raise UsageError(f"{recipe.model} has one generator; set evaluation.direction=a2b.")
-    if kind == "progressive":
-        _check_growth(recipe)
-    if kind == "progressive" and techniques.replay:
-        raise UsageError("A replay buffer cannot keep the images of a network that grows; set techniques.replay=0.")
     penalised = techniques.gradient_penalty > 0 or techniques.r1 > 0
-    if penalised and kind != "progressive" and any(_mixes_batch(network) for network in discriminators):
+    if penalised and any(_mixes_batch(network) for network in discriminators):
         raise UsageError(
             "A gradient penalty is of each image alone, which BatchNorm in the discriminator mixes. Set "
             "techniques.gradient_penalty=0 and techniques.r1=0, or choose a model without it."
-        )
-
-
-def _check_growth(recipe: Recipe) -> None:
-    """A progressive network must reach its full size before the last step, or there is nothing to score."""
-    techniques = recipe.techniques
-    levels = MODELS.get(recipe.model).configure(recipe.settings).levels
-    growing = FadeIn(levels, techniques.fade_steps, techniques.stable_steps).growing_steps
-    if recipe.training.steps <= growing:
-        raise UsageError(
-            f"{recipe.name} grows for {growing:,} steps and stops after {recipe.training.steps:,}. Set steps above "
-            f"{growing}, or lower techniques.fade_steps and techniques.stable_steps."
         )

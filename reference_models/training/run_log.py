@@ -7,27 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from ganeval.errors import DataError, GanevalError
-from ganeval.files.figures import figure_bytes, own_style
 from ganeval.files.read_write import MAX_JSON, append, read_text, write_atomically
 from ganeval.results.result import SCHEMA, Result
-from reference_models.checkpoints.sampling import draw_tensor, grid_of, save_png
-from reference_models.data.training_data import mixture
-from reference_models.training.held_out_grid import HeldOut, translated_grid
+from reference_models.training.held_out_grid import HeldOut
 from reference_models.training.networks import Networks
 from reference_models.training.steps import Losses
 
 METRICS, SCORES, GRIDS = "metrics.jsonl", "scores.jsonl", "grids"
-GRID_SEED = 7  # latents of the grids: the same in every run, so that grids can be laid side by side
-GRID_IMAGES = 64
-# Mean over pixels of the standard deviation over a grid's images, in grey levels; real digits have about 90.
-COLLAPSED_BELOW = 0.5
-# Before a quarter of the steps, and before 100, a generator may still give one image.
-COLLAPSE_SHARE, COLLAPSE_STEPS = 0.25, 100
-HISTOGRAM_NUMBERS = 5000
 
 
 class DivergedError(GanevalError):
@@ -111,7 +100,7 @@ def append_metrics(folder: Path, row: dict[str, Any]) -> None:
 
 
 def save_grid(folder: Path, networks: Networks, step: int, shown: Sequence[HeldOut]) -> None:
-    """Writes grids/<steps done>.png from fixed latents, or test pictures; a histogram for numbers.
+    """Writes grids/<steps done>.png: what the kind of model shows of its progress.
 
     Args:
         folder: The run's.
@@ -122,50 +111,5 @@ def save_grid(folder: Path, networks: Networks, step: int, shown: Sequence[HeldO
     Raises:
         DivergedError: every latent gives one and the same image.
     """
-    path = folder / GRIDS / f"{step:07d}.png"
-    if networks.spec.kind == "one-dimensional":
-        numbers = draw_tensor(
-            networks.best_generator, networks.spec, networks.config, range(HISTOGRAM_NUMBERS), GRID_SEED
-        )
-        write_atomically(path, histogram(numbers))
-        return
-    if shown:
-        save_png(path, translated_grid(networks, shown))
-        return
-    stage = () if networks.fade is None else tuple(networks.fade.at(step))
-    images = draw_tensor(
-        networks.best_generator, networks.spec, networks.config, range(GRID_IMAGES), GRID_SEED, arguments=stage
-    )
-    if step >= max(COLLAPSE_SHARE * networks.recipe.training.steps, COLLAPSE_STEPS):
-        _refuse_collapse(images, networks, step)
-    columns = networks.config.classes if networks.spec.kind == "conditional" else 8
-    save_png(path, grid_of(images, networks.spec.output_range, columns))
-
-
-def _refuse_collapse(images: Float[Tensor, "B C H W"], networks: Networks, step: int) -> None:
-    low, high = networks.spec.output_range
-    spread = float(images.float().std(dim=0).mean()) * 255.0 / (high - low)
-    if spread < COLLAPSED_BELOW:
-        raise DivergedError(
-            f"The generator collapsed before step {step:,}: {len(images)} latents give one image (mean spread "
-            f"{spread:.2f} grey levels, at least {COLLAPSED_BELOW} expected). Take another seed, or add a technique "
-            "(--set techniques.augment_translation=.125, techniques.real_label=.9)."
-        )
-
-
-@own_style()
-def histogram(numbers: Float[Tensor, "N 1"]) -> bytes:
-    """A PNG: the density of generated numbers over that of the mixture."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # a second to import; one model needs it
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 3), dpi=100)
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    bins = [k / 50 - 1 for k in range(101)]
-    axes.hist(mixture(65_536, 1).numpy().ravel(), bins=bins, density=True, color="0.75", label="real")
-    axes.hist(numbers.cpu().numpy().ravel(), bins=bins, density=True, histtype="step", color="C3", label="generated")
-    axes.set_xlabel("value")
-    axes.set_ylabel("density")
-    axes.legend()
-    return figure_bytes(figure, "png", dpi=100, tight=True)
+    made = networks.spec.kind.grid(networks, step, shown)
+    write_atomically(folder / GRIDS / f"{step:07d}.png", made)

@@ -1,6 +1,6 @@
 """The one training loop: every model, every recipe, one device or several.
 
-What differs between kinds of models is a step function (`steps.STEPS`). The loop draws batches, makes steps, writes
+What differs between kinds of models is in `reference_models.kinds`. The loop draws batches, makes steps, writes
 losses, scores, grids and checkpoints, and can be killed at any moment: a resumed run ends with the very weights of one
 that was left alone (on the CPU, bit for bit).
 """
@@ -40,7 +40,6 @@ from reference_models.training.run_log import (
 )
 from reference_models.training.state import FILE as STATE
 from reference_models.training.state import Progress, replay_tensors, save_state
-from reference_models.training.steps import STEPS
 
 UNTRAINED, LAST, BEST = "untrained.safetensors", "last.safetensors", "best.safetensors"
 _STEP, _DROPOUT = 3, 4  # streams of random numbers; those of weights and data order are 0 to 2
@@ -202,7 +201,7 @@ class _Run:
                 meter.add(self._step(step))
                 done = self.progress.step = step + 1
                 ends = done == training.steps
-                scored = (ends or done % recipe.evaluation.every == 0) and self._grown(done)
+                scored = (ends or done % recipe.evaluation.every == 0) and self.networks.full_size(done)
                 saved = ends or done % training.save_every == 0
                 drawn = ends or done % training.grid_every == 0
                 if scored or saved or drawn or done % training.log_every == 0:
@@ -257,17 +256,10 @@ class _Run:
             return self.data.batch(step * d_steps + number, rng)
 
         with draws_from(stream(seed, _DROPOUT, step, rank, device=device)), self.fabric.autocast():
-            losses = STEPS[self.networks.spec.kind](self.networks, draw, step, rng)
+            losses = self.networks.spec.kind.step(self.networks, draw, step, rng)
         for average, generator in zip(self.networks.averages, self.networks.generators, strict=False):
             average.update(generator)
         return losses
-
-    def _grown(self, done: int) -> bool:
-        """False while a progressive network has not reached its full size: it has nothing to score yet."""
-        if self.networks.fade is None:
-            return True
-        stage = self.networks.fade.at(done)
-        return stage.level == self.networks.config.levels - 1 and stage.alpha >= 1.0
 
     def _score(self) -> float:
         """Scores what would be saved now; keeps it if it is the best."""

@@ -130,7 +130,7 @@ def run(command_line, monkeypatch, tmp_path):
 def checkpoint(path, model, recipe, **settings):
     spec = MODELS.get(model)
     network = build_generator(model, settings, torch.Generator().manual_seed(0))
-    classes = tuple("0123456789") if spec.kind == "conditional" else ()
+    classes = tuple("0123456789") if spec.kind.labels else ()
     plan = recipe_to_json(RECIPES.get(recipe))
     save_checkpoint(path, Checkpoint(network, spec, spec.configure(settings), plan, 0, 9, {}, classes))
     return path

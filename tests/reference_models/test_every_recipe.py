@@ -11,7 +11,7 @@ from PIL import Image
 
 from reference_models.checkpoints.checkpoint import load_checkpoint
 from reference_models.checkpoints.sampling import draw_tensor
-from reference_models.checkpoints.translation import needs_inputs, translator
+from reference_models.checkpoints.translation import translator
 from reference_models.recipes import RECIPES
 from reference_models.recipes.recipe import with_settings
 from reference_models.training.evaluation import held_out
@@ -109,7 +109,7 @@ def test_a_recipe_builds_and_takes_a_step(name, data_root, tmp_path, monkeypatch
 
 def generated(loaded):
     """One image, or one number, of a checkpoint."""
-    if not needs_inputs(loaded.spec):
+    if not loaded.spec.kind.translates:
         return draw_tensor(loaded.network, loaded.spec, loaded.config, [0, 1], 0).numpy()
     translate = translator(loaded.network, loaded.spec, loaded.config, loaded.transform, from_truth=False)
     channels = getattr(loaded.config, "condition_channels", loaded.config.channels)

@@ -61,7 +61,7 @@ SMALL = {
     "cyclegan": {"image_size": 32, "width": 8, "n_blocks": 2},
 }
 LINEAR_OUTPUT = {"progan", "srresnet", "srgan"}
-CONDITIONAL = [name for name in PARAMETERS if MODELS.get(name).kind == "conditional"]
+CONDITIONAL = [name for name in PARAMETERS if MODELS.get(name).kind.labels]
 B = 4
 
 
@@ -79,7 +79,7 @@ def networks(name, device="cpu", **settings):
 
 def inputs(name, config, device="cpu"):
     """What the generator takes besides its settings, drawn from seed 1."""
-    kind, draws = MODELS.get(name).kind, rng(1)
+    kind, draws = MODELS.get(name).kind_name, rng(1)
     if kind == "super-resolution":
         side = config.image_size // config.scale
         return (torch.rand(B, config.channels, side, side, generator=draws).to(device),)
@@ -92,9 +92,9 @@ def inputs(name, config, device="cpu"):
 
 
 def judge(name, discriminator, given, images):
-    if MODELS.get(name).kind == "conditional":
+    if MODELS.get(name).kind.labels:
         return discriminator(images, given[1])
-    return discriminator(given[0], images) if MODELS.get(name).kind == "paired" else discriminator(images)
+    return discriminator(given[0], images) if MODELS.get(name).kind_name == "paired" else discriminator(images)
 
 
 def image_shape(name, config):

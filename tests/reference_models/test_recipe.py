@@ -90,7 +90,7 @@ def test_a_recipe_fits_its_model_and_says_where_its_values_come_from(name):
     spec.configure(recipe.settings)
     assert recipe.sources
     assert all(source for source in recipe.sources.values())
-    assert (recipe.evaluation.metric == NUMBERS) == (spec.kind == "one-dimensional")
+    assert (recipe.evaluation.metric == NUMBERS) == (not spec.kind.images)
 
 
 @pytest.mark.parametrize("name", RECIPES.names())

@@ -17,6 +17,7 @@ from ganeval.backbones.weights import LoadedWeights
 from ganeval.errors import DataError, UsageError
 from ganeval.sources.datasets.photos_evening import restyle
 from reference_models.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from reference_models.kinds.one_dimensional import ONE_DIMENSIONAL
 from reference_models.models import MODELS
 from reference_models.models.build import build_generator
 from reference_models.recipes import RECIPES
@@ -30,7 +31,6 @@ from reference_models.training.evaluation import PeriodicEvaluator, PeriodicScor
 from reference_models.training.networks import make_networks
 from reference_models.training.run_folder import check_folder, open_folder
 from reference_models.training.run_log import DivergedError
-from reference_models.training.steps import STEPS
 from reference_models.training.train import TrainOptions, Unheard, train
 
 CPU = torch.device("cpu")
@@ -198,15 +198,14 @@ def test_a_score_that_is_not_a_number_stops_the_run_and_is_not_kept(tmp_path, mo
 
 
 def test_weights_that_overflow_behind_a_finite_loss_are_not_saved(tmp_path, monkeypatch):
-    step = STEPS["one-dimensional"]
-
     def overflowing(networks, *arguments):
-        losses = step(networks, *arguments)
+        losses = ONE_DIMENSIONAL.step(networks, *arguments)
         with torch.no_grad():
             next(networks.discriminators[0].parameters()).fill_(math.inf)
         return losses
 
-    monkeypatch.setitem(STEPS, "one-dimensional", overflowing)
+    changed = dataclasses.replace(ONE_DIMENSIONAL, step=overflowing)
+    monkeypatch.setattr("reference_models.kinds.one_dimensional.ONE_DIMENSIONAL", changed)
     recipe = with_settings(NUMBERS, ["steps=1", "evaluation.n=50"])
 
     with pytest.raises(DivergedError, match=r"before step 1: weights of \S+ are NaN or infinite"):

@@ -24,6 +24,7 @@ from ganeval.backbones.weights import LoadedWeights
 from ganeval.errors import DataError, UsageError
 from ganeval.results.result import read_jsonl
 from reference_models.checkpoints.sampling import stream
+from reference_models.kinds.progressive import at_level
 from reference_models.models.layers import draws_from
 from reference_models.recipes import RECIPES
 from reference_models.recipes.recipe import with_settings
@@ -31,7 +32,6 @@ from reference_models.training.content_loss import _first_layers
 from reference_models.training.evaluation import PeriodicEvaluator, PeriodicScore, needed_weights_of
 from reference_models.training.networks import make_networks
 from reference_models.training.run_log import DivergedError, LossMeter, truncate_logs
-from reference_models.training.steps import at_level
 from reference_models.training.train import TrainOptions, train
 
 CPU = torch.device("cpu")
