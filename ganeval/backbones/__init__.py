@@ -18,6 +18,7 @@ BACKBONES: Registry[BackboneInfo] = Registry(
         "hedvgg16": "ganeval.backbones.hedvgg:HEDVGG16",
         "pixels": "ganeval.backbones.pixels:PIXELS",
         "inception": "ganeval.backbones.inception:INCEPTION",
+        "inception-spatial": "ganeval.backbones.inception_spatial:INCEPTION_SPATIAL",
         "inception-pytorch": "ganeval.backbones.inception_variants:PYTORCH",
         "inception-clean": "ganeval.backbones.inception_variants:CLEAN",
         "inception-antialias": "ganeval.backbones.inception_variants:ANTIALIAS",

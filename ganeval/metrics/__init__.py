@@ -19,6 +19,7 @@ METRICS: Registry[Metric] = Registry(
         "cmmd": "ganeval.metrics.kernel:CMMD",
         "mind": "ganeval.metrics.mind:MIND",
         "prdc": "ganeval.metrics.prdc:PRDC",
+        "prdc_per_class": "ganeval.metrics.prdc_per_class:PRDC_PER_CLASS",
         "clipped": "ganeval.metrics.clipped:CLIPPED",
         "authpct": "ganeval.metrics.authenticity:AUTHPCT",
         "cs": "ganeval.metrics.inception_score:CS",

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics.base import Alias, Estimate, Output, Params, SetMetric
+from ganeval.metrics.by_class import by_class
 from ganeval.metrics.uncertainty import Spread, distance_estimate, join, too_few
 from ganeval.stats.counts import check_count
 from ganeval.stats.eigenvalues import congruent, symmetric_eigenvalues
@@ -345,37 +346,14 @@ def compute_fd_per_class(real: SetSummary | None, fake: SetSummary, params: Para
         DataError: most generated images are of classes that the reference lacks: the names do not match.
         TooFewSamplesError: no class has two images on both sides.
     """
-    if real is None or real.bank is None or fake.bank is None or real.labels is None or fake.labels is None:
-        raise ValueError("fd_per_class needs feature rows and labels on both sides")
-    real_rows, real_labels = real.bank.rows(), np.asarray(real.labels)
-    fake_rows, fake_labels = fake.bank.rows(), np.asarray(fake.labels)
+    classes = by_class("fd_per_class", real, fake, 2)
     estimates: dict[str, Estimate] = {}
-    known, made = set(real_labels.tolist()), set(fake_labels.tolist())
-    strange = [label for label in fake_labels.tolist() if label not in known]
-    if 2 * len(strange) > len(fake_labels):
-        first = sorted(known)[:5]
-        raise DataError(
-            f"fd_per_class: {len(strange)} of {len(fake_labels)} generated images are of classes that the reference "
-            f"does not have ({sorted(set(strange))[:3]}); it has {first}{', ...' if len(known) > 5 else ''}. Name "
-            "the classes alike on both sides, or drop the labels with --no-labels."
-        )
-    for label in sorted(known & made):
-        a, b = real_rows[real_labels == label], fake_rows[fake_labels == label]
-        if min(len(a), len(b)) < 2:
-            continue
+    for label, (a, b) in classes.rows.items():
         dim, n_real, n_fake = a.shape[1], len(distinct_rows(a)[0]), len(distinct_rows(b)[0])
         note = join(f"n = {len(a)} real, {len(b)} fake", rank_note(n_real, n_fake, dim, dim), NO_CLASS_INTERVAL)
         estimates[f"fd_per_class:{label}"] = Estimate(distance_of_rows(a, b), note=note)
-    if not estimates:
-        raise TooFewSamplesError(
-            f"fd_per_class needs a class with at least 2 images on both sides; the reference has classes "
-            f"{sorted(set(real_labels.tolist()))[:5]}, the generated set {sorted(set(fake_labels.tolist()))[:5]}."
-        )
     mean = float(np.mean([e.value for e in estimates.values()]))
-    every = f" of {len(known)}" if len(estimates) < len(known) else ""
-    left = f"{len(strange)} of {len(fake_labels)} generated images are of other classes" if strange else ""
-    note = join(f"mean over {len(estimates)}{every} classes", left, NO_CLASS_INTERVAL)
-    return {"fd_per_class": Estimate(mean, note=note)} | estimates
+    return {"fd_per_class": Estimate(mean, note=join(classes.note, NO_CLASS_INTERVAL))} | estimates
 
 
 FD = SetMetric(
@@ -406,7 +384,11 @@ FD = SetMetric(
     null_bias="n > d",
     has_stderr=True,
     influences=fd_influences,
-    aliases={"fid": Alias("inception", "FID"), "fd_dinov2": Alias("dinov2-vitl14", "FD-DINOv2")},
+    aliases={
+        "fid": Alias("inception", "FID"),
+        "fd_dinov2": Alias("dinov2-vitl14", "FD-DINOv2"),
+        "sfid": Alias("inception-spatial", "sFID"),
+    },
     plain={"efflite0": 1, "inception": 9, "dinov2-vitl14": 13},
 )
 

@@ -11,11 +11,14 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from torch_fidelity.feature_extractor_vgg16 import FeatureExtractorVGG16
 from torchvision import models
 
+from ganeval.backbones import BACKBONES
+from ganeval.backbones.engines import use_engine
 from ganeval.backbones.inception import INCEPTION, Inception
 from ganeval.backbones.loading import load_backbone
 from ganeval.backbones.torchvision_nets import ALEXNET, VGG19, TorchvisionNet
 from ganeval.backbones.weights import LoadedWeights, load_into
 from ganeval.errors import UsageError, WeightsError
+from ganeval.metrics.keys import parse_key, printed_key
 
 CPU = torch.device("cpu")
 MIXED = ((32, 32), (299, 299), (180, 411))  # up, as it is, down and up
@@ -81,6 +84,34 @@ def test_inception_equals_torch_fidelity_given_the_same_file(inception_file):
     assert features.std(dim=0).mean() > 0.01  # the images do differ in features
     torch.testing.assert_close(output.features, features, rtol=1e-5, atol=1e-5 * features.abs().max().item())
     torch.testing.assert_close(output.logits, logits, rtol=1e-5, atol=1e-5 * logits.abs().max().item())
+
+
+def test_the_spatial_map_of_sfid_is_that_of_torch_fidelitys_network_in_tensorflows_order(inception_file):
+    with torch.random.fork_rng():
+        peer = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(inception_file))
+    maps = []
+    peer.Mixed_6d.branch1x1.register_forward_hook(lambda _module, _inputs, output: maps.append(output))
+    backbone = load_backbone("inception-spatial", device=CPU, weights_file=inception_file)
+    images = _images((40, 56), count=2)
+    with torch.no_grad():
+        peer(images)
+
+    found = backbone(images)
+
+    assert found.logits is None
+    assert found.features.shape == (2, backbone.info.dim) == (2, 2023)
+    nhwc = maps[0].permute(0, 2, 3, 1)[..., :7].reshape(2, -1)  # guided-diffusion's evaluator: spatial[..., :7]
+    torch.testing.assert_close(found.features, nhwc, rtol=1e-5, atol=1e-5 * nhwc.max().item())
+    assert (nhwc > 0).float().mean() > 0.05
+    use_engine(backbone, "auto")
+    torch.testing.assert_close(backbone(images).features, nhwc, rtol=1e-4, atol=1e-5 * nhwc.max().item())
+
+
+def test_sfid_is_the_frechet_distance_on_the_spatial_map_of_the_published_weights():
+    assert parse_key("sFID").backbone == "inception-spatial"
+    assert printed_key("fd", "inception-spatial") == "sfid"
+    assert printed_key("fd", "inception-spatial#1a2b3c4d") == "fd@inception-spatial#1a2b3c4d"
+    assert BACKBONES.get("inception-spatial").weights is INCEPTION.weights
 
 
 def test_inception_calls_foreign_weights_by_their_hash(inception_file):

@@ -33,7 +33,7 @@ OTHERS = (
     "pixels", "vgg16", "vgg16-l2pool", "vgg19", "alexnet", "dinov2-vits14", "dinov2-vitb14", "dinov2-vitl14",
     "clip-vitb32", "clip-vitl14-336",
 )  # fmt: skip
-RANDOM = ("inception", "inception-pytorch", "inception-clean", "inception-antialias")
+RANDOM = ("inception", "inception-spatial", "inception-pytorch", "inception-clean", "inception-antialias")
 BUNDLED = ("efflite0", *RANDOM)
 SIZES = (28, 96, 256, 299)  # pixels: enlarged, about as it is, made smaller, exact
 EXACT = 1e-5  # largest difference of a feature, in units of the largest feature

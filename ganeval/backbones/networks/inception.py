@@ -5,6 +5,8 @@ padding out of its mean, and the last block pools by maximum: so did the network
 Matches: torch_fidelity 0.4.0 `feature_extractor_inceptionv3`, whose import costs two seconds (torchvision and CLIP).
 """
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -196,3 +198,24 @@ class InceptionNetwork(nn.Module):
                 x = layer(x)
         features = x.flatten(1)
         return features, F.linear(features, self.fc.weight)
+
+
+class SpatialInception(nn.Module):
+    """The first channels of the 1x1 branch of `Mixed_6d`, in the order of TensorFlow: rows, columns, channels.
+
+    Args:
+        network: Whose layers it shares, as far as they are needed.
+    """
+
+    CHANNELS = 7
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        before = itertools.takewhile(lambda layer: layer[0] != "Mixed_6d", network.named_children())
+        self.layers = nn.Sequential(*(layer for _, layer in before))
+        self.branch = network.get_submodule("Mixed_6d.branch1x1")
+
+    def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> Float[Tensor, "B D"]:
+        """Not negative; D = 17 * 17 * 7 = 2023 at 299 px."""
+        maps: Tensor = self.branch(self.layers(prepared))[:, : self.CHANNELS]
+        return maps.permute(0, 2, 3, 1).flatten(1)
