@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganeval.errors import GanevalError, UsageError
-from ganeval.metrics.base import Better, SetMetric
+from ganeval.metrics.base import Better
 from ganeval.metrics.difference import Difference, paired_difference
-from ganeval.metrics.keys import ImageRequest
+from ganeval.metrics.keys import ImageRequest, SetRequest
 from ganeval.notebook.headline_rows import request_of, shown_value
 from ganeval.notebook.subject_table import Standing
 from ganeval.options import ScoreOptions
@@ -107,7 +107,7 @@ def _standings(
         else:
             if (first, second) not in compared:
                 pair = [each[second], each[first]], [outcomes[second], outcomes[first]]
-                compared[first, second] = _of_sets(evaluator, *pair, _differing(rows[first]))
+                compared[first, second] = _of_sets(evaluator, *pair, rows[first])
             found = compared[first, second]
             difference = found if isinstance(found, str) else _difference(found, key)
         standings.append(_standing(key, (names[first], names[second]), first, difference))
@@ -139,27 +139,27 @@ def _by_image(row: Result, best: ByImage, second: ByImage) -> Difference | str:
     return paired_difference(second.values[key][order], best.values[key], better)
 
 
-def _differing(rows: dict[str, Result]) -> list[str]:
-    """Keys of set metrics that `diff` compares: with a reference, and with a standard error of their own."""
-    keys = []
-    for row in rows.values():
-        request = request_of(row)
-        if isinstance(request.metric, SetMetric) and request.metric.reference and request.metric.has_stderr:
-            keys.append(request.asked)
-    return list(dict.fromkeys(keys))
+def _tested(requests: Sequence[SetRequest], rows: dict[str, Result]) -> tuple[SetRequest, ...]:
+    """Set metrics that `diff` compares: with a reference, with a standard error of their own, and with a value here."""
+    computed = {(request.name, request.backbone) for request in map(request_of, rows.values())}
+    return tuple(
+        request
+        for request in requests
+        if request.metric.reference and request.metric.has_stderr and (request.name, request.backbone) in computed
+    )
 
 
 def _of_sets(
-    evaluator: Evaluator, each: Sequence[ScoreOptions], outcomes: Sequence[ScoreOutcome], keys: Sequence[str]
+    evaluator: Evaluator, each: Sequence[ScoreOptions], outcomes: Sequence[ScoreOutcome], rows: dict[str, Result]
 ) -> dict[str, Comparison] | str:
     """The differences that `diff` gives, second against best, by key; of what was read and computed for the rows."""
+    requests = _tested(evaluator.plan.set_requests, rows)
     a, b = (outcome.summary for outcome in outcomes)
     real = outcomes[0].real
-    if not keys or real is None or a is None or b is None:
+    if not requests or real is None or a is None or b is None:
         return "untested: without a reference"
     if any(open_stored_subject(options) is not None for options in each):
         return "untested: a statistics file is not compared; give the images"
-    requests = tuple(request for request in evaluator.plan.set_requests if request.asked in keys)
     plan = dataclasses.replace(evaluator.plan, set_requests=requests, explicit=True)
     try:
         comparisons = compare_summaries(evaluator, plan, each, (a, b), real, evaluator.set_networks())

@@ -100,6 +100,15 @@ def test_sets_are_separated_as_diff_separates_them(tmp_path, monkeypatch, comman
     assert any("Vendi score: " in note and "untested" in note for note in notes)
 
 
+def test_sets_are_tested_by_metrics_that_were_named_by_their_family(tmp_path):
+    rng = np.random.default_rng(0)
+    real, near, far = (rng.integers(0, high, (60, 16, 16, 3)).astype(np.uint8) for high in (256, 256, 60))
+    scores = ganeval.score({"far": far, "near": near}, reference=real, metrics="prdc@pixels")
+
+    assert len(scores.standings) == 4
+    assert not any("no standard error" in standing.words for standing in scores.standings)
+
+
 def test_sets_of_other_sizes_are_cut_to_one_and_that_is_said(tmp_path, monkeypatch, command_line):
     rng = np.random.default_rng(0)
     for name, count in (("real", 30), ("small", 20), ("large", 30)):
