@@ -1,11 +1,11 @@
 """`ganeval.score`, `compare` and `check`: what the command line does, for programs, training loops and notebooks.
 
-The same functions stand below both, so that a number is the same wherever it is asked for. Nothing global is touched:
+Both call the same functions, so a number is the same from Python and from the command line. Nothing global is touched:
 no random number generator moves, and a network is left in the mode that it was in. Keywords are the options of the
 commands, from one table (`ganeval.options.table`).
 """
 
-from __future__ import annotations  # types of torch stand in annotations, and cached features need no torch
+from __future__ import annotations  # torch's types are only annotations here, and cached features need no torch
 
 import contextlib
 import dataclasses

@@ -69,8 +69,8 @@ def assert_quality(
         engine: What runs it on a CPU.
         weights: Backbone name -> weights file.
         data_root: Folder of data sets.
-        allow_inconclusive: True where a gate that cannot tell does not fail the test.
-        seen: Called with the report, whatever its verdict.
+        allow_inconclusive: True if an inconclusive gate does not fail the test.
+        seen: Called with the report, for every verdict.
 
     Returns:
         The report of a gate that passed.
@@ -139,11 +139,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The settings of the fixture."""
     parser.addini("ganeval_baseline", "ganeval: recorded rows (default: baseline.jsonl)", default="")
     parser.addini("ganeval_rules", "ganeval: gates.toml (default: margins from the baseline)", default="")
-    parser.addini("ganeval_allow_inconclusive", "ganeval: a gate that cannot tell passes", type="bool", default=False)
+    parser.addini("ganeval_allow_inconclusive", "ganeval: an inconclusive gate passes", type="bool", default=False)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints the table of every gate that passed; those of failed ones stand in the failures."""
+    """Prints the table of every gate that passed; those of failed ones are in the failures."""
     tables = [
         (report.nodeid, text)
         for report in terminalreporter.getreports("passed")

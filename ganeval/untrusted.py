@@ -1,6 +1,6 @@
 """Places that a file named and not a person: settings, rules and rows may name images of this machine, nothing more.
 
-A settings file or a baseline may come from a stranger's pull request. A place that one of them names keeps that mark
+A settings file or a baseline may come from an untrusted pull request. A place that one of them names keeps that mark
 until it is opened, and what would run code, read a pickle or reach over the network asks for the mark first.
 """
 

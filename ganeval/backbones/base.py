@@ -4,7 +4,7 @@ The two halves are separate methods so that images of mixed sizes can be resized
 batch; they live in one object because a network without its own preprocessing computes another number.
 """
 
-from __future__ import annotations  # declarations are read without torch, whose types stand in them
+from __future__ import annotations  # declarations are read without torch, whose types they name
 
 import abc
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Float32 networks computed in float32, whatever the process allows its own training.
+"""Float32 networks computed in float32, even if the process allows TF32 for its own training.
 
 On CUDA, torch rounds the factors of convolutions to TF32 (10 bits of mantissa) unless it is told not to. A process can
 allow the same for matrix products, on the CPU as well (bfloat16), and can run a loop under autocast.

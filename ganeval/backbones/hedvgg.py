@@ -89,7 +89,7 @@ def convert_h5(h5: Path, out: Path) -> None:
         out: File to write: conv1_1.weight, conv1_1.bias, ... in float32. Overwritten.
 
     Raises:
-        WeightsError: `h5` is no HDF5 file, or an array is missing, of another shape, or not finite.
+        WeightsError: `h5` isn't an HDF5 file, or an array is missing, of another shape, or not finite.
     """
     import h5py  # of the extra `hed`: read once, and the weights stay as safetensors
     from safetensors.torch import save_file

@@ -104,7 +104,7 @@ def variant_info(name: str, summary: str) -> BackboneInfo:
 
 
 class InceptionVariant(Inception):
-    """Inception behind the preparation that its name stands for.
+    """Inception behind the preprocessing that its name selects.
 
     Args:
         info: Its name is a key of `PREPARATIONS`.

@@ -292,7 +292,7 @@ def _load_torch(path: Path) -> object:
         ) from error
     except MemoryError:
         raise
-    except Exception as error:  # torch.load that is fed hostile bytes raises whatever it likes
+    except Exception as error:  # torch.load may raise any exception on hostile bytes
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsError(f"{path} cannot be read as a file of torch.save; it may be cut off ({said}).") from error
     return loaded
@@ -309,5 +309,5 @@ def is_torchscript(path: Path) -> bool:
             return False
         with zipfile.ZipFile(path) as archive:
             return any(member.endswith("/constants.pkl") for member in archive.namelist())
-    except Exception as error:  # zipfile raises whatever it likes on hostile bytes
+    except Exception as error:  # zipfile may raise any exception on hostile bytes
         raise WeightsError(f"{path} is an archive that is damaged ({error}). Copy or export it again.") from error

@@ -85,7 +85,7 @@ def locate(name: str) -> Path | None:
 
 
 def _in_torch_hub(weights: WeightsFile) -> Path | None:
-    """The file among those that torch hub downloaded, by its hash; None where that is not published, or it is no copy.
+    """The file in torch hub's own folder, found by its hash; None if no hash is published or no file has it.
 
     Files that have to be converted are fetched: what is loaded is another file then.
     """

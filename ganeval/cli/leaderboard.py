@@ -99,7 +99,7 @@ def add(source: Path, board: str | None, results: Path | None) -> None:
 
     name = source.stem if board is None else board
     if not name or name != Path(name).name or name.startswith("."):
-        raise UsageError(f"--board {name!r} is no name of a file. Give one without slashes, as in --board digits.")
+        raise UsageError(f"--board {name!r} isn't a name of a file. Give one without slashes, as in --board digits.")
     if results is not None and results.is_file():
         raise UsageError(f"--results {results} is a file. Give its folder, and the file's stem as --board.")
     folder = results or (project_folder(Path.cwd()) or Path("leaderboards")) / "results"
@@ -124,7 +124,7 @@ def _write(
     if checkpoint is not None and entry is None:
         raise UsageError("--checkpoint goes with --format hf-model-index --entry NAME.")
     if format_ == "parquet" and out is None and sys.stdout.isatty():
-        raise UsageError("--format parquet is no text. Give a file: -o rows.parquet.")
+        raise UsageError("--format parquet isn't text. Give a file: -o rows.parquet.")
 
     if format_ in ("csv", "parquet") and board is None:
         from ganeval.leaderboard.rows import load

@@ -56,7 +56,7 @@ class Root(click.Group):
             return None
         command = importlib.import_module(COMMANDS[cmd_name][0]).command
         if not isinstance(command, click.Command):
-            raise TypeError(f"{COMMANDS[cmd_name][0]}.command is no click command")
+            raise TypeError(f"{COMMANDS[cmd_name][0]}.command isn't a click command")
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

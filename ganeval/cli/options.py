@@ -30,7 +30,7 @@ class Value(StringParamType):
         self.name = type(kind).__name__.lower()
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """What the text means; a default is no text.
+        """What the text means; a default isn't text.
 
         Raises:
             UsageError: nothing; the message starts with the option.

@@ -144,7 +144,7 @@ def show(file: Path) -> None:
 
     if not is_statistics_file(file):
         raise ReferenceStatisticsError(
-            f"{file} is no statistics file: expected *.safetensors, or mu and sigma in an npz."
+            f"{file} isn't a statistics file: expected *.safetensors, or mu and sigma in an npz."
         )
     statistics = load_reference(file)
     click.echo(printable(f"built from  {statistics.name}"))

@@ -98,7 +98,7 @@ def _no_generator(subject: str) -> UsageError | WeightsError:
     if not Path(subject).exists() and subject.partition(":")[0] not in DATASETS:
         return WeightsError(f"There is no checkpoint {subject}. `ganeval train-reference` writes last.safetensors.")
     return UsageError(
-        f"{subject} is no generator; expected a checkpoint of train-reference, TorchScript, ONNX, a state dict with "
+        f"{subject} isn't a generator; expected a checkpoint of train-reference, TorchScript, ONNX, a state dict with "
         "--generator package.module:Class, or package.module:factory."
     )
 

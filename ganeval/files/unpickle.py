@@ -187,7 +187,7 @@ KNOWN: Final[Mapping[str, object]] = {
     "collections.OrderedDict": Callee(_mapping),
     "dnnlib.util.EasyDict": EASY_DICT,
 }
-"""What a pickle may name -> what stands for it."""
+"""What a pickle may name -> its replacement."""
 
 _PUSHED: Final = frozenset(
     {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
@@ -355,7 +355,7 @@ class Reader:
     def _on_stack_global(self, _: object) -> None:
         name, module = self._pop(), self._pop()
         if not isinstance(name, str) or not isinstance(module, str):
-            raise Refused("it names something by what is no text")
+            raise Refused("it names something by a value that isn't text")
         self._name(f"{module}.{name}")
 
     def _name(self, name: str) -> None:
@@ -425,7 +425,7 @@ class Reader:
 
 
 def value_at(tree: object, keys: Sequence[str]) -> object:
-    """What stands under a path of keys in nested dicts, arrays unwrapped; None where there is nothing."""
+    """The value under a path of keys in nested dicts, arrays unwrapped; None where there is nothing."""
     for key in keys:
         if not isinstance(tree, dict) or key not in tree:
             return None

@@ -21,7 +21,7 @@ cannot be seen from outside is stated by attributes of what is given, or by opti
 * `classes`: names of K classes, or K; image i is asked to be of class i mod K.
 
 Networks run in eval mode without gradients. A generator that draws noise from torch's global random number generator
-gets the same noise for the same images, and the global one stands afterwards where it stood before.
+gets the same noise for the same images, and the global one is put back afterwards.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Generators of other projects, from what was given to a `Generator` that is ready to be asked: one function a kind."""
+"""Opens the generators of other projects: one function a kind of file."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

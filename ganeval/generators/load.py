@@ -69,7 +69,7 @@ def load_torchscript(path: Path, device: torch.device) -> nn.Module:
     """A TorchScript archive's module, on `device`.
 
     Raises:
-        UsageError: the file is no TorchScript; a state dict needs its class.
+        UsageError: the file isn't TorchScript; a state dict needs its class.
         WeightsError: it is cut off or damaged.
     """
     with path.open("rb") as stream:
@@ -78,7 +78,7 @@ def load_torchscript(path: Path, device: torch.device) -> nn.Module:
         if head == b"PK\x03\x04" and not zipfile.is_zipfile(path):
             raise WeightsError(f"{path} is an archive that is cut off or damaged. Copy or export it again.")
         raise UsageError(
-            f"{path} is no TorchScript archive; it was not opened. If it is a state dict, name the network with "
+            f"{path} isn't a TorchScript archive; it was not opened. If it is a state dict, name the network with "
             "--generator package.module:Class; else export it with torch.jit.script(model).save(FILE)."
         )
     try:
@@ -87,7 +87,7 @@ def load_torchscript(path: Path, device: torch.device) -> nn.Module:
             script: nn.Module = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
     except MemoryError:
         raise
-    except Exception as error:  # a reader that is fed hostile bytes raises whatever it likes
+    except Exception as error:  # a reader may raise any exception on hostile bytes
         raise WeightsError(f"{path} cannot be read as TorchScript: {_first_line(error)}. Export it again.") from error
     return script
 

@@ -1,8 +1,7 @@
 """From a subject to its images: one table of kinds, each with what opens it, looked up by everyone who scores.
 
-Nothing is passed in from above: a kind is known by the subject alone, and what opens it is named by a string that is
-imported when a subject is of that kind. So the networks of `reference_models`, which stands on this package, are opened
-here without being imported.
+The kind follows from the subject alone. Its opener is named by a string and imported when it is needed, so the networks
+of `reference_models`, which depends on this package, are opened here without an import upwards.
 """
 
 import dataclasses
@@ -172,7 +171,7 @@ def _refuse_options(options: ScoreOptions) -> None:
     if named:
         if not is_factory_name(options.subject):
             refuse_missing(options.subject)
-        raise UsageError(f"{', '.join(named)} belong to generators, and {options.subject} is none. Drop what is given.")
+        raise UsageError(f"{', '.join(named)} apply to generators, and {options.subject} isn't one. Remove them.")
 
 
 def _source(generator: Generator, options: ScoreOptions, only_class: str | None) -> ImageSource:

@@ -172,7 +172,7 @@ def _check_shape(images: Tensor, count: int, name: str) -> None:
     elif len(shape) == 4 and shape[1] == 4:
         advice = "Four channels are taken for RGB and alpha: return images[:, :3], or put them on a background first."
     elif len(shape) == 4 and shape[1] == 2:
-        advice = "Two channels are no picture: return one, or three."
+        advice = "Two channels don't make a picture: return one, or three."
     elif len(shape) == 4 and shape[0] != count:
         advice = "It must return as many images as it is asked for."
     elif len(shape) == 3:

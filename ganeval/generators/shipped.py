@@ -1,6 +1,6 @@
 """Trained generators that come with the installation: the name of a recipe as a subject.
 
-Their table and files are those of `reference_models`, which stands on this package; so they are looked up by a string,
+Their table and files are those of `reference_models`, which depends on this package; so they are looked up by a string,
 as what opens a kind of subject is.
 """
 

@@ -124,7 +124,7 @@ class LoaderSource(ImageSource):
 
     @contextlib.contextmanager
     def _lent(self) -> Iterator[None]:
-        """The global RNG and the loader's own go on from where this pass left them, and stand afterwards as before."""
+        """The global RNG and the loader's own go on from where this pass left them, and are put back afterwards."""
         before = [generator.get_state() for generator in self._own]
         for generator, state in zip(self._own, self._states, strict=True):
             generator.set_state(state)

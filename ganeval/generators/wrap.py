@@ -1,4 +1,4 @@
-"""From what was given to a generator that is ready to be asked: its statements are read, its way of being called found.
+"""Wraps a network or function as a generator: reads its stated attributes and finds how to call it.
 
 The contract is that of `ganeval.generators.base`.
 """

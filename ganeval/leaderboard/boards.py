@@ -29,7 +29,7 @@ class Board:
             "untrained" are anchors without being named here.
         note: What the reader must know.
         files: Stems of the row files that feed the board; `digits` takes `digits.jsonl` and `digits.<anything>.jsonl`.
-        models: Only these reference models (and what is no checkpoint); empty for all.
+        models: Only these reference models (and what isn't a checkpoint); empty for all.
         task: The task's name in a Hugging Face model card.
     """
 

@@ -36,7 +36,9 @@ def read_pytest_benchmark(path: Path) -> list[TimingRow]:
     except ValueError as error:
         raise DataError(f"{path} is not JSON: {error}. Expected the file of pytest --benchmark-json.") from error
     if not is_pytest_benchmark(content):
-        raise DataError(f"{path} is no file of pytest --benchmark-json: it lacks machine_info, benchmarks or datetime.")
+        raise DataError(
+            f"{path} isn't a file written by pytest --benchmark-json: it lacks machine_info, benchmarks or datetime."
+        )
     return benchmark_timings(content, str(path))
 
 

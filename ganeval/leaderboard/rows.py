@@ -79,7 +79,7 @@ def _column(name: str, values: Sequence[Any]) -> pd.Series:
         return pd.Series(values, dtype="Int64" if name in COUNTS else "float64" if name in NUMBERS else "int64")
     try:
         texts = _texts(values)
-    except UnicodeEncodeError:  # half a character, of a file name that is no text
+    except UnicodeEncodeError:  # half a character, of a file name that isn't text
         texts = _texts([v if v is None else v.encode("utf-8", "backslashreplace").decode() for v in values])
     if name == "time":
         return pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601").astype("datetime64[us, UTC]")

@@ -21,7 +21,7 @@ class Entry:
 
     Attributes:
         name: Recipe of a checkpoint, else the subject.
-        checkpoint: "last", "best", ...; "" for what is no checkpoint.
+        checkpoint: "last", "best", ...; "" for what isn't a checkpoint.
         anchor: What the anchor is, in words; "" for an entry that is ranked.
         seeds: Training seeds pooled here; empty where there is none.
         cells: Key -> number.

@@ -2,7 +2,7 @@
 
 Only the first process needs what the others have, so they form a star, over plain TCP beside torch's store, which
 tells them of each other. A process that ends without a word closes its connection, and the others know it at once;
-one that is stopped or hangs is known by a heartbeat that stands still or carries no progress for the time-out.
+one that is stopped or hangs is noticed by a heartbeat that stops or reports no progress for the time-out.
 Whoever fails says so, the first process tells the user, and all end with one exit status.
 """
 
@@ -253,7 +253,9 @@ class Lines:
             except (EOFError, OSError):
                 break
             except (ValueError, LookupError, TypeError):
-                self._fail(Failure(f"{self.named(line.rank)} sent what is no message.", 3, line.rank, lost=True))
+                self._fail(
+                    Failure(f"{self.named(line.rank)} sent something that isn't a message.", 3, line.rank, lost=True)
+                )
                 break
         if not (line.said_goodbye or (self._ending and self.rank == 0)):
             self._fail(self._lost(line))
@@ -405,7 +407,7 @@ def _accept(me: Launched, store: "Store", timeout: float) -> dict[int, _Line]:
 
 
 def _greeted(caller: socket.socket, key: str) -> _Line | None:
-    """The line to a process that knows the key; None for strangers."""
+    """The line to a process that knows the key; None for one that doesn't."""
     caller.setblocking(True)
     connection = Connection(caller.dup().detach())
     try:

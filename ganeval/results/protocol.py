@@ -88,7 +88,7 @@ class Protocol:
             )
         protocol = Protocol(**dict(row))  # type: ignore[arg-type]
         try:
-            protocol.fingerprint  # noqa: B018 - computed once and kept: what has none is no protocol
+            protocol.fingerprint  # noqa: B018 - computed once and kept: what has none isn't a protocol
         except (ValueError, TypeError, RecursionError) as error:
             raise DataError(f"A protocol cannot be written as JSON ({error}). Score again.") from error
         return protocol

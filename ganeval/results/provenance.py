@@ -84,5 +84,5 @@ def provenance(device: str) -> dict[str, object]:
     torch = sys.modules.get("torch")
     if torch is not None and device.startswith("cuda"):
         record["device_name"] = torch.cuda.get_device_name(device)
-        record["tf32"] = False  # whatever the process allows: `backbones.float32.true_float32`
+        record["tf32"] = False  # even if the process allows it: `backbones.float32.true_float32`
     return record

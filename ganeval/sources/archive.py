@@ -80,7 +80,7 @@ def open_archive(path: Path | Openable, name: str | None = None, selection: Sele
     if start[:2] == b"\x1f\x8b" or start[257:262] == b"ustar":
         return TarSource(path, said, selection)
     raise DataError(
-        f"{said!r} is no archive that can be read: it starts with {start[:8]!r}; expected zip, tar or tar.gz "
+        f"{said!r} isn't an archive that can be read: it starts with {start[:8]!r}; expected zip, tar or tar.gz "
         "(bzip2, xz and zstd allow no random access). Unpack it and name the folder, or pack it again."
     )
 
@@ -125,7 +125,7 @@ class ZipSource(ListedSource):
         try:
             with self._zip.open(info) as file:
                 return file.read(count)
-        except Exception:  # a reader that is fed hostile bytes may raise whatever it likes
+        except Exception:  # a reader may raise any exception on hostile bytes
             return b""
 
     def read(self, index: int) -> Raw:
@@ -297,7 +297,7 @@ class _Header(tarfile.TarInfo):
     def _plain_file(cls, buf: bytes, encoding: str, errors: str) -> Self | None:
         """The header of a plain file, of which only what a reader of images needs: five times as fast as tarfile's.
 
-        None for whatever is not plainly that: other types, sizes that are no octal digits, a wrong checksum.
+        None for whatever is not plainly that: other types, sizes that aren't octal digits, a wrong checksum.
         """
         if len(buf) != BLOCK or buf[156:157] not in (REGTYPE, AREGTYPE):
             return None
@@ -351,7 +351,7 @@ def _forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 
 def _why_special(info: tarfile.TarInfo) -> str:
-    """Why a member is no file of the set: a link, a device; "" for a file."""
+    """Why a member isn't a file of the set: a link, a device; "" for a file."""
     return "" if info.isreg() else LINK_IN_ARCHIVE if info.issym() or info.islnk() else NOT_REGULAR
 
 
@@ -401,7 +401,7 @@ def _followed(
 
 
 MAX_FOLLOWED: Final = 10_000_000
-"""Members that links of an archive may stand for: each link to a folder repeats all of its files."""
+"""Most members that links of an archive may lead to: each link to a folder repeats all of its files."""
 
 
 def _collect(
@@ -411,7 +411,7 @@ def _collect(
 
     Args:
         archive: What the user typed.
-        entries: (stored name, member, why it is no file or "") of everything that is no folder.
+        entries: (stored name, member, why it isn't a file or "") of everything that isn't a folder.
         skipped: Where left-out members are counted.
     """
     members: dict[str, Member] = {}
@@ -436,8 +436,8 @@ def _collect(
     return members, others
 
 
-# The two below stand for any exception: a reader that is fed hostile bytes may raise whatever it likes, and all of it
-# means that the archive is damaged. What the memory cannot hold is another thing.
+# The two below take any exception: a reader may raise every kind on hostile bytes, and each
+# means that the archive is damaged. Running out of memory is reported as such.
 
 
 def _damaged(archive: str, kind: str, error: Exception) -> DataError:

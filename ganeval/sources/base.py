@@ -80,7 +80,7 @@ class ImageSource(abc.ABC):
         items: All items, sorted by name.
         origin: What is known of where the images come from (model, recipe, training seed, step, ... of a checkpoint);
             goes into the row's provenance as "subject". Empty for files. A "remark" goes into the row's note.
-        skipped: Reason -> how many entries of the folder or archive are no images of the set ("hidden", "broken
+        skipped: Reason -> how many entries of the folder or archive aren't images of the set ("hidden", "broken
             link"); what has an image's name and cannot be decoded is not among them.
         notes: What the user should know of how the set was listed: what was left out, which folders name no classes.
         mixture: The groups of a set that seems to hold several versions of each picture, None for one version.
@@ -101,11 +101,11 @@ class ImageSource(abc.ABC):
 
     @property
     def whole(self) -> Sequence[Item]:
-        """All items of the set that this one was cut from; its own if it is no part of another."""
+        """All items of the set that this one was cut from; its own if it isn't a part of another."""
         return self.items
 
     def place(self, index: int) -> int:
-        """Where item `index` stands in `whole`."""
+        """The position of item `index` in `whole`."""
         return index
 
     @abc.abstractmethod

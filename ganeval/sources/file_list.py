@@ -32,7 +32,7 @@ class FileList(FilesSource):
         selection: Which of the images are meant, and which links are followed.
 
     Raises:
-        DataError: the list is no text, is empty, or has a line that names no image file of this machine, or one that
+        DataError: the list isn't text, is empty, or has a line that names no image file of this machine, or one that
             another line names too; the message gives the line.
     """
 

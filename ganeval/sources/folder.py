@@ -177,7 +177,7 @@ class FolderSource(FilesSource):
             self.skipped[NOT_REGULAR] += 1
         elif name in self._paths:
             raise DataError(
-                f"{self.name!r} holds two files whose names are both written {name!r}: bytes that are no UTF-8 are "
+                f"{self.name!r} holds two files whose names are both written {name!r}: bytes that aren't UTF-8 are "
                 "shown as \\x. Rename one of them."
             )
         else:

@@ -103,7 +103,7 @@ def _by_folder(names: Sequence[str]) -> Mixture | None:
 
 
 _ENDS: Final = {
-    # what stands behind the last number of a stem; of "0801x4" it is the factor
+    # what follows the last number of a stem; of "0801x4" it is the factor
     "end": re.compile(r"((?<=\d)x\d|\D*)$"),
     "beginning": re.compile(r"^(\D*)"),
 }
@@ -158,7 +158,7 @@ def _mixture(tags: Counter[str], endings: dict[str, set[str]], end: str) -> Mixt
     for tag, count in sorted(tags.items()):
         ending = next(iter(endings[tag])) if len(endings[tag]) == 1 else ".*"
         if not tag:
-            # beside "0801x4" the plain names are those whose last digit is no factor
+            # beside "0801x4" the plain names are those whose last digit isn't a factor
             last = "[!x][0-9]" if any(other[-1:].isdigit() for other in tags) else "[0-9]"
             glob = f"*{last}{ending}" if end == "end" else f"[0-9]*{ending}"
         else:
@@ -196,7 +196,7 @@ def _without_ending(name: str) -> str:
 
 
 def _tags_behind(stems: Sequence[str], picture: str) -> list[str]:
-    """What stands behind the name of one picture, longest first."""
+    """The suffixes of one picture's name, longest first."""
     tags = {stem[len(picture) :] for stem in stems if stem.startswith(picture)}
     separate = [tag for tag in tags if not tag or tag[0] in _SEPARATORS]
     return sorted(separate, key=lambda tag: (-len(tag), tag)) if len(separate) == len(tags) else []

@@ -1,4 +1,4 @@
-"""How much a stranger's file may make us allocate: every limit of the image sources, with its reason.
+"""How much memory an untrusted file may make us allocate: every limit of the image sources, with its reason.
 
 A limit that is reached is an error with the numbers in it, never a silent cut.
 """

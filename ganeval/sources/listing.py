@@ -119,7 +119,7 @@ class ListedSource(ImageSource):
 
 
 def reason_to_skip(name: str) -> str | None:
-    """Why the file called `name` ("/" between folders) is no image of the set, or None when it is one.
+    """Why the file called `name` ("/" between folders) isn't an image of the set, or None when it is one.
 
     Hidden means that a part begins with a dot; macOS archives hide their resource forks in `__MACOSX`.
     """
@@ -145,7 +145,7 @@ _EXPECTED: Final = frozenset({HIDDEN, HIDDEN_FOLDER, NO_EXTENSION, NOT_MATCHED})
 
 
 _IMAGES: Final = frozenset({LINK_OUTSIDE, BROKEN_LINK, NOT_REGULAR, LINK_IN_ARCHIVE})
-PICTURE: Final = " picture"  # stands in the reason of what is a picture by its first bytes
+PICTURE: Final = " picture"  # in the reason for a file that is a picture by its first bytes
 
 SAMPLED: Final = 256
 """Files of one ending whose first bytes are read, evenly spread; all of them where one of these is a picture."""

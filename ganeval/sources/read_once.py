@@ -1,4 +1,4 @@
-"""Reads a stranger's file once: regular, no link, of a bounded size, and the same from the first byte to the last.
+"""Reads an untrusted file once: regular, no link, of a bounded size, and the same from the first byte to the last.
 
 Between the listing of a folder and the reading of its files minutes may pass. A pipe that took a file's place would
 block for ever, a link would lead elsewhere, and a file that is being written gives the bytes of no picture at all.

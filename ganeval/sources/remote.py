@@ -89,7 +89,9 @@ def open_remote(address: str, selection: Selection = ALL) -> ImageSource:
         raise UsageError(f"{address!r}: reading {scheme}:// needs {package}. Run: pip install {package}") from error
     except Exception as error:  # every file system has errors of its own
         if scheme not in fsspec.available_protocols():
-            raise UsageError(f"{address!r}: {scheme}:// is no scheme that fsspec knows. Check the address.") from error
+            raise UsageError(
+                f"{address!r}: {scheme}:// isn't a scheme that fsspec knows. Check the address."
+            ) from error
         raise UsageError(
             f"{address!r} cannot be opened: {type(error).__name__}: {str(error)[:200]}. Check the address; a file of "
             "this machine is named by its path alone."

@@ -21,7 +21,7 @@ def sample_key(name: str) -> str:
 
 
 def side_labels(items: Sequence[Item], others: Collection[str], read: Callable[[str, int], bytes | None]) -> list[Item]:
-    """The items with the classes that lie beside them; [] where one of them has none: half a labelling is no labelling.
+    """The items with the classes from the files beside them; [] if one item has none.
 
     Args:
         items: The images of an archive.

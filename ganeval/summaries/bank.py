@@ -66,7 +66,7 @@ class FeatureBank:
         """Both banks together.
 
         Raises:
-            ValueError: widths differ, or an image index stands in both.
+            ValueError: feature dimensions differ, or both hold an image index.
         """
         if self.dim != other.dim:
             raise ValueError(f"cannot merge banks of {self.dim} and {other.dim} dimensions")

@@ -17,7 +17,7 @@ class SetSummary:
         bank: Every feature row by image index; None when only statistics are known (a peer's mu/sigma file).
         logits: Every logit row by image index; None for a backbone without classifier.
         labels: Class name of every image by index, where the source has classes.
-        counted: False where nobody knows how many images the moments are of; their count is then only a large number.
+        counted: False if the number of images behind the moments is unknown; their count is then only a large number.
         digests: sha256 of every image's stored content by index, where it is known.
     """
 

@@ -23,7 +23,7 @@ def merge(parts: Sequence[ReferenceStatistics], names: Sequence[str]) -> Referen
         names: What messages call each.
 
     Raises:
-        ReferenceStatisticsError: a file is no part, one is missing or given twice, or two overlap.
+        ReferenceStatisticsError: a file isn't a part, one is missing or given twice, or two overlap.
         ProtocolMismatchError: parts are of different sets, subsets, versions or protocols.
     """
     ordered = _in_order(parts, names)
@@ -76,8 +76,8 @@ def _in_order(parts: Sequence[ReferenceStatistics], names: Sequence[str]) -> lis
     if missing:
         held = sum(len(part.indices) for part in parts)
         raise ReferenceStatisticsError(
-            f"{len(parts)} of {count} parts are no whole set: they hold {held} of {images} images of {first.name}, "
-            f"without part {', '.join(missing)} of {count}. Give every part of one division."
+            f"{len(parts)} of {count} parts don't make up the set: they hold {held} of {images} images of "
+            f"{first.name}, without part {', '.join(missing)} of {count}. Give every part of one division."
         )
     ordered = [by_number[number] for number in sorted(by_number)]
     owner: dict[int, str] = {}
@@ -115,8 +115,8 @@ def _require_same_whole(a: ReferenceStatistics, name_a: str, b: ReferenceStatist
         )
     if a.part is not None and b.part is not None and a.part[1] != b.part[1]:
         raise ReferenceStatisticsError(
-            f"{name_a} is part {_number(a)} and {name_b} part {_number(b)}: parts of two divisions are no whole set. "
-            "Give every part of one division."
+            f"{name_a} is part {_number(a)} and {name_b} part {_number(b)}: parts of two divisions don't make up a "
+            "set. Give every part of one division."
         )
 
 

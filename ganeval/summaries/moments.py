@@ -9,7 +9,7 @@ from ganeval.errors import DataError, TooFewSamplesError
 
 Float64 = npt.NDArray[np.float64]
 UNKNOWN_N = 2**31
-"""Count of moments whose number of rows nobody knows (another tool's file): their covariance is taken as full rank."""
+"""Count of moments whose number of rows is unknown (another tool's file): their covariance is taken as full rank."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ FORMAT = "ganeval-reference-1"
 
 @dataclass(frozen=True)
 class BackboneFacts:
-    """What must agree before a stored summary may stand for images.
+    """What must agree before a stored summary may replace images.
 
     Attributes:
         weights_sha256: Hash of the weights that made the features, "" where unknown (a peer's file).
@@ -185,7 +185,7 @@ def is_statistics_file(path: Path) -> bool:
 
 
 def require_statistics(path: Path) -> None:
-    """Refuses what is no statistics file, before anything is computed.
+    """Refuses a file that holds no statistics, before anything is computed.
 
     Raises:
         ReferenceStatisticsError: no such file, or one of another kind; with the command that brings it in.
@@ -194,7 +194,7 @@ def require_statistics(path: Path) -> None:
         raise ReferenceStatisticsError(f"There is no file {path}. Check the path.")
     if not is_statistics_file(path):
         raise ReferenceStatisticsError(
-            f"{path} is no file of statistics: expected a reference file of ganeval's (*.safetensors), or mu and sigma "
+            f"{path} isn't a statistics file: expected a reference file of ganeval (*.safetensors), or mu and sigma "
             f"in an npz. Bring in other files with `ganeval reference import {path} --from TOOL -o OUT.safetensors`."
         )
 
@@ -314,7 +314,7 @@ def _load_peer(path: Path) -> ReferenceStatistics:
         raise ReferenceStatisticsError(str(error)) from error
     except MemoryError:
         raise
-    except Exception as error:  # parsers that are fed hostile bytes may raise whatever they like
+    except Exception as error:  # a parser may raise any exception on hostile bytes
         raise ReferenceStatisticsError(
             f"{path} cannot be read as mu/sigma statistics ({type(error).__name__}: {error}). Expected "
             "arrays mu (D,) and sigma (D, D)."
@@ -331,7 +331,7 @@ def checked_moments(mu: Float64, sigma: Float64, n: int | None, where: str) -> M
     Args:
         mu: Mean; should be (2048,).
         sigma: Covariance with divisor n - 1; should be (2048, 2048).
-        n: Images behind them, None where nobody knows.
+        n: Images behind them, None if unknown.
         where: The file, for messages.
 
     Raises:
@@ -344,12 +344,12 @@ def checked_moments(mu: Float64, sigma: Float64, n: int | None, where: str) -> M
     if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
         raise ReferenceStatisticsError(f"{where}: mu or sigma holds NaN or infinite values.")
     if not np.allclose(sigma, sigma.T, rtol=1e-4, atol=1e-6 * max(float(np.abs(sigma).max()), 1e-30)):
-        raise ReferenceStatisticsError(f"{where}: sigma is not symmetric, so it is no covariance.")
+        raise ReferenceStatisticsError(f"{where}: sigma is not symmetric, so it isn't a covariance.")
     try:
         # Rounding to float32 moves eigenvalues by less than this.
         np.linalg.cholesky((sigma + sigma.T) / 2 + 1e-4 * max(float(np.abs(sigma).max()), 1e-30) * np.eye(len(mu)))
     except np.linalg.LinAlgError as error:
-        raise ReferenceStatisticsError(f"{where}: sigma has negative eigenvalues, so it is no covariance.") from error
+        raise ReferenceStatisticsError(f"{where}: sigma has negative eigenvalues, so it isn't a covariance.") from error
     if len(mu) != 2048:
         raise ReferenceStatisticsError(
             f"{where}: statistics of {len(mu)} dimensions; mu/sigma files of other tools are read for the 2048-d "

@@ -195,8 +195,8 @@ def _check_format(path: Path, metadata: Mapping[str, str]) -> None:
     found = metadata.get("format", "")
     if not found.startswith(PREFIX):
         raise WeightsError(
-            f"{path} is no checkpoint of `ganeval train-reference`: its format is {found or 'not stated'!r}, expected "
-            f"{PREFIX}{VERSION}. For a bare state dict, name its network with --generator package.module:Class."
+            f"{path} isn't a checkpoint of `ganeval train-reference`: its format is {found or 'not stated'!r}, "
+            f"expected {PREFIX}{VERSION}. For a bare state dict, name its network: --generator package.module:Class."
         )
     if found != f"{PREFIX}{VERSION}":
         raise WeightsError(

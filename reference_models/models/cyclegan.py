@@ -98,7 +98,7 @@ class ResidualTranslator(nn.Module):
         """Images of one set, in [-1, 1], to the other set's look.
 
         Raises:
-            DataError: a side that is no multiple of 4.
+            DataError: a side that isn't a multiple of 4.
         """
         require_multiple(images, 4, "cyclegan")
         translated: Tensor = self.layers(images)

@@ -172,7 +172,7 @@ def require_multiple(images: Float[Tensor, "B C H W"], factor: int, model: str) 
     """Refuses images whose sides the network would not give back unchanged.
 
     Raises:
-        DataError: height or width is no multiple of `factor`.
+        DataError: height or width isn't a multiple of `factor`.
     """
     height, width = images.shape[-2:]
     if height % factor or width % factor:

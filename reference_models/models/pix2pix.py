@@ -113,7 +113,7 @@ class UNet(nn.Module):
         """Input images in [-1, 1] to output images.
 
         Raises:
-            DataError: a side that is no multiple of 2^halvings.
+            DataError: a side that isn't a multiple of 2^halvings.
         """
         require_multiple(condition, self.factor, "pix2pix")
         skips = []

@@ -19,8 +19,8 @@ INTRODUCTION = (
     "steps, on the machine each page names. "
     "Recipes without numbers have not been run here: most are full plans for a GPU.\n\n"
     "`<model>.<data>-cpu` is a small plan of minutes. `<model>.<data>` is the full one; on Fashion-MNIST it ends "
-    "within an hour of two CPU cores. Where two full plans are of one data set, the name says which: `-tuned` "
-    "stands beside the tutorial's, `-tutorial` is the tutorial's beside ours, `-exponential` and `-cyclic` differ "
+    "within an hour of two CPU cores. If a data set has two full plans, the suffix names them: `-tuned` "
+    "is ours beside the tutorial's, `-tutorial` is the tutorial's beside ours, `-exponential` and `-cyclic` differ "
     "in the learning rate alone. `ganeval train-reference dcgan --data ./photos` trains on images of your own, by the "
     "small plan. GANs of text and speech, and style transfer by Gatys et al., are out of scope."
 )

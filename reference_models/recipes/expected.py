@@ -1,6 +1,6 @@
 """What recipes are expected to reach: read from `recipes/expected.json`.
 
-The results stand apart from the plans, because they are measured and not chosen; `measured` writes them.
+Results are kept apart from the plans, because they are measured, not chosen; `measured` writes them.
 """
 
 import json

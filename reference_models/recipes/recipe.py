@@ -299,8 +299,8 @@ def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
     Args:
         recipe: The plan.
         assignments: "steps=200" (of `training`), "model.width=32", or "<part>.<key>=<value>". Values are JSON, or text.
-            "lr=1e-3" is the schedule's, whatever it is called there. "loss=hinge" takes with it what the loss needs and
-            drops what it has no use for (`for_loss`), unless that is named as well.
+            "lr=1e-3" is the schedule's rate, by any name it has there. "loss=hinge" takes with it what the loss needs
+            and drops what it has no use for (`for_loss`), unless that is named as well.
             "schedule.kind=cyclic" takes another schedule over the run's steps, whose other settings may be named too;
             "d_schedule.lr=4e-4" gives the discriminator one of its own, which begins as the generator's.
 

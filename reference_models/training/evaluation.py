@@ -51,7 +51,7 @@ class PeriodicScore:
 
     Attributes:
         value: The metric; NaN if the images have none.
-        rows: Its row, as `ganeval score` would write it; none for numbers, which are no images.
+        rows: Its row, as `ganeval score` would write it; none for numbers, which aren't images.
     """
 
     value: float

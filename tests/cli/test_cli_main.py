@@ -91,7 +91,7 @@ def test_a_command_that_is_none_is_not_imported_and_one_that_click_cannot_run_is
 
     monkeypatch.setitem(cli.COMMANDS, "broken", ("broken_module", ""))
     monkeypatch.setattr(cli.importlib, "import_module", lambda name: types.SimpleNamespace(command=print))
-    with pytest.raises(TypeError, match=r"broken_module\.command is no click command"):
+    with pytest.raises(TypeError, match=r"broken_module\.command isn't a click command"):
         cli.root.get_command(context, "broken")
 
 

@@ -174,7 +174,7 @@ def test_views_of_a_generator_of_numbers(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["digits:test", "--views", "v"], 2, "is no generator"),
+        (["digits:test", "--views", "v"], 2, "isn't a generator"),
         (["reference_models.baselines:bicubic_x4", "--views", "v", "--inputs", "digits:test"], 2, "that draw images"),
         (["m.safetensors"], 2, "-o FOLDER"),
         (["m.safetensors", "--grid", "--views", "v"], 2, "-o FOLDER"),

@@ -320,7 +320,7 @@ def files(tmp_path, code):
         (["nested.pth", "--generator", "foreign_code:Tanh"], 3, "'epoch', 'state_dict'"),
         (["cut.pth", "--generator", "foreign_code:Tanh"], 3, "cut off"),
         (["missing.pth", "--generator", "foreign_code:drawer"], 2, "expected a torch.nn.Module"),
-        (["missing.pth"], 2, "is no TorchScript archive"),
+        (["missing.pth"], 2, "isn't a TorchScript archive"),
         (["hostile.pth"], 2, "was not opened"),
         (["hostile.pth", "--generator", "foreign_code:Tanh"], 3, "nothing of it was run"),
         (["hostile_zip.pth", "--generator", "foreign_code:Tanh"], 3, "nothing of it was run"),

@@ -364,7 +364,10 @@ CASES = (
         command=REFERENCE,
     ),
     error(
-        "statistics: sigma that is no covariance", statistics(mu=EYE[0], sigma=-EYE), "no covariance", command=REFERENCE
+        "statistics: sigma that is no covariance",
+        statistics(mu=EYE[0], sigma=-EYE),
+        "isn't a covariance",
+        command=REFERENCE,
     ),
     error(
         "statistics: a pickle that runs code",

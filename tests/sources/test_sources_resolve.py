@@ -101,5 +101,5 @@ def test_a_file_of_no_known_kind_says_what_is_known(here):
 
 def test_a_wrong_ending_is_found_out_by_the_first_bytes(here):
     (here / "fake.zip").write_bytes(b"no zip at all")
-    with pytest.raises(DataError, match="is no archive that can be read"):
+    with pytest.raises(DataError, match="isn't an archive that can be read"):
         open_source("fake.zip", data_root=None)

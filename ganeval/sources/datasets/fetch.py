@@ -289,7 +289,7 @@ def _read_record(name: str, root: Path) -> Record:
         stored = json.loads(read_text(path, MAX_JSON, root))
         parts: list[Mapping[str, str]] = [stored["archives"], stored["files"]]
         if not all(isinstance(v, str) for part in parts for v in part.values()):
-            raise TypeError("hashes that are no text")
+            raise TypeError("hashes that aren't text")
         return Record(dict(parts[0]), dict(parts[1]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path} is damaged ({error}). Delete it, then fetch {name} again.") from error

@@ -10,7 +10,7 @@ class StatedWhite(ImageSource):
     """The images of a source, decoded with another 16-bit white than 65,535.
 
     Args:
-        source: The images. Those that are no files (arrays, data sets) are left as they are.
+        source: The images. Those that aren't files (arrays, data sets) are left as they are.
         white: The 16-bit sample that means white.
     """
 

@@ -39,7 +39,7 @@ def read_contents(path: Path) -> object:
         ) from error
     except MemoryError:
         raise
-    except Exception as error:  # parsers that are fed hostile bytes may raise whatever they like
+    except Exception as error:  # a parser may raise any exception on hostile bytes
         raise ReferenceStatisticsError(
             f"{path} cannot be read ({type(error).__name__}: {error}); it may be cut off. Write it again."
         ) from error

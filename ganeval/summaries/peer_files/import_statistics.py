@@ -48,7 +48,7 @@ def import_statistics(
 
     Raises:
         UsageError: `n` contradicts the file, or a name in the file's own name contradicts `tool`.
-        ReferenceStatisticsError: the file cannot be read, holds more than arrays, or is no such statistics.
+        ReferenceStatisticsError: the file cannot be read, holds more than arrays, or holds no such statistics.
     """
     origin = ORIGINS[tool]
     _check_mode(path, tool)

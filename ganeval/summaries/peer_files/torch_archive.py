@@ -72,7 +72,7 @@ class _Storages:
         """("storage", type, key, device, number of values)."""
         kind, dtype, key, _, count = pid if isinstance(pid, tuple) and len(pid) == 5 else (None,) * 5
         if kind != "storage" or not isinstance(dtype, np.dtype) or not isinstance(key, str):
-            raise Refused("it points to something that is no storage")
+            raise Refused("it points to something that isn't a tensor storage")
         if key not in self._read:
             self._read[key] = _Storage(np.frombuffer(self._archive.read(f"{self._folder}data/{key}"), dtype))
         found = self._read[key]
@@ -88,10 +88,10 @@ def read_torch(path: Path) -> object:
 
     Raises:
         Refused: something else than tensors, arrays and plain containers is in it.
-        Exception: whatever zipfile makes of damage.
+        Exception: any that zipfile raises on a damaged file.
     """
     if not zipfile.is_zipfile(path):
-        raise Refused("it is no zip archive, as torch.save writes since 1.6; load it in torch and save it again")
+        raise Refused("it isn't a zip archive, as torch.save writes since 1.6; load it in torch and save it again")
     with zipfile.ZipFile(path) as archive:
         total = sum(info.file_size for info in archive.infolist())
         if is_bomb(total, path.stat().st_size):
