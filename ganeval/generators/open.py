@@ -171,7 +171,7 @@ def _refuse_options(options: ScoreOptions) -> None:
     if named:
         if not is_factory_name(options.subject):
             refuse_missing(options.subject)
-        raise UsageError(f"{', '.join(named)} apply to generators, and {options.subject} isn't one. Remove them.")
+        raise UsageError(f"{options.subject} isn't a generator. Remove {', '.join(named)}: only generators take that.")
 
 
 def _source(generator: Generator, options: ScoreOptions, only_class: str | None) -> ImageSource:

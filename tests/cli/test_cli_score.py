@@ -232,7 +232,7 @@ def test_bad_input_gets_one_paragraph_the_right_code_and_writes_nothing(run, mak
         (2, "needs a classifier", ["score", good, "--metrics", "cs@dinov2-vits14"]),
         (3, "FashionMNIST", ["score", "fashion-mnist:test"]),
         (2, ".safetensors", ["reference", "build", good, "-o", "x.npz"]),
-        (3, "no statistics file", ["reference", "show", good / "00000.png"]),
+        (3, "isn't a statistics file", ["reference", "show", good / "00000.png"]),
     ]
     for expected, words, arguments in cases:
         code, out, err = run(*arguments)

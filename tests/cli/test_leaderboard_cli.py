@@ -224,7 +224,7 @@ def test_what_holds_no_row_is_refused_and_nothing_written(project, tmp_path, nam
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden"])
 def test_a_board_cannot_name_a_file_elsewhere(project, name):
-    with pytest.raises(UsageError, match="no name of a file"):
+    with pytest.raises(UsageError, match="isn't a name of a file"):
         run("add", str(project / "digits.jsonl"), "--board", name)
 
 

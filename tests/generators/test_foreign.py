@@ -381,7 +381,7 @@ def test_a_super_resolution_checkpoint_takes_inputs_that_are_given(tmp_path, run
 
 
 def test_options_of_generators_are_refused_for_images(tmp_path):
-    with pytest.raises(UsageError, match="--latent-dim belong to generators"):
+    with pytest.raises(UsageError, match="Remove --latent-dim: only generators"):
         opened(folder(tmp_path / "images"), latent_dim=(5,))
     assert opened(folder(tmp_path / "other")) is None
     assert opened("digits:test") is None

@@ -224,7 +224,7 @@ CASES = (
     error(
         "zip: RAR called .zip",
         lambda box: box.put("fake.zip", b"Rar!\x1a\x07\x00" + bytes(300)),
-        "is no archive",
+        "isn't an archive",
         command=ZIP,
     ),
     error(
@@ -303,7 +303,9 @@ CASES = (
         "It is damaged",
         command=TAR,
     ),
-    error("tar: bzip2", lambda box: box.put("fake.tar", tarred(PICTURES, mode="w:bz2")), "is no archive", command=TAR),
+    error(
+        "tar: bzip2", lambda box: box.put("fake.tar", tarred(PICTURES, mode="w:bz2")), "isn't an archive", command=TAR
+    ),
     error(
         "a pattern of 10 billion names",
         nothing,

@@ -131,14 +131,14 @@ CASES = (
     error(
         "a pickle that runs code, called .pt",
         evil_pickle("net.pt"),
-        "no TorchScript archive; it was not opened",
+        "isn't a TorchScript archive; it was not opened",
         code=2,
         command=SCRIPT,
     ),
     error(
         "a zip of torch.save that runs code, called .pt",
         evil_torch("net.pt"),
-        "no TorchScript archive; it was not opened",
+        "isn't a TorchScript archive; it was not opened",
         code=2,
         command=SCRIPT,
     ),
@@ -151,7 +151,7 @@ CASES = (
     ),
     error("TorchScript whose constants run code", script("net.pt"), "cannot be read as TorchScript", command=SCRIPT),
     error("TorchScript, cut in half", raw("net.pt", b"PK\x03\x04" + bytes(100)), "cut off or damaged", command=SCRIPT),
-    error("text called .pt", raw("net.pt", b"hello"), "no TorchScript archive", code=2, command=SCRIPT),
+    error("text called .pt", raw("net.pt", b"hello"), "isn't a TorchScript archive", code=2, command=SCRIPT),
     error(
         "a state dict of another network",
         raw("net.pth", torch_file({"weight": torch.zeros(3, 3)})),
@@ -226,7 +226,7 @@ CASES = (
     error(
         "safetensors: no checkpoint",
         raw("last.safetensors", lying(tensor([16], [0, 64]))),
-        "no checkpoint of",
+        "isn't a checkpoint of",
         command=LAST,
     ),
     score("a checkpoint as it is written", last(), LAST, clean=last(), left_out=0),

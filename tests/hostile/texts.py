@@ -256,7 +256,7 @@ CASES = (
     error(
         "leaderboard add: a board called ../../x",
         rows(GOOD),
-        "no name of a file",
+        "isn't a name of a file",
         code=2,
         command="leaderboard add rows.jsonl --board ../../x --results {root}/out",
     ),
@@ -336,7 +336,7 @@ CASES = (
     error(
         "an address of a scheme that there is not",
         lambda box: None,
-        "no scheme that fsspec knows",
+        "isn't a scheme that fsspec knows",
         code=2,
         command="score nosuch://x/y",
     ),

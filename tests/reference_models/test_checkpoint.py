@@ -153,7 +153,7 @@ def test_a_checkpoint_is_known_by_its_metadata(saved, tmp_path):
 @pytest.mark.parametrize(
     ("metadata", "said"),
     [
-        ({"format": None}, "no checkpoint of `ganeval train-reference`"),
+        ({"format": None}, "isn't a checkpoint of `ganeval train-reference`"),
         ({"format": "ganeval-generator-2"}, r"format 'ganeval-generator-2'; this version of ganeval reads"),
         ({"model": "dcgna"}, "Did you mean 'dcgan'"),
         ({"model": None}, "cannot be read as a checkpoint"),

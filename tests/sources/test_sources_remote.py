@@ -141,7 +141,7 @@ def test_a_pattern_keeps_the_width_of_its_numbers():
 def test_what_cannot_be_had_is_said_plainly(memory, monkeypatch):
     with pytest.raises(DataError, match=r"does not exist|0 images"):
         open_source("memory://bucket/nothing", data_root=None)
-    with pytest.raises(UsageError, match="no scheme that fsspec knows"):
+    with pytest.raises(UsageError, match="isn't a scheme that fsspec knows"):
         open_source("nosuch://bucket/x", data_root=None)
     with pytest.raises(UsageError, match="Copy the file here"):
         open_source("memory://bucket/x.npz", data_root=None)

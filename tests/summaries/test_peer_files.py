@@ -298,7 +298,7 @@ def tensor_program(offset=0, size=(2,), stride=(1,), count=2, key="0", kind="sto
         ("offset of -1", {"offset": -1}),
         ("with 1 strides", {"size": (1, 2)}),
         ("holds 2 float32, and says 3", {"count": 3}),
-        ("no storage", {"kind": "module"}),
+        ("a tensor storage", {"kind": "module"}),
         ("cannot be read", {"key": "../../9"}),
     ],
 )
