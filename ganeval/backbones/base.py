@@ -6,11 +6,11 @@ batch; they live in one object because a network without its own preprocessing c
 
 from __future__ import annotations  # declarations are read without torch, whose types they name
 
-import abc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from ganeval.backbones.preparation import Preparation
 from ganeval.backbones.weights_file import WeightsFile
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class BackboneInfo:
         resize: The preprocessing in words that go into the protocol ("bicubic-antialias-224 (x-127)/128").
         canonical: True if the field publishes numbers with exactly these weights.
         pyramid: True if `pyramid()` works, so that paired metrics can use it.
+        preparation: What stands before the network, where it is one resize and one scaling: `Backbone.prepare` does it,
+            and an engine that needs no PyTorch. None for a backbone with a `prepare` of its own.
         load: Builds the backbone from this declaration, the loaded `weights` and a device.
         heads: Files of learned weights that metrics put on its pyramid (LPIPS).
     """
@@ -63,6 +65,7 @@ class BackboneInfo:
     pyramid: bool
     load: Callable[[BackboneInfo, LoadedWeights, torch.device], Backbone]
     heads: tuple[WeightsFile, ...] = ()
+    preparation: Preparation | None = None
 
     @property
     def license(self) -> str:
@@ -70,7 +73,7 @@ class BackboneInfo:
         return "none" if self.weights is None else self.weights.license
 
 
-class Backbone(abc.ABC):
+class Backbone:
     """Preprocessing and network, never split.
 
     Args:
@@ -119,13 +122,24 @@ class Backbone(abc.ABC):
         """Name in a metric key: "inception", or "inception#1a2b3c4d" when the weights are not the pinned ones."""
         return self.info.name if self.pinned else f"{self.info.name}#{self.weights_sha256[:8]}"
 
-    @abc.abstractmethod
     def prepare(self, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 S T"]:
-        """Resizes and normalises images of one size, on `device`, in float32."""
+        """Resizes and normalises images of one size, on `device`, in float32: as declared."""
+        return self._preparation.tensor(images.to(self.device))
 
-    @abc.abstractmethod
+    def normalise(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
+        """Pixels of any size on the 0..255 scale as the network takes them; differentiable."""
+        return self._preparation.normalised(pixels)
+
+    @property
+    def _preparation(self) -> Preparation:
+        if self.info.preparation is None:
+            raise NotImplementedError(f"backbone {self.info.name} declares no preparation, and has no prepare()")
+        return self.info.preparation
+
     def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> Output:
-        """Runs the network on prepared images (any mix of original sizes)."""
+        """Runs the network on prepared images (any mix of original sizes): it gives features, or those and logits."""
+        outputs = self.network(prepared)
+        return Output(outputs) if self.info.classes is None else Output(*outputs)
 
     def __call__(self, images: UInt8[Tensor, "B 3 H W"]) -> Output:
         """prepare, then forward."""

@@ -1,27 +1,19 @@
 """Networks as an engine runs them: calls of one fixed size, BatchNorm folded, and bfloat16 beside what it approximates.
 
 A call of one fixed size gives an image the same bits in any company: libraries choose their kernels by the batch, and
-with them the order of their sums. It also bounds memory: an Inception call of 32 images holds 1 GB, one of 8 a quarter.
+with them the order of their sums.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganeval.backbones.call_sizes import CALL, SMALLER, call_size
 from ganeval.backbones.cuda_graph import Captured
 from ganeval.backbones.engines import Precision, refuse_inexact
 from ganeval.backbones.float32 import true_float32
 
 Outputs = Tensor | tuple[Tensor, ...]
-
-CALL = 8  # images; on the CPU larger calls take the same time an image, and more memory
-CUDA_CALL = 64
-SMALLER = 4  # a call that the device's memory doesn't hold is tried once with this fraction of its images
-
-
-def call_size(device: torch.device) -> int:
-    """Images that one call of a network takes on a device."""
-    return CALL if device.type == "cpu" else CUDA_CALL
 
 
 def in_calls(prepared: Tensor, size: int) -> list[Tensor]:
@@ -66,7 +58,7 @@ class TorchNetwork(nn.Module):
         self.network = network
         self.device = device
         self.precision = precision
-        self.size = call_size(device)
+        self.size = call_size(device.type)
         self._captured: Captured | None = None
         self._no_graph = ""  # why a capture failed
         self._calls = 0
@@ -74,7 +66,7 @@ class TorchNetwork(nn.Module):
     @property
     def remark(self) -> str:
         """What an engine's name leaves out, for provenance; "" where there is nothing."""
-        parts = [f"calls of {self.size} images"] if self.size != call_size(self.device) else []
+        parts = [f"calls of {self.size} images"] if self.size != call_size(self.device.type) else []
         return ", ".join([*parts, f"no CUDA graph: {self._no_graph}"] if self._no_graph else parts)
 
     def forward(self, prepared: Tensor) -> Outputs:
@@ -88,7 +80,7 @@ class TorchNetwork(nn.Module):
 
     def shrink(self) -> bool:
         """Makes calls smaller, once; False if they are already. The next call has other bits, and less memory."""
-        if self.size != call_size(self.device):
+        if self.size != call_size(self.device.type):
             return False
         self.size //= SMALLER
         self._captured, self._calls = None, 0

@@ -17,15 +17,13 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ganeval.backbones.base import Backbone, BackboneInfo, Output
-from ganeval.backbones.resize import antialiased
+from ganeval.backbones.base import Backbone, BackboneInfo
+from ganeval.backbones.preparation import Preparation, on_255
 from ganeval.backbones.weights import LoadedWeights, load_network
 from ganeval.backbones.weights_file import UNPUBLISHED_HASH, Url, WeightsFile
 
 if TYPE_CHECKING:
     import torch
-    from jaxtyping import Float, UInt8
-    from torch import Tensor
 
 SIDE = 224  # of the input: 16 x 16 patches
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -74,19 +72,6 @@ class DinoV2(Backbone):
         build = functools.partial(VisionTransformer, size.width, size.depth, size.heads)
         self.network = load_network(build, weights.state, info.name, device)
 
-    def prepare(self, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 224 224"]:
-        """Resizes (neither clamped nor rounded), scales to 0..1 and normalises."""
-        import torch
-
-        pixels = antialiased(images.to(self.device), (SIDE, SIDE), "bicubic") / 255.0
-        mean = torch.tensor(IMAGENET_MEAN, device=self.device).reshape(1, 3, 1, 1)
-        std = torch.tensor(IMAGENET_STD, device=self.device).reshape(1, 3, 1, 1)
-        return (pixels - mean) / std
-
-    def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> Output:
-        """384, 768 or 1024 features an image; no logits."""
-        return Output(features=self.network(prepared))
-
 
 def _declare(model: str, title: str, *, canonical: bool) -> BackboneInfo:
     name = f"dinov2-{model}"
@@ -108,6 +93,7 @@ def _declare(model: str, title: str, *, canonical: bool) -> BackboneInfo:
         canonical=canonical,
         pyramid=False,
         load=DinoV2,
+        preparation=Preparation("bicubic-antialias", SIDE, *on_255(IMAGENET_MEAN, IMAGENET_STD)),
     )
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ganeval.backbones.base import Backbone, BackboneInfo, Output
-from ganeval.backbones.resize import antialiased
+from ganeval.backbones.base import Backbone, BackboneInfo
+from ganeval.backbones.preparation import Preparation
 from ganeval.backbones.weights import LoadedWeights, load_network
 from ganeval.backbones.weights_file import Embedded, WeightsFile
 
@@ -50,22 +50,10 @@ class EfficientNetLite0(Backbone):
         self._lite0 = load_network(Lite0, weights.state, info.name, device)
         self.network = self._lite0  # `network` may be exchanged for a faster one that has no maps
 
-    def _normalise(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
-        return (pixels - 127.0) / 128.0
-
-    def prepare(self, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 224 224"]:
-        """Resizes (values may overshoot 0..255: neither clamped nor rounded) and normalises to about -1..1."""
-        return self._normalise(antialiased(images.to(self.device), (SIDE, SIDE), "bicubic"))
-
-    def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> Output:
-        """1280 features and 1000 logits an image."""
-        features, logits = self.network(prepared)
-        return Output(features=features, logits=logits)
-
     def pyramid(self, images: UInt8[Tensor, "B 3 H W"]) -> tuple[Float[Tensor, "B C h w"], ...]:
         """The maps of `pyramid_layers`."""
         pixels = images.to(self.device).float()
-        maps = self._lite0.maps(self._normalise(pixels))
+        maps = self._lite0.maps(self.normalise(pixels))
         return tuple(maps[index] for index in _PYRAMID_BLOCKS)
 
 
@@ -90,4 +78,5 @@ EFFLITE0 = BackboneInfo(
     canonical=False,
     pyramid=True,
     load=EfficientNetLite0,
+    preparation=Preparation("bicubic-antialias", SIDE, 127.0, 128.0),
 )

@@ -119,17 +119,23 @@ def _openvino_under(backbone: Backbone, precision: Precision, folder: Path | Non
     import torch
 
     from ganeval.backbones.calls import Measured
-    from ganeval.backbones.openvino_network import Converted, OpenVinoNetwork
+    from ganeval.backbones.openvino_model import Converted
+    from ganeval.backbones.openvino_network import OpenVinoNetwork
 
     with torch.inference_mode():
         shape = backbone.prepare(torch.zeros(1, 3, 32, 32, dtype=torch.uint8, device="cpu")).shape[1:]
-    converted = Converted(backbone.network, shape, f"{backbone.info.name}|{backbone.weights_sha256}", folder)
+    network = backbone.network
+    converted = Converted(lambda: network, shape, f"{backbone.info.name}|{backbone.weights_sha256}", folder)
     exact = OpenVinoNetwork(converted, "exact")
     return exact if precision == "exact" else Measured(OpenVinoNetwork(converted, "fast"), exact, backbone.info.name)
 
 
 def measured_error(backbone: AnyBackbone) -> float | None:
     """Largest relative error of features under "fast", once images went through; None under "exact"."""
+    from ganeval.backbones.loading import LazyBackbone
+
+    if isinstance(backbone, LazyBackbone) and backbone.model is not None:
+        return backbone.model.error
     if backbone.loaded is None:
         return None
     from ganeval.backbones.calls import Measured

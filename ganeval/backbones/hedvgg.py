@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganeval.backbones.base import Backbone, BackboneInfo, Output
-from ganeval.backbones.resize import antialiased
+from ganeval.backbones.base import Backbone, BackboneInfo
+from ganeval.backbones.preparation import Preparation
 from ganeval.backbones.weights import LoadedWeights, load_network
 from ganeval.backbones.weights_file import WeightsFile, WheelMember
 from ganeval.errors import WeightsError
@@ -32,14 +32,6 @@ MEAN_BGR = (104.00699, 116.66877, 122.67892)  # blue, green, red: the Caffe mean
 
 BLOCKS = ((1, 64, 2), (2, 128, 2), (3, 256, 3), (4, 512, 3), (5, 512, 3))  # (number, channels, convolutions)
 LAYERS = tuple(f"relu{block}_{conv}" for block, _, convs in BLOCKS for conv in range(1, convs + 1))
-
-
-def caffe_normalise(pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
-    """RGB on the 0..255 scale to BGR minus `MEAN_BGR`. Differentiable."""
-    import torch
-
-    mean = torch.tensor(MEAN_BGR, dtype=pixels.dtype, device=pixels.device).reshape(1, 3, 1, 1)
-    return pixels.flip(1) - mean
 
 
 class HedVgg16(Backbone):
@@ -65,17 +57,9 @@ class HedVgg16(Backbone):
         self._vgg = load_network(VggConvolutions, weights.state, info.name, device)
         self.network = self._vgg  # `network` may be exchanged for a faster one that has no maps
 
-    def prepare(self, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 224 224"]:
-        """Resizes (neither clamped nor rounded), reverses the channels and subtracts the means."""
-        return caffe_normalise(antialiased(images.to(self.device), (SIDE, SIDE), "bicubic"))
-
-    def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> Output:
-        """512 features an image; no logits."""
-        return Output(features=self.network(prepared))
-
     def pyramid(self, images: UInt8[Tensor, "B 3 H W"]) -> tuple[Float[Tensor, "B C h w"], ...]:
         """The 13 maps of `pyramid_layers`, for any height and width."""
-        return self._vgg.maps(caffe_normalise(images.to(self.device).float()))
+        return self._vgg.maps(self.normalise(images.to(self.device).float()))
 
 
 def convert_h5(h5: Path, out: Path) -> None:
@@ -155,4 +139,5 @@ HEDVGG16 = BackboneInfo(
     canonical=False,
     pyramid=True,
     load=HedVgg16,
+    preparation=Preparation("bicubic-antialias", SIDE, MEAN_BGR, 1.0, order="bgr"),
 )

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ganeval.backbones.base import Backbone, BackboneInfo, Output
-from ganeval.backbones.resize import tf1_bilinear
+from ganeval.backbones.base import Backbone, BackboneInfo
+from ganeval.backbones.preparation import Preparation
 from ganeval.backbones.weights import LoadedWeights, load_network
 from ganeval.backbones.weights_file import Url, WeightsFile
 
 if TYPE_CHECKING:
     import torch
-    from jaxtyping import Float, UInt8
-    from torch import Tensor
 
 SIDE = 299  # of the network's input
 
@@ -39,15 +37,6 @@ class Inception(Backbone):
 
         super().__init__(info, weights, device)
         self.network = load_network(InceptionNetwork, weights.state, "inception", device)
-
-    def prepare(self, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 299 299"]:
-        """Resizes, then maps 0..255 to -1..0.992."""
-        return (tf1_bilinear(images.to(self.device), (SIDE, SIDE)) - 128.0) / 128.0
-
-    def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> Output:
-        """2048 features and 1008 logits an image."""
-        features, logits = self.network(prepared)
-        return Output(features=features, logits=logits)
 
 
 _FILE = "weights-inception-2015-12-05-6726825d.pth"
@@ -71,4 +60,5 @@ INCEPTION = BackboneInfo(
     canonical=True,
     pyramid=False,
     load=Inception,
+    preparation=Preparation("tf1-bilinear", SIDE, 128.0, 128.0),
 )

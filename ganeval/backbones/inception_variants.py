@@ -11,80 +11,41 @@ arXiv 2104.11222); torchmetrics 1.9.0 `image/fid.py`; torch-fidelity 0.4.0 `feat
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
 
 from ganeval.backbones.base import BackboneInfo
 from ganeval.backbones.inception import INCEPTION, SIDE, Inception
-from ganeval.backbones.resize import antialiased, tf1_bilinear
-from ganeval.backbones.weights import LoadedWeights
+from ganeval.backbones.preparation import Preparation
+from ganeval.backbones.resize import Rule
 
-if TYPE_CHECKING:
-    import torch
-    from jaxtyping import Float, UInt8
-    from torch import Tensor
-
-BY_128: Final = "(x-128)/128"  # 0..255 to -1..0.992, as the TensorFlow graph
-BY_127_5: Final = "x/127.5-1"  # 0..255 to -1..1, as pytorch-fid
+_SCALES: Final[Mapping[object, str]] = {128.0: "(x-128)/128", 127.5: "x/127.5-1"}  # of a shift that equals the scale
 
 
-def _tf1(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 299 299"]:
-    return tf1_bilinear(images, (SIDE, SIDE))
-
-
-def _half_pixel(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 299 299"]:
-    """PyTorch's bilinear: half-pixel centres, two taps at any reduction."""
-    import torch.nn.functional as F
-
-    return F.interpolate(images.float(), (SIDE, SIDE), mode="bilinear", align_corners=False)
-
-
-def _triangle(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 299 299"]:
-    return antialiased(images, (SIDE, SIDE), "bilinear")
-
-
-def _cubic(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 299 299"]:
-    """Pillow's bicubic on float planes; it overshoots at edges."""
-    return antialiased(images, (SIDE, SIDE), "bicubic")
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """One way from pixels to the network's input.
-
-    Attributes:
-        resize: To 299 px, on the 0..255 scale.
-        clips: Whether what overshoots 0..255 is cut off.
-        scale: `BY_128` or `BY_127_5`.
-        words: How the resize is written in a protocol.
-    """
-
-    resize: Callable[[UInt8[Tensor, "B 3 H W"]], Float[Tensor, "B 3 299 299"]]
-    clips: bool
-    scale: str
-    words: str
-
-    def __call__(self, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 299 299"]:
-        """Prepares images of one size."""
-        pixels = self.resize(images)
-        if self.clips:
-            pixels = pixels.clamp(0.0, 255.0)
-        return (pixels - 128.0) / 128.0 if self.scale == BY_128 else pixels / 127.5 - 1.0
-
-    def describe(self) -> str:
-        """For the protocol."""
-        return f"{self.words} {'clipped ' if self.clips else ''}{self.scale}"
+def _then(rule: Rule, scale: float = 128.0, *, clips: bool = False) -> Preparation:
+    """0..255 to -1..0.992, as the TensorFlow graph; by 127.5 to -1..1, as pytorch-fid."""
+    return Preparation(rule, SIDE, scale, scale, clips)
 
 
 PREPARATIONS: Final[Mapping[str, Preparation]] = {
-    "inception": Preparation(_tf1, False, BY_128, f"tf1-bilinear-{SIDE}"),
-    "inception-halfpixel": Preparation(_half_pixel, False, BY_128, f"bilinear-{SIDE}"),
-    "inception-pytorch": Preparation(_half_pixel, False, BY_127_5, f"bilinear-{SIDE}"),
-    "inception-cubic": Preparation(_cubic, False, BY_128, f"bicubic-antialias-{SIDE}"),
-    "inception-clean": Preparation(_cubic, True, BY_128, f"bicubic-antialias-{SIDE}"),
-    "inception-antialias": Preparation(_triangle, False, BY_128, f"bilinear-antialias-{SIDE}"),
+    "inception": _then("tf1-bilinear"),
+    "inception-halfpixel": _then("bilinear"),
+    "inception-pytorch": _then("bilinear", 127.5),
+    "inception-cubic": _then("bicubic-antialias"),
+    "inception-clean": _then("bicubic-antialias", clips=True),
+    "inception-antialias": _then("bilinear-antialias"),
 }
+
+
+def described(name: str) -> str:
+    """A preparation in words, for the protocol.
+
+    Args:
+        name: A key of `PREPARATIONS`.
+    """
+    one = PREPARATIONS[name]
+    return f"{one.rule}-{one.size} {'clipped ' if one.clips else ''}{_SCALES[one.scale]}"
 
 
 def variant_info(name: str, summary: str) -> BackboneInfo:
@@ -98,7 +59,8 @@ def variant_info(name: str, summary: str) -> BackboneInfo:
         INCEPTION,
         name=name,
         summary=summary,
-        resize=PREPARATIONS[name].describe(),
+        resize=described(name),
+        preparation=PREPARATIONS[name],
         load=InceptionVariant,
     )
 
@@ -112,14 +74,6 @@ class InceptionVariant(Inception):
         device: Where to compute.
     """
 
-    def __init__(self, info: BackboneInfo, weights: LoadedWeights, device: torch.device) -> None:
-        super().__init__(info, weights, device)
-        self.preparation = PREPARATIONS[info.name]
-
-    def prepare(self, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 299 299"]:
-        """Resizes and scales as the tool does."""
-        return self.preparation(images.to(self.device))
-
     def behind(self, name: str) -> InceptionVariant:
         """The same network, shared, behind another preparation.
 
@@ -127,8 +81,7 @@ class InceptionVariant(Inception):
             name: A key of `PREPARATIONS`.
         """
         other = copy.copy(self)
-        other.preparation = PREPARATIONS[name]
-        other.info = variant_info(name, f"Inception behind {other.preparation.describe()}")
+        other.info = variant_info(name, f"Inception behind {described(name)}")
         return other
 
 

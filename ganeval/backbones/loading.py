@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ganeval.backbones import BACKBONES
 from ganeval.backbones.engines import Engine, Precision, engine_of, use_engine
+from ganeval.backbones.openvino_model import Converted
+from ganeval.backbones.openvino_pipeline import OpenVinoModel, OpenVinoPipeline
 from ganeval.backbones.weights_store import NO_WEIGHTS_SHA256, find_weights
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from ganeval.backbones.base import Backbone, BackboneInfo
+    from ganeval.backbones.pipeline import Pipeline
 
 
 def load_backbone(name: str, *, device: torch.device, weights_file: Path | None = None) -> Backbone:
@@ -46,6 +50,7 @@ class LazyBackbone:
         engine: What will run the network.
         device_type: Where: "cpu", "cuda" or "mps".
         load: Loads the network under that engine; called once.
+        model: What runs without PyTorch; None where the backbone itself must be loaded to run.
 
     Attributes:
         loaded: The backbone with its network, None before it is needed.
@@ -59,6 +64,7 @@ class LazyBackbone:
         engine: str,
         device_type: str,
         load: Callable[[], Backbone],
+        model: OpenVinoModel | None = None,
     ) -> None:
         self.info = info
         self.weights_sha256 = weights_sha256
@@ -66,6 +72,7 @@ class LazyBackbone:
         self.engine = engine
         self.device_type = device_type
         self.loaded: Backbone | None = None
+        self.model = model
         self._load = load
 
     @property
@@ -120,7 +127,30 @@ def open_backbone(
         use_engine(backbone, engine, precision, folder)
         return backbone
 
-    return LazyBackbone(info, sha256, pinned, runs, device.partition(":")[0], load)
+    model = None
+    if runs.startswith("openvino") and (preparation := info.preparation) is not None:
+
+        def network() -> nn.Module:
+            import torch
+
+            return load_backbone(name, device=torch.device("cpu"), weights_file=weights_file).network
+
+        converted = Converted(network, preparation.shape, f"{info.name}|{sha256}", folder)
+        model = OpenVinoModel(info, preparation, converted, precision)
+    return LazyBackbone(info, sha256, pinned, runs, device.partition(":")[0], load, model)
 
 
 AnyBackbone: TypeAlias = "Backbone | LazyBackbone"
+
+
+def open_pipeline(backbone: AnyBackbone) -> Pipeline | OpenVinoPipeline:
+    """What takes images through a backbone: without PyTorch where its engine needs none.
+
+    Raises:
+        WeightsError: the weights do not fit the network.
+    """
+    if isinstance(backbone, LazyBackbone) and backbone.model is not None:
+        return OpenVinoPipeline(backbone.model)
+    from ganeval.backbones.pipeline import Pipeline
+
+    return Pipeline(backbone.load())

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from ganeval.backbones.base import Backbone, Output
-from ganeval.backbones.calls import SMALLER, call_size, shrink
+from ganeval.backbones.call_sizes import SMALLER
+from ganeval.backbones.calls import shrink
 from ganeval.backbones.float32 import true_float32
 from ganeval.backbones.staging import CudaStaging, HostStaging, Pixels, Staging
 from ganeval.devices import is_out_of_memory
 from ganeval.errors import DeviceMemoryError
 
 STACKED_PIXELS = 2**24  # resized at a time: 201 MB as float32; an image that is larger goes alone
-CUDA_CALLS = 4  # gathered for one submission: enough work for the time in which a shard is written
 
 
 @dataclass(frozen=True)
@@ -159,10 +159,3 @@ def _order(places: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
         found.append(start + np.argsort(np.asarray(one, dtype=np.int64)))
         start += len(one)
     return np.concatenate(found)
-
-
-def full(device: torch.device, batch_size: int) -> int:
-    """Images of a submission, at least `batch_size`: a call that is not full costs as much as a full one."""
-    size = call_size(device)
-    least = batch_size if device.type != "cuda" else max(batch_size, CUDA_CALLS * size)
-    return -(-least // size) * size

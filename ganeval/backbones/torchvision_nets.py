@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ganeval.backbones.base import Backbone, BackboneInfo, Output
-from ganeval.backbones.resize import tf1_bilinear
+from ganeval.backbones.base import Backbone, BackboneInfo
+from ganeval.backbones.preparation import Preparation, on_255
 from ganeval.backbones.weights import LoadedWeights, load_network
 from ganeval.backbones.weights_file import Url, WeightsFile, WheelMember
 
@@ -62,7 +62,6 @@ class TorchvisionNet(Backbone):
     """
 
     def __init__(self, info: BackboneInfo, weights: LoadedWeights, device: torch.device) -> None:
-        import torch
         from torchvision import models
 
         from ganeval.backbones.networks.torchvision_nets import Classifier, FeatureMaps
@@ -73,21 +72,6 @@ class TorchvisionNet(Backbone):
         net = load_network(getattr(models, info.name), weights.state, info.name, device)
         self.network = Classifier(net).eval()
         self.feature_maps = FeatureMaps(net.features, tuple(layers.values())).eval()
-        self._mean = torch.tensor(MEAN, device=device).view(1, 3, 1, 1)
-        self._std = torch.tensor(STD, device=device).view(1, 3, 1, 1)
-
-    def normalise(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
-        """(x - 255 mean) / (255 std) for x in 0..255."""
-        return (pixels - 255.0 * self._mean) / (255.0 * self._std)
-
-    def prepare(self, images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 224 224"]:
-        """Resizes and normalises."""
-        return self.normalise(tf1_bilinear(images.to(self.device), (SIDE, SIDE)))
-
-    def forward(self, prepared: Float[Tensor, "B 3 S T"]) -> Output:
-        """4096 features and 1000 logits an image."""
-        features, logits = self.network(prepared)
-        return Output(features=features, logits=logits)
 
     def pyramid(self, images: UInt8[Tensor, "B 3 H W"]) -> tuple[Float[Tensor, "B C h w"], ...]:
         """The maps of `pyramid_layers`, each after its ReLU."""
@@ -122,6 +106,7 @@ def _declare(
         canonical=True,
         pyramid=True,
         load=TorchvisionNet,
+        preparation=Preparation("tf1-bilinear", SIDE, *on_255(MEAN, STD)),
         heads=heads,
     )
 

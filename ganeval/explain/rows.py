@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from ganeval.backbones.inception_variants import PREPARATIONS
+from ganeval.backbones.inception_variants import described
 from ganeval.explain.explain import ExplainOptions, Explanation
 from ganeval.explain.features import OTHER_WEIGHTS
 from ganeval.explain.pillow import PILLOW_POLICY
@@ -47,7 +47,7 @@ def result_of(row: Row, found: Explanation, options: ExplainOptions) -> Result:
         params={**FD.params, **arithmetic},
         backbone=path,
         weights_sha256=sha256,
-        resize=PREPARATIONS[path].describe(),
+        resize=described(path),
         decode=DECODE_POLICY if own else PILLOW_POLICY,
         reference_sha256=found.content_sha256[1],
     )

@@ -20,7 +20,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ganeval.backbones.loading import AnyBackbone
+from ganeval.backbones.call_sizes import full
+from ganeval.backbones.loading import AnyBackbone, LazyBackbone, open_pipeline
 from ganeval.errors import BadImageError, DataError
 from ganeval.files.disk_cache import content_key, read_checked, write_checked
 from ganeval.scoring.feature_store import FeatureStore, Row
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import torch
 
     from ganeval.backbones.base import Backbone
+    from ganeval.backbones.openvino_pipeline import OpenVinoPipeline
     from ganeval.backbones.pipeline import Pipeline
 
 KEPT_MOMENTS = 4096  # images from which on their moments cost more to compute than to read
@@ -119,7 +121,7 @@ class Queue:
     pixels: int = 0
     queued: set[bytes] = field(default_factory=set)
     running: list[tuple[bytes, ImageFacts]] = field(default_factory=list)
-    pipeline: Pipeline | None = None
+    pipeline: Pipeline | OpenVinoPipeline | None = None
     digests: list[bytes] = field(default_factory=list)
     facts: list[ImageFacts] = field(default_factory=list)
     features: list[np.ndarray] = field(default_factory=list)
@@ -259,7 +261,7 @@ class Walked:
                             queue.waiting.append((loaded.digest, loaded.facts, pixels))
                             queue.pixels += loaded.pixels
                             if (
-                                len(queue.waiting) >= _full(queue.backbone, batch_size)
+                                len(queue.waiting) >= full(queue.backbone.device_type, batch_size)
                                 or queue.pixels >= WAITING_PIXELS
                             ):
                                 _submit(queue, self, source.name)
@@ -324,21 +326,12 @@ class Walked:
         )
 
 
-def _full(backbone: AnyBackbone, batch_size: int) -> int:
-    """Images that are gathered for a network: it takes calls of one size, and would fill up the last one each time."""
-    from ganeval.backbones.pipeline import full
-
-    return full(backbone.load().device, batch_size)
-
-
 def _submit(queue: Queue, walked: Walked, name: str) -> None:
     """Sends what is waiting to the network, and takes the rows that are finished, if they fill a shard."""
     if not queue.waiting:
         return
-    from ganeval.backbones.pipeline import Pipeline
-
     if queue.pipeline is None:
-        queue.pipeline = Pipeline(queue.backbone.load())
+        queue.pipeline = open_pipeline(queue.backbone)
     started = time.perf_counter()
     queue.pipeline.submit([pixels for _, _, pixels in queue.waiting])
     walked.seconds[f"network {queue.backbone.info.name}"] += time.perf_counter() - started
@@ -407,6 +400,8 @@ def flush(queue: Queue, warnings: list[str], engine: str | None = None) -> None:
 
 def _engine_of(backbone: AnyBackbone) -> str:
     """What ran a network, and how its calls differed from those that the engine's name stands for."""
+    if isinstance(backbone, LazyBackbone) and backbone.model is not None:
+        return backbone.engine
     from ganeval.backbones.calls import remark_of
 
     remark = remark_of(backbone.load().network)

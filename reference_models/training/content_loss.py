@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganeval.backbones.base import Backbone
-from ganeval.backbones.hedvgg import HedVgg16, caffe_normalise
+from ganeval.backbones.hedvgg import HedVgg16
 from ganeval.backbones.loading import load_backbone
 from ganeval.backbones.networks.hedvgg import VggConvolutions
 from ganeval.backbones.torchvision_nets import TorchvisionNet
@@ -57,7 +57,7 @@ def _first_layers(backbone: Backbone, layer: str) -> tuple[nn.Sequential, Callab
             if number == "1" and block != "1":
                 layers.append(nn.MaxPool2d(2, ceil_mode=True))  # TensorFlow's "SAME", as in `VggConvolutions.maps`
             layers += [convolutions.get_submodule(f"conv{block}_{number}"), nn.ReLU()]
-        return nn.Sequential(*layers), caffe_normalise
+        return nn.Sequential(*layers), backbone.normalise
     if isinstance(backbone, TorchvisionNet):
         last = sorted(backbone.feature_maps.indices)[wanted]
         return nn.Sequential(*list(backbone.feature_maps.layers)[: last + 1]), backbone.normalise

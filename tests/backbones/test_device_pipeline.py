@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from ganeval.backbones.calls import CUDA_CALL, Measured, TorchNetwork
+from ganeval.backbones.call_sizes import CUDA_CALL, full
+from ganeval.backbones.calls import Measured, TorchNetwork
 from ganeval.backbones.cuda_graph import Captured
 from ganeval.backbones.engines import use_engine
 from ganeval.backbones.loading import load_backbone
-from ganeval.backbones.pipeline import Pipeline, full
+from ganeval.backbones.pipeline import Pipeline
 from ganeval.backbones.staging import CudaStaging, HostStaging
 from ganeval.devices import is_out_of_memory
 from ganeval.errors import DataError, DeviceMemoryError
@@ -121,8 +122,8 @@ def test_a_pass_over_a_set_writes_the_same_shards_with_rows_fetched_a_shard_at_a
         assert summary.computed == {"toy": 700}
     np.testing.assert_allclose(found["cuda"], found["cpu"], atol=1e-6 if precision == "exact" else 0.02)
     assert len(fetched) == 2 * 3  # features and logits, of 256, 256 and 188 images
-    assert full(CUDA, 32) == full(CUDA, 256) == 256
-    assert full(torch.device("cpu"), 30) == 32
+    assert full("cuda", 32) == full("cuda", 256) == 256
+    assert full("cpu", 30) == 32
 
 
 def test_a_graph_that_fails_leaves_plain_calls_and_says_so_in_the_provenance(cuda, monkeypatch, tmp_path):

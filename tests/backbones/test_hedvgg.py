@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from ganeval.backbones import weights_fetch
-from ganeval.backbones.hedvgg import HEDVGG16, LAYERS, HedVgg16, caffe_normalise, convert_h5
+from ganeval.backbones.hedvgg import HEDVGG16, LAYERS, HedVgg16, convert_h5
 from ganeval.backbones.weights import LoadedWeights, load_state_dict, locate
 from ganeval.errors import WeightsError
 
@@ -111,10 +111,10 @@ def test_set_features_are_the_mean_of_relu5_3_at_224_px(random_hed):
     assert random_hed.prepare(image[..., :50, :90]).shape == (1, 3, 224, 224)
 
 
-def test_means_are_taken_from_blue_green_red():
+def test_means_are_taken_from_blue_green_red(random_hed):
     red = torch.tensor([255.0, 0.0, 0.0]).reshape(1, 3, 1, 1)
 
-    normalised = caffe_normalise(red).flatten()
+    normalised = random_hed.normalise(red).flatten()
 
     torch.testing.assert_close(normalised, torch.tensor([0 - 104.00699, 0 - 116.66877, 255 - 122.67892]))
 
@@ -122,7 +122,7 @@ def test_means_are_taken_from_blue_green_red():
 def test_maps_can_train_a_generator(random_hed):
     pixels = torch.full((1, 3, 16, 16), 128.0, requires_grad=True)
 
-    random_hed.network.maps(caffe_normalise(pixels))[5].sum().backward()
+    random_hed.network.maps(random_hed.normalise(pixels))[5].sum().backward()
 
     assert pixels.grad.abs().sum() > 0
 

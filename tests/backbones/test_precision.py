@@ -12,7 +12,8 @@ import pytest
 import skimage.data
 import torch
 
-from ganeval.backbones.calls import CALL, Measured, TorchNetwork, in_calls, joined
+from ganeval.backbones.call_sizes import CALL
+from ganeval.backbones.calls import Measured, TorchNetwork, in_calls, joined
 from ganeval.backbones.engines import measured_error, use_engine
 from ganeval.backbones.float32 import true_float32
 from ganeval.backbones.loading import load_backbone

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
-from ganeval.backbones.resize import antialiased, tf1_bilinear
+from ganeval.backbones import BACKBONES
+from ganeval.backbones.resize import antialiased, resize_array, resize_tensor, tf1_bilinear
 
 # (height, width) in -> out: up, down, mixed, odd, one pixel, and the sizes of the usual data sets
 SIZES = [
@@ -116,3 +117,25 @@ def test_a_batch_is_resized_image_by_image():
     together = tf1_bilinear(images, (299, 299))
     for index in range(3):
         assert torch.equal(together[index : index + 1], tf1_bilinear(images[index : index + 1], (299, 299)))
+
+
+@pytest.mark.parametrize("rule", ["tf1-bilinear", "bilinear", "bilinear-antialias", "bicubic-antialias"])
+@pytest.mark.parametrize(("before", "after"), [*SIZES, ((1024, 300), (299, 224)), ((40, 60), (40, 60))])
+def test_an_array_is_resized_as_a_tensor(rule, before, after):
+    images = _noise(before, count=1, seed=4)
+
+    resized = resize_array(images[0].numpy(), after, rule)
+
+    assert resized.dtype == np.float32
+    np.testing.assert_allclose(resized, resize_tensor(images, after, rule)[0].numpy(), rtol=0, atol=5e-4)
+
+
+@pytest.mark.parametrize("name", [name for name in BACKBONES if BACKBONES.get(name).preparation is not None])
+def test_an_array_is_prepared_as_a_tensor(name):
+    preparation, images = BACKBONES.get(name).preparation, _noise((200, 75), count=1, seed=5)
+
+    prepared = preparation.array(images[0].numpy())
+
+    assert prepared.shape == preparation.shape
+    atol = 5e-4 / np.min(preparation.scale)
+    np.testing.assert_allclose(prepared, preparation.tensor(images)[0].numpy(), rtol=0, atol=atol)

@@ -121,3 +121,15 @@ def test_calls_from_python_on_cached_features_need_no_torch(folder):
     assert found["score"] == found["evaluator"]
     assert {key: found["score"][key] for key in computed} == computed
     assert set(found["pairs"]) == {"psnr", "ssim"}
+
+
+def test_new_images_need_no_torch_once_openvino_has_converted_the_network(folder):
+    pytest.importorskip("openvino")
+    (folder / "new").mkdir()
+    rng = np.random.default_rng(6)
+    for index in range(12):
+        Image.fromarray(rng.integers(0, 256, (24, 20, 3), dtype=np.uint8)).save(folder / "new" / f"{index:02d}.png")
+
+    assert run([("score", "new", "--reference", "real", "--metrics", "fd,cs")], folder) == {
+        "score new --reference real --metrics fd,cs": False
+    }

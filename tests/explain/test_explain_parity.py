@@ -79,12 +79,12 @@ def test_preparations_are_those_of_the_libraries(size):
 
     for name, theirs in expected.items():
         # 5e-5 is 0.006 grey levels: Pillow sums in float64, torch in float32
-        assert torch.allclose(PREPARATIONS[name](images), theirs, rtol=0, atol=5e-5), name
+        assert torch.allclose(PREPARATIONS[name].tensor(images), theirs, rtol=0, atol=5e-5), name
     assert torch.allclose((nvidia_resize(images) - 128) / 128, expected["inception"], rtol=0, atol=5e-4)
     legacy = 2 * (by_clean_fid("legacy_pytorch") / 255) - 1
-    assert torch.allclose(PREPARATIONS["inception-pytorch"](images), legacy, rtol=0, atol=1e-5)
+    assert torch.allclose(PREPARATIONS["inception-pytorch"].tensor(images), legacy, rtol=0, atol=1e-5)
     if size == (32, 32):
-        assert (PREPARATIONS["inception-cubic"](images).abs() > 1.01).any(), (
+        assert (PREPARATIONS["inception-cubic"].tensor(images).abs() > 1.01).any(), (
             "nothing overshoots: clipping is not tested"
         )
 

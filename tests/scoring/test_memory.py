@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from ganeval.backbones.engines import openvino_version
-from ganeval.backbones.openvino_network import Converted, OpenVinoNetwork
+from ganeval.backbones.openvino_model import Converted
+from ganeval.backbones.openvino_network import OpenVinoNetwork
 
 openvino = pytest.mark.skipif(openvino_version() is None, reason="OpenVINO is an extra")
 
@@ -35,7 +36,7 @@ def small_network():
 
 @openvino
 def test_a_compiled_network_is_freed_with_its_last_name():
-    network = OpenVinoNetwork(Converted(small_network(), (3, 8, 8), "small", None), "exact")
+    network = OpenVinoNetwork(Converted(small_network, (3, 8, 8), "small", None), "exact")
     assert network(torch.rand(11, 3, 8, 8, generator=torch.Generator().manual_seed(0))).shape == (11, 4 * 36)
     freed = weakref.ref(network)
 
@@ -52,7 +53,7 @@ def test_the_trace_that_a_network_was_converted_by_holds_no_weights(monkeypatch)
     monkeypatch.setattr(torch.jit, "trace", lambda *a, **k: traces.append(trace(*a, **k)) or traces[-1])
     network = small_network()
     batch = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    found = OpenVinoNetwork(Converted(network, (3, 8, 8), "small", None), "exact")(batch)
+    found = OpenVinoNetwork(Converted(lambda: network, (3, 8, 8), "small", None), "exact")(batch)
 
     assert traces
     assert all(not list(each.graph.nodes()) for each in traces)

@@ -22,7 +22,7 @@ class VggConvolutions(nn.Module):
         """The 13 maps, relu1_1 .. relu5_3. Differentiable, so they can serve as a training loss.
 
         Args:
-            prepared: What `caffe_normalise` gives. Block b's maps have ceil(H / 2^(b-1)) rows.
+            prepared: BGR minus the means. Block b's maps have ceil(H / 2^(b-1)) rows.
         """
         x = prepared
         outputs = []
