@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganeval.gate.ruling import Evidence, SeedSpread
+from ganeval.gate.expectation import Spread
+from ganeval.gate.ruling import Evidence, Recorded, SeedSpread
 from ganeval.results.result import PER_IMAGE, Result
 from ganeval.stats.student_t import sum_degrees
 from ganeval.summaries.moments import Float64
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ganeval.scoring.compare import Comparison
 
 GIVEN = "stderr_given_reference"  # in a row's provenance: standard error over the generated images alone
+SKEWNESS = "skewness_given_reference"  # beside it: how it moves with the value (`ganeval.stats.influence`)
 LARGER = "larger_draw"  # in a baseline row's provenance: n, value, standard errors of a larger draw of its generator
 SEED_SHARE = 0.02  # retrained: no margin below 2% of the baseline (gaps under 1.3% are noise: arXiv 2606.20536)
 FEWEST_SEEDS = 3
@@ -55,8 +57,17 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
         return Evidence(candidate.key, candidate.better, b, c, None, note=why, n=candidate.n_fake)
     method = f"{ADDED}, given the reference" if given else f"{ADDED}, each with the reference they share: cautious"
     method += f"; the baseline of {drawn:,} images" if drawn else ""
-    stderr = math.hypot(*(error for error, _ in errors))
-    return Evidence(candidate.key, candidate.better, b, c, stderr, sum_degrees(*errors), method, n=candidate.n_fake)
+    return Evidence(
+        key=candidate.key,
+        better=candidate.better,
+        baseline=b,
+        candidate=c,
+        stderr=math.hypot(*(error for error, _ in errors)),
+        degrees=sum_degrees(*errors),
+        method=method,
+        n=candidate.n_fake,
+        recorded=recorded_error(baseline, candidate, drawn, given=given),
+    )
 
 
 def from_seeds(baseline: Sequence[Result], candidate: Sequence[Result]) -> Evidence:
@@ -121,8 +132,8 @@ def larger_draw(row: Result) -> tuple[Result, int | None]:
     match row.provenance.get(LARGER):
         case {"n": int(n), "value": float(value), "stderr": float(stderr), "degrees": degrees, **more} if n > 0:
             debiased = None if row.debiased is None else value
-            given = more.get(GIVEN)
-            provenance = {**row.provenance, GIVEN: given} if isinstance(given, float) else row.provenance
+            own = {name: more[name] for name in (GIVEN, SKEWNESS) if isinstance(more.get(name), float)}
+            provenance = {**row.provenance, **own}
             known = degrees if isinstance(degrees, int | float) else None
             return dataclasses.replace(
                 row, value=value, debiased=debiased, stderr=stderr, degrees=known, provenance=provenance
@@ -141,6 +152,34 @@ def stderr_and_degrees(row: Result, *, given: bool) -> tuple[float, float] | Non
     if given and isinstance(fixed, float):
         return fixed, math.inf
     return None if row.stderr is None else (row.stderr, math.inf if row.degrees is None else row.degrees)
+
+
+def recorded_error(baseline: Result, candidate: Result, drawn: int | None, *, given: bool) -> Recorded | None:
+    """The standard error of a baseline, and what that of an unchanged candidate is beside it.
+
+    Of independent images it falls as the root of their count; what rows have in common with a reference does not. A row
+    from before its skewness was kept has that of the other, carried over to its count.
+
+    Args:
+        baseline: Of status "ok", with the larger draw in its place where there is one.
+        candidate: Of status "ok", or the baseline's own row.
+        drawn: Images of the larger draw, None where there is none.
+        given: With the reference held fixed, if the rows know that.
+
+    Returns:
+        None where a side has no standard error.
+    """
+    theirs, mine = (stderr_and_degrees(row, given=given) for row in (baseline, candidate))
+    if theirs is None or mine is None or not theirs[0]:
+        return None
+    given = given and all(isinstance(row.provenance.get(GIVEN), float) for row in (baseline, candidate))
+    n, m = drawn or baseline.n_fake, candidate.n_fake
+    ratio = math.sqrt(n / m) if given and n and m else mine[0] / theirs[0]
+    skewness = 0.0
+    for row, factor in ((candidate, 1.0 / ratio), (baseline, 1.0)):
+        if given and isinstance(one := row.provenance.get(SKEWNESS), float):
+            skewness = factor * one * (-1.0 if candidate.better == "higher" else 1.0)
+    return Recorded(theirs[0], Spread(1.0, theirs[1], skewness), Spread(ratio, mine[1], skewness * ratio))
 
 
 def _same_images(baseline: Result, candidate: Result) -> Evidence:

@@ -7,11 +7,12 @@ chance of passing is averaged over what the spreads of both sides may have been:
 
 import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
-from ganeval.stats.student_t import quantile, upper_tail
+from ganeval.stats.student_t import NORMAL_FROM, quantile, upper_tail
 from ganeval.summaries.moments import Float64
 
 NODES = 96  # of the Gauss-Legendre rule over each side's spread; twice as many change the chance by less than 1e-5
@@ -19,8 +20,22 @@ AIM = 0.95  # of unchanged models that pass a rule with a margin of `seeds_facto
 MOST_SEEDS = 50
 
 
-def passes_samples(margin: float, degrees: float, level: float) -> float:
-    """Chance that an unchanged model passes: that delta plus t standard errors stays below the margin.
+class Spread(NamedTuple):
+    """How a side's value and its standard error scatter from one draw of it to another.
+
+    Attributes:
+        size: True standard error, in that of the baseline.
+        degrees: Degrees of freedom behind its estimate; inf where that hardly scatters by itself.
+        skewness: How the estimate moves with the value (`ganeval.stats.influence.SamplingError`).
+    """
+
+    size: float
+    degrees: float = math.inf
+    skewness: float = 0.0
+
+
+def passes_difference(margin: float, degrees: float, level: float) -> float:
+    """Chance that an unchanged model passes, of a difference with one standard error: paired images.
 
     Args:
         margin: In standard errors of delta.
@@ -30,11 +45,32 @@ def passes_samples(margin: float, degrees: float, level: float) -> float:
     return 1.0 - upper_tail(margin - quantile(1.0 - level, degrees), degrees)
 
 
-def passes_seeds(margin: float, baseline: int, candidate: int, level: float) -> float:
-    """The same for training seeds, Welch's t on their values: averaged over the spread that each side may show.
+def passes(margin: float, baseline: Spread, candidate: Spread, level: float) -> float:
+    """The same of two independent sides, averaged over what the baseline and its standard error may be.
 
-    With u^2 and v^2 the variances of both sides over the true one, chi-squared over their degrees of freedom, delta
-    passes where z tau + t sqrt(u^2 / k + v^2 / l) < margin u, z normal, tau^2 = 1 / k + 1 / l.
+    With z and y the errors of both values in true standard errors, and u^2, v^2 chi-squared over their degrees, the
+    standard errors come out as u (1 + g z) and s v (1 + h y): s is the candidate's size, g and h are half the
+    skewnesses. Delta s y - z passes where it is below margin u (1 + g z) by t times the root of both, squared and
+    added. A baseline that came out low by chance thus has a low standard error and a narrow margin as well. To first
+    order in z and y that is A y - B z < margin u - t S, S^2 = u^2 + (s v)^2, A = s + t (s v)^2 h / S and
+    B = 1 + margin u g - t u^2 g / S, which is normal.
+
+    Args:
+        margin: In standard errors of the baseline, as they came out.
+        baseline: Of size 1.
+        candidate: As an unchanged model has it.
+        level: One-sided, of the gate.
+    """
+    a, b, t, weights = _grid(baseline.degrees, candidate.degrees, candidate.size, level)
+    g, h = 0.5 * baseline.skewness, 0.5 * candidate.skewness
+    both, own = np.sqrt(a + b), margin * np.sqrt(a)
+    of_candidate = candidate.size + t * b * h / both
+    of_baseline = 1.0 + g * (own - t * a / both)
+    return float(np.sum(weights * special.ndtr((own - t * both) / np.hypot(of_candidate, of_baseline))))
+
+
+def passes_seeds(margin: float, baseline: int, candidate: int, level: float) -> float:
+    """The same for training seeds, Welch's t on their values.
 
     Args:
         margin: In standard deviations of the baseline's seeds, as they came out.
@@ -42,9 +78,8 @@ def passes_seeds(margin: float, baseline: int, candidate: int, level: float) -> 
         candidate: Training seeds l of the candidate, >= 2.
         level: One-sided, of the gate.
     """
-    baseline_variance, needed, weights = _seed_grid(baseline, candidate, level)
-    z = (margin * np.sqrt(baseline_variance) - needed) / math.sqrt(1.0 / baseline + 1.0 / candidate)
-    return float(weights @ special.ndtr(z) @ weights)
+    size = math.sqrt(baseline / candidate)
+    return passes(margin * math.sqrt(baseline), Spread(1.0, baseline - 1), Spread(size, candidate - 1), level)
 
 
 @functools.lru_cache(maxsize=64)
@@ -79,14 +114,27 @@ def seeds_needed(margin: float, level: float, aim: float) -> int | None:
 
 
 @functools.lru_cache(maxsize=256)
-def _seed_grid(baseline: int, candidate: int, level: float) -> tuple[Float64, Float64, Float64]:
-    """(m, 1) variance of the baseline, (m, m) t standard errors of delta, (m,) weights, in true variances of a seed."""
-    points, widths = np.polynomial.legendre.leggauss(NODES)
-    beyond, weights = 0.5 * (1.0 - points), 0.5 * widths
-    sides = [special.chdtri(k - 1, beyond) / (k - 1) for k in (baseline, candidate)]
-    a, b = sides[0][:, None] / baseline, sides[1][None, :] / candidate
-    degrees = (a + b) ** 2 / (a**2 / (baseline - 1) + b**2 / (candidate - 1))
-    known = np.geomspace(min(baseline, candidate) - 1, baseline + candidate - 2, 60)
+def _grid(theirs: float, mine: float, size: float, level: float) -> tuple[Float64, Float64, Float64, Float64]:
+    """(i, 1) variance of the baseline, (1, j) of the candidate, (i, j) t quantiles, (i, j) weights.
+
+    Args:
+        theirs: Degrees of freedom of the baseline; one node where they are so many that nothing scatters.
+        mine: Of the candidate.
+        size: True standard error of the candidate, the baseline's being 1.
+        level: One-sided.
+    """
+    nodes = [_variances(degrees) for degrees in (theirs, mine)]
+    a, b = nodes[0][0][:, None], size**2 * nodes[1][0][None, :]
+    degrees = 1.0 / np.maximum((a**2 / theirs + b**2 / mine) / (a + b) ** 2, 1.0 / NORMAL_FROM)
+    known = np.geomspace(degrees.min(), degrees.max(), 60)
     quantiles = [quantile(1.0 - level, float(one)) for one in known]
     t = np.interp(np.log(degrees), np.log(known), quantiles)
-    return sides[0][:, None], t * np.sqrt(a + b), weights
+    return a, b, t, nodes[0][1][:, None] * nodes[1][1][None, :]
+
+
+def _variances(degrees: float) -> tuple[Float64, Float64]:
+    """Nodes and weights of chi-squared over its degrees of freedom."""
+    if degrees >= NORMAL_FROM:
+        return np.ones(1), np.ones(1)
+    points, widths = np.polynomial.legendre.leggauss(NODES)
+    return np.asarray(special.chdtri(degrees, 0.5 * (1.0 - points)) / degrees), np.asarray(0.5 * widths)

@@ -10,17 +10,19 @@ against this very reference, and the generated images alone are random.
 import dataclasses
 
 from ganeval.errors import DataError
-from ganeval.gate.evidence import GIVEN
+from ganeval.gate.evidence import GIVEN, SKEWNESS
 from ganeval.metrics.base import SetMetric, too_many_copies
 from ganeval.metrics.keys import declared
 from ganeval.results.result import Result
 from ganeval.scoring.evaluator import ScoreOutcome
-from ganeval.stats.influence import influence_stderr
+from ganeval.stats.influence import SamplingError, sampling_error
 from ganeval.summaries.base import SetSummary
 
 
 def with_given_reference(outcome: ScoreOutcome) -> list[Result]:
-    """The rows of a score, those of fd, kd, cmmd and precision with this standard error in their provenance.
+    """The rows of a score, with this standard error, and how it moves with the value, in the provenance of some.
+
+    Of fd, kd, cmmd, mind and precision, that is.
 
     Where the features are gone by now (a run that keeps none) or the metric has no such formula, a row stays as it is.
     """
@@ -34,14 +36,17 @@ def _with(row: Result, outcome: ScoreOutcome) -> Result:
     if protocol.backbone not in summary.sets or protocol.backbone not in real.sets:
         return row
     try:
-        stderr = stderr_given_reference(row, real.sets[protocol.backbone], summary.sets[protocol.backbone])
+        error = error_given_reference(row, real.sets[protocol.backbone], summary.sets[protocol.backbone])
     except DataError:
         return row
-    return row if stderr is None else dataclasses.replace(row, provenance={**row.provenance, GIVEN: stderr})
+    if error is None:
+        return row
+    known = {GIVEN: error.stderr, SKEWNESS: error.skewness}
+    return dataclasses.replace(row, provenance={**row.provenance, **known})
 
 
-def stderr_given_reference(row: Result, real: SetSummary, fake: SetSummary) -> float | None:
-    """Standard error over the generated images alone, None for a metric without a formula or images that are copies.
+def error_given_reference(row: Result, real: SetSummary, fake: SetSummary) -> SamplingError | None:
+    """Error over the generated images alone, None for a metric without a formula or images that are copies.
 
     From the influence of each generated image, where the metric has one, else by its output's own formula.
 
@@ -57,7 +62,9 @@ def stderr_given_reference(row: Result, real: SetSummary, fake: SetSummary) -> f
         return None
     metric, output = (None if row.protocol is None else declared(row.protocol.metric)) or (None, None)
     if row.stderr is not None and isinstance(metric, SetMetric) and metric.influences is not None:
-        return influence_stderr(metric.influences(real, fake, metric.params)[0])
-    if output is not None and output.stderr_given is not None and row.value is not None and row.n_fake is not None:
-        return output.stderr_given(row.value, row.n_fake)
+        influences = metric.influences(real, fake, metric.params)[0]
+        known = metric.second_influence
+        return sampling_error(influences, 0.0 if known is None else known(real, fake, influences, metric.params))
+    if output is not None and output.given_reference is not None and row.value is not None and row.n_fake is not None:
+        return output.given_reference(row.value, row.n_fake)
     return None

@@ -9,7 +9,7 @@ for metrics whose expectation does not depend on the count.
 import dataclasses
 from collections.abc import Sequence
 
-from ganeval.gate.evidence import GIVEN, LARGER
+from ganeval.gate.evidence import GIVEN, LARGER, SKEWNESS
 from ganeval.gate.fixed_reference import with_given_reference
 from ganeval.generators.open import open_generator
 from ganeval.generators.source import GeneratorSource
@@ -78,5 +78,6 @@ def _beside(row: Result, more: Result) -> Result:
         "stderr": more.stderr,
         "degrees": more.degrees,
         GIVEN: more.provenance.get(GIVEN),
+        SKEWNESS: more.provenance.get(SKEWNESS),
     }
     return dataclasses.replace(row, provenance={**row.provenance, LARGER: kept})

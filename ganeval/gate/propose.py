@@ -1,8 +1,9 @@
 """First rules from scored rows: which metrics can be gated at this count, and margins that an unchanged model passes.
 
-A margin of 2 z SE (z of the one-sided level, SE of the difference) is symmetric: an unchanged model passes 95 times in
-100, and one that is worse by twice the margin fails 95 times in 100. Of training seeds SE itself is hardly known, and
-the factor is that of the predictive distribution (`ganeval.gate.expectation`).
+A margin of 2 z SE (z of the one-sided level, SE of the difference) is symmetric: were SE known, an unchanged model
+would pass 95 times in 100, and one that is worse by twice the margin would fail 95 times in 100. SE comes out low where
+the value does, so that fewer pass; each rule says how many. Of training seeds SE is hardly known, and the factor is
+that of the predictive distribution (`ganeval.gate.expectation`).
 """
 
 import math
@@ -10,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ganeval.gate.evidence import FEWEST_SEEDS, SEED_SHARE, larger_draw, stderr_and_degrees
-from ganeval.gate.expectation import passes_seeds, seeds_factor
+from ganeval.gate.evidence import FEWEST_SEEDS, SEED_SHARE, larger_draw, recorded_error, stderr_and_degrees
+from ganeval.gate.expectation import passes, passes_seeds, seeds_factor
 from ganeval.gate.rules import LEVEL, GateRule, GateRules, Mode
 from ganeval.metrics.keys import declared
 from ganeval.results.result import PER_IMAGE, Result
@@ -74,12 +75,19 @@ def _rule(key: str, rows: Sequence[Result], mode: Mode) -> GateRule | str:
     error = stderr_and_degrees(row, given=True)
     if error is None:
         return row.note or "it has no standard error"
-    recorded = stderr_and_degrees(larger_draw(row)[0], given=True) or error
+    larger, drawn = larger_draw(row)
+    recorded = stderr_and_degrees(larger, given=True) or error
     degrees = sum_degrees(error, recorded)
     spread = 2.0 * quantile(1.0 - LEVEL, degrees) * math.hypot(error[0], recorded[0])
-    margin = max(spread, SHARE * abs(value))
-    wide = "2 z standard errors of a difference at this n" + _share_of(margin, value)
-    return GateRule(key, rounded_up(margin), why=wide if margin == spread else f"{100 * SHARE:g}% of the baseline")
+    margin = rounded_up(max(spread, SHARE * abs(value)))
+    why = f"{100 * SHARE:g}% of the baseline"
+    if spread >= SHARE * abs(value):
+        why = "2 z standard errors of a difference at this n" + _share_of(spread, value)
+    scatter = recorded_error(larger, row, drawn, given=True)
+    if scatter is not None:
+        chance = passes(margin / scatter.stderr, scatter.baseline, scatter.candidate, LEVEL)
+        why += f"; {100 * chance:.0f} of 100 unchanged models pass"
+    return GateRule(key, margin, why=why)
 
 
 def _of_seeds(key: str, rows: Sequence[Result]) -> GateRule | str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ganeval.gate.expectation import passes_samples, passes_seeds, seeds_needed
+from ganeval.gate.expectation import Spread, passes, passes_difference, passes_seeds, seeds_needed
 from ganeval.gate.rules import GateRule
 from ganeval.stats.multiple_tests import holm
 from ganeval.stats.student_t import quantile, upper_tail
@@ -36,6 +36,20 @@ class SeedSpread(NamedTuple):
     candidate: int
 
 
+class Recorded(NamedTuple):
+    """The error of a recorded baseline, which a margin may have been made of.
+
+    Attributes:
+        stderr: Its standard error, as it came out.
+        baseline: How it scatters.
+        candidate: The same of an unchanged candidate.
+    """
+
+    stderr: float
+    baseline: Spread
+    candidate: Spread
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What is known of one metric on both sides.
@@ -53,6 +67,7 @@ class Evidence:
         least_margin: A margin below this is raised to it (spread of training seeds); 0 for none.
         same: True where both sides are known to be the same images: then there is nothing to test.
         seeds: Of a retrained model, None for one set of images on each side.
+        recorded: Of two independent sets of images, None where they are compared image by image.
     """
 
     key: str
@@ -67,6 +82,7 @@ class Evidence:
     least_margin: float = 0.0
     same: bool = False
     seeds: SeedSpread | None = None
+    recorded: Recorded | None = None
 
     @property
     def worse(self) -> float:
@@ -174,7 +190,9 @@ def _ruling(
 def _unchanged_passes(found: Evidence, stderr: float, margin: float, level: float) -> float:
     if found.seeds is not None and found.seeds.sd > 0.0:
         return passes_seeds(margin / found.seeds.sd, found.seeds.baseline, found.seeds.candidate, level)
-    return passes_samples(margin / stderr, found.degrees, level)
+    if found.recorded is not None:
+        return passes(margin / found.recorded.stderr, found.recorded.baseline, found.recorded.candidate, level)
+    return passes_difference(margin / stderr, found.degrees, level)
 
 
 def _why_inconclusive(found: Evidence, low: float, margin: float, mde: float, tested: int, level: float) -> str:

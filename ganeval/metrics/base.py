@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganeval.errors import DataError, TooFewSamplesError
+from ganeval.stats.influence import SamplingError
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64
 
@@ -88,7 +89,7 @@ class Output:
         gateable: True where it tells a worse model from another one. Paired metrics are compared image by image.
         margin: Of a gate on a paired metric.
         first_gate: Backbone ("" for pixels) -> its place in a gate's first baseline.
-        stderr_given: (value, number of generated images) -> standard error over the generated images alone, with the
+        given_reference: (value, number of generated images) -> the error over the generated images alone, with the
             reference fixed, where a closed form says it; a metric with influences needs none.
     """
 
@@ -108,7 +109,7 @@ class Output:
     gateable: bool = False
     margin: Margin | None = None
     first_gate: Mapping[str, int] = field(default_factory=dict)
-    stderr_given: Callable[[float, int], float] | None = None
+    given_reference: Callable[[float, int], SamplingError] | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,9 @@ class SetMetric:
         influences: (real, fake, params) -> influence of each generated image on the only output, and of each reference
             image, None for a reference known by its moments only; positive where an image raises the value. What
             `--blame` shows and the difference of two sets is made of; None for a metric without a formula.
+        second_influence: (real, fake, influences of the generated images, params) -> mean over pairs of generated
+            images of IF(x) IF(x, y) IF(y), IF(x, y) being what image y adds to the influence of x: how the standard
+            error moves with the value. None where `influences` is.
         difference_errors: (real, a, b, paired, params) -> output name -> standard error of b's less a's and its degrees
             of freedom, of a metric without influences. Images are in canonical order, partners at the same index.
         aliases: The field's own names: they stand for the pairing with pinned weights, and only for it.
@@ -182,6 +186,7 @@ class SetMetric:
     null_bias: Literal["normal quantiles", "n > d"] | None = None
     has_stderr: bool = False
     influences: Callable[[SetSummary, SetSummary, Params], tuple[Float64, Float64 | None]] | None = None
+    second_influence: Callable[[SetSummary, SetSummary, Float64, Params], float] | None = None
     difference_errors: DifferenceErrors | None = None
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     plain: Mapping[str, int] = field(default_factory=dict)

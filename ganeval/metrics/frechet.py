@@ -18,7 +18,7 @@ from ganeval.metrics.by_class import by_class
 from ganeval.metrics.uncertainty import Spread, distance_estimate, join, too_few
 from ganeval.stats.counts import check_count
 from ganeval.stats.eigenvalues import congruent, symmetric_eigenvalues
-from ganeval.stats.influence import frechet_influence_of_rows, influence_stderr, transport
+from ganeval.stats.influence import CHUNK, frechet_influence_of_rows, influence_stderr, transport
 from ganeval.stats.jackknife import BLOCKS, block_numbers, block_shares, deleted_moments, jackknife
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.copies import distinct_rows
@@ -275,6 +275,34 @@ def fd_influences(real: SetSummary, fake: SetSummary, params: Params) -> tuple[F
     return frechet_influences(real, fake)
 
 
+def fd_second_influence(real: SetSummary, fake: SetSummary, influences: Float64, params: Params) -> float:
+    """How the influences of generated images move with their own: `SetMetric.second_influence`.
+
+    With more weight on images by their influence w, mean and covariance move along m' = E w x and S' = E w x x^T. The
+    influence then changes by 2 x^T T m' - x^T T' x (and terms whose mean with w is 0), T being the transport map and
+    T' its derivative: from T S T = S_r, on the eigenvectors of F S F^T = diag(r), T = F^T F, T' is
+    -F^T [C_ij / (r_i + r_j)] F with C = F S' F^T. So the mean is 2 m'^T T m' + sum_ij C_ij^2 / (r_i + r_j).
+
+    Raises:
+        DataError: the generated set has no feature rows.
+    """
+    rows = _random_rows(fake)
+    if rows is None:
+        raise DataError("The influence of each image on fd needs feature rows; the generated set has moments only.")
+    a, b = real.moments, fake.moments
+    F = transport(a, b, alive_dimensions(a, b)).fake_to_real
+    shift, roots, C = np.zeros(len(F)), np.zeros(len(F)), np.zeros((len(F), len(F)))
+    for start in range(0, len(rows), CHUNK):
+        moved = (np.asarray(rows[start : start + CHUNK], dtype=np.float64) - b.mean) @ F.T
+        own = influences[start : start + CHUNK, None]
+        shift += (own * moved).sum(axis=0)
+        roots += (moved**2).sum(axis=0)
+        C += moved.T @ (own * moved)
+    shift, roots, C = shift / b.n, roots / (b.n - 1), C / (b.n - 1)
+    sums = roots[:, None] + roots[None, :]
+    return float(2.0 * shift @ shift + np.divide(C**2, sums, out=np.zeros_like(C), where=sums > 0.0).sum())
+
+
 def no_uncertainty(n_real: int, n_fake: int, dim: int) -> str:
     """Why fd has neither a debiased value nor an interval at these counts of distinct images; "" where it has both.
 
@@ -384,6 +412,7 @@ FD = SetMetric(
     null_bias="n > d",
     has_stderr=True,
     influences=fd_influences,
+    second_influence=fd_second_influence,
     aliases={
         "fid": Alias("inception", "FID"),
         "fd_dinov2": Alias("dinov2-vitl14", "FD-DINOv2"),

@@ -196,6 +196,35 @@ def kd_influences(real: SetSummary, fake: SetSummary, params: Params) -> tuple[F
     return sums.fake_influence(), sums.real_influence()
 
 
+def kernel_second_influence(rows: np.ndarray, kernel: Kernel, influences: Float64) -> float:
+    """`SetMetric.second_influence` of an unbiased MMD^2, whose second influence is 2 k(x, y).
+
+    Args:
+        rows: (n, D), n >= 2.
+        kernel: Of the distance.
+        influences: (n,) of the rows, centred.
+    """
+    total, own = 0.0, 0.0
+    for a, X in _blocks(rows):
+        for b, Y in _blocks(rows[a.start :]):
+            gram, left, right = kernel(X, Y), influences[a], influences[a.start :][b]
+            total += (1.0 if b.start == 0 else 2.0) * float(left @ gram @ right)
+            own += float(np.diag(gram) @ left**2) if b.start == 0 else 0.0
+    n = len(rows)
+    return 2.0 * (total - own) / (n * (n - 1))
+
+
+def kd_second_influence(real: SetSummary, fake: SetSummary, influences: Float64, params: Params) -> float:
+    """`kernel_second_influence`, as `kd` declares it."""
+    return kernel_second_influence(_known_rows(real, fake)[1], cubic_kernel, influences)
+
+
+def cmmd_second_influence(real: SetSummary, fake: SetSummary, influences: Float64, params: Params) -> float:
+    """`kernel_second_influence`, as `cmmd` declares it."""
+    rows, kernel = unit_rows(_known_rows(real, fake)[1]), rbf_kernel(float(params["sigma"]))
+    return float(params["scale"]) * kernel_second_influence(rows, kernel, influences)
+
+
 def _known_rows(real: SetSummary, fake: SetSummary) -> tuple[np.ndarray, np.ndarray]:
     if real.bank is None or fake.bank is None:
         raise DataError("The influence of each image needs the feature rows of both sets; one has moments only.")
@@ -295,6 +324,7 @@ KD = SetMetric(
     of_rows=kd_of_rows,
     has_stderr=True,
     influences=kd_influences,
+    second_influence=kd_second_influence,
     aliases={"kid": Alias("inception", "KID")},
     plain={"efflite0": 2, "inception": 10},
 )
@@ -340,6 +370,7 @@ CMMD = SetMetric(
     params={"kernel": "rbf", "sigma": 10.0, "scale": 1000.0, "estimator": "V-statistic"},
     has_stderr=True,
     influences=cmmd_influences,
+    second_influence=cmmd_second_influence,
     aliases={"cmmd": Alias("clip-vitl14-336", "CMMD")},
     plain={"clip-vitl14-336": 14},
 )

@@ -21,7 +21,7 @@ from ganeval.metrics.prdc_difference import prdc_difference_errors
 from ganeval.metrics.uncertainty import join
 from ganeval.stats.counts import check_count
 from ganeval.stats.groups import GROUPS, group_stderr, share_stderr
-from ganeval.stats.influence import influence_stderr
+from ganeval.stats.influence import SamplingError, influence_stderr
 from ganeval.stats.intervals import share_interval, t_interval
 from ganeval.stats.jackknife import block_numbers
 from ganeval.summaries.base import SetSummary
@@ -165,8 +165,8 @@ def compute_prdc(real: SetSummary | None, fake: SetSummary, params: Params) -> d
     }
 
 
-def precision_stderr_given(value: float, n: int) -> float:
-    """Standard error of a precision over the generated images alone.
+def precision_given_reference(value: float, n: int) -> SamplingError:
+    """Error of a precision over the generated images alone.
 
     Each generated image lies inside the fixed balls of the reference or not, independently, so it is binomial; with two
     of each added, so that a precision of 0 has one too (Agresti & Coull 1998, The American Statistician 52).
@@ -176,7 +176,8 @@ def precision_stderr_given(value: float, n: int) -> float:
         n: Generated images.
     """
     share = (value * n + 2) / (n + 4)
-    return math.sqrt(share * (1.0 - share) / (n + 4))
+    stderr = math.sqrt(share * (1.0 - share) / (n + 4))
+    return SamplingError(stderr, (1.0 - 2.0 * share) / ((n + 4) * stderr))
 
 
 PRDC = SetMetric(
@@ -191,7 +192,7 @@ PRDC = SetMetric(
             on_itself=1.0,
             compared={"efflite0": 4},
             gateable=True,
-            stderr_given=precision_stderr_given,
+            given_reference=precision_given_reference,
             headline=4,
             question="fidelity",
         ),
