@@ -2,33 +2,43 @@
 
 Unchanged models go through gates whose margins `propose` made of the baseline, as `gate init` does. Passes and fails
 are what happened, with 95% binomial intervals; `printed` is the mean of what the gate itself prints of an unchanged
-model. Retrained models are normal values, one a training seed. Sets of samples are kd of ReLU mixtures of 16
-dimensions, 400 images each of candidate, baseline and reference, the baseline with and without its larger draw. Same
-weights are paired differences of 400 images, normal, with a margin of 2.5 standard errors of independent ones. Rules
-of one gate are independent. `worse by the margin` is a model that is exactly at its margin.
+model. Retrained models are normal values, one a training seed. Sets of samples are draws of ReLU mixtures of 16
+dimensions, 400 images of candidate and baseline against one reference of 400; the number behind the metric is how far
+the mixture is from the reference, "larger draw" the baseline with four times as many images beside its row. With
+--features FILE.npz (`rows`, (n, D), and `labels`) they are disjoint draws of those in 64 random directions, 500 images
+each: the reference of every other image, the model of the first eight classes of the rest. Same weights are paired
+differences of 400 images, normal, with a margin of 2.5 standard errors of independent ones; and of a metric, two sets
+that share four of five images, with the margin that the baseline proposes for samples. Rules of one gate are
+independent. `worse by the margin` is a model that is exactly at its margin.
 """
 
 import argparse
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from ganeval.gate.evidence import GIVEN, LARGER, from_comparison, from_samples, from_seeds
+from ganeval.gate.evidence import GIVEN, LARGER, SKEWNESS, from_comparison, from_samples, from_seeds
+from ganeval.gate.fixed_reference import error_given_reference
 from ganeval.gate.propose import propose
 from ganeval.gate.rules import GateRule
 from ganeval.gate.ruling import Evidence, judge, overall, unchanged_passes
-from ganeval.metrics.difference import paired_difference
-from ganeval.metrics.kernel import cubic_kernel, kernel_sums
+from ganeval.metrics.difference import paired_difference, set_differences
 from ganeval.results.protocol import Protocol
 from ganeval.results.result import Result
 from ganeval.scoring.compare import Comparison
-from ganeval.stats.influence import influence_stderr
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Float64
+from tests.benchmarks.coverage import set_metric, summary
 from tests.benchmarks.laws import relu_mixture
+from tests.benchmarks.verdicts import laws
 
 LEVEL = 0.05
+PRDC = ("precision", "recall", "density", "coverage")
 Cases = list[tuple[GateRule, Evidence]]
 Draw = Callable[[np.random.Generator, float], tuple[GateRule, Evidence]]
 """(generator, worse by how many margins) -> a rule and its evidence."""
@@ -43,7 +53,9 @@ def row(value: float, stderr: float | None = None, seed: int | None = None, **pr
 
 def rule_for(rows: Sequence[Result]) -> GateRule:
     """As `gate init` proposes it."""
-    rules, _ = propose({"kd@efflite0": rows}, "retrained" if len(rows) > 1 else "samples", {})
+    rules, left_out = propose({rows[0].key: rows}, "retrained" if len(rows) > 1 else "samples", {})
+    if not rules.rules:
+        raise RuntimeError(f"no rule: {left_out}")
     return rules.rules[0]
 
 
@@ -59,27 +71,104 @@ def retrained(seeds: int, candidate: int | None = None) -> Draw:
     return draw
 
 
-def samples(larger: bool) -> Draw:
-    """kd of one fixed reference."""
-    reference = relu_mixture(16, 0.0)(np.random.default_rng(0), 400)[0]
-    law = relu_mixture(16, 0.2)
+Sampler = Callable[[np.random.Generator, int], Float64]
 
-    def scored(rows: np.ndarray) -> tuple[float, float]:
-        sums = kernel_sums(reference, rows, cubic_kernel)
-        return sums.mmd2_unbiased(), influence_stderr(sums.fake_influence())
+
+class Scored(NamedTuple):
+    """A set that was scored.
+
+    Attributes:
+        row: As a gate has it.
+        summary: The set behind it.
+    """
+
+    row: Result
+    summary: SetSummary
+
+
+def scorer(output: str, reference: SetSummary) -> Callable[[Float64], Scored]:
+    """Scores feature rows by one output of a metric, as `gate` does."""
+    name = "prdc" if output in PRDC else output
+    metric = set_metric(name)
+    better = next(one.better for one in metric.outputs if one.name == output)
+
+    def scored(rows: Float64) -> Scored:
+        fake = summary((rows, rows[:, :10]))
+        found = metric.evaluate(reference, fake)[output]
+        n = len(rows)
+        protocol = Protocol(output, 1, {}, "efflite0", "0" * 64, n_real=reference.moments.n, n_fake=n)
+        plain = Result("model", f"{output}@efflite0", found.value, better, reference.moments.n, n, protocol=protocol)
+        plain = dataclasses.replace(plain, stderr=found.stderr, debiased=found.debiased, degrees=found.degrees)
+        error = error_given_reference(plain, reference, fake)
+        known = {} if error is None else {GIVEN: error.stderr, SKEWNESS: error.skewness}
+        return Scored(
+            dataclasses.replace(plain, provenance={"subject_sha256": rows.tobytes().hex()[:64], **known}), fake
+        )
+
+    return scored
+
+
+def moved(one: Result, by: float) -> Result:
+    """The row of a model that is worse by so much."""
+    shift = -by if one.better == "higher" else by
+    debiased = None if one.debiased is None else one.debiased + shift
+    return dataclasses.replace(one, value=(one.value or 0.0) + shift, debiased=debiased)
+
+
+def samples(output: str, reference: Float64, model: Sampler, n: int, *, larger: bool = False) -> Draw:
+    """Two sets of samples against one fixed reference."""
+    scored = scorer(output, summary((reference, reference[:, :10])))
 
     def draw(rng: np.random.Generator, worse: float) -> tuple[GateRule, Evidence]:
-        value, stderr = scored(law(rng, 400)[0])
-        baseline = row(value, stderr, **{GIVEN: stderr})
+        both = model(rng, 2 * n)
+        baseline, candidate = scored(both[:n]).row, scored(both[n:]).row
         if larger:
-            more, error = scored(law(rng, 1600)[0])
-            kept = {"n": 1600, "value": more, "stderr": error, "degrees": None, GIVEN: error}
+            more = scored(model(rng, 4 * n)).row
+            known = {name: more.provenance.get(name) for name in (GIVEN, SKEWNESS)}
+            kept = {"n": 4 * n, "value": more.value, "stderr": more.stderr, "degrees": more.degrees, **known}
             baseline = dataclasses.replace(baseline, provenance={**baseline.provenance, LARGER: kept})
         rule = rule_for([baseline])
-        value, stderr = scored(law(rng, 400)[0])
-        return rule, from_samples(baseline, row(value + worse * rule.margin, stderr, **{GIVEN: stderr}))
+        return rule, from_samples(baseline, moved(candidate, worse * rule.margin))
 
     return draw
+
+
+def new_code(output: str, reference: Float64, model: Sampler, n: int) -> Draw:
+    """Two sets of which four images in five are the same, image by image."""
+    real = summary((reference, reference[:, :10]))
+    scored = scorer(output, real)
+    metric = set_metric("prdc" if output in PRDC else output)
+
+    def draw(rng: np.random.Generator, worse: float) -> tuple[GateRule, Evidence]:
+        both = model(rng, n + n // 5)
+        old, new = both[:n], np.concatenate([both[n:], both[n // 5 : n]])
+        a, b = scored(old), scored(new)
+        rule = rule_for([a.row])
+        estimates = [metric.evaluate(real, one.summary)[output] for one in (a, b)]
+        found = set_differences(
+            metric, real, a.summary, b.summary, {output: (estimates[0], estimates[1])}, np.arange(n)
+        )
+        shift = worse * rule.margin * (-1.0 if a.row.better == "higher" else 1.0)
+        now = moved(b.row, worse * rule.margin)
+        return rule, from_comparison(
+            Comparison(
+                now, "old", a.row.value or 0.0, dataclasses.replace(found[output], delta=found[output].delta + shift)
+            )
+        )
+
+    return draw
+
+
+def toy(shift: float) -> tuple[Float64, Sampler]:
+    """A reference, and a mixture so far from it."""
+    law = relu_mixture(16, shift)
+    return relu_mixture(16, 0.0)(np.random.default_rng(0), 400)[0], lambda rng, n: law(rng, n)[0]
+
+
+def real_features(file: Path) -> tuple[Float64, Sampler]:
+    """A reference of real features, and a model that lacks two classes."""
+    of_reference, of_model = laws(file)
+    return of_reference(np.random.default_rng(0), 500), of_model
 
 
 def same_weights(rng: np.random.Generator, worse: float) -> tuple[GateRule, Evidence]:
@@ -98,25 +187,36 @@ def counted(number: int, draws: int) -> str:
     return f"{number / draws:.3f} [{low:.3f}, {high:.3f}]"
 
 
+def modes(features: Path | None) -> Iterator[tuple[str, Draw]]:
+    """Every line of the table."""
+    for seeds in (3, 5, 10):
+        yield f"retrained, {seeds} seeds", retrained(seeds)
+    yield "retrained, 5 against 3", retrained(5, 3)
+    for shift in (0.1, 0.2, 0.4):
+        yield f"samples, kd {shift}", samples("kd", *toy(shift), 400)
+    yield "samples, kd 0.2, larger draw", samples("kd", *toy(0.2), 400, larger=True)
+    yield "same weights, images", same_weights
+    if features is not None:
+        drawn = real_features(features)
+        for output in ("fd", "kd", "mind", *PRDC):
+            yield f"samples, {output}", samples(output, *drawn, 500)
+        for output in ("fd", "kd", "precision", "recall"):
+            yield f"same weights, {output}", new_code(output, *drawn, 500)
+
+
 def main() -> None:
     """Prints the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--only", action="append", help="one mode of the table, several times for several")
+    parser.add_argument("--rules", type=int, action="append", help="rules a gate, 1 and 3 without")
+    parser.add_argument("--features", type=Path)
     options = parser.parse_args()
     draws, only = options.draws, options.only
     print("| mode | rules | printed | unchanged passes | unchanged fails | worse by the margin: fails |")
     print("|---|---:|---:|---|---|---|")
-    for name, draw in (
-        ("retrained, 3 seeds", retrained(3)),
-        ("retrained, 5 seeds", retrained(5)),
-        ("retrained, 10 seeds", retrained(10)),
-        ("retrained, 5 against 3", retrained(5, 3)),
-        ("samples", samples(larger=False)),
-        ("samples, larger draw", samples(larger=True)),
-        ("same weights", same_weights),
-    ):
-        for rules in (1, 3) if not only or name in only else ():
+    for name, draw in modes(options.features):
+        for rules in options.rules or (1, 3) if not only or name in only else ():
             rng, passed, failed, at_margin, printed = np.random.default_rng((7, rules)), 0, 0, 0, 0.0
             for _ in range(draws):
                 rulings = judge([draw(rng, 0.0) for _ in range(rules)], LEVEL)

@@ -24,8 +24,8 @@ from sklearn.datasets import load_digits
 
 from ganeval.backbones.engines import use_engine
 from ganeval.backbones.loading import load_backbone
-from ganeval.gate.evidence import GIVEN, from_samples
-from ganeval.gate.fixed_reference import stderr_given_reference
+from ganeval.gate.evidence import GIVEN, SKEWNESS, from_samples
+from ganeval.gate.fixed_reference import error_given_reference
 from ganeval.gate.propose import propose
 from ganeval.gate.ruling import judge, overall
 from ganeval.gate.scorer import DRAWN
@@ -87,8 +87,7 @@ class Pools:
             name: np.arange(end - len(own), end) for (name, own), end in zip(drawn.items(), ends[1:], strict=True)
         }
         unpatched = kernel.kernel_sums(real[:300], rows[ends[0] : ends[0] + 300], kernel.cubic_kernel)
-        for module in ("ganeval.metrics.kernel", "ganeval.gate.fixed_reference"):
-            monkeypatch.setattr(f"{module}.cubic_kernel", self.look_up)
+        monkeypatch.setattr("ganeval.metrics.kernel.cubic_kernel", self.look_up)
         looked_up = kernel.kernel_sums(*(np.arange(300)[:, None] + start for start in (0, ends[0])), self.look_up)
         assert looked_up.mmd2_unbiased() == pytest.approx(unpatched.mmd2_unbiased(), abs=1e-7)
 
@@ -104,7 +103,8 @@ def row_of(real, fake):
     n = len(fake)
     protocol = Protocol("kd", 1, backbone="efflite0", n_real=len(real), n_fake=n)
     row = Result("s", "kd@efflite0", e.value, "lower", n, n, protocol=protocol, stderr=e.stderr, ci95=e.ci95)
-    return dataclasses.replace(row, provenance={GIVEN: stderr_given_reference(row, *summaries)})
+    error = error_given_reference(row, *summaries)
+    return dataclasses.replace(row, provenance={GIVEN: error.stderr, SKEWNESS: error.skewness})
 
 
 def simulate(pools, own, planted, n):
