@@ -9,7 +9,8 @@ the mixture is from the reference, "larger draw" the baseline with four times as
 each: the reference of every other image, the model of the first eight classes of the rest. Same weights are paired
 differences of 400 images, normal, with a margin of 2.5 standard errors of independent ones; and of a metric, two sets
 that share four of five images, with the margin that the baseline proposes for samples. Rules of one gate are
-independent. `worse by the margin` is a model that is exactly at its margin.
+independent: three draws of one line are one gate of three, so that a line of three has a third of the gates. `worse by
+the margin` is a model that is exactly at its margin.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from ganeval.gate.fixed_reference import error_given_reference
 from ganeval.gate.propose import propose
 from ganeval.gate.rules import GateRule
 from ganeval.gate.ruling import Evidence, judge, overall, unchanged_passes
-from ganeval.metrics.difference import paired_difference, set_differences
+from ganeval.metrics.difference import Difference, paired_difference, set_differences
 from ganeval.results.protocol import Protocol
 from ganeval.results.result import Result
 from ganeval.scoring.compare import Comparison
@@ -40,8 +41,8 @@ from tests.benchmarks.verdicts import laws
 LEVEL = 0.05
 PRDC = ("precision", "recall", "density", "coverage")
 Cases = list[tuple[GateRule, Evidence]]
-Draw = Callable[[np.random.Generator, float], tuple[GateRule, Evidence]]
-"""(generator, worse by how many margins) -> a rule and its evidence."""
+Draw = Callable[[np.random.Generator], tuple[GateRule, Evidence, Evidence]]
+"""A rule, its evidence of an unchanged model, and that of the same draw of a model that is worse by the margin."""
 
 
 def row(value: float, stderr: float | None = None, seed: int | None = None, **provenance: object) -> Result:
@@ -62,11 +63,11 @@ def rule_for(rows: Sequence[Result]) -> GateRule:
 def retrained(seeds: int, candidate: int | None = None) -> Draw:
     """Training seeds of mean 10 and standard deviation 1."""
 
-    def draw(rng: np.random.Generator, worse: float) -> tuple[GateRule, Evidence]:
+    def draw(rng: np.random.Generator) -> tuple[GateRule, Evidence, Evidence]:
         baseline = [row(float(v), seed=i) for i, v in enumerate(rng.normal(10.0, 1.0, seeds))]
-        rule = rule_for(baseline)
-        values = rng.normal(10.0 + worse * rule.margin, 1.0, candidate or seeds)
-        return rule, from_seeds(baseline, [row(float(v), seed=i) for i, v in enumerate(values)])
+        rule, values = rule_for(baseline), rng.normal(10.0, 1.0, candidate or seeds)
+        models = [[row(float(v) + by, seed=i) for i, v in enumerate(values)] for by in (0.0, rule.margin)]
+        return rule, from_seeds(baseline, models[0]), from_seeds(baseline, models[1])
 
     return draw
 
@@ -119,7 +120,7 @@ def samples(output: str, reference: Float64, model: Sampler, n: int, *, larger: 
     """Two sets of samples against one fixed reference."""
     scored = scorer(output, summary((reference, reference[:, :10])))
 
-    def draw(rng: np.random.Generator, worse: float) -> tuple[GateRule, Evidence]:
+    def draw(rng: np.random.Generator) -> tuple[GateRule, Evidence, Evidence]:
         both = model(rng, 2 * n)
         baseline, candidate = scored(both[:n]).row, scored(both[n:]).row
         if larger:
@@ -128,7 +129,7 @@ def samples(output: str, reference: Float64, model: Sampler, n: int, *, larger: 
             kept = {"n": 4 * n, "value": more.value, "stderr": more.stderr, "degrees": more.degrees, **known}
             baseline = dataclasses.replace(baseline, provenance={**baseline.provenance, LARGER: kept})
         rule = rule_for([baseline])
-        return rule, from_samples(baseline, moved(candidate, worse * rule.margin))
+        return rule, from_samples(baseline, candidate), from_samples(baseline, moved(candidate, rule.margin))
 
     return draw
 
@@ -139,24 +140,22 @@ def new_code(output: str, reference: Float64, model: Sampler, n: int) -> Draw:
     scored = scorer(output, real)
     metric = set_metric("prdc" if output in PRDC else output)
 
-    def draw(rng: np.random.Generator, worse: float) -> tuple[GateRule, Evidence]:
+    def draw(rng: np.random.Generator) -> tuple[GateRule, Evidence, Evidence]:
         both = model(rng, n + n // 5)
-        old, new = both[:n], np.concatenate([both[n:], both[n // 5 : n]])
-        a, b = scored(old), scored(new)
+        a, b = scored(both[:n]), scored(np.concatenate([both[n:], both[n // 5 : n]]))
         rule = rule_for([a.row])
-        estimates = [metric.evaluate(real, one.summary)[output] for one in (a, b)]
-        found = set_differences(
-            metric, real, a.summary, b.summary, {output: (estimates[0], estimates[1])}, np.arange(n)
-        )
-        shift = worse * rule.margin * (-1.0 if a.row.better == "higher" else 1.0)
-        now = moved(b.row, worse * rule.margin)
-        return rule, from_comparison(
-            Comparison(
-                now, "old", a.row.value or 0.0, dataclasses.replace(found[output], delta=found[output].delta + shift)
-            )
-        )
+        one, other = (metric.evaluate(real, side.summary)[output] for side in (a, b))
+        found = set_differences(metric, real, a.summary, b.summary, {output: (one, other)}, np.arange(n))[output]
+        return rule, *(compared(a.row, b.row, found, by) for by in (0.0, rule.margin))
 
     return draw
+
+
+def compared(old: Result, new: Result, found: Difference, worse: float) -> Evidence:
+    """The evidence of a comparison of which the newer set is worse by so much."""
+    shift = -worse if old.better == "higher" else worse
+    difference = dataclasses.replace(found, delta=found.delta + shift)
+    return from_comparison(Comparison(moved(new, worse), "old", old.value or 0.0, difference))
 
 
 def toy(shift: float) -> tuple[Float64, Sampler]:
@@ -171,14 +170,14 @@ def real_features(file: Path) -> tuple[Float64, Sampler]:
     return of_reference(np.random.default_rng(0), 500), of_model
 
 
-def same_weights(rng: np.random.Generator, worse: float) -> tuple[GateRule, Evidence]:
+def same_weights(rng: np.random.Generator) -> tuple[GateRule, Evidence, Evidence]:
     """Per-image differences of standard deviation 1, the metric better where higher."""
     rule = GateRule("kd@efflite0", 2.5 / math.sqrt(400) * math.sqrt(2.0))
     a = rng.normal(30.0, 4.0, 400)
-    b = a - worse * rule.margin + rng.normal(0.0, 1.0, 400)
-    difference = paired_difference(a, b, "higher")
-    now = dataclasses.replace(row(float(b.mean())), better="higher")
-    return rule, from_comparison(Comparison(now, "old", float(a.mean()), difference))
+    b = a + rng.normal(0.0, 1.0, 400)
+    found = paired_difference(a, b, "higher")
+    old, new = (dataclasses.replace(row(float(x.mean())), better="higher") for x in (a, b))
+    return rule, compared(old, new, found, 0.0), compared(old, new, found, rule.margin)
 
 
 def counted(number: int, draws: int) -> str:
@@ -209,22 +208,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--only", action="append", help="one mode of the table, several times for several")
-    parser.add_argument("--rules", type=int, action="append", help="rules a gate, 1 and 3 without")
     parser.add_argument("--features", type=Path)
     options = parser.parse_args()
     draws, only = options.draws, options.only
     print("| mode | rules | printed | unchanged passes | unchanged fails | worse by the margin: fails |")
     print("|---|---:|---:|---|---|---|")
     for name, draw in modes(options.features):
-        for rules in options.rules or (1, 3) if not only or name in only else ():
-            rng, passed, failed, at_margin, printed = np.random.default_rng((7, rules)), 0, 0, 0, 0.0
-            for _ in range(draws):
-                rulings = judge([draw(rng, 0.0) for _ in range(rules)], LEVEL)
-                passed += overall(rulings) == "pass"
-                failed += overall(rulings) == "fail"
-                printed += (unchanged_passes(rulings) or 0.0) / draws
-                at_margin += overall(judge([draw(rng, 1.0) for _ in range(rules)], LEVEL)) == "fail"
-            cells = [counted(number, draws) for number in (passed, failed, at_margin)]
+        if only and name not in only:
+            continue
+        rng = np.random.default_rng(7)
+        drawn = [draw(rng) for _ in range(draws)]
+        for rules in (1, 3):
+            gates = [drawn[i : i + rules] for i in range(0, draws - rules + 1, rules)]
+            same = [judge([(rule, found) for rule, found, _ in gate], LEVEL) for gate in gates]
+            worse = [overall(judge([(rule, found) for rule, _, found in gate], LEVEL)) for gate in gates]
+            printed = np.mean([unchanged_passes(rulings) or 1.0 for rulings in same])
+            verdicts = [overall(rulings) for rulings in same]
+            counts = verdicts.count("pass"), verdicts.count("fail"), worse.count("fail")
+            cells = [counted(number, len(gates)) for number in counts]
             print(f"| {name} | {rules} | {printed:.3f} | {' | '.join(cells)} |", flush=True)
 
 
