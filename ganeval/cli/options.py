@@ -93,7 +93,7 @@ def option(name: str) -> Callable[[Command], Command]:
         type=Value(known.kind),
         multiple=several,
         callback=_gather if several else None,
-        metavar=known.kind.metavar,
+        metavar=known.kind.metavar or None,
         default=written,
         show_default=written is not None,
         envvar=known.variable,

@@ -23,8 +23,8 @@ MOST_RELATIVE: Final = 0.1
 class Kind(ABC):
     """One kind of value."""
 
-    metavar: str | None = None
-    """What the help page shows in place of a value; None for switches."""
+    metavar: str = ""
+    """What the help page shows in place of a value; empty for switches."""
     python: str = "str"
     """The type of the keyword in Python."""
     takes: str
@@ -487,7 +487,7 @@ class Fraction(Kind):
 
     metavar = "1%"
     python = "float"
-    takes = f"a fraction above 0 and at most {100 * MOST_RELATIVE:g}%, as in 1% or 0.01"
+    takes: str = f"a fraction above 0 and at most {100 * MOST_RELATIVE:g}%, as in 1% or 0.01"
 
     def refuse(self, value: object) -> ValueError:
         """With the reason for the upper limit."""
