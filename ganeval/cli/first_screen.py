@@ -139,7 +139,7 @@ def _value(row: Result) -> str:
     if row.value is None:
         return row.status
     metric = request_of(row).metric
-    unit = "" if isinstance(metric, SetMetric) else metric.output.unit
+    unit = "" if isinstance(metric, SetMetric) else metric.outputs[0].unit
     return f"{shown_value(row):.4g}{f' {unit}' if unit else ''}"
 
 

@@ -16,16 +16,19 @@ PIPED_WIDTH = 1000  # characters: a pipe gets one line an entry, to be searched
 def metrics() -> list[Entry]:
     """Every metric, with its outputs, direction and what it needs."""
     from ganeval.metrics import METRICS
-    from ganeval.metrics.base import ImageMetric, PyramidMetric, SetMetric
+    from ganeval.metrics.base import ImageMetric, OwnPairsMetric, PyramidMetric, SetMetric
 
     entries: list[Entry] = []
     for name in METRICS:
         metric = METRICS.get(name)
         outputs = metric.outputs
+        kind = "paired"
         if isinstance(metric, SetMetric):
             kind = "set, needs a reference" if metric.reference else "set, no reference"
-        else:
-            kind = "single images" if isinstance(metric, ImageMetric) else "paired"
+        elif isinstance(metric, ImageMetric):
+            kind = "single images"
+        elif isinstance(metric, OwnPairsMetric):
+            kind = "pairs within a set" if metric.paths is None else "generator"
         entries.append(
             {
                 "name": name,
@@ -37,7 +40,7 @@ def metrics() -> list[Entry]:
                 "better": {output.name: output.better for output in outputs},
                 "range": {output.name: [_json_number(x) for x in output.range] for output in outputs},
                 "aliases": list(metric.aliases),
-                "backbones": list(metric.backbones) if isinstance(metric, PyramidMetric) else None,
+                "backbones": list(metric.backbones) if isinstance(metric, PyramidMetric | OwnPairsMetric) else None,
                 "version": metric.version,
                 "params": dict(metric.params),
             }

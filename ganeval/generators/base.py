@@ -27,7 +27,7 @@ gets the same noise for the same images, and the global one is put back afterwar
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ganeval.generators.source import Draw
+from ganeval.generators.source import Draw, LatentSpace
 from ganeval.generators.translated import Translate
 from ganeval.sources.arrays import ValueRange
 
@@ -57,6 +57,7 @@ class Generator:
         classes: Names of the classes, () for none.
         value_range: What its floats mean, None where it is not stated.
         facts: What rows say of it.
+        latents: Its images at chosen latents, for a generator that draws from them; None for other generators.
     """
 
     name: str
@@ -66,3 +67,4 @@ class Generator:
     classes: tuple[str, ...] = ()
     value_range: ValueRange | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
+    latents: LatentSpace | None = None

@@ -195,7 +195,7 @@ def _source(generator: Generator, options: ScoreOptions, only_class: str | None)
     count = count or DEFAULT_SAMPLES
     kinds = len(generator.classes)
     labels = [generator.classes[index % kinds if only is None else only] for index in range(count)] if kinds else None
-    return GeneratorSource(generator.draw(only), count, options.seed, options.subject, labels)
+    return GeneratorSource(generator.draw(only), count, options.seed, options.subject, labels, generator.latents)
 
 
 def _class_number(generator: Generator, name: str | None) -> int | None:

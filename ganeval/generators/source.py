@@ -9,6 +9,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +24,21 @@ _KEPT_BLOCKS: Final = 4  # 4 · 64 images of 256 px are 50 MB; readers work with
 
 Draw = Callable[[Sequence[int], int], Any]
 """(indices, seed) -> uint8 (B, 3, H, W) or (B, 1, H, W), numpy or a CPU tensor; image i from (seed, i) alone."""
+
+
+@dataclass(frozen=True)
+class LatentSpace:
+    """A generator at latents that a metric chooses.
+
+    Attributes:
+        width: Numbers in one latent, N(0, 1).
+        classes: How many classes it can be asked for; 0 for none.
+        images: (float32 latents (B, width) on the CPU, class of each or ()) -> uint8 (B, 3 or 1, H, W) on the CPU.
+    """
+
+    width: int
+    classes: int
+    images: Callable[[Any, Sequence[int]], Any]
 
 
 def image_seed(seed: int, index: int) -> int:
@@ -40,16 +56,26 @@ class GeneratorSource(ImageSource):
         seed: Handed to `draw`.
         name: What the user typed.
         labels: Class name of each of the n images, or None.
+        latents: The generator at chosen latents, None for one that is not asked by latents.
 
     Raises:
         DataError: n is below 1, or the number of labels is not n.
     """
 
-    def __init__(self, draw: Draw, n: int, seed: int, name: str, labels: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        draw: Draw,
+        n: int,
+        seed: int,
+        name: str,
+        labels: Sequence[str] | None = None,
+        latents: LatentSpace | None = None,
+    ) -> None:
         if n < 1 or (labels is not None and len(labels) != n):
             said = "no labels" if labels is None else f"{len(labels)} labels"
             raise DataError(f"{name!r}: {n} images and {said}; expected at least one image and one label for each.")
         self.name = name
+        self.latents = latents
         self._draw = draw
         self._seed = seed
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor, nn
 
@@ -18,7 +18,7 @@ from ganeval.errors import UsageError
 from ganeval.generators.base import Declared, Generator
 from ganeval.generators.latents import draws_from, latents
 from ganeval.generators.output import bounds, called, to_bytes
-from ganeval.generators.source import Draw, image_seed
+from ganeval.generators.source import Draw, LatentSpace, image_seed
 from ganeval.generators.translated import Translate
 from ganeval.sources.arrays import VALUE_RANGES, ValueRange
 from ganeval.sources.base import Pixels
@@ -50,8 +50,9 @@ def wrap(made: object, name: str, declared: Declared, *, translates: bool) -> Ge
         raise UsageError(f"{name} states the value range {value_range!r}; expected one of {', '.join(VALUE_RANGES)}.")
     classes, facts = _classes_of(made, name), _facts_of(made)
     if latent is not None:
-        drawer = _from_latents(made, name, latent, value_range, len(classes))
-        return Generator(name, draw=drawer, classes=classes, value_range=value_range, facts=facts)
+        space = _latent_space(made, name, latent, value_range, len(classes))
+        drawer = _from_latents(space, device_of(made))
+        return Generator(name, draw=drawer, classes=classes, value_range=value_range, facts=facts, latents=space)
     if isinstance(made, nn.Module):
         if translates:
             rule = _network_translator(made, name, value_range)
@@ -155,22 +156,30 @@ def _own_noise(device: torch.device, *place: int) -> torch.Generator:
     return torch.Generator(device).manual_seed(image_seed(*place))
 
 
-def _from_latents(
+def _latent_space(
     made: Callable[..., Any], name: str, latent: tuple[int, ...], value_range: ValueRange | None, classes: int
-) -> Callable[[int | None], Draw]:
+) -> LatentSpace:
     device = device_of(made)
 
+    @torch.no_grad()
+    def images(drawn: Float[Tensor, "B Z"], wanted: Sequence[int]) -> UInt8[Tensor, "B C H W"]:
+        count = len(drawn)
+        inputs = [drawn.reshape(count, *latent).to(device)]
+        if classes:
+            inputs.append(torch.tensor(wanted, device=device))
+        return to_bytes(called(name, f"{count} latents of shape {latent}", made, *inputs), count, name, value_range)
+
+    return LatentSpace(math.prod(latent), classes, images)
+
+
+def _from_latents(space: LatentSpace, device: torch.device) -> Callable[[int | None], Draw]:
     def drawer(only: int | None) -> Draw:
-        @torch.no_grad()
         def draw(indices: Sequence[int], seed: int) -> UInt8[Tensor, "B C H W"]:
-            count = len(indices)
-            inputs = [latents(indices, math.prod(latent), seed).reshape(count, *latent).to(device)]
-            if classes:
-                wanted = [index % classes if only is None else only for index in indices]
-                inputs.append(torch.tensor(wanted, device=device))
+            drawn = latents(indices, space.width, seed)
+            wanted = [index % space.classes if only is None else only for index in indices] if space.classes else []
             with draws_from(_own_noise(device, seed, indices[0])):
-                images = called(name, f"{count} latents of shape {latent}", made, *inputs)
-            return to_bytes(images, count, name, value_range)
+                images: Tensor = space.images(drawn, wanted)
+            return images
 
         return draw
 

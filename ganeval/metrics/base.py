@@ -413,5 +413,79 @@ class ImageMetric(_ByImage):
     plain: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Distances:
+    """Distances of some pairs of a subject's images.
+
+    Attributes:
+        values: (m,) float64.
+        pairs: (m, 2) places of the two images of each.
+    """
+
+    values: Float64
+    pairs: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class OwnPairsMetric:
+    """A metric of pairs that the subject itself gives: two of its images, or two near points of a generator.
+
+    Attributes:
+        of: The paired metric that measures each pair; its backbones, heads and layers are this one's.
+        draw: (label of every image or None, number of images, params) -> (m, 2) places of the images of each pair, by
+            group: "" for all images, a label for those of a class. Drawn from a seed in params.
+        estimate: (distances by group, params) -> output name, maybe with a class -> estimate.
+        paths: (number of paths, latent width, number of classes, params) -> `Paths`, where images 2k and 2k + 1 are to
+            be the ends of path k; None for a metric of any images.
+        side: Images are resized to so many pixels before the network; None for their own size.
+        min_n: Fewest images, or paths.
+        Others as in SetMetric.
+    """
+
+    name: str
+    summary: str
+    outputs: tuple[Output, ...]
+    of: PyramidMetric
+    draw: Callable[[tuple[str, ...] | None, int, Params], Mapping[str, npt.NDArray[np.int64]]]
+    estimate: Callable[[Mapping[str, Distances], Params], dict[str, Estimate]]
+    min_n: int
+    version: int
+    paths: Callable[[int, int, int, Params], Paths] | None = None
+    side: int | None = None
+    params: Params = field(default_factory=dict)
+    aliases: Mapping[str, Alias] = field(default_factory=dict)
+    plain: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """Those of the paired metric."""
+        return self.of.backbones
+
+    @property
+    def heads(self) -> Mapping[str, str]:
+        """Those of the paired metric."""
+        return self.of.heads
+
+    @property
+    def null_bias(self) -> None:
+        """None: a mean over pairs has no bias that counts move."""
+        return None
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Short paths through the latents of a generator.
+
+    Attributes:
+        starts: (m, Z) float32.
+        ends: (m, Z) float32.
+        classes: (m,) class of both ends, None for a generator without classes.
+    """
+
+    starts: npt.NDArray[np.float32]
+    ends: npt.NDArray[np.float32]
+    classes: npt.NDArray[np.int64] | None
+
+
 PairedMetric = PixelMetric | PyramidMetric
-Metric = SetMetric | PixelMetric | PyramidMetric | ImageMetric
+Metric = SetMetric | PixelMetric | PyramidMetric | ImageMetric | OwnPairsMetric

@@ -11,7 +11,16 @@ from typing import ClassVar
 from ganeval.backbones import BACKBONES
 from ganeval.errors import UsageError
 from ganeval.metrics import METRICS
-from ganeval.metrics.base import ImageMetric, Metric, Output, PairedMetric, PixelMetric, PyramidMetric, SetMetric
+from ganeval.metrics.base import (
+    ImageMetric,
+    Metric,
+    Output,
+    OwnPairsMetric,
+    PairedMetric,
+    PixelMetric,
+    PyramidMetric,
+    SetMetric,
+)
 from ganeval.registry import unknown_name
 
 DEFAULT_BACKBONE = "efflite0"  # its weights come with the installation
@@ -71,7 +80,23 @@ class ImageRequest:
     backbone: None = None
 
 
-Request = SetRequest | PairedRequest | ImageRequest
+@dataclass(frozen=True)
+class OwnPairsRequest:
+    """One metric of pairs that the subject itself gives.
+
+    Attributes:
+        As in SetRequest.
+    """
+
+    paired: ClassVar[bool] = False
+    name: str
+    metric: OwnPairsMetric = field(compare=False)
+    backbone: str
+    outputs: tuple[str, ...]
+    asked: str
+
+
+Request = SetRequest | PairedRequest | ImageRequest | OwnPairsRequest
 
 
 def declarations() -> Iterator[tuple[str, Metric]]:
@@ -188,11 +213,14 @@ def parse_key(text: str) -> Request:
         if at:
             raise UsageError(f"{name} is a metric of single images and takes no backbone; got {asked!r}.")
         return ImageRequest(name, metric, (metric.output.name,), asked)
-    if isinstance(metric, PyramidMetric):
+    if isinstance(metric, PyramidMetric | OwnPairsMetric):
         chosen = backbone if at else metric.backbones[0]
         if chosen not in metric.backbones:
             raise UsageError(f"{name} is defined on {', '.join(metric.backbones)}; got {asked!r}.")
-        return PairedRequest(name, metric, chosen, (metric.output.name,), asked)
+        if isinstance(metric, PyramidMetric):
+            return PairedRequest(name, metric, chosen, (metric.output.name,), asked)
+        outputs = tuple(o.name for o in metric.outputs) if wanted == name else (wanted,)
+        return OwnPairsRequest(name, metric, chosen, outputs, asked)
     chosen = backbone if at else DEFAULT_BACKBONE
     info = BACKBONES.get(chosen)
     if info.dim is None:

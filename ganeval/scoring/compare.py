@@ -99,6 +99,11 @@ def compare_through(evaluator: Evaluator, a: str, b: str) -> list[Comparison]:
         GanevalError: as `compare`.
     """
     plan, options, reporter = evaluator.plan, evaluator.options, evaluator.reporter
+    if plan.own_requests:
+        raise UsageError(
+            f"{plan.own_requests[0].asked} is of one set by itself; diff takes metrics that compare. Score both with "
+            "`ganeval score A B`, and hold their intervals side by side."
+        )
     for request in plan.set_requests:
         if not request.metric.reference:
             raise UsageError(

@@ -37,6 +37,7 @@ from ganeval.scoring.open_inputs import (
     open_stored_subject,
     open_subject_source,
 )
+from ganeval.scoring.own_pairs import score_own_pairs
 from ganeval.scoring.pair_pass import PairScores
 from ganeval.scoring.paired_metrics import PairNetworks, open_pair_networks, score_paired
 from ganeval.scoring.plan import Plain, Plan, make_plan
@@ -216,12 +217,15 @@ class Evaluator:
                 results = rows_of(found, options, summary, real, passes, self.device)
             if options.blame and summary is not None and real is not None:
                 blamed = blame(summary, real.sets, plan.set_requests)
-            if plan.image_requests and stored is not None:
-                asked = ", ".join(request.asked for request in plan.image_requests)
+            if plan.by_image and stored is not None:
+                asked = ", ".join(request.asked for request in plan.by_image)
                 raise UsageError(f"{asked} need the images, and {subject} holds features of a set. Score the images.")
             if plan.image_requests and isinstance(opened, ImageSource):
                 rows, single = score_single_images(plan, options, opened, self.image_models(), self.reporter)
                 results += rows
+            if isinstance(opened, ImageSource):
+                for request in plan.own_requests:
+                    results += score_own_pairs(request, options, opened, self.pair_networks(), self.reporter)
             if originals is not None and isinstance(opened, ImageSource):
                 networks = self.pair_networks()
                 rows, pairs = score_paired(plan, options, opened, originals, networks, self.reporter, masks)
@@ -350,9 +354,8 @@ class Evaluator:
         from ganeval.scoring.running_set import RunningSet
 
         if self._running is None:
-            by_image: tuple[Request, ...] = (*self.plan.paired_requests, *self.plan.image_requests)
-            if by_image:
-                asked = ", ".join(request.asked for request in by_image)
+            if self.plan.by_image:
+                asked = ", ".join(request.asked for request in self.plan.by_image)
                 raise UsageError(f"{asked} go image by image, and update() takes one set. Use score() for those.")
             if self.options.num_samples is not None:
                 raise UsageError("update() takes every image, and --num-samples N picks some. Drop it.")
@@ -410,7 +413,7 @@ def with_origin(result: Result, origin: Mapping[str, object]) -> Result:
 
 def _skipped(options: ScoreOptions, request: Request, why: str) -> Result:
     metric = request.metric
-    better = metric.outputs[0].better if isinstance(metric, SetMetric) else metric.output.better
+    better = metric.outputs[0].better
     plain = "@" in request.asked or request.backbone is None
     key = request.asked if plain else printed_key(request.name, request.backbone)
     return missing_result(options, key, better, why)

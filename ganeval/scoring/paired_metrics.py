@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganeval.metrics.base import PixelMetric, PyramidMetric, with_copies
+from ganeval.metrics.base import OwnPairsMetric, PixelMetric, PyramidMetric, with_copies
 from ganeval.metrics.keys import Request, printed_key
 from ganeval.metrics.luma import LUMA_RULE, LUMA_VERSION
 from ganeval.metrics.pair_mean import NoEstimate, mean_estimate
@@ -54,7 +54,7 @@ def open_pair_networks(plan: Plan, options: ScoreOptions, device: str, opened: O
     Raises:
         WeightsError: weights that cannot be used.
     """
-    names = list(dict.fromkeys(r.backbone for r in plan.paired_requests if r.backbone is not None))
+    names = list(dict.fromkeys(r.backbone for r in plan.by_image if r.backbone is not None))
     backbones = {name: opened.load(name, device, options) for name in names}
     return PairNetworks(backbones, _load_heads(plan, options, device), device)
 
@@ -136,8 +136,10 @@ def _load_heads(plan: Plan, options: ScoreOptions, device: str) -> dict[str, Loa
     from ganeval.backbones.weights import LoadedWeights, load_state_dict
 
     heads: dict[str, LoadedWeights] = {}
-    for request in plan.paired_requests:
-        name = request.metric.heads.get(request.backbone or "") if isinstance(request.metric, PyramidMetric) else None
+    for request in plan.by_image:
+        metric, name = request.metric, None
+        if isinstance(metric, PyramidMetric | OwnPairsMetric):
+            name = metric.heads.get(request.backbone or "")
         if name is not None:
             loaded = load_state_dict(name, options.weights.get(name))
             moved: dict[str, Tensor] = {key: tensor.to(device) for key, tensor in loaded.state.items()}

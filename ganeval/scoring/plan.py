@@ -8,9 +8,10 @@ from typing import Protocol
 from ganeval.backbones import BACKBONES
 from ganeval.backbones.weights_store import locate
 from ganeval.errors import UsageError, WeightsError
-from ganeval.metrics.base import ImageMetric, PyramidMetric
+from ganeval.metrics.base import ImageMetric, OwnPairsMetric, PyramidMetric
 from ganeval.metrics.keys import (
     ImageRequest,
+    OwnPairsRequest,
     PairedRequest,
     Request,
     SetRequest,
@@ -38,6 +39,7 @@ class Plan:
         set_requests: Set metrics, each with its backbone.
         paired_requests: Paired metrics.
         image_requests: Metrics of single images.
+        own_requests: Metrics of pairs that the subject itself gives.
         missing: Requests that cannot run here, each with why and the command that would help.
         explicit: True when the user named the metrics: then what cannot run is an error, not a row.
     """
@@ -45,8 +47,14 @@ class Plan:
     set_requests: tuple[SetRequest, ...]
     paired_requests: tuple[PairedRequest, ...]
     image_requests: tuple[ImageRequest, ...]
+    own_requests: tuple[OwnPairsRequest, ...]
     missing: tuple[tuple[Request, str], ...]
     explicit: bool
+
+    @property
+    def by_image(self) -> tuple[Request, ...]:
+        """Those that need the images one by one: they cannot be computed from the features of a set."""
+        return (*self.paired_requests, *self.image_requests, *self.own_requests)
 
 
 def needed_weights(request: Request) -> list[str]:
@@ -57,7 +65,7 @@ def needed_weights(request: Request) -> list[str]:
         return []
     weights = BACKBONES.get(request.backbone).weights
     names = [] if weights is None else [weights.name]
-    if isinstance(request.metric, PyramidMetric) and request.backbone in request.metric.heads:
+    if isinstance(request.metric, PyramidMetric | OwnPairsMetric) and request.backbone in request.metric.heads:
         names.append(request.metric.heads[request.backbone])
     return names
 
@@ -117,6 +125,7 @@ def make_plan(options: ScoreOptions, plain: Plain = plain_keys) -> Plan:
         tuple(r for r in runnable if isinstance(r, SetRequest)),
         tuple(r for r in runnable if isinstance(r, PairedRequest)),
         tuple(r for r in runnable if isinstance(r, ImageRequest)),
+        tuple(r for r in runnable if isinstance(r, OwnPairsRequest)),
         tuple(missing),
         explicit,
     )
@@ -144,8 +153,9 @@ def _plain_set_fits(request: Request, options: ScoreOptions) -> bool:
 
 def _check_options(options: ScoreOptions, requests: list[Request]) -> None:
     single = [r.asked for r in requests if isinstance(r, ImageRequest)]
-    if options.devices > 1 and single:
-        raise UsageError(f"{', '.join(single)} run in one process; {options.devices} were asked for. Start one.")
+    alone = [r.asked for r in requests if isinstance(r, ImageRequest | OwnPairsRequest)]
+    if options.devices > 1 and alone:
+        raise UsageError(f"{', '.join(alone)} run in one process; {options.devices} were asked for. Start one.")
     if options.devices > 1 and (options.until_se is not None or options.until_rel is not None or options.paired):
         raise UsageError(
             f"{options.devices} processes (--devices, torchrun or srun) share the images of set metrics; --until-se, "

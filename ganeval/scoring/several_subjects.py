@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ganeval.errors import GanevalError, UsageError
 from ganeval.metrics.base import Better
 from ganeval.metrics.difference import Difference, paired_difference
-from ganeval.metrics.keys import ImageRequest, SetRequest
+from ganeval.metrics.keys import ImageRequest, OwnPairsRequest, SetRequest
 from ganeval.notebook.headline_rows import request_of, shown_value
 from ganeval.notebook.subject_table import Standing
 from ganeval.options import ScoreOptions
@@ -104,6 +104,8 @@ def _standings(
             difference = _by_image(row, outcomes[first].pairs, outcomes[second].pairs)
         elif isinstance(request, ImageRequest):
             difference = _by_image(row, outcomes[first].images, outcomes[second].images)
+        elif isinstance(request, OwnPairsRequest):
+            difference = "untested: each number is of one set by itself"
         else:
             if (first, second) not in compared:
                 pair = [each[second], each[first]], [outcomes[second], outcomes[first]]

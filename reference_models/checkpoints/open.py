@@ -8,7 +8,7 @@ from ganeval.errors import UsageError
 from ganeval.generators.base import Generator
 from ganeval.options import ScoreOptions
 from reference_models.checkpoints.checkpoint import load_checkpoint
-from reference_models.checkpoints.sampling import image_drawer
+from reference_models.checkpoints.sampling import image_drawer, latent_space
 from reference_models.checkpoints.translation import translator
 from reference_models.shipped.table import shipped_path
 
@@ -56,5 +56,9 @@ def from_checkpoint(options: ScoreOptions) -> Generator:
         named = loaded.classes
         classes = tuple(named[k] if k < len(named) else str(k) for k in range(config.classes))
     return Generator(
-        spec.name, draw=lambda only: image_drawer(network, spec, config, only), classes=classes, facts=facts
+        spec.name,
+        draw=lambda only: image_drawer(network, spec, config, only),
+        classes=classes,
+        facts=facts,
+        latents=latent_space(network, spec, config),
     )

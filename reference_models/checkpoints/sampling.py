@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ganeval.files.read_write import write_atomically
 from ganeval.generators.latents import latents as latents
-from ganeval.generators.source import Draw
+from ganeval.generators.source import Draw, LatentSpace
 from reference_models.data.transforms import to_uint8
 from reference_models.kinds.base import Sample
 from reference_models.models.base import ModelSpec, OutputRange
@@ -40,7 +40,6 @@ def labels_of(indices: Sequence[int], classes: int) -> Int[Tensor, " B"]:
     return torch.tensor([index % classes for index in indices], device="cpu")
 
 
-@torch.no_grad()
 def draw_tensor(
     network: nn.Module,
     spec: ModelSpec,
@@ -64,10 +63,28 @@ def draw_tensor(
     Raises:
         TypeError: a model that translates images.
     """
+    return draw_at(network, spec, config, latents(indices, config.latent_dim, seed), indices, only_class, sample)
+
+
+@torch.no_grad()
+def draw_at(
+    network: nn.Module,
+    spec: ModelSpec,
+    config: Any,
+    drawn: Float[Tensor, "B Z"],
+    indices: Sequence[int],
+    only_class: int | None = None,
+    sample: Sample | None = None,
+) -> Float[Tensor, "B ..."]:
+    """What a generator makes of given latents; arguments as in `draw_tensor`.
+
+    Raises:
+        TypeError: a model that translates images.
+    """
     sample = sample or spec.kind.sample
     if sample is None:
         raise TypeError(f"{spec.name} translates images; it draws none from latents")
-    drawn = latents(indices, config.latent_dim, seed).to(next(network.parameters()).device)
+    drawn = drawn.to(next(network.parameters()).device)
     was_training = network.training
     network.eval()
     try:
@@ -84,6 +101,16 @@ def image_drawer(network: nn.Module, spec: ModelSpec, config: Any, only_class: i
         return to_uint8(images, spec.output_range).cpu()
 
     return draw
+
+
+def latent_space(network: nn.Module, spec: ModelSpec, config: Any) -> LatentSpace:
+    """The generator at latents that a metric chooses."""
+
+    def images(drawn: Float[Tensor, "B Z"], classes: Sequence[int]) -> UInt8[Tensor, "B C H W"]:
+        made = draw_at(network, spec, config, drawn, classes or range(len(drawn)))  # image i is of class i mod K
+        return to_uint8(made, spec.output_range).cpu()
+
+    return LatentSpace(config.latent_dim, config.classes if spec.kind.labels else 0, images)
 
 
 def grid_of(

@@ -13,7 +13,7 @@ from torch import nn
 from ganeval.backbones import BACKBONES
 from ganeval.errors import UsageError
 from ganeval.generators.source import GeneratorSource
-from ganeval.metrics.base import ImageMetric, SetMetric
+from ganeval.metrics.base import ImageMetric, OwnPairsMetric
 from ganeval.metrics.keys import parse_key
 from ganeval.options import ScoreOptions
 from ganeval.results.result import Result
@@ -84,12 +84,11 @@ class PeriodicEvaluator:
             return
         request = parse_key(key)
         metric = request.metric
-        if isinstance(metric, ImageMetric):
+        if isinstance(metric, ImageMetric | OwnPairsMetric):
             raise UsageError(
-                f"{key} is a metric of single images; choose a set metric or a paired one for periodic scores."
+                f"{key} is a metric of the generated images alone; choose one that compares them for periodic scores."
             )
-        outputs = metric.outputs if isinstance(metric, SetMetric) else (metric.output,)
-        output = next(o for o in outputs if o.name == request.outputs[0])
+        output = next(o for o in metric.outputs if o.name == request.outputs[0])
         if output.better == "neither":
             raise UsageError(f"{key} has no better direction, so it cannot choose a checkpoint.")
         self.better = output.better

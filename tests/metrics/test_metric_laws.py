@@ -15,7 +15,7 @@ import torch
 from ganeval.backbones import BACKBONES
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics import METRICS, keys
-from ganeval.metrics.base import ImageMetric, PixelMetric, PyramidMetric, SetMetric
+from ganeval.metrics.base import Distances, ImageMetric, OwnPairsMetric, PixelMetric, PyramidMetric, SetMetric
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
@@ -25,6 +25,7 @@ SET = [name for name, metric in ALL.items() if isinstance(metric, SetMetric)]
 PIXEL = [name for name, metric in ALL.items() if isinstance(metric, PixelMetric)]
 IMAGE = [name for name, metric in ALL.items() if isinstance(metric, ImageMetric)]
 PYRAMID = [name for name, metric in ALL.items() if isinstance(metric, PyramidMetric)]
+OWN_PAIRS = [name for name, metric in ALL.items() if isinstance(metric, OwnPairsMetric)]
 
 ROOT = Path(__file__).parents[2]
 OF_OTHER_TOOLS = ("bench", "compat", "explain", "peer_files")  # folders that speak of other tools' FID and IS
@@ -75,7 +76,7 @@ def close(a, b, tolerance):
 
 def test_no_metric_is_forgotten():
     """Every name is of one kind, every output states its laws, and names agree with the table."""
-    assert sorted(SET + PIXEL + PYRAMID + IMAGE) == sorted(METRICS)
+    assert sorted(SET + PIXEL + PYRAMID + IMAGE + OWN_PAIRS) == sorted(METRICS)
     assert [output.name for name in SET for output in ALL[name].outputs if output.on_itself is None] == []
     assert all(ALL[name].name == name for name in METRICS)
 
@@ -317,6 +318,37 @@ def test_metrics_of_single_images_refuse_a_flat_image(name):
         metric.compute(
             np.zeros((3, 2 * metric.min_side, 2 * metric.min_side), np.uint8), parameters(metric), metric.params
         )
+
+
+def pairs_of(metric, labels, n, scale=1.0):
+    """Distances of a metric's own pairs: of images at places on a line, noisy."""
+    place = np.random.default_rng(0).normal(size=n) * scale
+    groups = metric.draw(labels, n, metric.params)
+    return {label: Distances(np.abs(place[pairs[:, 0]] - place[pairs[:, 1]]), pairs) for label, pairs in groups.items()}
+
+
+@pytest.mark.parametrize("labelled", [True, False], ids=["classes", "no classes"])
+@pytest.mark.parametrize("name", OWN_PAIRS)
+def test_metrics_of_own_pairs_draw_by_their_seed_and_estimate_what_they_declare(name, labelled):
+    metric, labels = ALL[name], tuple("abc"[i % 3] for i in range(60)) if labelled else None
+    drawn, again = (metric.draw(labels, 60, metric.params) for _ in range(2))
+    found = metric.estimate(pairs_of(metric, labels, 60), metric.params)
+    twice = metric.estimate(pairs_of(metric, labels, 60, 2.0), metric.params)
+
+    assert all((drawn[label] == again[label]).all() for label in drawn)
+    for pairs in drawn.values():
+        assert ((pairs >= 0) & (pairs < 60)).all()
+        assert (pairs[:, 0] != pairs[:, 1]).all()
+        assert len(np.unique(np.sort(pairs, axis=1), axis=0)) == len(pairs)
+    assert found.keys() == twice.keys()
+    assert {key.partition(":")[0] for key in found} <= {output.name for output in metric.outputs}
+    for key, estimate in found.items():
+        assert estimate.value > 0
+        assert twice[key].value == pytest.approx(2 * estimate.value), "a mean of distances"
+        if estimate.ci95 is not None:
+            assert estimate.ci95[0] <= estimate.value <= estimate.ci95[1]
+        else:
+            assert "no interval" in estimate.note
 
 
 def test_declarations_cannot_be_changed():

@@ -13,7 +13,7 @@ import pytest
 
 from ganeval.backbones import BACKBONES
 from ganeval.metrics import METRICS
-from ganeval.metrics.base import ImageMetric, PixelMetric, PyramidMetric, SetMetric
+from ganeval.metrics.base import ImageMetric, OwnPairsMetric, PixelMetric, PyramidMetric, SetMetric
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "metrics"
@@ -59,6 +59,8 @@ def number(x):
 
 
 def kind(metric):
+    if isinstance(metric, OwnPairsMetric):
+        return "of random pairs of one set" if metric.paths is None else "of a generator"
     if isinstance(metric, SetMetric):
         return f"of sets, {'with' if metric.reference else 'without'} a reference"
     return KINDS[type(metric)]
@@ -84,6 +86,10 @@ def facts(metric):
         )
         if metric.has_stderr:
             lines.append("Has a standard error and an interval wherever one is valid.")
+    elif isinstance(metric, OwnPairsMetric):
+        lines.append(
+            f"Needs {metric.min_n} {'images' if metric.paths is None else 'paths'}; the row is the mean over pairs."
+        )
     else:
         lines.append(f"Needs images of {metric.min_side}x{metric.min_side} pixels; the row is the mean over images.")
     if getattr(metric, "masked", None) is not None:
@@ -110,7 +116,11 @@ def page(name):
     metric = OWN[name]
     file = Path(module_of(name).__file__).relative_to(ROOT).as_posix()
     against = "--paired ORIGINALS" if isinstance(metric, PixelMetric | PyramidMetric) else "--reference REFERENCE"
-    needs = "" if isinstance(metric, ImageMetric) or getattr(metric, "reference", True) is False else f" {against}"
+    needs = (
+        ""
+        if isinstance(metric, ImageMetric | OwnPairsMetric) or getattr(metric, "reference", True) is False
+        else f" {against}"
+    )
     text = [f"# {name}", "", f"{metric.summary[0].upper()}{metric.summary[1:]}.", ""]
     text += ["```sh", f"ganeval score SUBJECT{needs} --metrics {name}", "```", ""]
     for heading, paragraphs in sections(name).items():
