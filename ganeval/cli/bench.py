@@ -132,23 +132,29 @@ def _materials(
     return jobs
 
 
-def _network_seconds(home: Path) -> float:
-    """Seconds an image of the network by itself, timed in a process of its own."""
+def _network_seconds(home: Path) -> tuple[float, float]:
+    """Seconds an image of the network by itself, wall and processor, timed in a process of its own."""
     from ganeval.bench.materials_names import PICKLED
     from ganeval.bench.process import run_process
 
     timing = [sys.executable, "-m", "ganeval.bench.network_time", str(home / PICKLED)]
-    return float(run_process("timing the network", timing, {}, MATERIALS_TIMEOUT).output)
+    wall, processor = run_process("timing the network", timing, {}, MATERIALS_TIMEOUT).output.split()
+    return float(wall), float(processor)
 
 
-def _roofline_note(compared: "Comparison", n: int, network: float) -> str:
+def _roofline_note(compared: "Comparison", n: int, network: tuple[float, float]) -> str:
     from ganeval.bench.scoring import BESIDE, START, roofline
 
-    roof, reached = roofline(n, network), statistics.median(compared.at(n)[0].wall)
-    return (
-        f"roofline at {n} + {n}: {2 * n} x {network:.4f} s of the network alone x {BESIDE} + {START} s = {roof:.1f} s; "
-        f"ganeval takes {reached:.1f} s and reaches {roof / reached:.0%} of it"
-    )
+    one = compared.at(n)[0]
+    told = []
+    for what, taken, seconds in (("", one.wall, network[0]), (" of processor time", one.processor, network[1])):
+        if taken:
+            roof, reached = roofline(n, seconds), statistics.median(taken)
+            told.append(
+                f"{2 * n} x {seconds:.4f} s{what} of the network alone x {BESIDE} + {START} s = {roof:.1f} s; ganeval "
+                f"takes {reached:.1f} s and reaches {roof / reached:.0%} of it"
+            )
+    return f"roofline at {n} + {n}: {'; '.join(told)}"
 
 
 def _scoring_table(compared: "Comparison") -> Table:

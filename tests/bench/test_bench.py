@@ -129,11 +129,15 @@ def test_rows_go_to_the_timing_board_and_back(tmp_path):
 
 def test_a_score_is_held_against_its_roofline():
     """20 images at 0.5 s each, 8% beside the network and 2.5 s to start: 13.3 s."""
-    compared = Comparison((made("ganeval", (19.0,)),), "FID", "Linux, 2 cores", None, "2026-01-01T00:00", network=0.5)
+    compared = Comparison(
+        (made("ganeval", (19.0,)),), "FID", "Linux, 2 cores", None, "2026-01-01T00:00", network=(0.5, 0.9)
+    )
 
     assert "20 x 0.5000 s of the network alone x 1.08 + 2.5 s = 13.3 s" in scoring_markdown(compared)
     assert "takes 19.0 s and reaches 70% of it" in scoring_markdown(compared)
+    assert "20 x 0.9000 s of processor time of the network alone" in scoring_markdown(compared)
     assert to_dict(compared)["network_seconds_an_image"] == 0.5
+    assert to_dict(compared)["network_processor_seconds_an_image"] == 0.9
 
 
 def test_json_and_markdown_hold_what_was_measured():
