@@ -93,7 +93,9 @@ def scoring(
             what = f"FID + IS of PNGs of {size} px"
             before = _network_seconds(home)
             compared = compare(chosen, jobs, repeats, what, reporter.message, advance)
-        compared = dataclasses.replace(compared, network=(before + _network_seconds(home)) / 2)
+        after = _network_seconds(home)
+        network = (before[0] + after[0]) / 2, (before[1] + after[1]) / 2
+        compared = dataclasses.replace(compared, network=network)
     if append is not None:
         append_timings(append, timing_rows(compared))
     if markdown is not None:
