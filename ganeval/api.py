@@ -19,6 +19,7 @@ from ganeval.gate.rules import GateRules, Mode, read_rules
 from ganeval.gate.run import GateReport, run_gate
 from ganeval.gate.scorer import Scorer
 from ganeval.generators.in_memory import Images, Subject, batch_of, evaluating, holds_images, labelled, name_of
+from ganeval.metrics.keys import parse_keys
 from ganeval.notebook import Comparisons, Scores, picture_of, picture_of_ends
 from ganeval.notebook.by_image import ends_of
 from ganeval.notebook.progress import default_reporter
@@ -33,6 +34,7 @@ from ganeval.results.result import Result
 from ganeval.scoring.compare import compare as compare_subjects
 from ganeval.scoring.evaluator import Evaluator as LoadedEvaluator
 from ganeval.scoring.open_inputs import check_places, open_subject_source
+from ganeval.scoring.running_pairs import IN_BATCHES
 from ganeval.scoring.several_subjects import score_several
 
 if TYPE_CHECKING:
@@ -178,8 +180,9 @@ def check(
 class Evaluator:
     """Scores many subjects against one reference: networks are loaded once, and the reference is read once.
 
-    It also takes images batch by batch: `update(batch)`, `compute()`, `reset()`. Where torch.distributed is
-    initialised, each process adds its own batches and `compute()` gives all of them the score of all images.
+    It also takes images batch by batch: `update(batch)`, with originals for metrics of image pairs, `compute()`,
+    `reset()`. Where torch.distributed is initialised, each process adds its own batches and `compute()` gives all of
+    them the score of all images.
 
     Args:
         reporter: Where progress goes; None for a bar in a notebook, silent elsewhere.
@@ -203,6 +206,14 @@ class Evaluator:
     def __init__(self, *, reporter: Reporter | None = None, **keywords: Unpack[EvaluatorKeywords]) -> None:
         with python_words("evaluator"):
             options = _options("evaluator", {}, keywords)
+            if (
+                options.paired is None
+                and options.metrics is not None
+                and any(r.paired for r in parse_keys(options.metrics))
+            ):
+                options = dataclasses.replace(
+                    options, paired=IN_BATCHES, in_memory={**options.in_memory, IN_BATCHES: ()}
+                )
             check_places(options)
             self._loaded = LoadedEvaluator(options, reporter or default_reporter())
 
@@ -222,25 +233,30 @@ class Evaluator:
         with python_words("evaluator"), evaluating(subject):
             check_places(options, *_paths(subject))
             outcome = self._loaded.score(called, name, held)
-            return _shown(outcome.results, dataclasses.replace(options, subject=called, in_memory=held))
+            shown = dataclasses.replace(options, subject=called, in_memory=held)
+            return _shown(outcome.results, shown, outcome.blame)
 
-    def update(self, images: Images, labels: Iterable[object] | None = None) -> None:
+    def update(
+        self, images: Images, originals: Images | None = None, *, labels: Iterable[object] | None = None
+    ) -> None:
         """Adds a batch: its images go through the networks now, and only their features stay.
 
         Args:
             images: A tensor (N, C, H, W) on any device, an array (N, H, W, C) or a list of images, uint8 or floats in
                 `value_range`; of a pair or dict as a DataLoader gives it, the images.
+            originals: What metrics of image pairs compare each image with, in the same order.
             labels: Class of each image, named as in the reference, for metrics by class.
 
         Raises:
-            GanevalError: images or labels that cannot be used, or metrics of image pairs.
+            GanevalError: images or labels that cannot be used, or originals that are missing or not needed.
         """
         options = self._loaded.options
         with python_words("evaluator"):
             batch, on_device = batch_of(images, options.value_range, options.peak)
             if labels is not None:
                 batch = labelled(batch, labels)
-            self._loaded.update(batch, on_device)
+            truths = None if originals is None else batch_of(originals, options.value_range, options.peak)[0]
+            self._loaded.update(batch, truths, on_device)
 
     def compute(self, name: str | None = None) -> Scores:
         """The scores of all images added since the last reset, equal to those of one `score` of all of them.
@@ -252,7 +268,8 @@ class Evaluator:
             GanevalError: no images, or too few for a metric that was named.
         """
         with python_words("evaluator"):
-            return Scores(self._loaded.compute(name).results)
+            outcome = self._loaded.compute(name)
+            return Scores(outcome.results, influences=outcome.blame)
 
     def reset(self) -> None:
         """Forgets the batches; networks and reference stay."""
@@ -292,10 +309,11 @@ def _set(images: Any, place: str, held: dict[str, object]) -> str | None:
     """The path or data set name of what is compared with; images in memory go by a name of their own."""
     if images is None or isinstance(images, str | Path):
         return str(images) if isinstance(images, Path) else images
-    if not holds_images(images):
+    if not holds_images(images) and not (place == "reference" and callable(images)):
         raise UsageError(
             f"{place}= is a {type(images).__name__}; expected a path, a data set, a tensor or an array, a PIL "
-            "image or a list of them, a Dataset with a length or a DataLoader."
+            "image or a list of them, a Dataset with a length or a DataLoader"
+            f"{', a network or a function that draws images' if place == 'reference' else ''}."
         )
     name = f"<{place} in memory>"
     held[name] = images

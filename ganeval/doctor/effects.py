@@ -5,7 +5,6 @@ again. At a hundred images a side both are far above what thousands of images gi
 add up: the figures say which fault matters, not how much to subtract from a score.
 """
 
-import contextlib
 import dataclasses
 import time
 from collections.abc import Sequence
@@ -21,12 +20,14 @@ from ganeval.metrics.frechet import FD, fd_of_rows
 from ganeval.metrics.keys import printed_key
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
-from ganeval.scoring.loaded_networks import Passes, open_passes
+from ganeval.scoring.evaluator import Evaluator
+from ganeval.scoring.loaded_networks import Passes
 from ganeval.sources.base import ImageSource, Subset, seeded_subset
 from ganeval.sources.datasets.table import open_dataset
 from ganeval.summaries.bank import Rows
 
 BACKBONE: Final = "efflite0"
+KEY: Final = f"{FD.name}@{BACKBONE}"
 EFFECT_IMAGES: Final = 256  # 128 in each of the two sets
 EFFECT_SEED: Final = 0
 EFFECT_SECONDS: Final = 60.0  # after that no further damage is begun
@@ -95,11 +96,14 @@ def with_effects(
     started = time.monotonic()
     measured: dict[int, Effect] = {}
     late = 0
-    with contextlib.ExitStack() as stack:
-        passes = open_passes([BACKBONE], options, device, reporter, stack)
+    networks = dataclasses.replace(
+        options, device=device, metrics=KEY, reference=kept.name, paired=None, in_memory={kept.name: kept}
+    )
+    with Evaluator(networks, reporter) as evaluator:
+        passes = evaluator.set_networks()
         rows, before = _rows(passes, kept, f"{clean.name} (clean)"), _rows(passes, spoilt, f"{clean.name} (clean)")
         floor = _distance(rows, before)
-        key = printed_key("fd", passes.backbones[BACKBONE].key)
+        key = printed_key(FD.name, passes.backbones[BACKBONE].key)
         for position, finding in enumerate(findings):
             damage = finding.damage
             if damage is None or finding not in wanted:
@@ -128,4 +132,4 @@ def _rows(passes: Passes, source: ImageSource, title: str) -> Rows:
 
 
 def _distance(real: Rows, fake: Rows) -> float:
-    return fd_of_rows(real, fake, dict(FD.params))["fd"]
+    return fd_of_rows(real, fake, dict(FD.params))[FD.name]

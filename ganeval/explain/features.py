@@ -7,7 +7,6 @@ it shows the network other pixels.
 import contextlib
 import dataclasses
 import functools
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from ganeval.files.disk_cache import cache_home
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
 from ganeval.scoring.feature_pass import SourceSummary
-from ganeval.scoring.loaded_networks import Passes, open_store
+from ganeval.scoring.loaded_networks import Passes, passes_of
 from ganeval.sources.base import ImageSource
 from ganeval.summaries.bank import Block, FeatureBank, Rows
 from ganeval.summaries.base import SetSummary
@@ -59,22 +58,19 @@ def open_paths(
     backbones: dict[str, InceptionVariant] = {}
     kept = cache_home() / "engines" if options.cache else None
     first = InceptionVariant(INCEPTION, load_state_dict("inception", options.weights.get("inception")), device)
-    engine = use_engine(first, options.engine, "exact", kept)
+    use_engine(first, options.engine, "exact", kept)
     for name in names:
         backbones[name] = first.behind(name) if name != "inception" else first
     if other_weights is not None:
         other = InceptionVariant(INCEPTION, load_state_dict("inception", other_weights), device)
         use_engine(other, options.engine, "exact", kept)
         backbones[OTHER_WEIGHTS] = other
-    root = cache_home() / "features"
-    if not options.cache:
-        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-")))
     # Stores go by the names of the backbones' own protocols, so that `score` and `explain` share their features.
-    stores = {name: open_store(backbone, root) for name, backbone in backbones.items()}
+    passes = passes_of(backbones, options, reporter, stack)
     if OTHER_WEIGHTS in backbones:  # under a name of its own from here on: a pass keeps one summary a name
         other = backbones[OTHER_WEIGHTS]
         other.info = dataclasses.replace(other.info, name=OTHER_WEIGHTS)
-    return Passes(backbones, dict.fromkeys(backbones, engine), stores, options, reporter)
+    return passes
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def result_of(row: Row, found: Explanation, options: ExplainOptions) -> Result:
     path = "inception" if tool is None else tool.path
     sha256 = found.other_sha256 if row.tool == OTHER else found.weights_sha256
     pinned = found.pinned and row.tool != OTHER
-    key = printed_key("fd", path if pinned else f"{path}#{sha256[:8]}")
+    key = printed_key(FD.name, path if pinned else f"{path}#{sha256[:8]}")
     if row.value is None or row.n_fake is None:
         return Result(found.subject, key, None, "lower", row.n_real, row.n_fake, "skipped", note_of(row))
     run = dataclasses.replace(options.run, name=found.subject)
@@ -42,7 +42,7 @@ def result_of(row: Row, found: Explanation, options: ExplainOptions) -> Result:
     own = row.tool in (OWN, OTHER) or tool is None
     arithmetic = {} if own or tool is None else {"ddof": tool.ddof, "mean": tool.mean, "tool": tool.name}
     protocol = Protocol(
-        metric="fd",
+        metric=FD.name,
         version=FD.version,
         params={**FD.params, **arithmetic},
         backbone=path,

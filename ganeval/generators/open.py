@@ -27,6 +27,8 @@ from ganeval.summaries.reference_file import is_statistics_file, load_reference
 
 DEFAULT_SAMPLES = 2000  # of a generator by name, without a reference that says how many
 
+REFERENCE_SEED: Final = 1_000_000_007  # added to the seed, for the latents of a generator that is the reference
+
 OPENERS: Final[Mapping[str, str]] = {
     "in memory": "ganeval.generators.external:from_memory",
     "factory": "ganeval.generators.external:from_factory",
@@ -118,12 +120,15 @@ def open_generator(options: ScoreOptions, only_class: str | None = None) -> Imag
 
 
 def open_set(options: ScoreOptions, place: Place, name: str) -> ImageSource:
-    """One of the sets that a score reads, by name or in memory.
+    """One of the sets that a score reads, by name or in memory; as the reference also a generator.
 
     Raises:
         UsageError: a glob for images without file names.
         DataError: images that cannot be used.
+        GanevalError: as `open_generator`, for a reference that is one.
     """
+    if place == "reference" and (drawn := _generated_reference(options, name)) is not None:
+        return drawn
     if name not in options.in_memory:
         return options.open(place, name)
     selection, held = options.selection(place), options.in_memory[name]
@@ -138,6 +143,27 @@ def open_set(options: ScoreOptions, place: Place, name: str) -> ImageSource:
     if source is None:
         raise TypeError(f"the {place} is a {type(held).__name__}")
     return tiled(source, selection.tile)
+
+
+def _generated_reference(options: ScoreOptions, name: str) -> ImageSource | None:
+    """The images of a generator that is the reference, None where it is none.
+
+    It states its own latents, and draws them from a stream of its own: the two sets are independent.
+    """
+    own = dataclasses.replace(
+        options,
+        subject=name,
+        seed=options.seed + REFERENCE_SEED,
+        reference=None,
+        paired=None,
+        inputs=None,
+        generator=None,
+        state_key=None,
+        latent_dim=None,
+        direction=None,
+        drawn=None,
+    )
+    return None if kind_of(own) is None else open_generator(own)
 
 
 def _doubt(source: ImageSource, generator: Generator) -> str:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from ganeval.errors import GanevalError
+from ganeval.errors import GanevalError, UsageError
 from ganeval.options.kinds import PLACEHOLDER, Kind, Links, Switch
 from ganeval.options.table import DEFAULTS, OPTIONS, flag_of, keyword_of, taken_by
 
@@ -110,16 +110,25 @@ def as_options(taker: str, keywords: Mapping[str, object]) -> dict[str, Any]:
         keywords: As the caller gave them.
 
     Raises:
-        TypeError: a keyword that the call doesn't take, as Python itself says it.
+        UsageError: a keyword of another call.
+        TypeError: a keyword that no call takes, as Python itself says it.
     """
     names = {keyword_of(name): name for name in taken_by(taker)}
     for keyword in keywords:
+        if takers := [] if keyword in names else _calls_with(keyword):
+            raise UsageError(f"{TAKERS[taker]}() takes no {keyword}=. It is a keyword of {' and '.join(takers)}.")
         if keyword not in names:
             spelt = {**names, **{name: name for name in names.values()}}
             close = difflib.get_close_matches(keyword, spelt, n=1)
             hint = f" Did you mean {keyword_of(spelt[close[0]])!r}?" if close else ""
             raise TypeError(f"{TAKERS[taker]}() got an unexpected keyword argument {keyword!r}.{hint}")
     return {names[keyword]: value for keyword, value in keywords.items()}
+
+
+def _calls_with(keyword: str) -> list[str]:
+    """The calls that take a keyword, as in "ganeval.score()"."""
+    takers = [taker for taker in TAKERS if keyword in map(keyword_of, taken_by(taker))]
+    return [f"ganeval.{TAKERS[taker]}()" for taker in takers]
 
 
 def documented(taker: str) -> Callable[[Call], Call]:
@@ -171,7 +180,7 @@ def keywords_source() -> str:
         "    from collections.abc import Mapping, Sequence",
         "    from pathlib import Path",
         "",
-        "    from ganeval.generators.in_memory import Images",
+        "    from ganeval.generators.in_memory import Images, Subject",
     ]
     for taker, call in TAKERS.items():
         lines += ["", "", f"class {call[0].upper()}{call[1:]}Keywords(TypedDict, total=False):"]

@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ganeval.generators.in_memory import Images
+    from ganeval.generators.in_memory import Images, Subject
 
 
 class ScoreKeywords(TypedDict, total=False):
     """Keywords of `ganeval.score`."""
 
-    reference: Images | None
-    """Images or statistics file that set metrics compare with."""
+    reference: Subject | None
+    """Images, generator or statistics file that set metrics compare with."""
     paired: Images | None
     """Original images that paired metrics compare with, matched by file stem."""
     metrics: str | Sequence[str] | None
@@ -89,8 +89,8 @@ class ScoreKeywords(TypedDict, total=False):
 class CompareKeywords(TypedDict, total=False):
     """Keywords of `ganeval.compare`."""
 
-    reference: Images | None
-    """Images or statistics file that set metrics compare with."""
+    reference: Subject | None
+    """Images, generator or statistics file that set metrics compare with."""
     paired: Images | None
     """Original images that paired metrics compare with, matched by file stem."""
     metrics: str | Sequence[str] | None
@@ -150,8 +150,8 @@ class CompareKeywords(TypedDict, total=False):
 class CheckKeywords(TypedDict, total=False):
     """Keywords of `ganeval.check`."""
 
-    reference: Images | None
-    """Images or statistics file that set metrics compare with."""
+    reference: Subject | None
+    """Images, generator or statistics file that set metrics compare with."""
     paired: Images | None
     """Original images that paired metrics compare with, matched by file stem."""
     pair_by: str | None
@@ -195,8 +195,8 @@ class CheckKeywords(TypedDict, total=False):
 class EvaluatorKeywords(TypedDict, total=False):
     """Keywords of `ganeval.Evaluator`."""
 
-    reference: Images | None
-    """Images or statistics file that set metrics compare with."""
+    reference: Subject | None
+    """Images, generator or statistics file that set metrics compare with."""
     paired: Images | None
     """Original images that paired metrics compare with, matched by file stem."""
     metrics: str | Sequence[str] | None
@@ -253,3 +253,9 @@ class EvaluatorKeywords(TypedDict, total=False):
     """Keep features between runs."""
     precision: Literal["exact", "fast"]
     """Precision of networks: exact is float32, fast bfloat16 with its error measured."""
+    until_se: float | None
+    """Score 500, 1000, 2000, ... images, at most n=, until the standard error is X."""
+    until_rel: float | None
+    """The same with X as a fraction of the value, at most 10%."""
+    blame: bool
+    """Also compute each image's influence on the metrics that have one (fd, kd)."""

@@ -195,6 +195,13 @@ class Place(Kind):
         raise ValueError(f"is a {type(value).__name__}; expected {self.takes}.")
 
 
+class Reference(Place):
+    """Images, or a generator that draws them."""
+
+    python = "Subject"
+    takes = "a path, a data set, a tensor or an array, a network or a function"
+
+
 class Folder(Kind):
     """A folder or file of this machine."""
 

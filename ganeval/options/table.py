@@ -26,6 +26,7 @@ from ganeval.options.kinds import (
     PairRule,
     Place,
     Positive,
+    Reference,
     Switch,
     Text,
     Tiles,
@@ -85,7 +86,12 @@ class ScoreOptions:
     subject: str
     reference: Annotated[
         str | None,
-        Option("inputs", "Images or statistics file that set metrics compare with.", f"{_FREE} gate explain", Place()),
+        Option(
+            "inputs",
+            "Images, generator or statistics file that set metrics compare with.",
+            f"{_FREE} gate explain",
+            Reference(),
+        ),
     ] = None
     paired: Annotated[
         str | None,
@@ -295,20 +301,20 @@ class ScoreOptions:
         Option(
             "stopping",
             "Score 500, 1000, 2000, ... images, at most --num-samples, until the standard error is X.",
-            "score",
+            "score evaluator",
             Positive(),
         ),
     ] = None
     until_rel: Annotated[
         float | None,
-        Option("stopping", "The same with X as a fraction of the value, at most 10%.", "score", Fraction()),
+        Option("stopping", "The same with X as a fraction of the value, at most 10%.", "score evaluator", Fraction()),
     ] = None
     blame: Annotated[
         bool,
         Option(
             "rows",
             "Also compute each image's influence on the metrics that have one (fd, kd).",
-            "score",
+            "score evaluator",
             Switch(),
             flag=False,
             setting=False,

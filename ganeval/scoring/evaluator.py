@@ -18,7 +18,6 @@ from ganeval._version import __version__
 from ganeval.backbones.scene_models import SceneModel
 from ganeval.devices import device_name
 from ganeval.errors import TooFewSamplesError, UsageError
-from ganeval.metrics.base import SetMetric
 from ganeval.metrics.keys import Request, plain_keys, printed_key
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter, Silent
@@ -39,8 +38,9 @@ from ganeval.scoring.open_inputs import (
 )
 from ganeval.scoring.own_pairs import score_own_pairs
 from ganeval.scoring.pair_pass import PairScores
-from ganeval.scoring.paired_metrics import PairNetworks, open_pair_networks, score_paired
+from ganeval.scoring.paired_metrics import PairNetworks, open_pair_networks, rows_of_pairs, score_paired
 from ganeval.scoring.plan import Plain, Plan, make_plan
+from ganeval.scoring.running_pairs import IN_BATCHES, RunningPairs
 from ganeval.scoring.set_metrics import check_counts, estimate_sets, rows_of
 from ganeval.scoring.until import score_until
 from ganeval.sources.base import ImageSource
@@ -130,6 +130,7 @@ class Evaluator:
         self._models: dict[str, SceneModel] | None = None
         self._references: dict[tuple[int | None, int], _Reference] = {}
         self._running: RunningSet | None = None
+        self._pairs: RunningPairs | None = None
         if processes is not None:
             processes.compare(
                 _same_everywhere(self.plan, options), "Use one version, one ganeval.toml and the same weights."
@@ -167,6 +168,9 @@ class Evaluator:
         held = self.options.in_memory if in_memory is None else in_memory
         options = dataclasses.replace(self.options, subject=subject, name=name, in_memory=held)
         plan, processes = self.plan, self._processes
+        if plan.paired_requests and options.paired == IN_BATCHES:
+            asked = ", ".join(request.asked for request in plan.paired_requests)
+            raise UsageError(f"An original for each image is needed for {asked}. Add --paired REF, or use update().")
         results: list[Result] = []
         pairs: PairScores | None = None
         summary: SourceSummary | None = None
@@ -234,18 +238,34 @@ class Evaluator:
                 results = [with_origin(result, opened.origin) for result in results]
         return self._outcome(options, results, pairs, single, summary, blamed, real)
 
-    def update(self, batch: ImageSource, on_device: Sequence[torch.Tensor] | None = None) -> None:
+    def update(
+        self,
+        batch: ImageSource,
+        originals: ImageSource | None = None,
+        on_device: Sequence[torch.Tensor] | None = None,
+    ) -> None:
         """Adds a batch to the running set, whose images go through the networks now and are not kept.
 
         Args:
             batch: The images.
+            originals: What each is compared with, for metrics of image pairs.
             on_device: Their pixels, uint8 (3, H, W), where they are on a device already.
 
         Raises:
-            UsageError: metrics of image pairs, or a subset of a set whose size is not known yet.
+            UsageError: metrics of single images, a subset of a set whose size is not known yet, or pairs without
+                originals.
             DataError: images that cannot be used.
         """
-        self._running_set().add(batch, on_device)
+        running, pairs = self._running_set(), self._running_pairs()
+        if pairs is not None and originals is None:
+            asked = ", ".join(request.asked for request in self.plan.paired_requests)
+            raise UsageError(f"{asked} compare each image with its original. Call update(images, originals).")
+        if pairs is None and originals is not None:
+            raise UsageError("update() got originals, and no metric of image pairs was named. Add psnr or ssim, say.")
+        if running is not None:
+            running.add(batch, on_device)
+        if pairs is not None and originals is not None:
+            pairs.add(batch, originals)
 
     def compute(self, name: str | None = None, *, alone: bool = False) -> ScoreOutcome:
         """Scores all images added so far, as one score of them would; over all processes of torch.distributed.
@@ -260,19 +280,16 @@ class Evaluator:
         from ganeval.scoring.torch_group import torch_group
 
         options = dataclasses.replace(self.options, subject="batches", name=name)
-        running, group = self._running_set(), None if alone else torch_group()
-        fake = running.summary(group)
-        if group is None and fake is not None:
-            return self._of_summary(options, fake, running)
+        running, together, group = self._running_set(), self._running_pairs(), None if alone else torch_group()
+        fake = None if running is None else running.summary(group)
+        pairs = None if together is None else together.scores(group)
         if group is None:
-            raise TypeError("no summary in the only process")
+            return self._of_batches(options, fake, pairs)
         outcome: ScoreOutcome | None = None
 
         def compute() -> list[dict[str, object]]:
             nonlocal outcome
-            if fake is None:
-                raise TypeError("the first process has no summary")
-            outcome = self._of_summary(options, fake, running)
+            outcome = self._of_batches(options, fake, pairs)
             return [result.to_dict() for result in outcome.results]
 
         rows = group.from_first(compute)
@@ -282,7 +299,7 @@ class Evaluator:
         """Empties the running set; networks and reference stay."""
         if self._running is not None:
             self._running.close()
-            self._running = None
+        self._running = self._pairs = None
 
     def image_models(self) -> dict[str, SceneModel]:
         """The fitted parameters of metrics of single images."""
@@ -350,30 +367,48 @@ class Evaluator:
             self._references[key] = _Reference(open_reference(options, self._stack))
         return self._references[key]
 
-    def _running_set(self) -> RunningSet:
+    def _running_set(self) -> RunningSet | None:
+        """Images that come batch by batch; None without set metrics."""
         from ganeval.scoring.running_set import RunningSet
 
-        if self._running is None:
-            if self.plan.by_image:
-                asked = ", ".join(request.asked for request in self.plan.by_image)
-                raise UsageError(f"{asked} go image by image, and update() takes one set. Use score() for those.")
-            if self.options.num_samples is not None:
-                raise UsageError("update() takes every image, and --num-samples N picks some. Drop it.")
-            self._running = RunningSet(self.set_networks(self.open_reference(self.options)), "the batches")
+        options = self.options
+        if alone := [request.asked for request in self.plan.by_image if not request.paired]:
+            raise UsageError(f"{', '.join(alone)} go image by image, and update() keeps none. Use score() for those.")
+        for option, given in (
+            ("--num-samples", options.num_samples),
+            ("--until-se", options.until_se),
+            ("--until-rel", options.until_rel),
+        ):
+            if given is not None:
+                raise UsageError(f"update() takes every image, and {option} picks how many. Drop it.")
+        if self._running is None and self.plan.set_requests:
+            self._running = RunningSet(self.set_networks(self.open_reference(options)), "the batches")
         return self._running
 
-    def _of_summary(self, options: ScoreOptions, fake: SourceSummary, running: RunningSet) -> ScoreOutcome:
-        for request in self.plan.set_requests:
-            metric = request.metric
-            if isinstance(metric, SetMetric) and fake.n < (metric.min_n if self.plan.explicit else 2):
-                raise TooFewSamplesError(
-                    f"{request.asked} needs at least {metric.min_n} generated images; got {fake.n}. Call update with "
-                    "more."
-                )
-        real = self.read_reference(options)
-        passes = running.passes
-        results = rows_of(estimate_sets(self.plan, fake, real, passes), options, fake, real, passes, self.device)
-        return self._outcome(options, results, None, None, fake, None, real)
+    def _running_pairs(self) -> RunningPairs | None:
+        """Pairs that come batch by batch; None without paired metrics."""
+        if self._pairs is None and self.plan.paired_requests:
+            self._pairs = RunningPairs(self.plan, self.options, self.pair_networks())
+        return self._pairs
+
+    def _of_batches(self, options: ScoreOptions, fake: SourceSummary | None, pairs: PairScores | None) -> ScoreOutcome:
+        results: list[Result] = []
+        blamed, real = None, None
+        if fake is not None and self._running is not None:
+            for request in self.plan.set_requests:
+                metric = request.metric
+                if fake.n < (metric.min_n if self.plan.explicit else 2):
+                    raise TooFewSamplesError(
+                        f"{request.asked} needs at least {metric.min_n} generated images; got {fake.n}. Call update "
+                        "with more."
+                    )
+            real, passes = self.read_reference(options), self._running.passes
+            results = rows_of(estimate_sets(self.plan, fake, real, passes), options, fake, real, passes, self.device)
+            if options.blame and real is not None:
+                blamed = blame(fake, real.sets, self.plan.set_requests)
+        if pairs is not None:
+            results += rows_of_pairs(self.plan, options, pairs, self.pair_networks(), self.reporter)
+        return self._outcome(options, results, pairs, None, fake, blamed, real)
 
     def _outcome(
         self,

@@ -349,7 +349,26 @@ def open_passes(
     """
     opened = OpenedNetworks() if opened is None else opened
     backbones = {name: opened.open(name, device, options) for name in dict.fromkeys(names)}
-    engines = {name: backbone.engine for name, backbone in backbones.items()}
+    passes = passes_of(backbones, options, reporter, stack, processes)
+    if isinstance(reference, ReferenceStatistics):
+        passes.check_statistics(reference, options.reference or "")
+    if processes is not None:
+        made = {
+            f"networks {name}": f"{store_protocol(backbone, options.precision, options.decode)}, {backbone.engine}"
+            for name, backbone in backbones.items()
+        }
+        processes.compare(made, "Give all machines the same weights and packages, or name one --engine.")
+    return passes
+
+
+def passes_of(
+    backbones: Mapping[str, AnyBackbone],
+    options: ScoreOptions,
+    reporter: Reporter,
+    stack: contextlib.ExitStack,
+    processes: Processes | None = None,
+) -> Passes:
+    """Backbones with their stores, in the cache or in a temporary folder; arguments as `open_passes`."""
     if options.cache:
         root = cache_home() / "features"
     else:
@@ -359,12 +378,5 @@ def open_passes(
     stores = {
         name: open_store(backbone, root, options.precision, options.decode) for name, backbone in backbones.items()
     }
-    if isinstance(reference, ReferenceStatistics):
-        Passes(backbones, {}, stores, options, reporter).check_statistics(reference, options.reference or "")
-    if processes is not None:
-        made = {
-            f"networks {name}": f"{store_protocol(backbone, options.precision, options.decode)}, {engines[name]}"
-            for name, backbone in backbones.items()
-        }
-        processes.compare(made, "Give all machines the same weights and packages, or name one --engine.")
+    engines = {name: backbone.engine for name, backbone in backbones.items()}
     return Passes(backbones, engines, stores, options, reporter, processes=processes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ganeval.errors import ReferenceStatisticsError, UsageError
 from ganeval.files.disk_cache import cache_home
-from ganeval.generators.names import is_factory_name
+from ganeval.generators.names import is_factory_name, is_importable
 from ganeval.generators.open import open_generator, open_set
 from ganeval.generators.shipped import is_shipped, refuse_unshipped
 from ganeval.options import ScoreOptions
@@ -38,7 +38,11 @@ def check_places(options: ScoreOptions, *subjects: str) -> None:
         refuse_unshipped(subject)
         if (Path(subject).suffix or "/" in subject) and not is_factory_name(subject):
             refuse_missing(subject)
-    for given in (options.reference, options.paired, options.mask, options.inputs):
+    reference = options.reference
+    generated = reference is not None and (
+        is_shipped(reference) or (is_factory_name(reference) and is_importable(reference))
+    )
+    for given in (None if generated else reference, options.paired, options.mask, options.inputs):
         if given is not None and given not in options.in_memory:
             refuse_missing(given)
 

@@ -95,6 +95,7 @@ class PairScores:
         mask_sha256: Content hash of the masks, None without.
         marked: Pixels that the masks mark, of all pairs together.
         pixels: Pixels of all pairs without their border.
+        digests: sha256 of both images of each scored pair.
         copies: How many pairs are exact copies of another pair, in both images.
         paired_by: What was taken off the names to pair them; "" where they agree as they are.
         warnings: What the user should be told of the run.
@@ -116,6 +117,7 @@ class PairScores:
     mask_sha256: str | None = None
     marked: int = 0
     pixels: int = 0
+    digests: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def repeated(self) -> str:
@@ -228,6 +230,7 @@ def score_pairs(
         mask_sha256=content_hash(mask_digests) if masks is not None else None,
         marked=run.marked,
         pixels=run.pixels,
+        digests=tuple(digests),
     )
 
 

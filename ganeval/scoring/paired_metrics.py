@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # pairs that only pixels are compared of need no torch
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,28 +82,46 @@ def score_paired(
     Returns:
         Rows, and the per-image values behind them.
     """
-    backbones, heads, device = networks.backbones, networks.heads, networks.device
-    requests = {
-        request: PairRequest(request.metric, request.backbone, dict(request.metric.params), required=plan.explicit)
-        for request in plan.paired_requests
-        if isinstance(request.metric, PixelMetric | PyramidMetric)
-    }
     with reporter.stage(f"{subject.name} against {originals.name}", len(subject)) as advance:
-        pairs = score_pairs(
-            subject,
-            originals,
-            list(requests.values()),
-            channel=options.channel,
-            crop_border=options.crop_border,
-            pair_by=options.pair_by,
-            mod_crop=options.mod_crop,
-            masks=masks,
-            batch_size=options.batch_size,
-            backbones=backbones,
-            heads={name: loaded.state for name, loaded in heads.items()},
-            on_bad=options.on_bad,
-            progress=advance,
-        )
+        pairs = measure_pairs(plan, options, subject, originals, networks, masks, advance)
+    rows = rows_of_pairs(plan, options, pairs, networks, reporter)
+    for source in (originals,) if plan.set_requests else (subject, originals):
+        for note in source.notes:
+            reporter.message(note)
+    return rows, pairs
+
+
+def measure_pairs(
+    plan: Plan,
+    options: ScoreOptions,
+    subject: ImageSource,
+    originals: ImageSource,
+    networks: PairNetworks,
+    masks: Masks | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> PairScores:
+    """The values of each pair; arguments as `score_paired`."""
+    return score_pairs(
+        subject,
+        originals,
+        list(_requests_of(plan).values()),
+        channel=options.channel,
+        crop_border=options.crop_border,
+        pair_by=options.pair_by,
+        mod_crop=options.mod_crop,
+        masks=masks,
+        batch_size=options.batch_size,
+        backbones=networks.backbones,
+        heads={name: loaded.state for name, loaded in networks.heads.items()},
+        on_bad=options.on_bad,
+        progress=progress,
+    )
+
+
+def rows_of_pairs(
+    plan: Plan, options: ScoreOptions, pairs: PairScores, networks: PairNetworks, reporter: Reporter
+) -> list[Result]:
+    """The rows of what was measured; the reporter gets what limits their meaning."""
     if pairs.skipped:
         reporter.message(f"{len(pairs.skipped)} pairs were skipped; first: {pairs.skipped[0]}")
     for warning in pairs.warnings:
@@ -119,17 +137,18 @@ def score_paired(
             f"warning: fakes and originals were decoded differently: {differences}. The values measure that as well: "
             f"{advice}."
         )
-    for source in (originals,) if plan.set_requests else (subject, originals):
-        for note in source.notes:
-            reporter.message(note)
     remarks = [depth, f"decoded differently: {differences}" if differences else "", *_peak_unused(pairs, options)]
     remarks.append(pairs.paired_by)
-    if masks is not None:
+    if pairs.mask_sha256 is not None:
         remarks.append(f"over {pairs.marked:,} of {pairs.pixels:,} pixels, by the mask")
-    rows = [
-        _row(asked, request, options, pairs, backbones, heads, device, remarks) for asked, request in requests.items()
-    ]
-    return rows, pairs
+    return [_row(asked, request, options, pairs, networks, remarks) for asked, request in _requests_of(plan).items()]
+
+
+def _requests_of(plan: Plan) -> dict[Request, PairRequest]:
+    return {
+        request: PairRequest(request.metric, request.backbone, dict(request.metric.params), required=plan.explicit)
+        for request in plan.paired_requests
+    }
 
 
 def _load_heads(plan: Plan, options: ScoreOptions, device: str) -> dict[str, LoadedWeights]:
@@ -152,12 +171,10 @@ def _row(
     request: PairRequest,
     options: ScoreOptions,
     pairs: PairScores,
-    backbones: dict[str, Backbone],
-    heads: dict[str, LoadedWeights],
-    device: str,
+    networks: PairNetworks,
     remarks: Sequence[str],
 ) -> Result:
-    metric = request.metric
+    metric, backbones, heads = request.metric, networks.backbones, networks.heads
     backbone = None if request.backbone is None else backbones[request.backbone]
     head = heads.get(metric.heads.get(request.backbone or "", "")) if isinstance(metric, PyramidMetric) else None
     pinned = (backbone is None or backbone.pinned) and (head is None or head.pinned)
@@ -199,7 +216,7 @@ def _row(
         protocol,
         notes=[luma_words(pairs.seen) if luma else "", *remarks],
         comparable_to_published=pinned and (pixel or (backbone is not None and backbone.info.canonical)),
-        origin=provenance(device),
+        origin=provenance(networks.device),
         more={
             "decoded": {
                 "fake": decoded_counts(fake for fake, _ in pairs.seen),

@@ -1,5 +1,6 @@
 """The measures behind the checks: against Pillow's own tables, closed forms and slow oracles; what damage costs."""
 
+import dataclasses
 import io
 import json
 import re
@@ -8,7 +9,6 @@ import numpy as np
 import orjson
 import pytest
 import scipy.fft
-import torch
 from PIL import Image
 
 from ganeval.doctor import effects
@@ -45,7 +45,7 @@ from ganeval.sources.arrays import ArraySource
 from ganeval.sources.datasets.table import open_dataset
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.resolve import open_source
-from tests.conftest import ToyBackbone
+from tests.conftest import TOY, ToyBackbone
 from tests.doctor_cases import through_jpeg, tiles
 from tests.one_pass import summarise
 
@@ -358,18 +358,16 @@ def test_damage_may_be_done_to_a_share_of_the_images():
 @pytest.fixture
 def toy_engine(monkeypatch):
     toy = ToyBackbone()
-    monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: toy)
-    monkeypatch.setattr(
-        "ganeval.scoring.loaded_networks.given_weights", lambda name, given: None
-    )  # the table does not know it
-    monkeypatch.setattr(effects, "BACKBONE", "toy")
-    return toy
+    toy.info = dataclasses.replace(TOY, name=effects.BACKBONE)
+    opened = []
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: opened.append(toy) or toy)
+    return opened
 
 
 def measured(findings, n=60, seconds=60.0):
     source = ArraySource(pictures(n), "noise")
     options = ScoreOptions(subject="x", engine="torch", cache=False)
-    return effects.with_effects(findings, source, options, torch.device("cpu"), Silent(), seconds)
+    return effects.with_effects(findings, source, options, "cpu", Silent(), seconds)
 
 
 def test_damage_raises_the_distance_and_none_leaves_it(toy_engine):
@@ -379,6 +377,7 @@ def test_damage_raises_the_distance_and_none_leaves_it(toy_engine):
 
     first, second, third = measured([dark, none, mild])
 
+    assert len(toy_engine) == 1, "the network is loaded once"
     assert first.effect.n == 30
     assert first.effect.damaged > 2 * first.effect.clean
     assert first.effect.apart > 0

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ganeval.backbones.inception import INCEPTION
 from ganeval.backbones.inception_variants import PREPARATIONS, described
+from ganeval.explain import features
 from ganeval.explain.explain import ExplainOptions, explain
 from ganeval.explain.features import mean_in_float32, part_of
 from ganeval.explain.frechet_parts import parts_of
@@ -64,10 +65,14 @@ def test_each_image_is_decoded_once_and_shown_once_in_each_preparation(run, make
     decoded = []
     decode = folder_source.decode
     monkeypatch.setattr(folder_source, "decode", lambda data, name: decoded.append(name) or decode(data, name))
+    loaded = []
+    load = features.load_state_dict
+    monkeypatch.setattr(features, "load_state_dict", lambda *given: loaded.append(given) or load(*given))
     fake, real = make_folder("fake", 8, seed=1), make_folder("real", 8, seed=2)
 
     found = run(fake, real)
 
+    assert len(loaded) == 1, "one network behind all preparations"
     assert sorted(decoded) == sorted(2 * [f"{i:05d}.png" for i in range(8)])
     assert set(found.passes) == set(PREPARATIONS)
     assert Cheap.seen == 16 * len(PREPARATIONS)

@@ -16,6 +16,7 @@ from ganeval.backbones import loading
 from ganeval.errors import DataError, TooFewSamplesError, UsageError
 from ganeval.gate.scorer import Scorer
 from ganeval.options import ScoreOptions
+from ganeval.options.table import keyword_of, taken_by
 from ganeval.progress import Silent
 from ganeval.scoring.several_subjects import score_several
 from ganeval.sources.arrays import ArraySource
@@ -245,7 +246,7 @@ def test_batches_that_cannot_be_used_are_refused_in_words():
         assert evaluator.compute()["kd"].n_fake == 41
     with (
         ganeval.Evaluator(paired=REAL, metrics="psnr") as evaluator,
-        pytest.raises(UsageError, match="psnr go image by image"),
+        pytest.raises(UsageError, match=r"Call update\(images, originals\)"),
     ):
         evaluator.update(FAKE)
     with (
@@ -417,3 +418,191 @@ def test_pil_images_are_read_as_their_files_are(tmp_path, mode):
 def test_what_holds_no_images_is_refused_in_words(given, said):
     with pytest.raises((UsageError, DataError), match=said):
         ganeval.score(FAKE, metrics="kd@pixels", **given)
+
+
+# ---- pairs that come batch by batch
+
+OTHER = RNG.integers(0, 256, REAL.shape, dtype=np.uint8)
+
+
+def test_pairs_in_batches_are_one_score_of_all_pairs(tmp_path):
+    alone = ganeval.score(OTHER, paired=REAL, metrics="psnr,ssim", channel="y", name="batches")
+    with ganeval.Evaluator(metrics="psnr,ssim", channel="y") as evaluator:
+        for _ in range(2):
+            for start in range(0, len(OTHER), 7):
+                images = torch.from_numpy(OTHER[start : start + 7]).permute(0, 3, 1, 2)
+                evaluator.update(images, REAL[start : start + 7])
+            scores = evaluator.compute()
+            evaluator.reset()
+
+    assert [row.fingerprint for row in scores] == [row.fingerprint for row in alone]
+    for row, one in zip(scores, alone, strict=True):
+        assert (row.value, row.stderr, row.ci95) == (one.value, one.stderr, one.ci95)
+        assert (row.n_fake, row.n_real) == (len(OTHER), len(REAL))
+        assert row.provenance["per_image"] == one.provenance["per_image"]
+
+
+def test_one_update_feeds_metrics_of_sets_and_of_pairs():
+    with ganeval.Evaluator(reference=REAL, metrics="kd@pixels,mae") as evaluator:
+        for start in range(0, len(OTHER), 20):
+            evaluator.update(OTHER[start : start + 20], REAL[start : start + 20])
+        scores = evaluator.compute()
+
+    assert scores["kd"].value == ganeval.score(OTHER, reference=REAL, metrics="kd@pixels")["kd"].value
+    assert scores["mae"].value == ganeval.score(OTHER, paired=REAL, metrics="mae")["mae"].value
+
+
+def test_a_metric_that_one_batch_is_too_small_for_has_no_value():
+    from ganeval.scoring.running_pairs import joined
+
+    with ganeval.Evaluator(metrics="psnr,ssim") as evaluator:
+        evaluator.update(OTHER, REAL)
+        (part,) = evaluator._loaded._pairs._parts
+        small = dataclasses.replace(part, values={"psnr": part.values["psnr"]}, too_small={"ssim": "too small"})
+
+    found = joined([part, small])
+    assert list(found.values) == ["psnr"]
+    assert found.too_small == {"ssim": "too small"}
+    assert len(found.stems) == 2 * len(OTHER)
+    assert found.copies == len(OTHER)
+
+
+@pytest.mark.parametrize(
+    ("made", "given", "said"),
+    [
+        ({"metrics": "psnr"}, (OTHER,), r"Call update\(images, originals\)"),
+        ({"metrics": "psnr"}, (OTHER, REAL[:5]), "48 images and 5 originals make no pairs"),
+        ({"metrics": "kd@pixels", "reference": REAL}, (OTHER, REAL), "no metric of image pairs was named"),
+        ({"metrics": "psnr", "paired": REAL, "mask": REAL}, (OTHER, REAL), "mask= marks the images of one set"),
+        ({"metrics": "kd@pixels", "reference": REAL, "until_rel": 0.1}, (OTHER,), "until_rel= picks how many"),
+    ],
+)
+def test_batches_that_make_no_pairs_are_refused_in_words(made, given, said):
+    with ganeval.Evaluator(**made) as evaluator, pytest.raises((UsageError, DataError), match=said):
+        evaluator.update(*given)
+
+
+def test_a_score_of_pairs_needs_the_originals_of_all():
+    with (
+        ganeval.Evaluator(metrics="psnr") as evaluator,
+        pytest.raises(
+            UsageError, match=r"An original for each image is needed for psnr. Add paired=REF, or use update"
+        ),
+    ):
+        evaluator.score(OTHER)
+
+
+TWO_PAIRED = """
+import sys, json, numpy as np, torch, torch.distributed as dist, ganeval
+rank, count, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+torch.set_num_threads(1)
+dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=count)
+data = np.load(f"{folder}/images.npz")
+with ganeval.Evaluator(metrics="psnr,ssim", cache=False) as evaluator:
+    for start in range(rank * 5, len(data["fake"]), 5 * count):
+        evaluator.update(data["fake"][start : start + 5], data["real"][start : start + 5])
+    json.dump([row.to_dict() for row in evaluator.compute()], open(f"{folder}/{rank}.json", "w"))
+dist.destroy_process_group()
+"""
+
+
+def test_pairs_of_two_gloo_processes_give_one_score_of_all_pairs(tmp_path):
+    other = OTHER.copy()
+    other[3] = REAL[3]  # infinite PSNR travels too
+    np.savez(tmp_path / "images.npz", fake=other, real=REAL)
+    command = [sys.executable, "-c", TWO_PAIRED]
+    processes = [
+        subprocess.Popen([*command, str(rank), "2", str(tmp_path)], stderr=subprocess.PIPE) for rank in range(2)
+    ]
+    for process in processes:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err.decode()
+
+    alone = ganeval.score(other, paired=REAL, metrics="psnr,ssim", cache=False)
+    for rank in range(2):
+        rows = json.loads((tmp_path / f"{rank}.json").read_text())
+        for row, one in zip(rows, alone, strict=True):
+            assert row["value"] == pytest.approx(one.value, rel=1e-10)
+            assert row["stderr"] == (None if one.stderr is None else pytest.approx(one.stderr, rel=1e-10))
+            assert row["n_fake"] == one.n_fake == len(other)
+
+
+# ---- keywords
+
+
+def test_every_keyword_of_score_works_on_an_evaluator_or_is_refused_by_name():
+    others = {keyword_of(name) for name in taken_by("score")} - {keyword_of(name) for name in taken_by("evaluator")}
+
+    assert others == {"devices", "timeout", "name"}
+    for keyword in others:
+        with pytest.raises(
+            UsageError, match=rf"Evaluator\(\) takes no {keyword}=. It is a keyword of ganeval.score\(\)"
+        ):
+            ganeval.Evaluator(**{keyword: 2})
+    with pytest.raises(TypeError, match="Did you mean 'metrics'"):
+        ganeval.Evaluator(metric="kd")
+
+
+def test_influences_of_an_evaluator_are_those_of_a_score():
+    given = {"reference": REAL, "metrics": "kd@pixels,fd@pixels", "blame": True}
+    alone = ganeval.score(FAKE, **given).influences
+    with ganeval.Evaluator(**given) as evaluator:
+        scored = evaluator.score(FAKE).influences
+        evaluator.update(FAKE[:20])
+        evaluator.update(FAKE[20:])
+        batches = evaluator.compute().influences
+
+    assert scored.equals(alone)
+    assert batches.equals(alone)
+
+
+def test_an_evaluator_stops_at_the_first_count_that_is_sure_enough():
+    many = RNG.integers(0, 256, (520, 6, 6, 3), dtype=np.uint8)
+    given = {"reference": REAL, "metrics": "kd@pixels", "until_se": 1e6}
+    with ganeval.Evaluator(**given) as evaluator:
+        (row,) = evaluator.score(many)
+
+    assert row.n_fake == 500
+    assert row.value == ganeval.score(many, **given)["kd"].value
+
+
+# ---- references that are generators
+
+
+def drawn(count, rng):
+    return torch.randint(0, 256, (count, 3, 12, 12), dtype=torch.uint8, generator=rng)
+
+
+class Net(torch.nn.Module):
+    latent_dim = 4
+    value_range = "0..1"
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(4, 3 * 12 * 12)
+        with torch.no_grad():
+            self.layer.weight.copy_(torch.linspace(-1, 1, 4 * 432).reshape(432, 4))
+            self.layer.bias.zero_()
+
+    def forward(self, latents):
+        return self.layer(latents).sigmoid().reshape(-1, 3, 12, 12)
+
+
+@pytest.mark.parametrize("generator", [drawn, Net()], ids=["function", "network"])
+def test_a_reference_may_be_a_generator(generator):
+    first, again = (ganeval.score(FAKE, reference=generator, n=30, metrics="kd@pixels", cache=False) for _ in range(2))
+    itself = ganeval.score(generator, reference=generator, n=30, metrics="kd@pixels", cache=False)
+
+    assert first["kd"].n_real == 30
+    assert (first["kd"].value, first["kd"].fingerprint) == (again["kd"].value, again["kd"].fingerprint)
+    assert itself["kd"].value != 0.0, "the two sets are drawn from streams of their own"
+    assert "the reference images themselves" not in itself["kd"].note
+
+
+def test_a_reference_that_draws_must_be_told_how_many():
+    with pytest.raises(
+        UsageError, match="reference in memory> is a generator: state how many images it draws with n=N"
+    ):
+        ganeval.score(FAKE, reference=drawn, metrics="kd@pixels")
+    with pytest.raises(UsageError, match="paired= is a function; expected a path"):
+        ganeval.score(FAKE, paired=drawn, metrics="psnr")
