@@ -65,10 +65,12 @@ def automatic_boards(boards: Mapping[str, Board], rows: Sequence[Row]) -> dict[s
     shown = {id(row) for board in boards.values() for row in feed(board, rows)}
     files: dict[str, list[Row]] = {}
     for row in rows:
-        if not any(board.feeds_on(row.file) for board in boards.values()):
-            files.setdefault(row.file, []).append(row)
+        files.setdefault(row.file, []).append(row)
+    fed = {file for file in files if any(board.feeds_on(file) for board in boards.values())}
     found = {}
     for file, members in files.items():
+        if file in fed:
+            continue
         # Rows of single classes ("fd_per_class:7@...") are parts of another row.
         keys = list(
             dict.fromkeys(r.key for r in members if r.status == "ok" and ":" not in r.key and id(r) not in shown)

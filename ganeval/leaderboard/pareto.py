@@ -1,5 +1,6 @@
 """Which entries nobody beats in quality and in cost at once."""
 
+import math
 from collections.abc import Sequence
 
 
@@ -14,12 +15,16 @@ def front(quality: Sequence[float | None], cost: Sequence[float | None]) -> list
         False for points of which one number is unknown, and for all where fewer than two points are known: a front of
         one says nothing.
     """
-    points = [(q, c) if q is not None and c is not None else None for q, c in zip(quality, cost, strict=True)]
-    known = [point for point in points if point is not None]
+    known = [(q, c, i) for i, (q, c) in enumerate(zip(quality, cost, strict=True)) if q is not None and c is not None]
+    found = [False] * len(quality)
     if len(known) < 2:
-        return [False] * len(points)
-    return [point is not None and not any(_dominates(other, point) for other in known) for point in points]
-
-
-def _dominates(a: tuple[float, float], b: tuple[float, float]) -> bool:
-    return a[0] >= b[0] and a[1] <= b[1] and a != b
+        return found
+    known.sort(key=lambda point: (-point[0], point[1]))
+    cheapest_better = cheapest = math.inf  # among those of better quality; among all so far
+    best_quality, cheapest_equal = math.inf, math.inf
+    for q, c, i in known:
+        if q != best_quality:
+            best_quality, cheapest_better, cheapest_equal = q, cheapest, c
+        cheapest = min(cheapest, c)
+        found[i] = c < cheapest_better and c == cheapest_equal
+    return found

@@ -103,13 +103,14 @@ class Standings:
 
 def feed(board: Board, rows: Sequence[Row]) -> list[Row]:
     """Rows with a value that the board is about: of its files, or of a fingerprint that it pins."""
+    own = {file for file in {row.file for row in rows} if board.feeds_on(file)}
     return [
         row
         for row in rows
         if row.status == "ok"
         and row.fingerprint is not None
         and row.key in board.metrics
-        and (board.feeds_on(row.file) or board.fingerprints.get(row.key) == row.fingerprint)
+        and (row.file in own or board.fingerprints.get(row.key) == row.fingerprint)
         and (not board.models or row.model is None or row.model in board.models)
     ]
 

@@ -18,9 +18,11 @@ from ganeval.leaderboard.ranking import ranked
 from ganeval.leaderboard.reading import flat_rows, read_rows
 from ganeval.leaderboard.rows import load
 from ganeval.leaderboard.significance import (
+    MOST,
     NO_IMAGES,
     NO_SPREAD,
     NO_STDERR,
+    NOT_AMONG_BEST,
     OTHER_IMAGES,
     Contender,
     paired_p,
@@ -152,6 +154,18 @@ def test_a_better_half_of_ten_entries_is_seen():
     seen = [sum(place(text) > 1 for text in ranks([pooled(list(seeds)) for seeds in draw])) for draw in draws]
 
     assert np.mean(seen) > 4.5
+
+
+@pytest.mark.parametrize("better", ["lower", "higher"])
+def test_of_very_many_entries_the_best_are_compared_and_the_rest_is_untested(better):
+    """Pairs grow with the square of the entries: 3,000 of them would take a minute."""
+    values = np.random.default_rng(1).permutation(3000.0 + np.arange(3000))
+    found = rank([Contender(single(float(value), 0.01, None)) for value in values], better)
+    order = np.argsort(values if better == "lower" else -values)
+
+    assert [found.ranks[i] for i in order[: MOST + 2]] == [*map(str, range(1, MOST + 1)), "201?", "201?"]
+    assert found.tested == math.comb(MOST, 2)
+    assert found.untested == {NOT_AMONG_BEST: math.comb(3000, 2) - found.tested}
 
 
 def test_a_paired_metric_is_ranked_by_its_differences_image_by_image():
