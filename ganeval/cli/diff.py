@@ -76,8 +76,9 @@ def answer(comparisons: "Sequence[Comparison]") -> str:
 
 def print_comparisons(comparisons: "Sequence[Comparison]", console: "Console") -> None:
     """The answer; two lines a metric: values and verdict, then the difference with its interval; then methods."""
-    from ganeval.cli.tables import ARROWS, format_interval, format_value
+    from ganeval.cli.tables import ARROWS, format_value
     from ganeval.escaping import printable
+    from ganeval.formatting import interval
 
     def show(text: str, style: str = "dim") -> None:
         console.print(printable(text), style=style, markup=False, soft_wrap=True)
@@ -92,7 +93,7 @@ def print_comparisons(comparisons: "Sequence[Comparison]", console: "Console") -
         show(f"{c.result.key:<{width}}  A {a}  B {b} {ARROWS[c.result.better]}  {d.verdict}{counts}", style="")
         parts = [f"B - A = {format_value(d.delta)}"]
         if d.ci95 is not None:
-            parts.append(f"95% {format_interval(d.ci95)}")
+            parts.append(f"95% {interval(d.ci95)}")
         if d.p is not None:
             parts.append(f"p {d.p:.2g}")
         if d.mde is not None:

@@ -7,15 +7,22 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import PLACE, check_writable, takes
+from ganeval.cli.options import PLACE, GroupedCommand, GroupedOption, check_writable, takes
 from ganeval.errors import UsageError
 from ganeval.files.read_write import write_output
 from ganeval.options import ScoreOptions
 
 
-@click.command("doctor", short_help="Say what is wrong with images before one trusts a score.")
-@click.argument("folder", metavar="FOLDER", type=PLACE)
-@click.option("--against", type=PLACE, metavar="REF", help="The images that FOLDER is to be scored against.")
+@click.command("doctor", cls=GroupedCommand, short_help="Say what is wrong with images before one trusts a score.")
+@click.argument("subject", type=PLACE)
+@click.option(
+    "--against",
+    cls=GroupedOption,
+    group="inputs",
+    type=PLACE,
+    metavar="REF",
+    help="The images that SUBJECT is to be scored against.",
+)
 @click.option(
     "--effects/--no-effects",
     default=True,
@@ -30,18 +37,19 @@ from ganeval.options import ScoreOptions
 @takes("doctor")
 @click.option("--json", "json_target", metavar="-|FILE", help="Findings as JSON, to stdout (-) or a file.")
 def command(
-    folder: str,
+    subject: str,
     options: ScoreOptions,
     against: str | None,
     effects: bool,
     fail_on: Literal["serious", "warning", "info"] | None,
     json_target: str | None,
 ) -> None:
-    """Say what is wrong with the images of FOLDER before you trust a score of them.
+    """Say what is wrong with the images of SUBJECT before you trust a score of them.
 
-    FOLDER and REF are image folders, archives, arrays or data sets. Every image is decoded once and held against a
-    table of checks: file formats and JPEG quality, sizes, alpha, copies and leakage, flat or collapsed images, clipped
-    or stretched values, channel order, traces of compression and resizing. Files that cannot be decoded are counted.
+    SUBJECT and REF are image folders, archives, arrays or data sets; SUBJECT may also be a generator, as for `ganeval
+    score`. Every image is decoded once and checked: file formats and JPEG quality, sizes, alpha, copies and leakage,
+    flat or collapsed images, clipped or stretched values, channel order, traces of compression and resizing. Files that
+    cannot be decoded are counted.
 
     A finding is serious (the score would be about this and not about the model), a warning (it may move the score) or
     info. With --effects, each damage is done to clean images, of REF or else of the embedded photos, and the table says
@@ -54,27 +62,29 @@ def command(
     ganeval doctor ./samples --against ./real
     ganeval doctor samples.zip --against fashion-mnist:train --num-samples 5000 --json -
     ganeval doctor ./samples --against ./real --no-effects --fail-on serious
+    ganeval doctor dcgan.digits-cpu --against digits:test
     """
     check_writable(None if json_target in (None, "-") else Path(str(json_target)))
     from ganeval.cli.doctor_show import print_examination, to_json_text
     from ganeval.cli.progress import RichReporter
     from ganeval.doctor.check_decoding import without_depth
     from ganeval.doctor.examine import examine
+    from ganeval.generators.open import open_generator
     from ganeval.sources.base import seeded_subset
-    from ganeval.sources.listing import Place
     from ganeval.summaries.reference_file import is_statistics_file
 
     if against is not None and is_statistics_file(Path(against)):
         raise UsageError(f"--against {against} holds statistics; doctor compares images. Name the images themselves.")
     reporter = RichReporter()
     with contextlib.ExitStack() as stack:
+        options = dataclasses.replace(options, reference=against)
+        opened_sets = [open_generator(options) or options.open("subject", subject, mixed=True)]
+        stack.callback(opened_sets[0].close)
+        if against is not None:
+            opened_sets.append(options.open("reference", against, mixed=True))
+            stack.callback(opened_sets[1].close)
         sides = []
-        places: tuple[tuple[Place, str | None], ...] = (("subject", folder), ("reference", against))
-        for place, name in places:
-            if name is None:
-                continue
-            opened = options.open(place, name, mixed=True)
-            stack.callback(opened.close)
+        for opened in opened_sets:
             for note in opened.notes:
                 reporter.message(note)
             sides.append(seeded_subset(opened, options.num_samples, options.seed))
@@ -91,7 +101,7 @@ def command(
 
             # Clean images are damaged and scored as they are: only what runs the network counts.
             network = ScoreOptions(
-                folder, batch_size=options.batch_size, engine=options.engine, on_bad="skip", cache=options.cache
+                subject, batch_size=options.batch_size, engine=options.engine, on_bad="skip", cache=options.cache
             )
             found = measure(found, reference, network, chosen, reporter)
     if json_target == "-":

@@ -48,7 +48,8 @@ def command(
 ) -> None:
     """Say what other tools would print as the FID of SUBJECT against REF, and where the differences come from.
 
-    SUBJECT and REF are folders, archives, arrays or data sets; REF may be a file of statistics.
+    SUBJECT and REF are folders, archives, arrays or data sets; SUBJECT may also be a generator, as for `ganeval score`,
+    and REF a file of statistics.
 
     Each image is decoded once and put through each distinct resize; tools that do the same share the pass. Every row
     starts at ganeval's own FID and is taken apart into terms: how files are read, which files, resize, quantisation,

@@ -17,8 +17,8 @@ from rich.style import Style
 from rich.text import Text
 
 from ganeval.cli.consoles import encodable
-from ganeval.cli.tables import format_interval
 from ganeval.escaping import printable
+from ganeval.formatting import interval, significant
 from ganeval.metrics.base import SetMetric
 from ganeval.metrics.keys import ImageRequest, Request, field_name
 from ganeval.notebook.headline_rows import (
@@ -39,10 +39,11 @@ from ganeval.scoring.plan import missing_weights, needed_weights
 
 STYLES = {"no worse": "green", "worse": "red", "inconclusive": "yellow", None: ""}
 _ENOUGH = re.compile(r"needs (more than )?([\d,]+) images")
+_WITHOUT = re.compile(r"no interval: ([^;]+)")
 _COPIES = "exact copies"
 _ABOUT_INTERVALS = re.compile(
-    "no interval|exact copies|reference images themselves|rank-deficient|debiased value|only at equal n|it needs|"
-    "published protocol"
+    "no interval|exact copies|one training seed|reference images themselves|rank-deficient|debiased value|"
+    "only at equal n|it needs|published protocol"
 )
 
 
@@ -103,7 +104,7 @@ def first_screen(results: Sequence[Result], options: ScoreOptions, *, doubtful: 
     head = (compared, *filter(None, [sentence]))
     trained = any("training_seed" in _origin(row) for row in shown)
     below = [
-        *_without_interval(shown),
+        *_without_interval(shown, readings),
         *_common_notes(sets),
         *_not_computed(results, shown, options),
         *_real_against_real(shown, readings),
@@ -129,9 +130,9 @@ def _reading(row: Result) -> Reading:
         known = {stem: value for stem, value in by_image.items() if value is not None}
         pick = max if row.better == "lower" else min
         worst = pick(known, key=lambda stem: known[stem])
-        return Reading(None, f"worst: {worst} ({known[worst]:.4g})")
+        return Reading(None, f"worst: {worst} ({significant(known[worst])})")
     found = Reading(None, "") if question is None else read(row, question)
-    raw = "" if row.debiased is None or row.value is None else f"raw {row.value:.4g}"
+    raw = "" if row.debiased is None or row.value is None else f"raw {significant(row.value)}"
     return Reading(found.verdict, "; ".join(filter(None, [found.words, raw])))
 
 
@@ -140,11 +141,11 @@ def _value(row: Result) -> str:
         return row.status
     metric = request_of(row).metric
     unit = "" if isinstance(metric, SetMetric) else metric.outputs[0].unit
-    return f"{shown_value(row):.4g}{f' {unit}' if unit else ''}"
+    return f"{significant(shown_value(row) or 0.0)}{f' {unit}' if unit else ''}"
 
 
 def _interval(row: Result) -> str:
-    return format_interval(row.ci95)
+    return interval(row.ci95)
 
 
 def _compared(rows: Sequence[Result], options: ScoreOptions, network: str | None) -> str:
@@ -164,16 +165,21 @@ def _compared(rows: Sequence[Result], options: ScoreOptions, network: str | None
     return f"{subject} against {against}: {counts}{by}"
 
 
-def _without_interval(rows: Sequence[Result]) -> list[str]:
-    """Numbers that are not to be quoted, and how many images would be enough."""
+def _without_interval(rows: Sequence[Result], readings: Mapping[str, Reading]) -> list[str]:
+    """Numbers that are not to be quoted, with how many images would be enough, or else with why they have none."""
     enough: dict[int, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     for row in rows:
-        found = _ENOUGH.search(row.note)
-        if row.value is not None and row.ci95 is None and found:
+        if row.value is None or row.ci95 is not None:
+            continue
+        if found := _ENOUGH.search(row.note):
             count = int(found[2].replace(",", "")) + (1 if found[1] else 0)
             enough.setdefault(count, []).append(name_of(row))
+        elif readings[row.key].verdict != "no worse" and (why := _WITHOUT.search(row.note)):
+            reasons.setdefault(why[1], []).append(name_of(row))
     needs = [f"{_joined(titles)} (from {count:,} images per set)" for count, titles in enough.items()]
-    return [f"Not to be quoted yet: {'; '.join(needs)}"] if needs else []
+    quoted = [f"Not to be quoted yet: {'; '.join(needs)}"] if needs else []
+    return quoted + [f"No interval of {_joined(titles)}: {reason}" for reason, titles in reasons.items()]
 
 
 def _joined(words: Sequence[str]) -> str:

@@ -8,9 +8,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ganeval.cli.ci_log import for_commands
-from ganeval.cli.gate_record import FILE, MODES, accept, as_ruled, init
-from ganeval.cli.options import PLACE, check_writable, takes
-from ganeval.errors import DataError
+from ganeval.cli.gate_record import (
+    BASELINE,
+    FILE,
+    MODES,
+    RULES,
+    accept,
+    as_ruled,
+    init,
+    of_gate,
+    require_baseline,
+    rules_here,
+)
+from ganeval.cli.options import PLACE, GroupedCommand, check_writable, takes
+from ganeval.errors import DataError, UsageError
 from ganeval.files.read_write import write_output
 from ganeval.options import ScoreOptions
 
@@ -18,7 +29,7 @@ if TYPE_CHECKING:
     from ganeval.gate.modes import Scores
 
 
-class Gate(click.Group):
+class Gate(GroupedCommand, click.Group):
     """`gate SUBJECT` is a command of its own; a first word of `init` or `accept` is one of its commands."""
 
     allow_interspersed_args = True
@@ -31,16 +42,23 @@ class Gate(click.Group):
             # A bare group above it, so that the usage line does not repeat the gate's own arguments.
             outer = click.Context(click.Group(self.name), info_name=info_name, parent=parent)
             return self.commands[args[0]].make_context(args[0], args[1:], parent=outer, **extra)
+        if args and args[0] == "run" and not Path("run").exists():
+            raise UsageError("A gate needs no `run`: `ganeval gate SUBJECT`.")
         return super().make_context(info_name, args, parent, **extra)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the sections of options, then the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
 
 
 @click.group("gate", cls=Gate, invoke_without_command=True, subcommand_metavar="", short_help="CI quality gate.")
 @click.argument("subjects", metavar="SUBJECT...", type=PLACE, nargs=-1, required=True)
-@click.option("--baseline", type=FILE, required=True, metavar="FILE.jsonl", help="Recorded rows.")
-@click.option("--rules", type=FILE, metavar="gates.toml", help="What must not get worse, and by how much.")
-@click.option("--against", type=PLACE, metavar="OLDER", help="The older subject itself: paired and much sharper.")
-@click.option("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="How the sides are compared.")
-@click.option("--name", help="Subject or recipe in the baseline, where it has several.")
+@BASELINE
+@RULES
+@of_gate("--against", type=PLACE, metavar="OLDER", help="The older subject itself: paired and much sharper.")
+@of_gate("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="How the two are compared.")
+@of_gate("--name", help="Subject or recipe in the baseline, if it has several.")
 @takes("gate")
 @click.option("--junit", type=FILE, metavar="FILE", help="JUnit XML: a test case a rule.")
 @click.option("--markdown", type=FILE, metavar="FILE", help="Appended, as for $GITHUB_STEP_SUMMARY.")
@@ -69,10 +87,11 @@ def command(
     one-sided, and failing is corrected for the number of rules (Holm). A folder called init or accept is ./init here.
 
     \b
-    ganeval gate new.safetensors --baseline baseline.jsonl --rules gates.toml
-    ganeval gate ./samples --baseline baseline.jsonl --reference ./real
-    ganeval gate new.safetensors --baseline baseline.jsonl --rules gates.toml --against old.safetensors
-    ganeval gate runs/new-seed*/last.safetensors --baseline baseline.jsonl --rules gates.toml
+    ganeval gate init main.safetensors --reference ./real
+    ganeval gate new.safetensors
+    ganeval gate ./samples --baseline samples.jsonl --reference ./real
+    ganeval gate new.safetensors --against main.safetensors --junit gate.xml
+    ganeval gate runs/new-seed*/last.safetensors --baseline seeds.jsonl --rules seeds.toml
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -85,6 +104,8 @@ def command(
     from ganeval.gate.run import run_gate
 
     reporter = RichReporter()
+    require_baseline(baseline)
+    rules = rules_here(rules)
     read = None if rules is None else read_rules(rules)
     scorer: Scores | None = None
     if not all(map(is_row_file, subjects)) or against is not None:  # torch is imported from here on, if at all

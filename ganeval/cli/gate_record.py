@@ -1,14 +1,17 @@
 """`ganeval gate init` and `ganeval gate accept`: record what later gates are held against."""
 
 import dataclasses
+import functools
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ganeval.cli.options import PLACE, check_writable, takes
-from ganeval.errors import UsageError
+from ganeval.cli.options import PLACE, GroupedCommand, GroupedOption, check_writable, takes
+from ganeval.errors import DataError, UsageError
 from ganeval.files.read_write import write_output
+from ganeval.formatting import counted
 from ganeval.options import ScoreOptions
 
 if TYPE_CHECKING:
@@ -16,9 +19,45 @@ if TYPE_CHECKING:
     from ganeval.gate.rules import GateRules, Mode
     from ganeval.results.result import Result
 
+FIRST_BASELINE, FIRST_RULES = "baseline.jsonl", "gates.toml"
 MODES: tuple["Mode", ...] = ("auto", "samples", "same-weights", "retrained")
 FILE = click.Path(dir_okay=False, path_type=Path)
-WHY = click.option("--why", default="", help="A reason, kept in the rows.")
+of_gate = functools.partial(click.option, cls=GroupedOption, group="the gate")
+BASELINE = of_gate(
+    "--baseline",
+    type=FILE,
+    metavar="FILE.jsonl",
+    default=Path(FIRST_BASELINE),
+    show_default=True,
+    help="Recorded rows, of `gate init`.",
+)
+RULES = of_gate(
+    "--rules",
+    type=FILE,
+    metavar="FILE.toml",
+    help=f"What must not get worse, and by how much. Default: {FIRST_RULES} if it is here, else margins from the "
+    "baseline's standard errors.",
+)
+WHY = of_gate("--why", default="", help="A reason, kept in the rows.")
+
+
+def require_baseline(file: Path) -> None:
+    """Refuses a baseline that is not there.
+
+    Raises:
+        DataError: with the command that writes one.
+    """
+    if not file.exists():
+        raise DataError(
+            f"There is no baseline {file}. Record one with `ganeval gate init SUBJECT --reference REF`, or name "
+            "it with --baseline."
+        )
+
+
+def rules_here(named: Path | None) -> Path | None:
+    """The file of rules: the one that was named, or else the one of `gate init` in the working folder."""
+    first = Path(FIRST_RULES)
+    return named or (first if first.is_file() else None)
 
 
 def as_ruled(options: ScoreOptions, rules: "GateRules | None", file: Path | None) -> ScoreOptions:
@@ -32,12 +71,12 @@ def as_ruled(options: ScoreOptions, rules: "GateRules | None", file: Path | None
     )
 
 
-@click.command("init", short_help="Write a first gates.toml and baseline.")
+@click.command("init", cls=GroupedCommand, short_help="Write a first gates.toml and baseline.")
 @click.argument("subjects", metavar="SUBJECT...", type=PLACE, nargs=-1, required=True)
-@click.option("--baseline", type=FILE, default=Path("baseline.jsonl"), show_default=True, help="Rows, new file.")
-@click.option("--rules", type=FILE, default=Path("gates.toml"), show_default=True, help="Margins, new file.")
-@click.option("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="What the margins are for.")
-@click.option("--name", help="What the baseline calls the subject; needed for several.")
+@of_gate("--baseline", type=FILE, default=Path(FIRST_BASELINE), show_default=True, help="Rows, new file.")
+@of_gate("--rules", type=FILE, default=Path(FIRST_RULES), show_default=True, help="Margins, new file.")
+@of_gate("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="What the margins are for.")
+@of_gate("--name", help="What the baseline calls the subject; needed for several.")
 @WHY
 @takes("init")
 def init(
@@ -97,20 +136,27 @@ def init(
     append_jsonl(baseline, recorded)
     write_output(rules, write_toml(proposed, left_out))
     lines = [
-        f"{baseline}: {len(recorded)} rows of {recorded[0].subject!r}",
-        f"{rules}: {len(proposed.rules)} rules, mode {proposed.mode}; review the margins",
+        f"{baseline}: {counted(len(recorded), 'row')} of {recorded[0].subject!r}",
+        f"{rules}: {counted(len(proposed.rules), 'rule')}, mode {proposed.mode}; review the margins",
         *(f"  {rule.metric}: no worse than {rule.said} ({rule.why})" for rule in proposed.rules),
         *(f"  not gated: {key}: {reason}" for key, reason in left_out.items()),
+        f"Next: ganeval gate NEW{_named(baseline, rules)}",
     ]
     for line in lines:
         click.echo(printable(line))
 
 
-@click.command("accept", short_help="Append a reviewed new baseline.")
+def _named(baseline: Path, rules: Path) -> str:
+    """The options of a gate by these files, "" for those that it takes by itself."""
+    given = (("--baseline", baseline, FIRST_BASELINE), ("--rules", rules, FIRST_RULES))
+    return "".join(f" {flag} {shlex.quote(str(path))}" for flag, path, default in given if str(path) != default)
+
+
+@click.command("accept", cls=GroupedCommand, short_help="Append a reviewed new baseline.")
 @click.argument("subjects", metavar="SUBJECT...", type=PLACE, nargs=-1, required=True)
-@click.option("--baseline", type=FILE, required=True, metavar="FILE.jsonl", help="Recorded rows; appended to.")
-@click.option("--rules", type=FILE, metavar="gates.toml", help="Where reference and originals stand.")
-@click.option("--name", help="Subject in the baseline, where it has several.")
+@BASELINE
+@RULES
+@of_gate("--name", help="Subject in the baseline, if it has several.")
 @WHY
 @takes("gate")
 def accept(
@@ -124,7 +170,7 @@ def accept(
     """Score SUBJECT as the baseline was, and append its rows as the new baseline. Nothing in the file is rewritten.
 
     \b
-    ganeval gate accept new.safetensors --baseline baseline.jsonl --rules gates.toml --why "wider generator"
+    ganeval gate accept new.safetensors --why "wider generator"
     """
     from ganeval.cli.progress import RichReporter
     from ganeval.cli.tables import format_value
@@ -134,6 +180,8 @@ def accept(
     from ganeval.gate.rules import read_rules
 
     reporter = RichReporter()
+    require_baseline(baseline)
+    rules = rules_here(rules)
     read = None if rules is None else read_rules(rules)
     scorer: Scores | None = None
     if not all(map(is_row_file, subjects)):
@@ -145,4 +193,4 @@ def accept(
     for old, new in pairs:
         values = (format_value(row.value) if row.value is not None else "-" for row in (old, new))
         click.echo(printable(f"{new.key}  {' -> '.join(values)}"))
-    click.echo(f"{baseline}: {len(pairs)} rows appended")
+    click.echo(f"{baseline}: {counted(len(pairs), 'row')} appended")

@@ -1,10 +1,15 @@
-"""Options of other tools, and what to type here: hints for those who come from pytorch-fid, torch-fidelity or pyiqa."""
+"""Options and commands of other tools, and what to type here: for those who come from pytorch-fid or pyiqa."""
 
 import re
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import click
+
+from ganeval.errors import UsageError
+from ganeval.registry import unknown_name
 
 _REFERENCE: Final = "--reference REF (sets) or --paired REF (image by image)"
 _SUBJECT: Final = "the images themselves, without an option: ganeval score FOLDER --reference REF"
@@ -43,6 +48,73 @@ HABITS: Final = {
 """Long option of another tool -> what is meant, here."""
 
 
+COMMANDS: Final = {
+    "check": "doctor",
+    "compare": "diff",
+    "compute": "score",
+    "datasets": "list datasets",
+    "download": "weights fetch",
+    "eval": "score",
+    "evaluate": "score",
+    "fetch": "weights fetch",
+    "generate": "sample",
+    "help": "--help",
+    "metrics": "list metrics",
+    "models": "list models",
+    "precompute": "reference build",
+    "recipes": "list recipes",
+    "stats": "reference build",
+    "train": "train-reference",
+    "version": "--version",
+}
+"""Command of another tool -> what is meant, here."""
+
+
+def unknown_command(words: Sequence[str], known: Sequence[str]) -> UsageError:
+    """The error for a first word that is no command: what it means elsewhere, or what to do with such a path or metric.
+
+    Args:
+        words: The command line.
+        known: The commands.
+    """
+    name = words[0]
+    if name.lower() in COMMANDS:
+        return UsageError(f"Unknown command {name!r}. Use `ganeval {COMMANDS[name.lower()]}`.")
+    subject, *others = [shlex.quote(word) for word in words if _names_images(word)] or [""]
+    against = others[0] if others else "REF"
+    if _names_images(name):
+        return UsageError(
+            f"Unknown command {name!r}. To score images: `ganeval score {subject} --reference {against}` (sets), or "
+            f"`ganeval score {subject} --paired {against}` (image by image)."
+        )
+    if (place := _place_of_metric(name)) is not None:
+        return UsageError(
+            f"Unknown command {name!r}. It is a metric: `ganeval score {subject or 'FOLDER'}"
+            f"{f' {place} {against}' if place else ''} --metrics {name}`."
+        )
+    return unknown_name("command", name, list(known))
+
+
+def _names_images(word: str) -> bool:
+    from ganeval.sources.datasets.table import DATASETS
+
+    return not word.startswith("-") and (Path(word).exists() or word.partition(":")[0] in DATASETS)
+
+
+def _place_of_metric(name: str) -> str | None:
+    """The option that a metric compares by, "" for none; None for what is no metric."""
+    from ganeval.metrics.base import SetMetric
+    from ganeval.metrics.keys import parse_key
+
+    try:
+        request = parse_key(name)
+    except UsageError:
+        return None
+    if request.paired:
+        return "--paired"
+    return "--reference" if isinstance(request.metric, SetMetric) and request.metric.reference else ""
+
+
 def said(error: click.ClickException) -> str:
     """What an error of click says, with the option that is meant by one of another tool."""
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
@@ -50,7 +122,21 @@ def said(error: click.ClickException) -> str:
         meant = HABITS.get(error.option_name.replace("_", "-"), "")
         if known & set(re.findall(r"--[a-z-]+", meant)):
             return f"No such option {error.option_name!r}. Use {meant}."
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{error.format_message()}{_second_set(error.format_message(), error.ctx)}"
     return error.format_message()
+
+
+def _second_set(message: str, context: click.Context) -> str:
+    """What to do with a second set of images after a command that takes one; "" for all else."""
+    extra = re.fullmatch(r"Got unexpected extra argument \((.+)\)", message)
+    options = {option for parameter in context.command.params for option in parameter.opts}
+    place = next((option for option in ("--against", "--reference") if option in options), None)
+    if extra is None or place is None or not _names_images(extra[1]):
+        return ""
+    subject = next((str(value) for name, value in context.params.items() if name == "subject"), "SUBJECT")
+    words = [subject, place, extra[1]]
+    return f". What it is compared with is an option: `{context.command_path} {shlex.join(words)}`."
 
 
 def command_path(root: click.Group, arguments: Sequence[str]) -> str:

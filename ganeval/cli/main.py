@@ -14,12 +14,11 @@ from ganeval._version import __version__
 from ganeval.cli.ci_log import guarded_streams
 from ganeval.cli.consoles import print_what_can_be_encoded
 from ganeval.cli.error_messages import ARGUMENTS, tell
-from ganeval.cli.habits import command_path, said
+from ganeval.cli.habits import command_path, said, unknown_command
 from ganeval.devices import is_out_of_memory
 from ganeval.errors import GanevalError, UsageError
 from ganeval.escaping import printable
 from ganeval.processes.launch import launched
-from ganeval.registry import unknown_name
 
 # name -> (module, one line for the help page). The line is here so that `--help` imports none of them.
 COMMANDS = {
@@ -67,9 +66,9 @@ class Root(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Adds a did-you-mean to click's own error."""
+        """Adds to click's own error what was meant."""
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            raise click.UsageError(str(unknown_name("command", args[0], list(COMMANDS))), ctx)
+            raise unknown_command(args, list(COMMANDS))
         name, command, rest = super().resolve_command(ctx, args)
         if name not in SEVERAL and (me := launched()) is not None:
             raise UsageError(
@@ -85,7 +84,14 @@ class Root(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Root,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "token_normalize_func": lambda word: word.replace("_", "-"),  # BasicSR's --crop_border is --crop-border
+    },
+)
 @click.version_option(__version__, prog_name="ganeval")
 @click.pass_context
 def root(ctx: click.Context) -> None:

@@ -50,17 +50,34 @@ class Value(StringParamType):
         return [CompletionItem(incomplete, type="file")] if isinstance(self.kind, Place | Folder) else []
 
 
+class GroupedOption(click.Option):
+    """An option of a command's own that has a place in a section of its help page.
+
+    Args:
+        group: A group of the table, or one of the command's own.
+    """
+
+    def __init__(self, *declared: Any, group: str, **settings: Any) -> None:
+        super().__init__(*declared, **settings)
+        self.group = group
+
+
 class GroupedCommand(click.Command):
-    """A command whose help page has a section for each group of the table of options, its own options last."""
+    """A command whose help page has sections: its own groups, those of the table of options, its other options."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the sections in the order in which the table has them."""
-        sections: dict[str, list[tuple[str, str]]] = {group: [] for group in (*get_args(Group), "")}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
-            known = OPTIONS.get(str(param.name))
+        """Writes the sections."""
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        own = [option.group for option in options if isinstance(option, GroupedOption)]
+        in_table = get_args(Group)
+        sections: dict[str, list[tuple[str, str]]] = {
+            group: [] for group in (*(group for group in own if group not in in_table), *in_table, "")
+        }
+        for each in options:
+            record, known = each.get_help_record(ctx), OPTIONS.get(str(each.name))
+            group = each.group if isinstance(each, GroupedOption) else "" if known is None else known.group
             if record is not None:
-                sections["" if known is None else known.group].append(record)
+                sections[group].append(record)
         for group, records in sections.items():
             if records:
                 with formatter.section(f"Options for {group}" if group else "Other options"):

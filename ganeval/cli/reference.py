@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganeval.cli.options import PLACE, check_writable, option, takes
+from ganeval.cli.options import PLACE, GroupedCommand, check_writable, option, takes
 from ganeval.errors import UsageError
 from ganeval.options import ScoreOptions
 from ganeval.summaries.peer_files.origins import ORIGINS
@@ -40,7 +40,7 @@ def command() -> None:
     """Precompute reference statistics in one verifiable file."""
 
 
-@command.command("build")
+@command.command("build", cls=GroupedCommand)
 @click.argument("ref", type=PLACE)
 @click.option(
     "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="*.safetensors to write."

@@ -1,41 +1,55 @@
 """`ganeval report`: one self-contained HTML page."""
 
+import functools
 from pathlib import Path
+from typing import Any
 
 import click
 
-from ganeval.cli.options import check_writable, option
+from ganeval.cli.options import GroupedCommand, GroupedOption, check_writable, option, with_options
 from ganeval.cli.progress import RichReporter
 from ganeval.errors import UsageError
 from ganeval.escaping import first_of
+from ganeval.options import ScoreOptions
+
+READING = ("data_root", "num_samples", "seed", "pair_by", "inputs")  # as the images were scored
 
 
-@click.command("report", short_help="Write one self-contained HTML page.")
+of_inputs = functools.partial(click.option, cls=GroupedOption, group="inputs")
+
+
+@click.command("report", cls=GroupedCommand, short_help="Write one self-contained HTML page.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="The page."
 )
-@click.option(
+@of_inputs(
     "--results",
     type=click.Path(path_type=Path),
     metavar="PATH",
     help="Rows: a .jsonl file or a folder of them. Default: leaderboards/results of this project.",
 )
-@click.option("--runs", type=click.Path(path_type=Path), multiple=True, metavar="DIR", help="Runs of train-reference.")
-@click.option(
+@of_inputs(
+    "--runs",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="Runs of train-reference.",
+)
+@of_inputs(
     "--pairs",
     type=(click.Path(path_type=Path), str, str),
     multiple=True,
     metavar="CSV FAKE REAL",
     help="Table of score --per-image, and the images.",
 )
-@click.option(
+@of_inputs(
     "--blame",
     type=(click.Path(path_type=Path), str),
     multiple=True,
     metavar="CSV IMAGES",
     help="Table of score --blame, and the images.",
 )
-@click.option(
+@of_inputs(
     "--doctor",
     type=click.Path(path_type=Path),
     multiple=True,
@@ -50,7 +64,7 @@ from ganeval.escaping import first_of
     help="Also a page for blind rating of the --pairs, whose answers are saved as CSV.",
 )
 @click.option("--title", default="ganeval report", show_default=True, help="Of the page.")
-@option("data_root")
+@with_options(*map(option, READING))
 def command(
     out: Path,
     results: Path | None,
@@ -61,13 +75,14 @@ def command(
     plots: Path | None,
     blind: Path | None,
     title: str,
-    data_root: Path | None,
+    **reading: Any,
 ) -> None:
     """Write one HTML page with boards, scores, training runs and pictures.
 
     The page is a single file below 8 MB that loads nothing from anywhere. Folders for --runs and --results are searched
     for runs. Several --pairs of the same REAL are also shown side by side, one crop of each picture. For
-    --pairs and --blame, score the images first: the table says which of them are the worst and the best.
+    --pairs and --blame, score the images first: the table says which of them are the worst and the best. FAKE and
+    IMAGES may be any subject of `ganeval score`, read with the same options.
 
     \b
     ganeval report --out report.html
@@ -93,9 +108,8 @@ def command(
     from ganeval.report import ReportOptions, write_report
 
     reporter = RichReporter()
-    written = write_report(
-        ReportOptions(out, results, runs, pairs, blame, doctor, plots, blind, data_root, title), reporter
-    )
+    read = ScoreOptions("", **reading)
+    written = write_report(ReportOptions(out, results, runs, pairs, blame, doctor, plots, blind, read, title), reporter)
     for problem in first_of(written.page.problems):
         reporter.message(problem)
     if written.plots:

@@ -37,7 +37,8 @@ def command(
 ) -> None:
     """Draw images from CHECKPOINT: a file of train-reference, TorchScript, ONNX, or package.module:factory.
 
-    The name of a recipe takes its shipped checkpoint (`ganeval list recipes` says which have one).
+    The name of a recipe takes its shipped checkpoint (`ganeval list recipes` says which have one), the folder of a run
+    its last one.
 
     Image i depends on the seed and i alone: the first 10 of 1,000 are the 10 of -n 10. Conditional models take their
     classes in turn, into a folder each.
@@ -94,9 +95,13 @@ def _say(lines: list[str], views: Path) -> None:
 
 def _no_generator(subject: str) -> UsageError | WeightsError:
     from ganeval.sources.datasets.table import DATASETS
+    from ganeval.sources.resolve import near_paths
 
     if not Path(subject).exists() and subject.partition(":")[0] not in DATASETS:
-        return WeightsError(f"There is no checkpoint {subject}. `ganeval train-reference` writes last.safetensors.")
+        near = near_paths(Path(subject))
+        return WeightsError(
+            f"There is no checkpoint {subject}.{near} `ganeval train-reference` writes last.safetensors."
+        )
     return UsageError(
         f"{subject} isn't a generator; expected a checkpoint of train-reference, TorchScript, ONNX, a state dict with "
         "--generator package.module:Class, or package.module:factory."

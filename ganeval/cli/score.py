@@ -85,8 +85,6 @@ def command(
     """
     if per_image is not None and options.paired is None and not _single_images(options):
         raise UsageError("--per-image writes values by image. Add --paired REF, or name metrics of single images.")
-    if len(subjects) == 1 and form != "table":
-        raise UsageError("--format is for several subjects. Name them, or take --json for the rows of one.")
     if len(subjects) > 1 and cross_check:
         raise UsageError("--cross-check takes one subject. Score them one by one.")
     if len(names) > 1 and len(names) != len(subjects):
@@ -154,6 +152,7 @@ def command(
                 append=append,
                 per_image=per_image,
                 blame=blame,
+                form=form,
                 full=full,
             )
 

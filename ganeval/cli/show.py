@@ -13,7 +13,7 @@ from ganeval.cli.tables import print_results
 from ganeval.doctor.score_checks import checks_of
 from ganeval.escaping import spreadsheet
 from ganeval.files.read_write import write_output
-from ganeval.notebook.subject_table import subject_table
+from ganeval.notebook.subject_table import SubjectTable, subject_table
 from ganeval.options import ScoreOptions
 from ganeval.results.result import append_jsonl, to_json
 from ganeval.scoring.evaluator import ScoreOutcome
@@ -49,6 +49,7 @@ def show_outcome(
     append: Path | None,
     per_image: Path | None,
     blame: Path | None,
+    form: Format,
     full: bool,
 ) -> None:
     """Writes files first, then stdout: a reader of stdout may take its end as the end of the work."""
@@ -72,7 +73,10 @@ def show_outcome(
     if json_target is not None:
         write_output(Path(json_target), to_json(outcome.results) + "\n")
     console = open_console()
-    if full:
+    if form != "table":
+        alone = (options.name or options.subject,), [outcome.results], ()
+        click.echo(written(subject_table(*alone, named=full or options.metrics is not None), form), nl=False)
+    elif full:
         print_results(outcome.results, console)
     else:
         print_screen(first_screen(outcome.results, options, doubtful=bool(found)), console)
@@ -104,9 +108,12 @@ def show_several(
         write_output(per_image, "".join([f"{head}\n{first}", *(table.partition("\n")[2] for table in tables[1:])]))
     if append is not None:
         append_jsonl(append, [result for result in results if result.status == "ok"])
+    found: dict[str, list[str]] = {}
     for name, outcome in zip(scored.names, scored.outcomes, strict=True):
         for line in checks_of(outcome, options.peak):
-            reporter.message(f"note: {name}: {line}")
+            found.setdefault(line, []).append(name)
+    for line, names in found.items():
+        reporter.message(f"note: {', '.join(names)}: {line}")
     if json_target == "-":
         click.echo(to_json(results))
         return
@@ -114,8 +121,12 @@ def show_several(
         write_output(Path(json_target), to_json(results) + "\n")
     rows = [outcome.results for outcome in scored.outcomes]
     table = subject_table(scored.names, rows, scored.standings, named=full or options.metrics is not None)
-    written = {"md": table.to_markdown, "csv": table.to_csv, "latex": table.to_latex}
-    if form in written:
-        click.echo(written[form](), nl=False)
+    if form != "table":
+        click.echo(written(table, form), nl=False)
     else:
         print_table(table, rows[0], options, open_console())
+
+
+def written(table: SubjectTable, form: Literal["md", "csv", "latex"]) -> str:
+    """The table as text of that form."""
+    return {"md": table.to_markdown, "csv": table.to_csv, "latex": table.to_latex}[form]()

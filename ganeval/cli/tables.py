@@ -7,6 +7,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from ganeval.escaping import printable
+from ganeval.formatting import interval, significant
 from ganeval.metrics.keys import declared
 from ganeval.results.result import Result
 
@@ -19,11 +20,6 @@ SMALL_N = 2048  # below, unbiased metrics lead the table, then those with a corr
 def format_value(value: float) -> str:
     """Five significant digits, no exponent for everyday sizes."""
     return f"{value:.5g}" if 1e-4 <= abs(value) < 1e6 or value == 0 else f"{value:.3e}"
-
-
-def format_interval(interval: tuple[float, float] | None) -> str:
-    """Both ends, three significant digits."""
-    return "" if interval is None else f"[{interval[0]:.3g}, {interval[1]:.3g}]"
 
 
 def collapse_classes(results: Sequence[Result]) -> list[tuple[Result, str]]:
@@ -51,7 +47,7 @@ def format_floor(result: Result) -> str:
     if result.floor is None or result.value is None:
         return ""
     ratio = f" ({result.value / result.floor:.2g}x)" if _has_ratio(result) else ""
-    return f"{result.floor:.4g}{ratio}"
+    return f"{significant(result.floor)}{ratio}"
 
 
 def _has_ratio(result: Result) -> bool:
@@ -93,7 +89,7 @@ def _print_table(valued: Sequence[tuple[Result, str]], console: Console) -> None
         "metric": lambda r: printable(f"{r.key} {ARROWS[r.better]}"),
         "value": lambda r: format_value(r.value or 0.0),
         "debiased": lambda r: "" if r.debiased is None else format_value(r.debiased),
-        "95% interval": lambda r: format_interval(r.ci95),
+        "95% interval": lambda r: interval(r.ci95),
         "floor": format_floor,
     }
     cells = {name: [show(result) for result, _ in valued] for name, show in columns.items()}

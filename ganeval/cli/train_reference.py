@@ -86,7 +86,8 @@ def command(
 ) -> None:
     """Train MODEL by a fixed recipe, score it while it trains, and leave last.safetensors and best.safetensors.
 
-    Without --recipe the small tier runs: embedded data, minutes on two CPU cores. With --data it runs on a folder of
+    MODEL may also be the name of a recipe, as --list prints it. Without one, the small tier runs: embedded data,
+    minutes on two CPU cores. With --data it runs on a folder of
     yours: size, grey or color, and classes (a folder each) are the folder's, and the recipe is named by its content.
 
     \b
@@ -150,10 +151,11 @@ def list_recipes(model: str | None, as_json: bool) -> None:
     """Prints the recipes of a model, or all of them."""
     from ganeval.cli.list import recipes, show_entries
     from reference_models.models import MODELS
+    from reference_models.recipes import RECIPES
 
-    if model is not None:
+    if model is not None and model not in RECIPES:
         MODELS.get(model)  # a wrong name gets its did-you-mean
-    show_entries([entry for entry in recipes() if model in (None, entry["model"])], as_json)
+    show_entries([entry for entry in recipes() if model in (None, entry["model"], entry["name"])], as_json)
 
 
 def chosen_recipe(model: str, name: str | None, assignments: tuple[str, ...]) -> "Recipe":
@@ -166,6 +168,10 @@ def chosen_recipe(model: str, name: str | None, assignments: tuple[str, ...]) ->
     from reference_models.recipes import RECIPES, default_recipe, recipes_of
     from reference_models.recipes.recipe import with_settings
 
+    if model in RECIPES:
+        if name not in (None, model):
+            raise UsageError(f"{model} is a recipe, and --recipe names {name}. Give one of them.")
+        name, model = model, RECIPES.get(model).model
     spec = MODELS.get(model)
     if name is not None and name not in RECIPES and f"{model}.{name}" in RECIPES:
         name = f"{model}.{name}"

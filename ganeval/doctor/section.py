@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ganeval.doctor.examine import Examination
 from ganeval.doctor.finding import Finding
 from ganeval.escaping import printable
+from ganeval.formatting import counted
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,10 @@ def effect_of(finding: Finding) -> str:
 
 def summary_of(found: Examination) -> str:
     """One line: counts by severity, checks, images."""
-    counts = ", ".join(f"{found.count(severity)} {severity}" for severity in ("serious", "warning", "info"))
+    warnings = counted(found.count("warning"), "warning")
+    counts = f"{found.count('serious')} serious, {warnings}, {found.count('info')} info"
     against = "" if found.n_against is None else f" against {found.n_against:,}"
-    return f"{counts}; {found.checks} checks of {found.n:,} images{against}"
+    return f"{counts}; {found.checks} checks of {counted(found.n, 'image')}{against}"
 
 
 def doctor_section(found: Examination) -> DoctorSection:

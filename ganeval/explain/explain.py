@@ -12,6 +12,7 @@ from ganeval.errors import UsageError, WeightsError
 from ganeval.explain.features import OTHER_WEIGHTS, Side, look, open_paths
 from ganeval.explain.pipelines import TOOLS, Tool
 from ganeval.explain.waterfall import Row, Stations, other_weights_row, own_row, tool_row
+from ganeval.generators.open import open_generator
 from ganeval.metrics.frechet import rank_note
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter, Silent
@@ -136,7 +137,7 @@ def explain(options: ExplainOptions, reporter: Reporter | None = None) -> Explan
     check(options)
     run, device = options.run, resolve_device(options.run.device)
     with contextlib.ExitStack() as stack:
-        subject, is_folder = _open("subject", run.subject, run, stack)
+        subject, is_folder = _open_subject(run, stack)
         reference, real_is_folder = _open_reference(options, stack)
         names = needed_paths(options.tools, terms=options.terms)
         passes = open_paths(names, run, device, reporter, stack, options.other_weights)
@@ -184,6 +185,14 @@ def _open(place: Place, name: str, run: ScoreOptions, stack: contextlib.ExitStac
     whole = run.open(place, name)
     stack.callback(whole.close)
     return seeded_subset(whole, run.num_samples, run.seed), isinstance(whole, FolderSource)
+
+
+def _open_subject(run: ScoreOptions, stack: contextlib.ExitStack) -> tuple[ImageSource, bool]:
+    made = open_generator(run)
+    if made is None:
+        return _open("subject", run.subject, run, stack)
+    stack.callback(made.close)
+    return seeded_subset(made, run.num_samples, run.seed), False
 
 
 def _open_reference(

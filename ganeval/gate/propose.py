@@ -106,7 +106,8 @@ def _of_seeds(key: str, rows: Sequence[Result]) -> GateRule | str:
 
 
 def _share_of(margin: float, value: float) -> str:
-    return "" if value == 0.0 else f"; {100 * margin / abs(value):.2g}% of the baseline"
+    share = math.inf if value == 0.0 else margin / abs(value)
+    return f"; {100 * share:.2g}% of the baseline" if share < 1 else ""
 
 
 def rounded_up(margin: float) -> float:

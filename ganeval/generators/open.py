@@ -12,7 +12,7 @@ from typing import Final, cast
 from ganeval.errors import UsageError
 from ganeval.generators.base import Generator
 from ganeval.generators.names import ONNX_EXTENSION, TORCH_EXTENSIONS, is_factory_name
-from ganeval.generators.shipped import is_shipped, refuse_unshipped
+from ganeval.generators.shipped import is_run, is_shipped, refuse_unshipped
 from ganeval.generators.source import BLOCK, GeneratorSource
 from ganeval.generators.translated import TranslatedSource
 from ganeval.options import ScoreOptions
@@ -63,6 +63,8 @@ def kind_of(options: ScoreOptions) -> str | None:
             return "state dict"
         suffix = path.suffix.lower()
         return next((kind for kind, endings in ENDINGS.items() if suffix in endings), None)
+    if is_run(options.subject):
+        return "checkpoint"
     if is_shipped(options.subject):
         return "shipped"
     known = options.subject.partition(":")[0] in DATASETS

@@ -15,6 +15,7 @@ from ganeval.errors import UsageError, WeightsError
 
 TABLE: Final = "reference_models.shipped.table"
 RECIPES: Final = "reference_models.recipes"
+LAST: Final = "last.safetensors"
 NEAR: Final = 0.7  # of difflib: "dcgan.mnist" is near "dcgan.fashion-mnist" (0.73)
 _FILE_NAME = re.compile(r".*\.(\w{1,4}|jsonl|safetensors|torchscript)", re.IGNORECASE)  # "gan-mlp.pt"
 
@@ -29,13 +30,20 @@ def is_shipped(subject: str) -> bool:
     return _may_name_a_recipe(subject) and subject in shipped_names()
 
 
+def is_run(subject: str) -> bool:
+    """True for a folder of `train-reference`, which means its last checkpoint and not its grids."""
+    return all((Path(subject) / name).is_file() for name in ("recipe.json", LAST))
+
+
 def checkpoint_file(subject: str) -> Path:
-    """The shipped file where the subject is the name of a recipe that has one, else the path that it is.
+    """The shipped file of a recipe by name, the last checkpoint of a run by its folder, else the path itself.
 
     Raises:
         WeightsError: the shipped file is missing or was changed.
     """
-    return Path(_module(TABLE).shipped_path(str(subject))) if is_shipped(subject) else Path(subject)
+    if is_shipped(subject):
+        return Path(_module(TABLE).shipped_path(str(subject)))
+    return Path(subject) / LAST if is_run(subject) else Path(subject)
 
 
 def refuse_unshipped(subject: str) -> None:

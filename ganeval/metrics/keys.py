@@ -6,7 +6,7 @@ With any other weights file the key printed is "fd@inception#<sha8>".
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ganeval.backbones import BACKBONES
 from ganeval.errors import UsageError
@@ -24,6 +24,23 @@ from ganeval.metrics.base import (
 from ganeval.registry import unknown_name
 
 DEFAULT_BACKBONE = "efflite0"  # its weights come with the installation
+
+NAMES_ELSEWHERE: Final = {
+    "fid_score": "fid",
+    "frechet_inception_distance": "fid",
+    "inception_score": "is",
+    "isc": "is",
+    "kernel_inception_distance": "kid",
+    "peak_signal_noise_ratio": "psnr",
+    "prc": "prdc",
+    "precision_recall": "prdc",
+    "psnr_y": "psnr with --channel y",
+    "psnry": "psnr with --channel y",
+    "ssim_y": "ssim with --channel y",
+    "ssimc": "ssim",
+    "structural_similarity": "ssim",
+}
+"""Name of a metric in pyiqa, torch-fidelity, torchmetrics or scikit-image -> what to write here."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +219,8 @@ def parse_key(text: str) -> Request:
     wanted, at, backbone = key.partition("@")
     owners = output_owners()
     name = wanted if wanted in METRICS else owners.get(wanted)
+    if name is None and (meant := NAMES_ELSEWHERE.get(wanted.replace("-", "_"))) is not None:
+        raise UsageError(f"Unknown metric {wanted!r}; write {meant}.")
     if name is None:
         raise unknown_name("metric", wanted, sorted({*METRICS.names(), *owners, *known}))
     metric = METRICS.get(name)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from ganeval.errors import BadImageError
 from ganeval.escaping import printable
+from ganeval.formatting import interval
 from ganeval.notebook.by_image import Ends, by_image, ends_of
 from ganeval.notebook.experiment_log import log_numbers, logged_name
 from ganeval.notebook.subject_table import Standing, SubjectTable, subject_table
@@ -88,10 +89,6 @@ def html_picture(png: bytes, alt: str) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.5g}"
-
-
-def _interval(ends: tuple[float, float] | None) -> str:
-    return "" if ends is None else f"[{ends[0]:.3g}, {ends[1]:.3g}]"
 
 
 def _text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -252,7 +249,7 @@ class Scores:
                 row.key,
                 _number(row.value),
                 _number(row.debiased),
-                _interval(row.ci95),
+                interval(row.ci95),
                 "" if row.n_fake is None else str(row.n_fake),
                 row.note,
             )
@@ -348,7 +345,7 @@ class Comparisons:
                 _number(row.value_a),
                 _number(row.result.value),
                 _number(row.difference.delta),
-                _interval(row.difference.ci95),
+                interval(row.difference.ci95),
                 row.difference.verdict,
                 _number(row.difference.mde),
                 row.difference.note,

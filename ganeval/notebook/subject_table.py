@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ganeval.escaping import latex, markdown, printable, spreadsheet
+from ganeval.formatting import in_column
 from ganeval.notebook.headline_rows import headline_rows, network_of, request_of, shown_value, title_of
 from ganeval.notebook.training_spread import training_notes
 from ganeval.results.result import Result
@@ -31,12 +32,14 @@ class Standing:
     Attributes:
         key: The metric's.
         best: Place of the subject that is significantly better than all others, None where none is.
-        words: The difference of best and second, or why it was not tested.
+        words: The difference of best and second.
+        untested: Why it was not tested, "" where it was.
     """
 
     key: str
     best: int | None
     words: str
+    untested: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,7 @@ class Column:
 
     def cell(self, place: int) -> str:
         """The value of one subject, as people read it."""
-        value = self.values[place]
-        return "-" if value is None else f"{value:.4g}"
+        return in_column(self.values)[place]
 
     def marked_cell(self, place: int) -> str:
         """The same with the mark of the best, in plain text."""
@@ -172,6 +174,7 @@ def subject_table(
     networks = {network_of(row) for row in first.values() if not request_of(row).paired and network_of(row)}
     found = {standing.key: standing for standing in standings}
     columns, words = [], []
+    reasons: dict[str, list[str]] = {}
     for key, row in first.items():
         by_subject = [next((r for r in results if r.key == key and r.status == "ok"), None) for results in rows]
         if not any(by_subject):
@@ -182,8 +185,11 @@ def subject_table(
         standing = found.get(key)
         columns.append(Column(key, title, row.better, values, None if standing is None else standing.best))
         if standing is not None:
-            words.append(f"{title}: {standing.words}")
+            words.append(f"{title}: {standing.words}{', untested' if standing.untested else ''}")
+            if standing.untested:
+                reasons.setdefault(standing.untested, []).append(title)
         words += training_notes(title, by_subject)
     marked = any(column.best is not None for column in columns)
     notes = [f"{MARKED} the best, and significantly better than the second (95%)"] if marked else []
-    return SubjectTable(tuple(subjects), tuple(columns), (*notes, *words))
+    notes += [*words, *(f"Untested: {', '.join(titles)}: {reason}" for reason, titles in reasons.items())]
+    return SubjectTable(tuple(subjects), tuple(columns), tuple(notes))

@@ -45,6 +45,7 @@ Group = Literal["inputs", "subset", "compute", "pairs", "generators", "stopping"
 _FREE: Final = "score evaluator diff init"  # a protocol of one's own
 _ALL: Final = f"{_FREE} gate explain doctor build"
 _NETWORKS: Final = f"{_FREE} gate explain build"
+_GENERATORS: Final = f"{_FREE} gate sample explain doctor"
 
 
 @dataclass(frozen=True)
@@ -150,14 +151,14 @@ class ScoreOptions:
     ] = None
     inputs: Annotated[
         str | None,
-        Option("generators", "Images that an image-to-image generator translates.", f"{_FREE} gate sample", Place()),
+        Option("generators", "Images that an image-to-image generator translates.", _GENERATORS, Place()),
     ] = None
     generator: Annotated[
         str | None,
         Option(
             "generators",
             "Network class that a bare state dict belongs to.",
-            f"{_FREE} gate sample",
+            _GENERATORS,
             Text("MODULE:CLASS", "package.module:Class"),
             setting=False,
         ),
@@ -167,7 +168,7 @@ class ScoreOptions:
         Option(
             "generators",
             "Where a checkpoint keeps the network's state dict, as in g_ema. Default: the only one in it.",
-            f"{_FREE} gate sample",
+            _GENERATORS,
             Text("KEY", "a key of the checkpoint"),
         ),
     ] = None
@@ -176,7 +177,7 @@ class ScoreOptions:
         Option(
             "generators",
             "Shape of one latent of an external generator: 100 or 100x1x1.",
-            f"{_FREE} gate sample",
+            _GENERATORS,
             LatentShape(),
         ),
     ] = None
@@ -185,7 +186,7 @@ class ScoreOptions:
         Option(
             "generators",
             "Generator of a cyclegan checkpoint. Default: its recipe's.",
-            "score evaluator diff sample",
+            "score evaluator diff sample explain doctor",
             OneOf(),
         ),
     ] = None

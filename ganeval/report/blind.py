@@ -7,23 +7,23 @@ reader, answers by keys, and at the end a CSV that the browser saves.
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ganeval.errors import DataError
+from ganeval.options import ScoreOptions
 from ganeval.report.crops import Named, rated
 from ganeval.report.page import MAX_BYTES, PICTURE_BYTES, asset, policy
 from ganeval.report.pictures import Album
 
 
-def blind_page(pairs: Sequence[Named], data_root: Path | None, title: str, problems: list[str]) -> bytes:
+def blind_page(pairs: Sequence[Named], reading: ScoreOptions, title: str, problems: list[str]) -> bytes:
     """The page: every two versions of each picture beside each other; of a single one, the version and its original.
 
     Args:
         pairs: (CSV of `score --per-image`, scored images, originals), the originals being the same.
-        data_root: Where data sets lie that are not embedded.
+        reading: How the images are read.
         title: Of the page.
         problems: Where pictures that were left out are told.
 
@@ -31,7 +31,7 @@ def blind_page(pairs: Sequence[Named], data_root: Path | None, title: str, probl
         DataError: an input cannot be used, or the page would be too large.
     """
     album, shown = Album(), []
-    for stem, names, pixels in rated(pairs, data_root, problems):
+    for stem, names, pixels in rated(pairs, reading, problems):
         kept = [album.add(one, "") for one in pixels]
         shown.append((stem, names, kept))
     if not shown:

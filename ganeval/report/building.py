@@ -1,7 +1,7 @@
 """`write_report`: reads what was asked for, builds the page, writes one HTML file and, if wanted, the plots."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ganeval.doctor.section import doctor_section
@@ -11,6 +11,7 @@ from ganeval.files.read_write import MAX_JSON, read_bytes, write_atomically
 from ganeval.leaderboard.gathering import Gathered, gather
 from ganeval.leaderboard.paths import leaderboards_folder, project_folder
 from ganeval.leaderboard.timing_board import latest
+from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
 from ganeval.report.blind import blind_page
 from ganeval.report.boards import board_views
@@ -40,7 +41,7 @@ class ReportOptions:
         doctor: Files of `doctor --json`.
         plots: Folder for PNG and SVG files, None for none.
         blind: HTML file of a page for blind rating of the pairs, None for none.
-        data_root: Where data sets lie that are not embedded.
+        reading: How the images of pairs and of blame are read; its own subject does not count.
         title: Of the page.
     """
 
@@ -52,7 +53,7 @@ class ReportOptions:
     doctor: Sequence[Path] = ()
     plots: Path | None = None
     blind: Path | None = None
-    data_root: Path | None = None
+    reading: ScoreOptions = field(default_factory=lambda: ScoreOptions(""))
     title: str = "ganeval report"
 
 
@@ -86,7 +87,7 @@ def write_report(options: ReportOptions, reporter: Reporter) -> Written:
     data = render(page, options.title)
     rating = None
     if options.blind is not None:
-        rating = blind_page(options.pairs, options.data_root, f"{options.title}: rating", page.problems)
+        rating = blind_page(options.pairs, options.reading, f"{options.title}: rating", page.problems)
     plots = [] if options.plots is None else write_plots(list(charts(page)), options.plots, reporter)
     try:
         write_atomically(options.out, data)
@@ -118,9 +119,9 @@ def build(options: ReportOptions, reporter: Reporter) -> Page:
         for folder in folders:
             runs.append(read_run(folder, album, problems))
             advance(1)
-    pairs = [read_pairs(*named, options.data_root, album, problems) for named in options.pairs]
-    crops = read_crops(options.pairs, options.data_root, album, problems)
-    blamed = [read_blame(*named, options.data_root, album, problems) for named in options.blame]
+    pairs = [read_pairs(*named, options.reading, album, problems) for named in options.pairs]
+    crops = read_crops(options.pairs, options.reading, album, problems)
+    blamed = [read_blame(*named, options.reading, album, problems) for named in options.blame]
     examined = [doctor_section(read_examination(_bytes_of(file), str(file))) for file in options.doctor]
     return Page(
         boards=boards,

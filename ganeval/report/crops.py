@@ -1,5 +1,6 @@
 """Several versions of the same originals: crops of each picture side by side, and pictures for blind rating."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pandas as pd
 
 from ganeval.errors import BadImageError, DataError
 from ganeval.metrics.keys import declared
+from ganeval.options import ScoreOptions
 from ganeval.report.galleries import (
     NamedImages,
     by_original,
@@ -108,7 +110,7 @@ class Versions:
         return pictures
 
 
-def read_crops(pairs: Sequence[Named], data_root: Path | None, album: Album, problems: list[str]) -> list[CropSheet]:
+def read_crops(pairs: Sequence[Named], reading: ScoreOptions, album: Album, problems: list[str]) -> list[CropSheet]:
     """A sheet for each set of originals: crops at the place where the versions are furthest from the original.
 
     Raises:
@@ -116,7 +118,7 @@ def read_crops(pairs: Sequence[Named], data_root: Path | None, album: Album, pro
     """
     sheets = []
     with ExitStack() as stack:
-        for versions in _versions(pairs, data_root, stack):
+        for versions in _versions(pairs, reading, stack):
             rows = []
             stems = versions.stems()
             for number, _ in ends_and_middle(len(stems)):
@@ -151,7 +153,7 @@ def side_of_crop(original: Pixels) -> int:
 
 
 def rated(
-    pairs: Sequence[Named], data_root: Path | None, problems: list[str]
+    pairs: Sequence[Named], reading: ScoreOptions, problems: list[str]
 ) -> Iterator[tuple[str, list[str], list[Pixels]]]:
     """For blind rating: (stem, names, pictures) of each chosen picture, the original last under the name of its set.
 
@@ -163,7 +165,7 @@ def rated(
     if len({real for _, _, real in pairs}) != 1:
         raise DataError("A rating page compares versions of one set of originals: give --pairs of the same REAL.")
     with ExitStack() as stack:
-        (versions,) = _versions(pairs, data_root, stack)
+        (versions,) = _versions(pairs, reading, stack)
         stems = versions.stems()
         chosen = np.unique(np.linspace(0, len(stems) - 1, min(len(stems), MOST_RATED)).round().astype(int))
         for number in chosen:
@@ -175,13 +177,13 @@ def rated(
                 problems.append(str(error))
 
 
-def _versions(pairs: Sequence[Named], data_root: Path | None, stack: ExitStack) -> Iterator[Versions]:
+def _versions(pairs: Sequence[Named], reading: ScoreOptions, stack: ExitStack) -> Iterator[Versions]:
     for real in dict.fromkeys(real for _, _, real in pairs):
         own = [(values, fake) for values, fake, other in pairs if other == real]
-        *fakes, reals = (
-            stack.enter_context(closing(open_images(name, data_root))) for name in (*(f for _, f in own), real)
-        )
-        sets = [*(by_original(one, reals) for one in fakes), by_own_name(reals)]
+        beside = dataclasses.replace(reading, paired=real)
+        fakes = [stack.enter_context(closing(open_images(fake, beside))) for _, fake in own]
+        reals = stack.enter_context(closing(open_images(real, reading)))
+        sets = [*(by_original(one, reals, reading.pair_by) for one in fakes), by_own_name(reals)]
         tables = [read_values(values, "score --per-image") for values, _ in own]
         for number, (values, _) in enumerate(own):
             tables[number] = known_rows(tables[number], values, [sets[number], sets[-1]])

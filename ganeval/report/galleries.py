@@ -1,10 +1,12 @@
 """Pictures with their numbers: pairs of a fake and its original, and the images that raise a distance most."""
 
+import dataclasses
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -13,12 +15,14 @@ from ganeval.errors import BadImageError, DataError, UsageError
 from ganeval.escaping import spreadsheet
 from ganeval.files.read_write import MAX_JSON, read_bytes
 from ganeval.metrics.keys import declared
+from ganeval.options import ScoreOptions
+from ganeval.registry import imported
 from ganeval.report.charts import Histogram
 from ganeval.report.pictures import Album, Picture
 from ganeval.scoring.pair_names import pair_up
 from ganeval.sources.base import ImageSource, Pixels
-from ganeval.sources.resolve import open_source
 
+OPENER = "ganeval.generators.open:open_generator"  # a string: pages of images are made without torch
 SHOWN_ENDS, SHOWN_MIDDLE = 3, 2  # pairs: the worst, the best and those about the median
 SHOWN_BLAMED = 12  # images at each end
 BINS = 24
@@ -88,18 +92,22 @@ def by_own_name(source: ImageSource) -> NamedImages:
     return NamedImages(source, {spreadsheet(item.stem): index for index, item in enumerate(source.items)})
 
 
-def by_original(fakes: ImageSource, reals: ImageSource) -> NamedImages:
-    """Scored images of pairs: a table has them under the names of their originals, which may differ by a suffix."""
+def by_original(fakes: ImageSource, reals: ImageSource, rule: str | None) -> NamedImages:
+    """Scored images of pairs: a table has them under the names of their originals.
+
+    Args:
+        fakes: The scored images.
+        reals: Their originals.
+        rule: As in `--pair-by`.
+    """
     try:
-        pairs = pair_up(fakes, reals, part=True).indices
+        pairs = pair_up(fakes, reals, rule, part=True).indices
     except (DataError, UsageError):  # more images than were scored: those of equal names are found
         return by_own_name(fakes)
     return NamedImages(fakes, {spreadsheet(reals.items[real].stem): fake for fake, real in pairs})
 
 
-def read_pairs(
-    values: Path, fake: str, real: str, data_root: Path | None, album: Album, problems: list[str]
-) -> Gallery:
+def read_pairs(values: Path, fake: str, real: str, reading: ScoreOptions, album: Album, problems: list[str]) -> Gallery:
     """Worst, middle and best pairs by the first metric of a table of `score --per-image`.
 
     Raises:
@@ -109,9 +117,9 @@ def read_pairs(
     metric = str(table.columns[1])
     known = declared(metric)
     table = table.sort_values(metric, ascending=known is not None and known[1].better == "higher", kind="stable")
-    fakes, reals = open_images(fake, data_root), open_images(real, data_root)
+    fakes, reals = open_images(fake, dataclasses.replace(reading, paired=real)), open_images(real, reading)
     try:
-        scored, originals = by_original(fakes, reals), by_own_name(reals)
+        scored, originals = by_original(fakes, reals, reading.pair_by), by_own_name(reals)
         table = known_rows(table, values, [scored, originals])
         shown = []
         for row, place in ends_and_middle(len(table)):
@@ -124,7 +132,7 @@ def read_pairs(
     return Gallery(fake, len(table), metric, shown, _histograms(fake, table))
 
 
-def read_blame(values: Path, images: str, data_root: Path | None, album: Album, problems: list[str]) -> Gallery:
+def read_blame(values: Path, images: str, reading: ScoreOptions, album: Album, problems: list[str]) -> Gallery:
     """Images that raise and that lower the first distance of a table of `score --blame` most.
 
     Raises:
@@ -133,7 +141,7 @@ def read_blame(values: Path, images: str, data_root: Path | None, album: Album, 
     table = read_values(values, "score --blame")
     metric = str(table.columns[1])
     table = table.sort_values(metric, ascending=False, kind="stable")
-    source = open_images(images, data_root)
+    source = open_images(images, dataclasses.replace(reading, drawn=len(table)))
     try:
         named = by_own_name(source)
         table = known_rows(table, values, [named])
@@ -171,9 +179,17 @@ def read_values(path: Path, command: str) -> pd.DataFrame:
     return table
 
 
-def open_images(images: str, data_root: Path | None) -> ImageSource:
-    """The images of a gallery."""
-    return open_source(images, data_root=data_root, mixed=True)  # the table names those that were scored
+def open_images(images: str, reading: ScoreOptions) -> ImageSource:
+    """The images of a gallery, or of the generator that made them.
+
+    Args:
+        images: As the subject of a score.
+        reading: How they are read; its own subject does not count.
+    """
+    options = dataclasses.replace(reading, subject=images)
+    open_generator = cast(Callable[[ScoreOptions], ImageSource | None], imported(OPENER))
+    # The table names those that were scored: a folder may hold others, too.
+    return open_generator(options) or options.open("subject", images, mixed=True)
 
 
 def known_rows(table: pd.DataFrame, path: Path, sets: Sequence[NamedImages]) -> pd.DataFrame:

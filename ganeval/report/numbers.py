@@ -2,6 +2,8 @@
 
 import math
 
+from ganeval.formatting import significant
+
 MINUS = "\u2212"
 
 
@@ -11,8 +13,7 @@ def number(value: float | None) -> str:
         return ""
     if value == 0:
         return "0"
-    # "#" keeps the zeros at the end, so that numbers of one size stand with their points below each other.
-    text = f"{value:#.5g}".rstrip(".") if 1e-4 <= abs(value) < 1e6 else f"{value:.3e}"
+    text = significant(value, 5) if 1e-4 <= abs(value) < 1e6 else f"{value:.3e}"
     return text.replace("-", MINUS)
 
 
@@ -28,11 +29,6 @@ def spread(sd: float | None) -> str:
     if sd is None:
         return ""
     return f"{sd:.{_decimals(sd)}f}" if 1e-6 < sd < 1e6 else f"{sd:.2g}"
-
-
-def counted(count: int, word: str) -> str:
-    """Counts with their word: 1 run, 1,200 runs."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -16,13 +16,14 @@ from markupsafe import Markup
 from ganeval._version import __version__
 from ganeval.doctor.section import DoctorSection
 from ganeval.errors import DataError
+from ganeval.formatting import counted
 from ganeval.leaderboard.timing_board import TimingTable
 from ganeval.report import svg
 from ganeval.report.boards import BoardView, dot_of, in_words
 from ganeval.report.charts import DotChart, LineChart
 from ganeval.report.crops import CropSheet
 from ganeval.report.galleries import Gallery
-from ganeval.report.numbers import counted, number, spread, to_spread
+from ganeval.report.numbers import number, spread, to_spread
 from ganeval.report.pictures import Album
 from ganeval.report.protocols import ProtocolFacts
 from ganeval.report.runs import Training

@@ -128,13 +128,13 @@ def _ranked(rows: Sequence[Result | None]) -> list[int]:
 def _by_image(row: Result, best: ByImage, second: ByImage) -> Difference | str:
     """The mean of the differences image by image."""
     if best is None or second is None:
-        return "untested: no values by image"
+        return "no values by image"
     order = pairing(second.stems, best.stems)
     if order is None:
-        return f"untested: they were scored on different images ({len(best.stems)}, {len(second.stems)})"
+        return f"they were scored on different images ({len(best.stems)}, {len(second.stems)})"
     repeated = next((scores.repeated for scores in (best, second) if not scores.independent), "")
     if repeated:
-        return f"untested: {repeated}"
+        return repeated
     request = request_of(row)
     key = request.outputs[0] if request.backbone is None else f"{request.outputs[0]}@{request.backbone}"
     better: Better = "lower" if row.better == "lower" else "higher"
@@ -159,32 +159,32 @@ def _of_sets(
     a, b = (outcome.summary for outcome in outcomes)
     real = outcomes[0].real
     if not requests or real is None or a is None or b is None:
-        return "untested: without a reference"
+        return "without a reference"
     if any(open_stored_subject(options) is not None for options in each):
-        return "untested: a statistics file is not compared; give the images"
+        return "a statistics file is not compared; give the images"
     plan = dataclasses.replace(evaluator.plan, set_requests=requests, explicit=True)
     try:
         comparisons = compare_summaries(evaluator, plan, each, (a, b), real, evaluator.set_networks())
     except GanevalError as error:  # the scores are there; only the test is not
-        return f"untested: {error}"
+        return str(error)
     return {comparison.result.key: comparison for comparison in comparisons}
 
 
 def _difference(found: dict[str, Comparison], key: str) -> Difference | str:
-    return found[key].difference if key in found else "untested: `diff` has no standard error of this difference"
+    return found[key].difference if key in found else "`diff` has no standard error of this difference"
 
 
 def _standing(key: str, names: tuple[str, str], first: int, found: Difference | str) -> Standing:
     """A mark, and the words to it."""
     pair = f"{names[0]} against {names[1]}"
     if isinstance(found, str):
-        return Standing(key, None, f"{pair} {found}")
+        return Standing(key, None, pair, found)
     size = f"{found.delta:+.3g}"
     interval = "" if found.ci95 is None else f" [{found.ci95[0]:.3g}, {found.ci95[1]:.3g}]"
     if found.verdict == "better":
         return Standing(key, first, f"{pair} {size}{interval}")
     if found.verdict == "cannot tell":
-        return Standing(key, None, f"{pair} {size}, untested: {_reason(found.note)}")
+        return Standing(key, None, f"{pair} {size}", _reason(found.note))
     return Standing(key, None, f"{pair} {size}{interval}: no difference detected")
 
 

@@ -135,7 +135,7 @@ def refuse_missing(subject: str) -> None:
     if subject.partition(":")[0] in DATASETS:
         return
     if path.suffix or "/" in subject or "\\" in subject:
-        raise DataError(f"{subject!r} does not exist.{_near_paths(path)} Check the path, or name a data set.")
+        raise DataError(f"{subject!r} does not exist.{near_paths(path)} Check the path, or name a data set.")
     raise _unknown_subject(subject, path)
 
 
@@ -196,7 +196,7 @@ def _open_file(
     )
 
 
-def _near_paths(path: Path) -> str:
+def near_paths(path: Path) -> str:
     """A did-you-mean over what lies beside the missing path; empty where nothing is near."""
     try:
         beside = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
@@ -209,5 +209,5 @@ def _near_paths(path: Path) -> str:
 def _unknown_subject(subject: str, path: Path) -> UsageError:
     known = DATASETS.names()
     error = unknown_name("path or data set", subject, known)
-    here = _near_paths(path)
+    here = near_paths(path)
     return UsageError(f"{error}{here}") if here else error

@@ -1,11 +1,11 @@
 """A checkpoint of `train-reference` as a generator: what `ganeval.generators.open` has for this kind of subject."""
 
 import dataclasses
-from pathlib import Path
 
 from ganeval.devices import resolve_device
 from ganeval.errors import UsageError
 from ganeval.generators.base import Generator
+from ganeval.generators.shipped import checkpoint_file
 from ganeval.options import ScoreOptions
 from reference_models.checkpoints.checkpoint import load_checkpoint
 from reference_models.checkpoints.sampling import image_drawer, latent_space
@@ -32,7 +32,7 @@ def from_checkpoint(options: ScoreOptions) -> Generator:
         WeightsError: a file that is damaged, or is not such a checkpoint.
         UsageError: options that it does not need, or inputs that it does.
     """
-    path = Path(options.subject)
+    path = checkpoint_file(options.subject)
     loaded = load_checkpoint(path, resolve_device(options.device), options.direction)
     spec, config, network = loaded.spec, loaded.config, loaded.network
     if options.latent_dim is not None:

@@ -60,10 +60,10 @@ def test_the_screen_of_two_folders_answers_in_twelve_lines():
     assert lines == [
         "samples against real: 599 images each; network EfficientNet-Lite0; 95% intervals",
         "Diversity lost: the images look real but leave out part of the reference.",
-        "Fréchet distance (not FID)   61.4  no interval     1.6x real against real",
-        "Kernel distance (not KID)   0.018  [0.015, 0.021]  worse than real",
-        "Precision                    0.88  [0.84, 0.91]    no worse than real (0.89)",
-        "Recall                        0.2  [0.15, 0.27]    diversity lost (real: 0.94)",
+        "Fréchet distance (not FID)    61.40  no interval       1.6x real against real",
+        "Kernel distance (not KID)   0.01800  [0.0150, 0.0210]  worse than real",
+        "Precision                    0.8800  [0.840, 0.910]    no worse than real (0.89)",
+        "Recall                       0.2000  [0.150, 0.270]    diversity lost (real: 0.94)",
         "Not to be quoted yet: Fréchet distance (from 1,350 images per set)",
         "real: real against real, from two halves of the reference, 299 images each",
         "To get FID: ganeval weights fetch inception",
@@ -188,7 +188,7 @@ def test_every_row_of_a_named_metric_is_shown():
     row = result(5.0, key="mind@efflite0", protocol=dataclasses.replace(BASE, metric="mind"), floor=4.0, floor_n=9)
 
     assert first_screen([row], named).lines == (
-        Line("Sliced Wasserstein distance", "5", "", Reading("inconclusive", "inconclusive (1.2x real)")),
+        Line("Sliced Wasserstein distance", "5.000", "", Reading("inconclusive", "inconclusive (1.2x real)")),
     )
 
 

@@ -71,7 +71,7 @@ def test_five_pairs_are_untested_and_the_table_says_so(five, monkeypatch, comman
 
     assert code == 0
     assert "*" not in out
-    assert "untested: cannot be significant: with 5 pairs" in out.splitlines()[-1]
+    assert "Untested: PSNR: cannot be significant: with 5 pairs" in out.splitlines()[-1]
 
 
 def test_subjects_that_are_the_same_are_not_separated(hundred, monkeypatch, command_line):
@@ -155,7 +155,6 @@ def test_two_subjects_without_a_reference_are_told_how_to_compare(five, monkeypa
         (["a", "--name", "x", "--name", "y"], "--name was given 2 times for 1 subjects"),
         (["a", "b", "--reference", "hr", "--blame", "x.csv"], "take one subject"),
         (["a", "b", "--reference", "hr", "--metrics", "kd", "--until-se", "1"], "take one subject"),
-        (["a", "--paired", "hr", "--format", "md"], "--format is for several subjects"),
         (["a", "missing", "--paired", "hr"], "Unknown path or data set 'missing'"),
     ],
 )
@@ -179,9 +178,9 @@ def test_names_are_escaped_in_every_format():
     table = scores().table
 
     assert r"a\_1\|&lt;b&gt;\\x" in table.to_markdown()
-    assert "**31**" in table.to_markdown()
+    assert "**31.00**" in table.to_markdown()
     assert r"a\_1|\textless{}b\textgreater{}\textbackslash{}x" in table.to_latex()
-    assert r"\textbf{31}" in table.to_latex()
+    assert r"\textbf{31.00}" in table.to_latex()
     assert r"PSNR $\uparrow$" in table.to_latex()
     assert "a_1|&lt;b&gt;" in table.to_html()
     assert "'=b,31.0" in table.to_csv()
@@ -228,7 +227,7 @@ def test_a_narrow_terminal_gets_a_block_a_subject(width):
     lines = out.getvalue().splitlines()
 
     assert all(len(line) <= width for line in lines)
-    assert any(line.endswith("31*") for line in lines)
+    assert any(line.endswith("31.00*") for line in lines)
 
 
 def test_one_subject_of_a_table_may_lack_a_metric():
@@ -313,7 +312,7 @@ def test_a_notebook_shows_a_table_that_does_not_wrap_and_a_terminal_the_same():
 
     assert "white-space:nowrap" in found._repr_html_().replace(" ", "")
     assert "font-weight:bold" in found._repr_html_().replace(" ", "")
-    assert "31*" in repr(found)
+    assert "31.00*" in repr(found)
     assert "nowrap" in found.of("=b")._repr_html_()
 
 

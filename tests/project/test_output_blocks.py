@@ -17,6 +17,7 @@ from tests.shown_output import PYTHON, ROOT, compare, evened, printed_by, rewrit
 MADE = {
     "README.md": "",
     "docs/doctor.md": "make_sets.py",
+    "docs/first-screens.md": "",
     "docs/tutorials/super-resolution.md": "",
     "docs/explain.md": "-m ganeval.bench.materials . --images 200 --size 64 --weights",
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
 from ganeval.report import ReportOptions, write_report
 from ganeval.report.blind import blind_page
@@ -57,7 +58,7 @@ def test_a_rating_page_takes_keys_and_saves_a_csv_and_asks_for_nothing(browser, 
     pairs = [write_pairs(tmp_path / name, ["p0", "p1"]) for name in ("a", "b")]
     named = [(values, fake, pairs[0][2]) for values, fake, _ in pairs]
     page_file = tmp_path / "rate.html"
-    page_file.write_bytes(blind_page(named, None, "Rating", []))
+    page_file.write_bytes(blind_page(named, ScoreOptions(""), "Rating", []))
     context = browser.new_context(accept_downloads=True, viewport={"width": 390, "height": 844})
     page = context.new_page()
     heard = []

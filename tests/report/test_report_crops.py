@@ -8,12 +8,15 @@ import pytest
 from PIL import Image
 
 from ganeval.errors import DataError
+from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
 from ganeval.report import ReportOptions, write_report
 from ganeval.report.blind import blind_page
 from ganeval.report.crops import place_of_crop, rated, read_crops, side_of_crop
 from ganeval.report.pictures import Album
 from tests.report_inputs import HOSTILE, write_run, write_values
+
+PLAIN = ScoreOptions("")
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def test_the_crop_is_where_a_version_is_furthest_from_the_original():
 
 def test_a_sheet_has_the_original_and_each_version_at_one_place(versions):
     album = Album()
-    (sheet,) = read_crops(versions, None, album, [])
+    (sheet,) = read_crops(versions, PLAIN, album, [])
 
     assert sheet.subjects == [versions[0][1], versions[1][1]]
     assert [row.stem for row in sheet.rows] == [f"p{i}" for i in range(6)]
@@ -69,7 +72,7 @@ def test_a_sheet_has_the_original_and_each_version_at_one_place(versions):
 def test_other_originals_get_a_sheet_of_their_own(versions, tmp_path):
     (tmp_path / "hr").rename(tmp_path / "other")
     a, b = versions
-    sheets = read_crops([(a[0], a[1], str(tmp_path / "other")), (b[0], b[1], str(tmp_path / "a"))], None, Album(), [])
+    sheets = read_crops([(a[0], a[1], str(tmp_path / "other")), (b[0], b[1], str(tmp_path / "a"))], PLAIN, Album(), [])
 
     assert [sheet.title for sheet in sheets] == [str(tmp_path / "other"), str(tmp_path / "a")]
 
@@ -77,7 +80,7 @@ def test_other_originals_get_a_sheet_of_their_own(versions, tmp_path):
 def test_versions_of_another_size_are_left_out_and_told(versions, tmp_path):
     Image.new("RGB", (20, 20)).save(tmp_path / "b" / "p0.png")
     problems = []
-    (sheet,) = read_crops(versions, None, Album(), problems)
+    (sheet,) = read_crops(versions, PLAIN, Album(), problems)
 
     assert [row.stem for row in sheet.rows] == [f"p{i}" for i in range(1, 6)]
     assert "p0" in problems[0]
@@ -88,7 +91,7 @@ def test_versions_that_share_no_image_are_refused(versions, tmp_path):
     values = write_values(tmp_path / "a.csv", ["psnr"], [("p0", 1.0)])
     other = write_values(tmp_path / "b.csv", ["psnr"], [("p1", 1.0)])
     with pytest.raises(DataError, match="share no image"):
-        read_crops([(values, *versions[0][1:]), (other, *versions[1][1:])], None, Album(), [])
+        read_crops([(values, *versions[0][1:]), (other, *versions[1][1:])], PLAIN, Album(), [])
 
 
 def tasks_of(page):
@@ -96,7 +99,7 @@ def tasks_of(page):
 
 
 def test_a_rating_page_holds_every_version_of_each_picture_and_names_none_of_them_in_words(versions):
-    page = blind_page(versions, None, "Rating", [])
+    page = blind_page(versions, PLAIN, "Rating", [])
     tasks = tasks_of(page)
 
     assert [task["image"] for task in tasks] == [f"p{i}" for i in range(6)]
@@ -108,7 +111,7 @@ def test_a_rating_page_holds_every_version_of_each_picture_and_names_none_of_the
 
 
 def test_a_single_version_is_rated_against_its_original(versions):
-    tasks = tasks_of(blind_page(versions[:1], None, "Rating", []))
+    tasks = tasks_of(blind_page(versions[:1], PLAIN, "Rating", []))
 
     assert all(task["original"] is None for task in tasks)
     assert all([v["name"] for v in task["versions"]] == [versions[0][1], versions[0][2]] for task in tasks)
@@ -123,7 +126,7 @@ def test_large_pictures_are_cut_for_rating_and_not_shrunk(tmp_path):
         (tmp_path / name).mkdir()
         Image.fromarray(pixels).save(tmp_path / name / "x.png")
     values = write_values(tmp_path / "a.csv", ["psnr"], [("x", 1.0)])
-    ((_, _, pictures),) = rated([(values, str(tmp_path / "a"), str(tmp_path / "hr"))], None, [])
+    ((_, _, pictures),) = rated([(values, str(tmp_path / "a"), str(tmp_path / "hr"))], PLAIN, [])
 
     assert [picture.shape for picture in pictures] == [(3, 512, 512)] * 2
     assert np.array_equal(pictures[0], fake[188:, 388:].transpose(2, 0, 1))
@@ -135,7 +138,7 @@ def test_a_name_cannot_end_the_script_that_holds_it(versions, tmp_path):
             (tmp_path / name / f"p{i}.png").rename(tmp_path / name / f"{text.replace('/', '')}.png")
     stems = [text.replace("/", "") for text in HOSTILE[:1] + HOSTILE[5:6]]
     values = write_values(tmp_path / "a.csv", ["psnr"], [(stem, float(i)) for i, stem in enumerate(stems)])
-    page = blind_page([(values, *versions[0][1:])], None, HOSTILE[4], [])
+    page = blind_page([(values, *versions[0][1:])], PLAIN, HOSTILE[4], [])
 
     assert {task["image"] for task in tasks_of(page)} == set(stems)
     assert page.count(b"<script") == 2

@@ -1,5 +1,6 @@
 """What the report reads: run folders, rows, pairs and blame, and what it tells of what it cannot read."""
 
+import dataclasses
 import json
 import os
 
@@ -7,6 +8,7 @@ import pytest
 
 from ganeval.errors import DataError
 from ganeval.leaderboard.reading import read_rows
+from ganeval.options import ScoreOptions
 from ganeval.report import galleries
 from ganeval.report.charts import Dot, Series
 from ganeval.report.page import line_values
@@ -24,6 +26,8 @@ from tests.report_inputs import (
     write_run,
     write_values,
 )
+
+PLAIN = ScoreOptions("")
 
 
 def read(folder, rows):
@@ -219,7 +223,7 @@ def test_a_protocol_lists_its_fields_and_how_it_was_run(tmp_path):
 def test_pairs_show_the_worst_the_middle_and_the_best(tmp_path):
     named = write_pairs(tmp_path, [f"p{i}" for i in range(12)])
 
-    gallery = galleries.read_pairs(*named, None, Album(), [])
+    gallery = galleries.read_pairs(*named, PLAIN, Album(), [])
 
     assert [(one.stem, one.place) for one in gallery.shown] == [
         ("p0", "worst"),
@@ -240,23 +244,46 @@ def test_scored_images_of_other_names_are_found_by_those_of_their_originals(tmp_
     for path in list((tmp_path / "fake").iterdir()):
         path.rename(path.with_stem(f"{path.stem}_x4"))
 
-    gallery = galleries.read_pairs(*named, None, Album(), [])
+    gallery = galleries.read_pairs(*named, PLAIN, Album(), [])
 
     assert [one.stem for one in gallery.shown if one.place == "worst"] == ["p0", "p1", "p2"]
+    assert all(one.real is not None for one in gallery.shown)
+
+
+def test_scored_images_are_found_by_the_rule_that_paired_them(tmp_path):
+    named = write_pairs(tmp_path, [f"p{i}" for i in range(6)])
+    for place, path in enumerate(sorted((tmp_path / "fake").iterdir())):
+        path.rename(path.with_stem(f"out{7 * place}_of-{path.stem}_x{place}"))
+
+    by_rule = dataclasses.replace(PLAIN, pair_by=r"(p\d+)")
+    gallery = galleries.read_pairs(*named, by_rule, Album(), [])
+
+    assert [one.stem for one in gallery.shown if one.place == "worst"] == ["p0", "p1", "p2"]
+    with pytest.raises(DataError, match="None of the 6 images"):
+        galleries.read_pairs(*named, PLAIN, Album(), [])
+
+
+def test_the_scored_images_may_be_those_of_a_generator(tmp_path):
+    _, _, real = write_pairs(tmp_path, ["p0", "p1"])
+    values = write_values(tmp_path / "values.csv", ("psnr",), [("p0", 20.0), ("p1", 21.0)])
+
+    gallery = galleries.read_pairs(values, "reference_models.baselines:bicubic_x4", real, PLAIN, Album(), [])
+
+    assert sorted(one.stem for one in gallery.shown) == ["p0", "p1"]
     assert all(one.real is not None for one in gallery.shown)
 
 
 def test_a_metric_where_lower_is_better_ranks_the_other_way_round(tmp_path):
     named = write_pairs(tmp_path, [f"p{i}" for i in range(6)], metrics=("pd@efflite0", "psnr"))
 
-    gallery = galleries.read_pairs(*named, None, Album(), [])
+    gallery = galleries.read_pairs(*named, PLAIN, Album(), [])
 
     assert [one.stem for one in gallery.shown if one.place == "worst"] == ["p5", "p4", "p3"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
 def test_few_pairs_are_shown_once_each(tmp_path, count):
-    gallery = galleries.read_pairs(*write_pairs(tmp_path, [f"p{i}" for i in range(count)]), None, Album(), [])
+    gallery = galleries.read_pairs(*write_pairs(tmp_path, [f"p{i}" for i in range(count)]), PLAIN, Album(), [])
 
     assert sorted(one.stem for one in gallery.shown) == [f"p{i}" for i in range(count)]
 
@@ -267,7 +294,7 @@ def test_blame_shows_both_ends(tmp_path):
         write_picture(tmp_path / "images" / f"{stem}.png", seed=place)
     table = write_values(tmp_path / "blame.csv", ["fd@efflite0"], [(stem, -i) for i, stem in enumerate(stems)])
 
-    gallery = galleries.read_blame(table, str(tmp_path / "images"), None, Album(), [])
+    gallery = galleries.read_blame(table, str(tmp_path / "images"), PLAIN, Album(), [])
 
     assert [one.stem for one in gallery.shown if one.place == "worst"] == stems[:12]
     assert [one.stem for one in gallery.shown if one.place == "best"] == stems[-12:]
@@ -289,7 +316,7 @@ def test_a_table_that_fits_no_images_is_refused(tmp_path, content, message):
     table.write_text(content)
 
     with pytest.raises(DataError, match=message):
-        galleries.read_pairs(table, fake, real, None, Album(), [])
+        galleries.read_pairs(table, fake, real, PLAIN, Album(), [])
 
 
 def test_of_many_protocols_the_most_used_have_tables_and_the_rest_is_counted(tmp_path):
