@@ -46,7 +46,6 @@ def command() -> None:
     "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="*.safetensors to write."
 )
 @click.option("--backbone", "names", multiple=True, metavar="NAME", help="Repeat for several. Default: efflite0.")
-@click.option("--moments-only", is_flag=True, help="Leave the feature rows out: a small file that serves fd alone.")
 @click.option(
     "--part",
     metavar="K/N",
@@ -59,7 +58,6 @@ def build(
     options: ScoreOptions,
     out: Path,
     names: tuple[str, ...],
-    moments_only: bool,
     part: tuple[int, int] | None,
 ) -> None:
     """Compute the statistics of REF (folder, archive, npz or data set) and write them to one file.
@@ -78,7 +76,7 @@ def build(
 
     reporter = RichReporter()
     statistics = build_reference(options, list(names) or ["efflite0"], reporter, part)
-    written = save_reference(out, statistics, features=not moments_only)
+    written = save_reference(out, statistics, features=not options.moments_only)
     reporter.message(f"{out}: {statistics.n} images, {', '.join(statistics.sets)}, {written / 1e6:.1f} MB")
     click.echo(statistics.content_sha256)
 

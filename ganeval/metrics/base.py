@@ -199,7 +199,7 @@ class SetMetric:
             if "labels" in self.needs and summary.labels is None:
                 return f"class labels, and the {side} has none: give images in class folders, or a labelled data set"
             if "bank" in self.needs and summary.bank is None:
-                return f"every feature row, and the {side} is a statistics file of moments only"
+                return f"every feature row, and the {side} is known by its moments only"
             if "logits" in self.needs and summary.logits is None:
                 return f"class probabilities, and the {side} has none"
         return "a reference" if self.reference and real is None else ""

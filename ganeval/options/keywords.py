@@ -70,6 +70,8 @@ class ScoreKeywords(TypedDict, total=False):
     """Folder of data sets, in torchvision's layout."""
     cache: bool
     """Keep features between runs."""
+    moments_only: bool
+    """Keep no feature rows, so that memory and disk stay small for any number of images: fd alone."""
     precision: Literal["exact", "fast"]
     """Precision of networks: exact is float32, fast bfloat16 with its error measured."""
     devices: int

@@ -272,6 +272,15 @@ class ScoreOptions:
     cache: Annotated[
         bool, Option("compute", "Keep features between runs.", _ALL, Switch("Keep no features between runs."))
     ] = True
+    moments_only: Annotated[
+        bool,
+        Option(
+            "compute",
+            "Keep no feature rows, so that memory and disk stay small for any number of images: fd alone.",
+            "score build",
+            Switch(),
+        ),
+    ] = False
     precision: Annotated[
         Literal["exact", "fast"],
         Option(

@@ -54,12 +54,18 @@ class Processes:
         """The numbers of all processes but the first."""
         return range(1, self.count)
 
-    def share(self, source: ImageSource) -> range:
+    def share(self, source: ImageSource, step: int = 1) -> range:
         """Indices of this process's images: neighbours, and whole archives of a set in several.
 
         An archive that is larger than a share is divided all the same.
+
+        Args:
+            source: The whole set.
+            step: Shares begin at multiples of it, whatever archives there are.
         """
-        return range(_border(source, self.rank, self.count), _border(source, self.rank + 1, self.count))
+        n = len(source)
+        borders = [_border(source, rank, self.count) for rank in (self.rank, self.rank + 1)]
+        return range(*(n if border == n else round(border / step) * step for border in borders))
 
     def compare(self, facts: Mapping[str, str], advice: str) -> None:
         """Holds against each other what all processes must have alike. To be called by all of them.

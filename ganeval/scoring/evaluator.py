@@ -429,6 +429,7 @@ class Evaluator:
 def _same_everywhere(plan: Plan, options: ScoreOptions) -> dict[str, str]:
     """What must be alike in all processes before their shares make one set."""
     subset = {"num_samples": options.num_samples, "seed": options.seed, "on_bad": options.on_bad}
+    subset["moments_only"] = options.moments_only
     return {
         "ganeval versions": __version__,
         "metrics": ",".join(request.asked for request in plan.set_requests),

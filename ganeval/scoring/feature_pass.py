@@ -31,6 +31,7 @@ from ganeval.sources.image_facts import ImageFacts
 from ganeval.sources.read_ahead import decoders, read_ahead
 from ganeval.summaries.bank import Block, FeatureBank
 from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moment_tree import MomentTree
 from ganeval.summaries.moments import Moments
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class Queue:
         features: Finished rows.
         logits: Finished rows.
         computed: Images that went through the network.
+        sums: Takes finished rows in place of the store, of which only moments are wanted; None to keep rows.
     """
 
     backbone: AnyBackbone
@@ -127,6 +129,7 @@ class Queue:
     features: list[np.ndarray] = field(default_factory=list)
     logits: list[np.ndarray] = field(default_factory=list)
     computed: int = 0
+    sums: MomentTree | None = None
 
 
 def run_network(backbone: Backbone, images: Sequence[Pixels | torch.Tensor]) -> tuple[np.ndarray, np.ndarray | None]:
@@ -168,6 +171,7 @@ class Walked:
     """What one walk over a source, or over several in turn, has seen so far."""
 
     queues: list[Queue]
+    start: int = 0  # of the first image in the whole set
     count: int = 0
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     digests: list[bytes] = field(default_factory=list)
@@ -175,16 +179,24 @@ class Walked:
     kept: list[int] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    seen: dict[ImageFacts, ImageFacts] = field(default_factory=dict)  # one object for equal facts of many images
 
     @staticmethod
-    def of(backbones: Sequence[AnyBackbone], stores: Mapping[str, FeatureStore]) -> Walked:
+    def of(
+        backbones: Sequence[AnyBackbone], stores: Mapping[str, FeatureStore], *, moments_only: bool = False
+    ) -> Walked:
         """A walk that has seen nothing."""
-        return Walked([Queue(backbone, stores[backbone.info.name]) for backbone in backbones])
+        queues = [Queue(backbone, stores[backbone.info.name]) for backbone in backbones]
+        if moments_only:
+            for queue in queues:
+                queue.sums = MomentTree(_width(queue.backbone))
+        return Walked(queues)
 
     def copied(self) -> Walked:
         """The same walk, whose lists may be extended; queues are shared."""
         return Walked(
             self.queues,
+            self.start,
             self.count,
             defaultdict(float, self.seconds),
             list(self.digests),
@@ -219,12 +231,13 @@ class Walked:
         self.count += len(source)
         started = time.perf_counter()
         stores = [queue.store for queue in self.queues]
+        streaming = any(queue.sums is not None for queue in self.queues)
 
         def load(index: int) -> _Loaded | BadImageError:
             """Reads one image; decodes it only if some store lacks it."""
             try:
                 raw = source.read(index)
-                rows = [store.find(raw.digest) for store in stores]
+                rows = [None if streaming else store.find(raw.digest) for store in stores]
                 known = next((row for row in rows if row is not None), None)
                 if known is not None and all(row is not None for row in rows):
                     return _Loaded(raw.digest, known.facts, None)
@@ -252,11 +265,14 @@ class Walked:
                 else:
                     self.kept.append(first + index)
                     self.digests.append(loaded.digest)
-                    self.facts.append(loaded.facts)
+                    self.facts.append(self.seen.setdefault(loaded.facts, loaded.facts))
                     for queue in self.queues:
-                        known = queue.store.find(loaded.digest) is not None or loaded.digest in queue.queued
+                        known = queue.sums is None and (
+                            queue.store.find(loaded.digest) is not None or loaded.digest in queue.queued
+                        )
                         if loaded.decoded is not None and not known:
-                            queue.queued.add(loaded.digest)
+                            if queue.sums is None:
+                                queue.queued.add(loaded.digest)
                             pixels = loaded.decoded.pixels if on_device is None else on_device[index]
                             queue.waiting.append((loaded.digest, loaded.facts, pixels))
                             queue.pixels += loaded.pixels
@@ -266,7 +282,7 @@ class Walked:
                             ):
                                 _submit(queue, self, source.name)
                             if len(queue.digests) >= SHARD_ROWS:
-                                flush(queue, self.warnings)
+                                self._flush(queue)
                 if progress is not None:
                     progress(1)
                 started = time.perf_counter()
@@ -283,8 +299,20 @@ class Walked:
         for queue in self.queues:
             _submit(queue, self, name)
             _take(queue, self, name, finish=True)
-            flush(queue, self.warnings)
+            self._flush(queue)
             queue.queued.clear()
+            if queue.sums is not None:
+                queue.sums.close()
+
+    def _flush(self, queue: Queue) -> None:
+        """Finished rows go to a shard, or into sums."""
+        if queue.sums is None:
+            flush(queue, self.warnings)
+        elif queue.features:
+            done = queue.computed - len(queue.digests)
+            places = self.start + np.asarray(self.kept[done : queue.computed], dtype=np.int64)
+            queue.sums.add(places, np.concatenate(queue.features))
+            queue.digests, queue.facts, queue.features, queue.logits = [], [], [], []
 
     def summary(self, source: ImageSource) -> SourceSummary:
         """The summaries of all images, from the rows in the stores; the walk is finished first.
@@ -322,7 +350,7 @@ class Walked:
             seconds=dict(self.seconds),
             warnings=tuple(self.warnings),
             left_out=dict(source.skipped),
-            engines={q.backbone.info.name: engines_of(q.store, digests) for q in queues},
+            engines={q.backbone.info.name: _engines(q, digests) for q in queues},
         )
 
 
@@ -435,19 +463,29 @@ def read_rows(shard: Path, tensor: str, rows: np.ndarray) -> np.ndarray:
         ) from error
 
 
+def _engines(queue: Queue, digests: Sequence[bytes]) -> dict[str, int]:
+    return engines_of(queue.store, digests) if queue.sums is None else {_engine_of(queue.backbone): len(digests)}
+
+
+def _width(backbone: AnyBackbone) -> int:
+    if backbone.info.dim is None:
+        raise RuntimeError(f"backbone {backbone.info.name} has no features to summarise")
+    return backbone.info.dim
+
+
 def _summary(queue: Queue, digests: Sequence[bytes], labels: tuple[str, ...] | None) -> SetSummary:
+    if queue.sums is not None:
+        return SetSummary(queue.sums.total(), digests=tuple(digests))
     rows = []
     for digest in digests:
         row = queue.store.find(digest)
         if row is None:
             raise RuntimeError(f"no features for digest {digest.hex()} after the pass")
         rows.append(row)
-    info = queue.backbone.info
-    if info.dim is None:
-        raise RuntimeError(f"backbone {info.name} has no features to summarise")
-    bank = _bank(rows, "features", info.dim)
+    info, dim = queue.backbone.info, _width(queue.backbone)
+    bank = _bank(rows, "features", dim)
     logits = None if info.classes is None else _bank(rows, "logits", info.classes)
-    summary = SetSummary(Moments.empty(info.dim), bank, logits, labels, digests=tuple(digests))
+    summary = SetSummary(Moments.empty(dim), bank, logits, labels, digests=tuple(digests))
     return replace(summary, moments=_moments(queue.store, summary.canonical.bank or bank, digests))
 
 

@@ -15,17 +15,18 @@ from ganeval.errors import DataError, ProcessesError
 from ganeval.processes.shares import Processes
 from ganeval.scoring.feature_pass import SHARD_ROWS, Queue, Walked, flush, read_rows
 from ganeval.sources.image_facts import ImageFacts
+from ganeval.summaries.moment_tree import MomentTree
+from ganeval.summaries.moments import Moments
 
 PIECE = 2**16  # images a message: 2 MB of digests
 
 
-def send_walked(processes: Processes, walked: Walked, start: int, errors: Mapping[str, float]) -> None:
+def send_walked(processes: Processes, walked: Walked, errors: Mapping[str, float]) -> None:
     """Tells the first process what this one saw, and sends it the rows that it asks for.
 
     Args:
         processes: This process is not the first.
         walked: What it saw of its share.
-        start: Index of the first image of the share in the whole set.
         errors: Backbone name -> relative error that "fast" made here.
 
     Raises:
@@ -37,7 +38,7 @@ def send_walked(processes: Processes, walked: Walked, start: int, errors: Mappin
         kinds = list(dict.fromkeys((fact.format, fact.notes, fact.peak) for fact in facts))
         number = {kind: i for i, kind in enumerate(kinds)}
         told: dict[str, object] = {
-            "kept": [start + index for index in walked.kept[part]],
+            "kept": [walked.start + index for index in walked.kept[part]],
             "kinds": kinds,
             "facts": [(fact.height, fact.width, number[fact.format, fact.notes, fact.peak]) for fact in facts],
         }
@@ -51,7 +52,28 @@ def send_walked(processes: Processes, walked: Walked, start: int, errors: Mappin
             }
         processes.lines.send(0, "walked", told, b"".join(digests))
         for queue in walked.queues:
-            _send_rows(processes, queue, digests)
+            if queue.sums is None:
+                _send_rows(processes, queue, digests)
+    for queue in walked.queues:
+        if queue.sums is not None:
+            _send_sums(processes, queue.sums)
+
+
+def _send_sums(processes: Processes, sums: MomentTree) -> None:
+    for node, moments in sums.ordered():
+        processes.lines.send(0, "sum", [*node, moments.n], moments.mean.tobytes() + moments.scatter.tobytes())
+    processes.lines.send(0, "sum")
+
+
+def _take_sums(processes: Processes, rank: int, sums: MomentTree) -> None:
+    while True:
+        told, data = processes.lines.receive(rank, "sum")
+        if told is None:
+            return
+        level, number, n = map(int, told)
+        values = np.frombuffer(data, dtype=np.float64)
+        mean, scatter = values[: sums.dim], values[sums.dim :].reshape(sums.dim, sums.dim)
+        sums.put((level, number), Moments(n, mean, scatter))
 
 
 def _send_rows(processes: Processes, queue: Queue, digests: Sequence[bytes]) -> None:
@@ -109,6 +131,9 @@ def gather_walked(processes: Processes, walked: Walked, errors: dict[str, float]
         try:
             while not _take_piece(processes, rank, walked, errors):
                 pass
+            for queue in walked.queues:
+                if queue.sums is not None:
+                    _take_sums(processes, rank, queue.sums)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise ProcessesError(
                 f"{processes.lines.named(rank)} sent features that cannot be used: {error}."
@@ -127,6 +152,8 @@ def _take_piece(processes: Processes, rank: int, walked: Walked, errors: dict[st
     walked.facts += facts
     walked.kept += map(int, told["kept"])
     for queue in walked.queues:
+        if queue.sums is not None:
+            continue
         queue.store.refresh()  # a store that all share has what the other wrote
         _take_rows(processes, rank, queue, digests, facts, walked.warnings)
     last = told.get("last")

@@ -26,6 +26,7 @@ from ganeval.sources.base import ImageSource, Subset
 from ganeval.sources.decoding.rules import DECODE_POLICY, stated_peak
 from ganeval.sources.decoding_differences import refuse_shallow
 from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moment_tree import CHUNK
 from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics
 
 if TYPE_CHECKING:
@@ -111,10 +112,13 @@ class Passes:
             raise TypeError("there is no other process")
         walked = self._walked()
         self._add_share(walked, source, self.processes, lambda _: None)
-        send_walked(self.processes, walked, self.processes.share(source).start, self.errors)
+        send_walked(self.processes, walked, self.errors)
 
     def _walked(self) -> Walked:
-        return Walked.of(list(self.backbones.values()), self.stores)
+        return Walked.of(list(self.backbones.values()), self.stores, moments_only=self.options.moments_only)
+
+    def _share(self, source: ImageSource, processes: Processes) -> range:
+        return processes.share(source, CHUNK if self.options.moments_only else 1)
 
     def _add_share(
         self, walked: Walked, source: ImageSource, processes: Processes, advance: Callable[[int], None]
@@ -123,7 +127,8 @@ class Passes:
             processes.lines.progress(steps)
             advance(steps)
 
-        own = Subset(source, processes.share(source))
+        share = self._share(source, processes)
+        own, walked.start = Subset(source, share), share.start
         processes.lines.work(True)
         walked.add(own, self.options.batch_size, self.options.on_bad, progress)
         walked.finish(own.name)
@@ -159,7 +164,7 @@ class Passes:
         """
         made = [{} if side is None else dict(side.engines.get(name, {})) for side in sides]
         protocol = store_protocol(self.backbones[name], self.options.precision, self.options.decode)
-        return f"{protocol}|{json.dumps(made)}"
+        return f"{protocol}|{json.dumps(made)}{'|moments' if self.options.moments_only else ''}"
 
     def engine_of(self, name: str, *sides: SourceSummary | None) -> str:
         """What made the features behind a row, for its provenance; from the shards, not from what runs now.
@@ -186,7 +191,7 @@ class Passes:
                 hold samples of fewer bits and no `peak` says what is white.
         """
         walked, processes = self._walked(), self.processes
-        own = len(source) if processes is None else len(processes.share(source))
+        own = len(source) if processes is None else len(self._share(source, processes))
         with self.reporter.stage(title, own) as advance:
             if processes is None:
                 walked.add(source, self.options.batch_size, self.options.on_bad, advance)
@@ -369,7 +374,7 @@ def passes_of(
     processes: Processes | None = None,
 ) -> Passes:
     """Backbones with their stores, in the cache or in a temporary folder; arguments as `open_passes`."""
-    if options.cache:
+    if options.cache and not options.moments_only:
         root = cache_home() / "features"
     else:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-")))

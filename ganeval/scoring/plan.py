@@ -91,6 +91,8 @@ def make_plan(options: ScoreOptions, plain: Plain = plain_keys) -> Plan:
     """
     explicit = options.metrics is not None
     requests = _requests(options, plain)
+    if options.moments_only:
+        requests = _of_moments(requests, options, explicit)
     _check_options(options, requests)
     if explicit:
         _check_sides(requests, options)
@@ -142,6 +144,24 @@ def _requests(options: ScoreOptions, plain: Plain) -> list[Request]:
         return parse_keys(options.metrics)
     requests = [r for key in plain(paired=False) if _plain_set_fits(r := parse_key(key), options)]
     return requests + ([parse_key(key) for key in plain(paired=True)] if options.paired else [])
+
+
+def _of_moments(requests: list[Request], options: ScoreOptions, explicit: bool) -> list[Request]:
+    """The set metrics that moments are enough for, and metrics of pairs and single images, which need none."""
+    rows = [r for r in requests if isinstance(r, SetRequest) and r.metric.needs != {"moments"}]
+    if explicit and rows:
+        raise UsageError(
+            f"--moments-only keeps no feature rows, and {', '.join(r.asked for r in rows)} need them. Drop "
+            f"{'it' if len(rows) == 1 else 'them'}, or --moments-only."
+        )
+    for option, given in (
+        ("--blame", options.blame),
+        ("--until-se", options.until_se),
+        ("--until-rel", options.until_rel),
+    ):
+        if given:
+            raise UsageError(f"{option} needs feature rows, which --moments-only does not keep. Drop one of them.")
+    return [r for r in requests if r not in rows]
 
 
 def _plain_set_fits(request: Request, options: ScoreOptions) -> bool:

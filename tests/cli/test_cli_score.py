@@ -181,6 +181,24 @@ def test_moments_alone_serve_fd_and_nothing_else(run, make_folder):
     assert "moments only" in err
 
 
+def test_a_score_by_moments_keeps_no_features_and_runs_what_moments_are_enough_for(
+    run, make_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("GANEVAL_CACHE", str(tmp_path / "cache"))
+    fake, real = make_folder("fake", 6), make_folder("real", 6, seed=1)
+
+    code, out, _ = run("score", fake, "--reference", real, "--moments-only", "--json", "-")
+
+    rows = [row for row in json.loads(out)["rows"] if row["status"] == "ok"]
+    assert code == 0
+    assert [row["key"] for row in rows] == ["fd@efflite0"]
+    assert not (tmp_path / "cache" / "features").exists()
+    for more, words in ((("--metrics", "fd,kd"), "kd need"), (("--blame", "b.csv"), "--blame needs feature rows")):
+        code, _, err = run("score", fake, "--reference", real, "--moments-only", *more)
+        assert code == 2
+        assert words in err
+
+
 # ---- what it refuses
 
 

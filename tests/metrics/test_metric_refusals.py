@@ -63,11 +63,11 @@ REFUSALS = {
     ),
     "rows of the generated set": (
         lambda: evaluate("kd", WHOLE, NO_ROWS),
-        DataError("kd needs every feature row, and the generated set is a statistics file of moments only."),
+        DataError("kd needs every feature row, and the generated set is known by its moments only."),
     ),
     "rows of the reference": (
         lambda: evaluate("mind", NO_ROWS, WHOLE),
-        DataError("mind needs every feature row, and the reference is a statistics file of moments only."),
+        DataError("mind needs every feature row, and the reference is known by its moments only."),
     ),
     "logits": (
         lambda: evaluate("cs", None, summary(logits=None)),

@@ -87,6 +87,7 @@ CASES = {
         ("--data-root", "no"), Path("no"), '"no"', "error", ("cifar10:test", "--metrics", "vendi@pixels")
     ),
     "cache": Case(("--no-cache",), False, "false", "nothing"),
+    "moments_only": Case(("--moments-only",), True, "true", "error"),
     "precision": Case(("--precision", "fast"), "fast", '"fast"', "fingerprint", DEEP),
     "devices": Case(("--devices", "0"), 0, "", "error"),
     "timeout": Case(("--timeout", "90s"), 90.0, "", "nothing"),

@@ -172,6 +172,29 @@ def options(tmp_path):
     return ScoreOptions(paths[1], reference=paths[0], metrics="fd,kd,cs", engine="torch", device="cpu")
 
 
+def test_moments_alone_have_the_same_bits_in_any_number_of_processes_and_no_row_is_sent(tmp_path, monkeypatch):
+    rng, sent = np.random.default_rng(0), []
+    for name, n in (("fake", 1000), ("real", 900)):
+        np.save(tmp_path / f"{name}.npy", rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8))
+    paths = [str(tmp_path / f"{name}.npy") for name in ("fake", "real")]
+    options = ScoreOptions(paths[0], reference=paths[1], metrics="fd@pixels", device="cpu", cache=False)
+    send = Lines.send
+    monkeypatch.setattr(
+        Lines, "send", lambda self, rank, kind, *more: (sent.append(kind), send(self, rank, kind, *more))
+    )
+    rows = score(options).results[0]
+    streamed = dataclasses.replace(options, moments_only=True)
+
+    found = [all_of(count, lambda processes: score(streamed, processes=processes).results)[0] for count in (2, 3, 5)]
+
+    alone = score(streamed).results[0]
+    assert [each[0].value for each in found] == [alone.value] * 3
+    assert alone.value == pytest.approx(rows.value, rel=1e-10)
+    assert (alone.fingerprint, alone.n_fake, alone.n_real) == (rows.fingerprint, 1000, 900)
+    assert "sum" in sent
+    assert "rows" not in sent
+
+
 @pytest.mark.parametrize("count", [2, 3])
 def test_processes_without_a_common_disk_give_the_rows_of_one(toy, options, count):
     alone = score(dataclasses.replace(options, cache=False)).results
