@@ -1,5 +1,6 @@
 """The log of a CI: no name, key, note or message of a file becomes a command to the runner."""
 
+import dataclasses
 import io
 import json
 import subprocess
@@ -17,6 +18,7 @@ from ganeval.gate.rules import GateRule, GateRules
 from ganeval.gate.run import run_gate
 from ganeval.progress import Silent
 from ganeval.results.result import append_jsonl, to_json
+from tests.conftest import TOY, ToyBackbone
 from tests.gate.test_gate import row
 
 KEY, SUBJECT, NOTE = "::set-env name=PATH::/tmp", "##[add-mask]x", "a\n::stop-commands::b\r##vso[task.setvariable]c"
@@ -87,6 +89,9 @@ def test_in_a_ci_only_annotations_are_commands(hostile, command_line, monkeypatc
 
 @pytest.mark.parametrize("variable", ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"])
 def test_errors_and_tables_of_other_commands_are_guarded_as_well(tmp_path, command_line, monkeypatch, variable):
+    backbone = ToyBackbone()
+    backbone.info = dataclasses.replace(TOY, name="efflite0")
+    monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: backbone)
     monkeypatch.setenv(variable, "true")
     monkeypatch.chdir(tmp_path)
     for name in ("::error::a", "##[error]b"):

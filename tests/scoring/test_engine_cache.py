@@ -254,7 +254,7 @@ def _summarise_part(folder, cache, indices):
     )
 
 
-@pytest.mark.parametrize("processes", [pytest.param(2, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("processes", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_any_number_of_processes_gives_the_same_number(make_folder, toy, tmp_path, processes):
     """Parts computed by processes at once, into one cold cache, with a part that two of them share."""
     folder, other = make_folder("images", 30), FolderSource(make_folder("others", 30, seed=5))

@@ -350,8 +350,14 @@ def loaders():
     }
 
 
+@pytest.fixture(scope="module")
+def of_arrays():
+    """The score of the arrays themselves, and that of the reference against them."""
+    return tuple(ganeval.score(a, reference=b, metrics=KEYS, cache=False) for a, b in ((FAKE, REAL), (REAL, FAKE)))
+
+
 @pytest.mark.parametrize("kind", ["loader", "shuffled", "own generator", "stream", "single", "data set", "list"])
-def test_what_holds_the_images_has_their_score(kind):
+def test_what_holds_the_images_has_their_score(kind, of_arrays):
     """Also twice, and as the reference; neither the global stream (a fixture checks it) nor a loader's own moves."""
     given = loaders()[kind]
     own = getattr(given, "generator", None)
@@ -360,8 +366,7 @@ def test_what_holds_the_images_has_their_score(kind):
     found = [ganeval.score(given, reference=REAL, metrics=KEYS, cache=False) for _ in range(2)]
     turned = ganeval.score(REAL, reference=given, metrics=KEYS, cache=False)
 
-    alone = ganeval.score(FAKE, reference=REAL, metrics=KEYS, cache=False)
-    back = ganeval.score(REAL, reference=FAKE, metrics=KEYS, cache=False)
+    alone, back = of_arrays
     assert [row.value for row in found[0]] == [row.value for row in found[1]] == [row.value for row in alone]
     assert [row.fingerprint for row in found[0]] == [row.fingerprint for row in alone]
     assert [row.fingerprint for row in turned] == [row.fingerprint for row in back]
