@@ -9,6 +9,8 @@ from ganeval.cli.tables import format_value, print_whole
 from ganeval.escaping import printable
 from ganeval.explain.explain import Explanation
 from ganeval.explain.pipelines import TERM_WORDS, TERMS, Term
+from ganeval.explain.pixels import OF, PixelExplanation
+from ganeval.explain.pixels import TERMS as PIXEL_TERMS
 from ganeval.explain.rows import note_of
 from ganeval.explain.waterfall import OWN, Row
 
@@ -67,5 +69,35 @@ def print_explanation(found: Explanation) -> None:
         if (row.n_fake, row.n_real) != (own.n_fake, own.n_real) and row.value is not None:
             lines.append(f"{row.tool} reads {row.n_fake} of {own.n_fake} images, and {row.n_real} of {real}")
     lines += [f"note: {note}" for note in found.notes]
+    for line in lines:
+        console.print(printable(line), style="dim", markup=False, soft_wrap=True)
+
+
+def print_pixels(found: PixelExplanation) -> None:
+    """A table for PSNR and one for SSIM, then what the terms are."""
+    console = open_console()
+    seen: list[str] = []
+    for metric in OF:
+        rows = [row for row in found.rows if row.metric == metric]
+        terms = [term for term in PIXEL_TERMS if any(term in row.terms for row in rows)]
+        seen += terms
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("tool", no_wrap=True)
+        for name in ("PSNR, dB" if metric == "psnr" else "SSIM", "difference", *terms):
+            table.add_column(name, no_wrap=True, justify="right")
+        table.add_column("call", no_wrap=True)
+        for row in rows:
+            value = "none" if row.value is None else f"{row.value:.2f}" if metric == "psnr" else f"{row.value:.4f}"
+            own = row.tool == rows[0].tool or row.value is None or rows[0].value is None
+            difference = "" if own else _signed((row.value or 0.0) - (rows[0].value or 0.0))
+            cells = [_signed(row.terms[term]) if term in row.terms else "" for term in terms]
+            table.add_row(printable(row.tool), value, difference, *cells, printable(row.call))
+        print_whole(table, console)
+        console.print()
+    lines = [f"{found.pairs} pairs of {found.subject} and {found.originals}; terms sum to the difference"]
+    lines += [f"{term}: {PIXEL_TERMS[term]}" for term in dict.fromkeys(seen)]
+    lines += [f"note: {note}" for note in dict.fromkeys(row.note for row in found.rows if row.note)]
+    if found.skipped:
+        lines.append(f"note: {found.skipped} pairs could not be decoded")
     for line in lines:
         console.print(printable(line), style="dim", markup=False, soft_wrap=True)

@@ -99,7 +99,7 @@ class ScoreOptions:
         Option(
             "inputs",
             "Original images that paired metrics compare with, matched by file stem.",
-            f"{_FREE} gate",
+            f"{_FREE} gate explain",
             Place(),
         ),
     ] = None
@@ -111,17 +111,17 @@ class ScoreOptions:
     ] = None
     channel: Annotated[
         Literal["rgb", "y"],
-        Option("pairs", "Color channel for metrics of pixels, PSNR and SSIM among them.", _FREE, OneOf()),
+        Option("pairs", "Color channel for metrics of pixels, PSNR and SSIM among them.", f"{_FREE} explain", OneOf()),
     ] = "rgb"
     crop_border: Annotated[
-        int, Option("pairs", "Pixels to cut off each edge before paired metrics.", _FREE, Whole(0))
+        int, Option("pairs", "Pixels to cut off each edge before paired metrics.", f"{_FREE} explain", Whole(0))
     ] = 0
     pair_by: Annotated[
         str | None,
         Option(
             "pairs",
             "Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree.",
-            f"{_FREE} gate",
+            f"{_FREE} gate explain",
             PairRule(),
         ),
     ] = None
@@ -137,7 +137,10 @@ class ScoreOptions:
     mod_crop: Annotated[
         int,
         Option(
-            "pairs", "Crop images right and bottom to multiples of N, the scale of the model.", _FREE, Whole(0, 1024)
+            "pairs",
+            "Crop images right and bottom to multiples of N, the scale of the model.",
+            f"{_FREE} explain",
+            Whole(0, 1024),
         ),
     ] = 0
     peak: Annotated[
