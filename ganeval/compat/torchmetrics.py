@@ -3,11 +3,15 @@
 Values: those of torchmetrics 1.9.0 (`antialias=True`, its default since 1.8) or 1.7 (`antialias=False`).
 """
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganeval.compat.shared import distance, open_network, refuse
 from ganeval.errors import DataError, TooFewSamplesError
@@ -17,10 +21,47 @@ from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 
 
-class FrechetInceptionDistance:
+class _Sums(nn.Module):
+    """Sums as buffers, for where torchmetrics is not installed: what the class below uses of `torchmetrics.Metric`."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        del settings  # of torchmetrics' synchronisation
+        self._defaults: dict[str, Tensor] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the sums are."""
+        return next(self.buffers()).device
+
+    def add_state(self, name: str, default: Tensor, dist_reduce_fx: str) -> None:
+        """A sum that starts at `default`."""
+        del dist_reduce_fx
+        self._defaults[name] = default.clone()
+        self.register_buffer(name, default, persistent=False)
+
+    def reset(self) -> None:
+        """All sums to where they started."""
+        for name, default in self._defaults.items():
+            setattr(self, name, default.detach().clone().to(getattr(self, name).device))
+
+
+if TYPE_CHECKING:
+    _Base = _Sums
+else:
+    try:
+        from torchmetrics import Metric as _Base  # a MetricCollection takes nothing else
+    except ImportError:
+        _Base = _Sums
+
+
+class FrechetInceptionDistance(_Base):
     """FID by batches: `update(images, real=...)`, `compute()`, `reset()`.
 
-    Of one process: sums of several are not joined.
+    A `torchmetrics.Metric` where torchmetrics is installed, else an `nn.Module`: `to(device)` moves sums and network,
+    it goes into a `MetricCollection` or a `ModuleDict`, and its sums are joined over processes at `compute`, unless
+    `sync_on_compute=False`. Called directly, it adds a batch and returns the FID so far, NaN as long as a side has
+    fewer than two images (torchmetrics raises there).
 
     Args:
         feature: 2048.
@@ -29,7 +70,8 @@ class FrechetInceptionDistance:
         input_img_size: Taken and not used: it goes with a network of one's own.
         feature_extractor_weights_path: File in the canonical layout; None for the canonical one in ganeval's cache.
         antialias: True for the resize of torchmetrics from 1.8 on, False for that of 1.7 and older.
-        device: Where the network runs, or "auto".
+        device: Where the network runs first, or "auto".
+        settings: Those of `torchmetrics.Metric`, as in `sync_on_compute=False`.
 
     Raises:
         GanevalError: weights that cannot be used, or a `feature` that is not supported.
@@ -41,6 +83,17 @@ class FrechetInceptionDistance:
         fid.compute()
     """
 
+    is_differentiable = False
+    higher_is_better = False
+    full_state_update = False
+    plot_lower_bound = 0.0
+    real_count: Tensor
+    real_sum: Tensor
+    real_products: Tensor
+    fake_count: Tensor
+    fake_sum: Tensor
+    fake_products: Tensor
+
     def __init__(
         self,
         feature: int = 2048,
@@ -51,26 +104,47 @@ class FrechetInceptionDistance:
         antialias: bool = True,
         *,
         device: str | torch.device = "auto",
+        **settings: Any,
     ) -> None:
         del input_img_size
         refuse(
             "FrechetInceptionDistance",
             [("feature", feature != 2048, "Use 2048; for other networks ganeval.score(..., metrics='fd@BACKBONE').")],
         )
+        super().__init__(**settings)
         self.reset_real_features = reset_real_features
         self.normalize = normalize
+        self._weights = feature_extractor_weights_path
         self._tool = TOOLS["torchmetrics-1.8" if antialias else "torchmetrics-1.7"]
-        with contextlib.ExitStack() as stack:  # nothing is kept on disk
-            passes = open_network(
-                stack,
-                self._tool.path,
-                weights=feature_extractor_weights_path,
-                device=device,
-                batch_size=32,
-                cache=False,
-            )
-        self._backbone = passes.backbones[self._tool.path].load()
-        self._moments = {True: self._nothing(), False: self._nothing()}
+        self._network: Any = None
+        self._place: str | torch.device = device
+        dim = self._opened().info.dim or 0
+        for side in ("real", "fake"):
+            self.add_state(f"{side}_count", torch.zeros((), dtype=torch.int64, device="cpu"), "sum")
+            self.add_state(f"{side}_sum", torch.zeros(dim, dtype=torch.float64, device="cpu"), "sum")
+            self.add_state(f"{side}_products", torch.zeros(dim, dim, dtype=torch.float64, device="cpu"), "sum")
+
+    def _opened(self) -> Any:
+        """The network, opened again after a move or a copy; it is no part of the state."""
+        if self._network is None:
+            with contextlib.ExitStack() as stack:  # nothing is kept on disk
+                passes = open_network(
+                    stack, self._tool.path, weights=self._weights, device=self._place, batch_size=32, cache=False
+                )
+            self._network = passes.backbones[self._tool.path].load()
+        return self._network
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *arguments: Any, **others: Any) -> Self:
+        """What `to`, `cuda` and `cpu` call: the network follows the sums, which stay float64."""
+        before = self.fake_sum.device
+        super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), *arguments, **others)  # type: ignore[no-untyped-call]
+        if self.fake_sum.device != before:
+            self._place, self._network = self.fake_sum.device, None
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
+        return {**kept, "_network": None}
 
     def update(self, imgs: Tensor, real: bool) -> None:
         """Adds a batch.
@@ -93,8 +167,12 @@ class FrechetInceptionDistance:
             raise DataError(f"update got {imgs.dtype}; expected uint8, or floats in 0..1 with normalize=True.")
         if not len(imgs):
             return
-        features, _ = run_network(self._backbone, list(imgs.detach().cpu().numpy()))
-        self._moments[bool(real)] = self._moments[bool(real)].merge(Moments.of(features))
+        features, _ = run_network(self._opened(), list(imgs.detach().cpu().numpy()))
+        rows = torch.from_numpy(features).double().to(self.fake_sum.device)
+        side = "real" if real else "fake"
+        setattr(self, f"{side}_count", getattr(self, f"{side}_count") + len(rows))
+        setattr(self, f"{side}_sum", getattr(self, f"{side}_sum") + rows.sum(dim=0))
+        setattr(self, f"{side}_products", getattr(self, f"{side}_products") + rows.T @ rows)
 
     def compute(self) -> Tensor:
         """The FID of what was added, a float32 scalar.
@@ -102,19 +180,32 @@ class FrechetInceptionDistance:
         Raises:
             TooFewSamplesError: fewer than two images on a side.
         """
-        for side, real in (("real", True), ("fake", False)):
-            if self._moments[real].n < 2:
+        sides = {side: self._moments(side) for side in ("real", "fake")}
+        for side, moments in sides.items():
+            if moments.n < 2:
                 raise TooFewSamplesError(
-                    f"FID needs at least 2 {side} images; update(..., real={real}) got {self._moments[real].n}."
+                    f"FID needs at least 2 {side} images; update(..., real={side == 'real'}) got {moments.n}."
                 )
-        value = distance(SetSummary(self._moments[True]), SetSummary(self._moments[False]), self._tool)
-        return torch.tensor(value, dtype=torch.float32, device="cpu")
+        value = distance(SetSummary(sides["real"]), SetSummary(sides["fake"]), self._tool)
+        return torch.tensor(value, dtype=torch.float32, device=self.fake_sum.device)
+
+    def forward(self, imgs: Tensor, real: bool) -> Tensor:
+        """Adds a batch; the FID so far, NaN as long as a side has fewer than two images."""
+        self.update(imgs, real)
+        if min(int(self.real_count), int(self.fake_count)) < 2:
+            return torch.tensor(float("nan"), device=self.fake_sum.device)
+        return self.compute()
 
     def reset(self) -> None:
         """Forgets the fakes, and the reals unless they were to be kept."""
-        self._moments[False] = self._nothing()
-        if self.reset_real_features:
-            self._moments[True] = self._nothing()
+        names = ("real_count", "real_sum", "real_products")
+        kept = {name: getattr(self, name) for name in names if not self.reset_real_features}
+        super().reset()
+        for name, value in kept.items():
+            setattr(self, name, value)
 
-    def _nothing(self) -> Moments:
-        return Moments.empty(self._backbone.info.dim or 0)
+    def _moments(self, side: str) -> Moments:
+        n = int(getattr(self, f"{side}_count"))
+        total, products = (getattr(self, f"{side}_{name}").cpu().numpy() for name in ("sum", "products"))
+        mean = total / max(n, 1)
+        return Moments(n, mean, products - n * mean[:, None] * mean[None, :])

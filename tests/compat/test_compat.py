@@ -1,12 +1,18 @@
 """The drop-in functions: `explain`'s numbers under other libraries' names, their options, and what they refuse."""
 
+import copy
 import inspect
+import math
+import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import scipy.linalg
 import torch
 from PIL import Image
+from torchmetrics import Metric, MetricCollection
 
 from ganeval.compat import cleanfid as compat_cleanfid
 from ganeval.compat import pytorch_fid as compat_pytorch_fid
@@ -133,7 +139,7 @@ def test_the_class_sums_batches_resets_and_keeps_the_reference_where_it_is_told_
     assert metric.compute().dtype == torch.float32
     assert float(metric.compute()) == pytest.approx(explained["torchmetrics-1.8"], rel=1e-5)
     metric.reset()
-    with pytest.raises(TooFewSamplesError, match="at least 2 fake images"):
+    with pytest.warns(UserWarning, match="before"), pytest.raises(TooFewSamplesError, match="at least 2 fake images"):
         metric.compute()
     metric.update(fake, real=False)
     assert float(metric.compute()) == pytest.approx(explained["torchmetrics-1.8"], rel=1e-5)
@@ -143,8 +149,65 @@ def test_the_class_sums_batches_resets_and_keeps_the_reference_where_it_is_told_
     floats.update(fake / 255, real=False)
     assert float(floats.compute()) == pytest.approx(explained["torchmetrics-1.7"], rel=1e-5)
     floats.reset()
-    with pytest.raises(TooFewSamplesError, match="real images"):
+    with pytest.warns(UserWarning, match="before"), pytest.raises(TooFewSamplesError, match="real images"):
         floats.compute()
+
+
+def test_the_class_is_a_metric_of_torchmetrics(cheap, explained, folders, inception_file):
+    """In a collection and a ModuleDict, moved, copied, pickled, called; its state dict is empty, as theirs is."""
+    fake, real = map(tensors, folders)
+    metric = FrechetInceptionDistance(feature_extractor_weights_path=inception_file, sync_on_compute=False)
+    together = MetricCollection({"fid": metric})
+    torch.nn.ModuleDict({"metrics": together})
+    together.update(real, real=True)
+    copied = copy.deepcopy(together)
+    for one in (together, copied, pickle.loads(pickle.dumps(metric))):
+        collection = one if isinstance(one, MetricCollection) else MetricCollection({"fid": one})
+        collection.to("cpu").update(fake, real=False)
+        assert float(collection.compute()["fid"]) == pytest.approx(explained["torchmetrics-1.8"], rel=1e-5)
+    assert isinstance(metric, Metric)
+    assert metric.device == torch.device("cpu")
+    assert metric.state_dict() == {}
+    assert not metric.sync_on_compute
+    metric.half()
+    assert metric.fake_sum.dtype == torch.float64
+    metric.reset()
+    assert math.isnan(float(metric(real, real=True)))
+    assert float(metric(fake, real=False)) == pytest.approx(explained["torchmetrics-1.8"], rel=1e-5)
+    assert float(metric.compute()) == pytest.approx(explained["torchmetrics-1.8"], rel=1e-5)
+
+
+def test_the_class_joins_its_sums_over_processes_as_torchmetrics_does(cheap, explained, folders, inception_file):
+    """Two processes with half of the images each, whose states a gatherer in place of torch.distributed joins."""
+    fake, real = map(tensors, folders)
+    given = {"feature_extractor_weights_path": inception_file}
+    other = FrechetInceptionDistance(**given)
+    other.update(real[1::2], real=True)
+    other.update(fake[1::2], real=False)
+    states = iter([getattr(other, name) for name in other._defaults])
+    metric = FrechetInceptionDistance(
+        **given, dist_sync_fn=lambda own, group: [own, next(states)], distributed_available_fn=lambda: True
+    )
+    metric.update(real[::2], real=True)
+    metric.update(fake[::2], real=False)
+
+    assert float(metric.compute()) == pytest.approx(explained["torchmetrics-1.8"], rel=1e-5)
+
+
+def test_the_class_is_a_module_where_torchmetrics_is_not_installed(inception_file):
+    code = f"""
+import sys
+sys.modules["torchmetrics"] = None
+import torch
+from ganeval.compat.torchmetrics import FrechetInceptionDistance
+metric = FrechetInceptionDistance(feature_extractor_weights_path={str(inception_file)!r})
+assert isinstance(metric, torch.nn.Module)
+torch.nn.ModuleDict({{"fid": metric}}).to("cpu")
+metric.update(torch.randint(0, 255, (3, 3, 16, 16), dtype=torch.uint8), real=True)
+metric.reset()
+assert int(metric.real_count) == 0
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
 
 
 @pytest.mark.parametrize(
