@@ -151,7 +151,7 @@ GAN_FASHION = dataclasses.replace(
     GAN_MLP,
     name="gan-fashion",
     summary="Fully connected GAN for Fashion-MNIST, BatchNorm after LeakyReLU.",
-    fixed="Keras's BatchNorm momentum .8 is PyTorch's .2; the sigmoid is folded into the loss.",
+    fixed="Keras's BatchNorm momentum 0.8 is PyTorch's 0.2; the sigmoid is folded into the loss.",
     config=MLPConfig(generator_block="leaky-batchnorm"),
 )
 LSGAN = dataclasses.replace(

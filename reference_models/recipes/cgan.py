@@ -44,7 +44,7 @@ CGAN_CONV_CPU = dataclasses.replace(
     sources={
         "loss": TUTORIAL,
         "betas": ADAM_SOURCE,
-        "label .9": "Salimans et al. 2016 (arXiv:1606.03498), section 3.4",
+        "label 0.9": "Salimans et al. 2016 (arXiv:1606.03498), section 3.4",
         "r1": "Mescheder et al. 2018 (arXiv:1801.04406), eq. 9; its weight is this project's",
         "ema": EMA_SOURCE,
         "lr, decay, initialisation, BatchNorm, steps, width, batch": OWN,
@@ -77,7 +77,7 @@ CGAN_MNIST = dataclasses.replace(
     techniques=Techniques(real_label=0.9),
     sources={
         "label smoothing, balanced classes, decaying rate": TUTORIAL,
-        "label .9": "Salimans et al. 2016 (arXiv:1606.03498), section 3.4",
+        "label 0.9": "Salimans et al. 2016 (arXiv:1606.03498), section 3.4",
         "lr, betas": ADAM_SOURCE,
         "steps (100 epochs of 468), batch": "this project",
     },
@@ -94,7 +94,7 @@ CGAN_MNIST_CPU = dataclasses.replace(
     techniques=Techniques(real_label=0.9, r1=0.1, ema=0.995),
     sources={
         "label smoothing, balanced classes, decaying rate": TUTORIAL,
-        "label .9": "Salimans et al. 2016 (arXiv:1606.03498), section 3.4",
+        "label 0.9": "Salimans et al. 2016 (arXiv:1606.03498), section 3.4",
         "betas": ADAM_SOURCE,
         "r1": "Mescheder et al. 2018 (arXiv:1801.04406), eq. 9; its weight is this project's",
         "ema": EMA_SOURCE,

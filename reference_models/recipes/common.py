@@ -19,7 +19,7 @@ FASHION_SCORE = EvaluationPlan("fd@efflite0", n=10_000, every=10_000)
 
 OWN = "this project: chosen to train in minutes on two CPU cores"
 TUTORIAL = "the tutorial"
-ADAM_SOURCE = "Radford et al. 2016 (arXiv:1511.06434), section 4: betas .5, .999"
+ADAM_SOURCE = "Radford et al. 2016 (arXiv:1511.06434), section 4: betas 0.5, 0.999"
 EMA_SOURCE = "Yazici et al. 2019 (arXiv:1806.04498)"
 
 

@@ -77,7 +77,7 @@ GAN_MLP_SMALL_EXPONENTIAL = dataclasses.replace(
     sources={
         **{what: source for what, source in GAN_MLP_SMALL_FASHION.sources.items() if not what.startswith("decay")},
         "exponential decay": TUTORIAL,
-        "decay .02 an epoch": "this project: a fiftieth of the first rate after the 200 epochs",
+        "decay 0.02 an epoch": "this project: a fiftieth of the first rate after the 200 epochs",
     },
 )
 GAN_MLP_SMALL_CYCLIC = dataclasses.replace(
@@ -100,7 +100,7 @@ GAN_BN_FASHION = dataclasses.replace(
     techniques=Techniques(weight_penalty=1e-4, instance_noise=0.1, instance_noise_steps=23_425, ema=0.999),
     sources={
         **GAN_BN.sources,
-        "weight penalty 1e-4": "this project: at the tutorial's .01 the sum of squares holds the discriminator near 0",
+        "weight penalty 1e-4": "this project: at the tutorial's 0.01 the sum of squares holds the discriminator near 0",
         "steps (50 epochs of 937)": _OWN,
         **_COMMON,
     },
@@ -234,7 +234,7 @@ CGAN_MNIST_FASHION = dataclasses.replace(
     techniques=Techniques(real_label=0.9, r1=0.1, ema=0.999),
     sources={
         "label smoothing, balanced classes": TUTORIAL,
-        "label .9": "Salimans et al. 2016 (arXiv:1606.03498), section 3.4",
+        "label 0.9": "Salimans et al. 2016 (arXiv:1606.03498), section 3.4",
         "lr, betas": ADAM_SOURCE,
         "r1": _R1,
         "steps (50 epochs of 937), batch": _OWN,

@@ -15,11 +15,11 @@ CPU = Recipe(
     evaluation=EvaluationPlan("w1", n=20_000, every=500),
     schedule=Constant(1e-3),
     optimiser=Optimiser("adam", beta1=0.0, beta2=0.999),
-    # Noise joins the modes at first: without it one seed of three ended with a mode missing (w1 .14 instead of .02).
+    # Noise joins the modes at first: without it one seed of three ended with a mode missing (w1 0.14 instead of 0.02).
     techniques=Techniques(ema=0.998, instance_noise=0.3, instance_noise_steps=2500),
     sources={
         "instance noise": "Sønderby et al. 2017 (arXiv:1610.04490)",
-        "lr, betas, d_steps": "this project: at 2e-4 and beta1 .9 the modes are not found within the budget",
+        "lr, betas, d_steps": "this project: at 2e-4 and beta1 0.9 the modes are not found within the budget",
         "ema": EMA_SOURCE,
         "steps, batch, strength of the noise": OWN,
     },

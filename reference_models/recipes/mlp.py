@@ -31,7 +31,7 @@ GAN_MLP = Recipe(
     sources={"lr, batch, steps (100 epochs of 937)": TUTORIAL, "betas": ADAM_SOURCE},
 )
 # On 1,198 digits the plain game stops at speckled noise: after 2,000 steps at 2e-4 its fd (64 images) is 254, at beta1
-# .5 and .9 alike. He's initialisation with dropout and smoothing makes digits of it (206), He's with R1 at 5e-4 too
+# 0.5 and 0.9 alike. He's initialisation with dropout and smoothing makes digits of it (206), He's with R1 at 5e-4 too
 # (182 after 1,500); both together are what is here. Seed 0; at 1e-3 that seed collapsed.
 GAN_MLP_CPU = dataclasses.replace(
     GAN_MLP,
@@ -46,7 +46,7 @@ GAN_MLP_CPU = dataclasses.replace(
     sources={
         "batch": TUTORIAL,
         "betas": ADAM_SOURCE,
-        "label .9": "Salimans et al. 2016 (arXiv:1606.03498), section 3.4",
+        "label 0.9": "Salimans et al. 2016 (arXiv:1606.03498), section 3.4",
         "r1": "Mescheder et al. 2018 (arXiv:1801.04406), eq. 9; its weight is this project's",
         "ema": EMA_SOURCE,
         "lr, decay, dropout, initialisation, steps": OWN,
@@ -73,8 +73,8 @@ GAN_BN = dataclasses.replace(
     model="gan-bn",
     techniques=Techniques(weight_penalty=0.01, instance_noise=0.1, instance_noise_steps=46_850),
     sources={
-        "weight penalty .01, noise, dropout": TUTORIAL,
-        "noise .1, gone after half of the steps": "Sonderby et al. 2017 (arXiv:1610.04490), section 4",
+        "weight penalty 0.01, noise, dropout": TUTORIAL,
+        "noise 0.1, gone after half of the steps": "Sonderby et al. 2017 (arXiv:1610.04490), section 4",
         "betas": ADAM_SOURCE,
     },
 )
@@ -88,7 +88,7 @@ GAN_BN_CPU = dataclasses.replace(
     techniques=Techniques(weight_penalty=1e-4, instance_noise=0.1, instance_noise_steps=1500, ema=0.995),
     sources={
         **GAN_BN.sources,
-        "weight penalty 1e-4": "this project: at .01 the sum of squares holds the discriminator near 0 for 3,000 steps",
+        "weight penalty 1e-4": "this project: at 0.01 the sum of squares holds the discriminator near 0 for 3000 steps",
         "ema": EMA_SOURCE,
         "steps": OWN,
     },

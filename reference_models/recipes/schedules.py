@@ -71,7 +71,7 @@ class ExponentialDecay:
 
 @dataclass(frozen=True)
 class StepDecay:
-    """lr · factor^(step // every): SRGAN's is factor .1, every 100,000."""
+    """lr · factor^(step // every): SRGAN's is factor 0.1, every 100,000."""
 
     lr: float
     factor: float

@@ -70,7 +70,7 @@ SRGAN = dataclasses.replace(
     },
 )
 # The game is short and gentle: in the hundreds of steps that a processor has time for, a strong one (1e-3 at a rate of
-# 1e-4) adds patterns at edges before it adds texture, and pd rises from .33 to .45 to .65, above bicubic's .37.
+# 1e-4) adds patterns at edges before it adds texture, and pd rises from 0.33 to 0.45 to 0.65, above bicubic's 0.37.
 SRGAN_CPU = dataclasses.replace(
     SRGAN,
     name="srgan.photos-cpu",
