@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from reference_models.models import MODELS
 from reference_models.recipes import RECIPES
 from reference_models.recipes.expected import read_expected
-from reference_models.recipes.quality import anchors, boards_of, cells, last_of, misses, pictures, standings
+from reference_models.recipes.quality import anchors, boards_of, cells, last_of, misses, picture_of, standings
 from reference_models.recipes.recipe import Expected, Recipe, plan_to_json
 from reference_models.shipped.table import shipped
 
@@ -82,7 +82,7 @@ def _all_trained() -> list[str]:
     lines = [entry for entry in board.entries if entry.checkpoint in ("last", "untrained")]
     rows = [("", label, "", *cells(board, entry), "") for label, entry in anchors(board).items()]
     for entry in lines:
-        found = misses(entry, pictures()[entry.name].faults) if entry.checkpoint == "last" else None
+        found = misses(entry, picture_of(entry.name).faults) if entry.checkpoint == "last" else None
         bar = "" if found is None else "; ".join(found) or "meets it"
         rows.append(
             (f"[{entry.name}]({entry.name}.md)", entry.checkpoint, str(len(entry.seeds)), *cells(board, entry), bar)
@@ -137,7 +137,7 @@ def _results(recipe: Recipe) -> list[str]:
     return [
         f"![Samples of the last checkpoint]({recipe.name}.png)",
         "",
-        pictures()[recipe.name].shows,
+        picture_of(recipe.name).shows,
         "",
         *_table(("checkpoint", recipe.evaluation.metric, "training seeds"), rows),
         "",
@@ -155,7 +155,7 @@ def _boards(recipe: Recipe) -> list[str]:
         header = ("checkpoint", "training seeds", *(column.key for column in board.columns))
         parts += ["", f"{board.board.title}, against {board.board.data}:", "", *_table(header, rows)]
         last = last_of(lines)
-        found = None if last is None else misses(last, pictures()[recipe.name].faults)
+        found = None if last is None else misses(last, picture_of(recipe.name).faults)
         if found is not None:
             verdict = f"Misses the [quality bar](README.md#quality-bar): {', '.join(found)}." if found else MET
             parts += ["", verdict]

@@ -32,8 +32,13 @@ class Picture:
     faults: tuple[str, ...] = ()
 
 
+def picture_of(recipe: str) -> Picture:
+    """The grid of samples of a recipe; a new one says that it has not been described."""
+    return pictures().get(recipe, Picture("", "This grid has not been described yet."))
+
+
 def pictures(path: Path = PICTURES) -> dict[str, Picture]:
-    """Recipe -> its grid of samples."""
+    """Recipe -> its grid of samples, of those that someone looked at."""
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     return {name: Picture(row["sha256"], row["shows"], tuple(row.get("faults", ()))) for name, row in table.items()}
 
