@@ -23,7 +23,7 @@ from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 from reference_models.data.own_folder import is_own
 from reference_models.data.transforms import resized
-from reference_models.training.lookalikes import Lookalikes, lookalikes, random_part
+from reference_models.training.memorization import Lookalikes, lookalikes, random_part
 from reference_models.training.views import Row, density_picture, numbers_distance, sheet
 
 SPACES = ("efflite0", "pixels")  # what a network of photographs sees, and the pixels themselves

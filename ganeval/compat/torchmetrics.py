@@ -178,7 +178,7 @@ class FrechetInceptionDistance(_Base):
         """The FID of what was added, a float32 scalar.
 
         Raises:
-            TooFewSamplesError: fewer than two images on a side.
+            TooFewSamplesError: fewer than two images in a set.
         """
         sides = {side: self._moments(side) for side in ("real", "fake")}
         for side, moments in sides.items():

@@ -1,1 +1,1 @@
-"""What is wrong with a set of images before one trusts a score: measures, a table of checks, what damage does to fd."""
+"""Problems of a set of images, before its score is trusted: measurements, a table of checks, effects on fd."""

@@ -14,14 +14,14 @@ Seen = TypeVar("Seen")
 
 @dataclass(frozen=True)
 class Check(Generic[Seen]):
-    """One check.
+    """One check of a set of images.
 
     Attributes:
-        name: What its findings are called.
-        asks: The question, for the documents.
-        threshold: When it says something, and how severe it is.
-        reason: Why there.
-        run: (set, reference or None) -> what it found, None for nothing.
+        name: Name of its findings.
+        asks: The question that it answers, for the docs.
+        threshold: When it reports a finding, and of which severity.
+        reason: Why the threshold is there.
+        run: (set, reference or None) -> its finding, None for none.
     """
 
     name: str
@@ -32,13 +32,13 @@ class Check(Generic[Seen]):
 
 
 def share_of(flags: npt.ArrayLike) -> float:
-    """Share of true ones, 0 of none."""
+    """Fraction of true values, 0 for an empty array."""
     array = np.asarray(flags, dtype=bool)
     return float(array.mean()) if array.size else 0.0
 
 
 def percent(share: float) -> str:
-    """A share for a sentence: 100%, 12%, 0.3%, never "0%" of something or "100%" of less than all."""
+    """A fraction for a sentence: 100%, 12%, 0.3%; never "0%" of some or "100%" of not quite all."""
     if share in (0.0, 1.0):
         return f"{share:.0%}"
     return f"{share:.0%}" if 0.1 <= share < 0.995 else f"{min(share, 0.999):.1%}" if share >= 0.001 else "under 0.1%"

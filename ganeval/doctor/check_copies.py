@@ -1,4 +1,4 @@
-"""Checks of copies: inside the set, and of the reference's images (leakage); exact ones also run in every score."""
+"""Checks for copies inside the set and of the reference (leakage); those of exact copies also run in every score."""
 
 from collections import Counter
 from typing import Final
@@ -90,7 +90,7 @@ def near_copies(seen: Looks, reference: Looks | None) -> Finding | None:
 
 
 def leaked_near(seen: Looks, reference: Looks | None) -> Finding | None:
-    """Images that are nearly the same as a reference image, beyond what the reference's own images are."""
+    """Images that are nearly the same as a reference image, beyond what is usual within the reference."""
     if reference is None:
         return None
     found = nearly_same(seen.thumbnails, reference.thumbnails)
@@ -118,7 +118,7 @@ def leaked_near(seen: Looks, reference: Looks | None) -> Finding | None:
 
 
 def variety(seen: Looks, reference: Looks | None) -> Finding | None:
-    """One picture with noise on it: thumbnails that all point the same way."""
+    """One image with noise: thumbnails that all have the same direction."""
     ours = _alikeness(seen)
     theirs = None if reference is None else _alikeness(reference)
     if seen.n < 8:
@@ -141,7 +141,7 @@ def variety(seen: Looks, reference: Looks | None) -> Finding | None:
 
 
 def constant(seen: Looks, reference: Looks | None) -> Finding | None:
-    """Images without a picture in them."""
+    """Images of one constant color."""
     flags = (seen.values.high - seen.values.low) <= FLAT_RANGE
     if not flags.any():
         return None

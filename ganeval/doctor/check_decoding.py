@@ -1,4 +1,4 @@
-"""Checks of what had to be done to get 8-bit RGB: one row a decoding rule; other tools do otherwise, or nothing."""
+"""Checks of conversions to 8-bit RGB: one row per decoding rule; other tools convert differently, or not at all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ LIKE: Final = 0.1
 
 @dataclass(frozen=True)
 class Conversion:
-    """What is said where a decoding rule applied.
+    """The finding for a decoding rule that applied.
 
     Attributes:
-        note: The decoder's word.
-        severity: Without a reference that is the same.
-        says: What follows "40% of the images".
-        do: What to do.
-        damage: From the share of images, what to do to clean ones; None where clean ones cannot show it.
+        note: The decoder's note.
+        severity: Severity if the reference differs or there is none.
+        says: Rest of the sentence after "40% of the images".
+        do: What the user should do.
+        damage: Fraction of images -> damage for clean images; None if clean images cannot show it.
     """
 
     note: str
@@ -91,7 +91,7 @@ CONVERSIONS: Final = (
 
 
 def converted(rule: Conversion, seen: SetFacts, reference: SetFacts | None) -> Finding | None:
-    """Images that a rule applied to, here or in the reference; good to know only, where both are the same."""
+    """Images that a rule applied to, here or in the reference; info only if both are the same."""
     flags = np.array([rule.note in fact.notes for fact in seen.facts])
     share = share_of(flags)
     theirs = None if reference is None else share_of([rule.note in fact.notes for fact in reference.facts])
@@ -140,7 +140,7 @@ def depth(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
 
 
 def without_depth(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """The findings of a set for which the user stated what white is."""
+    """The findings of a set whose white level the user stated."""
     return tuple(finding for finding in findings if finding.name != "depth")
 
 

@@ -1,4 +1,4 @@
-"""Checks of counts, files and sizes, from what listing and decoding know anyway: they also run in every score."""
+"""Checks of counts, files and sizes that need only listing and decoding: they also run in every score."""
 
 import math
 from collections import Counter
@@ -16,14 +16,14 @@ from ganeval.sources.listing import PICTURE
 SMALL_N: Final = 2048  # below this, a Frechet distance is mostly bias on the usual backbones
 TINY_N: Final = 50
 LOSSY: Final = "jpeg"
-LIKE: Final = 0.1  # shares that differ by less count as the same on both sides
-OTHER_SIZE: Final = 1.5  # ratio of sides from which a size is another resolution
+LIKE: Final = 0.1  # fractions that differ by less count as equal
+OTHER_SIZE: Final = 1.5  # ratio of side lengths from which a size is another resolution
 OTHER_ASPECTS: Final = 0.2
 ASPECT: Final = 0.05  # relative difference of width / height that the eye sees as squashed
 
 
 def undecodable(seen: SetFacts, _reference: SetFacts | None) -> Finding | None:
-    """Files that are called images and cannot be decoded."""
+    """Files with an image extension that cannot be decoded."""
     if not seen.bad:
         return None
     count, total = len(seen.bad), len(seen.bad) + seen.n
@@ -73,7 +73,7 @@ def versions(seen: SetFacts, _reference: SetFacts | None) -> Finding | None:
 
 
 def too_few(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
-    """Counts that no set metric can work with."""
+    """Counts too small for any set metric."""
     smallest = min(seen.n, reference.n if reference else seen.n)
     if smallest >= SMALL_N:
         return None
@@ -89,7 +89,7 @@ def too_few(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
 
 
 def formats(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
-    """File formats that are mixed, or that lose pixels where the reference's do not."""
+    """Mixed file formats, or lossy ones if the reference's are lossless."""
     counts = Counter(fact.format for fact in seen.facts)
     words = ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
     lossy = share_of([fact.format == LOSSY for fact in seen.facts])
@@ -135,7 +135,7 @@ def formats(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
 
 
 def sizes(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
-    """Sizes that are mixed, or another resolution than the reference's."""
+    """Mixed sizes, or a resolution other than the reference's."""
     counts = Counter((fact.width, fact.height) for fact in seen.facts)
     (width, height), most = counts.most_common(1)[0]
     if reference is not None:
@@ -172,7 +172,7 @@ def sizes(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
 
 
 def aspect(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
-    """Width to height, which every backbone squashes to a square."""
+    """Aspect ratios: every backbone squashes images to squares."""
     ours = np.array([fact.width / fact.height for fact in seen.facts])
     middle = float(np.median(ours))
     if reference is not None:
@@ -204,7 +204,7 @@ def aspect(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
 
 
 def grey(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
-    """Grey images among coloured ones, or a grey set against a coloured reference."""
+    """Grey images among color ones, or a grey set against a color reference."""
     share = share_of(seen.grey)
     theirs = None if reference is None else share_of(reference.grey)
     if theirs is None:

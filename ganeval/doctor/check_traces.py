@@ -22,7 +22,7 @@ MIN_TRACED: Final = 8  # images whose traces can be read
 
 
 def jpeg_quality(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
-    """JPEG quality that is low, or not the reference's."""
+    """JPEG quality that is low, or differs from the reference's."""
     ours = _qualities(seen)
     if len(ours) < MOST * seen.n:
         return None
@@ -92,7 +92,7 @@ def jpeg_traces(seen: Looks, reference: Looks | None) -> Finding | None:
 
 
 def enlarging(seen: Looks, reference: Looks | None) -> Finding | None:
-    """Images that were made larger: repeated pixels, or no detail at the finest scale."""
+    """Enlarged images: repeated pixels, or no detail at the finest scale."""
     repeats = np.array([seen.traces[i].repeats for i in seen.traced])
     if len(repeats) < MIN_TRACED:
         return None

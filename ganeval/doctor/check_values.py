@@ -29,7 +29,7 @@ Order = tuple[int, int, int]
 
 
 def value_range(seen: Looks, reference: Looks | None) -> Finding | None:
-    """Values that fill only a part of 0 to 255."""
+    """Values that use only part of 0 to 255."""
     low, high = _used(seen.values)
     used = (high - low) / 255.0
     theirs = None
@@ -80,7 +80,7 @@ def clipping(seen: Looks, reference: Looks | None) -> Finding | None:
 
 
 def stretching(seen: Looks, reference: Looks | None) -> Finding | None:
-    """Every image touches exactly 0 and 255: each was stretched by itself."""
+    """Every image reaches exactly 0 and 255: each was stretched separately."""
     ours, few = share_of(_touch(seen.values)), share_of(_sparse_touch(seen.values))
     if seen.n < MIN_IMAGES or ours < STRETCHED:
         return None
@@ -107,7 +107,7 @@ def stretching(seen: Looks, reference: Looks | None) -> Finding | None:
 
 
 def light(seen: Looks, reference: Looks | None) -> Finding | None:
-    """Brighter, darker, flatter or harder than the reference."""
+    """Brightness or contrast that differs from the reference's."""
     if reference is None or min(seen.n, reference.n) < 2:
         return None
     shift, shift_error = _difference(seen.values.mean.mean(axis=1), reference.values.mean.mean(axis=1))
@@ -137,7 +137,7 @@ def light(seen: Looks, reference: Looks | None) -> Finding | None:
 
 
 def channel_order(seen: Looks, reference: Looks | None) -> Finding | None:
-    """Colours that agree with the reference's far better in another order of the channels."""
+    """Colors that match the reference's far better in another channel order."""
     if reference is None or not (seen.colourful and reference.colourful) or min(seen.n, reference.n) < 16:
         return None
     distances = {order: _colour_distance(seen.values, reference.values, order) for order in _ORDERS}
@@ -196,7 +196,7 @@ def _as_clipped(reference: Looks | None, low: float, high: float) -> Damage | No
 
 
 def _difference(ours: Float64, theirs: Float64) -> tuple[float, float]:
-    """Difference of means and its standard error, infinite where a side has one image."""
+    """Difference of means and its standard error, infinite if a set has one image."""
     if min(len(ours), len(theirs)) < 2:
         return float(ours.mean() - theirs.mean()), float("inf")
     error = np.sqrt(ours.var(ddof=1) / len(ours) + theirs.var(ddof=1) / len(theirs))

@@ -1,4 +1,4 @@
-"""Damage that is done to clean images on purpose, so that what a finding does to a score can be measured."""
+"""Deliberate damage to clean images, to measure the effect of a finding on a score."""
 
 import io
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from ganeval.sources.base import Pixels
 
 @dataclass(frozen=True)
 class Damage:
-    """One way to spoil images.
+    """One way to damage images.
 
     Attributes:
-        words: What is done, as in "saved as JPEG of quality 50".
+        words: Description, as in "saved as JPEG of quality 50".
         pixels: uint8 (3, H, W) -> the same kind; None where single images stay as they are.
-        share: Share of the images that this is done to.
-        repeat: Share of the images that copies of others take the place of.
+        share: Fraction of the images that are damaged.
+        repeat: Fraction of the images that are replaced by copies of others.
     """
 
     words: str
@@ -47,7 +47,7 @@ def as_jpeg(quality: int) -> Damage:
 
 
 def resized(width: int, height: int) -> Damage:
-    """Resized to one size (bicubic, antialiased)."""
+    """Resized to one common size (bicubic, antialiased)."""
 
     def resize(pixels: Pixels) -> Pixels:
         return _to_pixels(_to_image(pixels).resize((width, height), Image.Resampling.BICUBIC))
@@ -99,17 +99,17 @@ def linear(gain: float, offset: float, words: str) -> Damage:
 
 
 def flat(share: float) -> Damage:
-    """A share of the images black."""
+    """A fraction of the images replaced by black."""
     return Damage(f"{share:.1%} of the images black", np.zeros_like, share)
 
 
 def turned(share: float) -> Damage:
-    """A share of the images lying on their side, as tools leave them that ignore EXIF."""
+    """A fraction of the images rotated by 90 degrees, as by tools that ignore EXIF."""
     return Damage(f"{share:.1%} of the images turned by a quarter", lambda pixels: np.rot90(pixels, axes=(1, 2)), share)
 
 
 def as_palette(share: float) -> Damage:
-    """A share of the images with 256 colours of their own (Pillow's median cut, dithered)."""
+    """A fraction of the images reduced to 256 colors each (Pillow's median cut, dithered)."""
     return Damage(
         f"{share:.1%} of the images with a palette of 256 colours",
         lambda pixels: _to_pixels(_to_image(pixels).quantize(256)),
@@ -118,5 +118,5 @@ def as_palette(share: float) -> Damage:
 
 
 def repeated(share: float) -> Damage:
-    """A share of the images replaced by copies of others."""
+    """A fraction of the images replaced by copies of others."""
     return Damage(f"{share:.1%} of the images replaced by copies of others", repeat=share)

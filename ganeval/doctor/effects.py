@@ -1,8 +1,8 @@
-"""What each damage does to a Frechet distance, measured with the engine that scores: clean images against damaged ones.
+"""The effect of each kind of damage on the Fréchet distance, measured by the engine that scores.
 
-Two disjoint sets of clean images give what chance alone gives; then one of them is damaged and the distance taken
-again. At a hundred images a side both are far above what thousands of images give, and the effects of two faults do not
-add up: the figures say which fault matters, not how much to subtract from a score.
+The distance of two disjoint sets of clean images is what chance alone gives; then one of them is damaged and the
+distance computed again. With a hundred images per set both are far above the values for thousands of images, and the
+effects of two faults do not add up: the figures show which fault matters, not how much to subtract from a score.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from ganeval.doctor.damaged import Damaged
+from ganeval.doctor.damaged_images import Damaged
 from ganeval.doctor.examine import Examination
 from ganeval.doctor.finding import Effect, Finding
 from ganeval.errors import GanevalError
@@ -30,12 +30,12 @@ BACKBONE: Final = "efflite0"
 KEY: Final = f"{FD.name}@{BACKBONE}"
 EFFECT_IMAGES: Final = 256  # 128 in each of the two sets
 EFFECT_SEED: Final = 0
-EFFECT_SECONDS: Final = 60.0  # after that no further damage is begun
+EFFECT_SECONDS: Final = 60.0  # no further damage is measured after this time
 MIN_IMAGES: Final = 8
 
 
 def measurable(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings whose damage can be done to clean images and matters enough for it."""
+    """The findings whose damage can be applied to clean images and that are at least warnings."""
     return [finding for finding in findings if finding.damage is not None and finding.severity != "info"]
 
 
@@ -49,8 +49,8 @@ def measure(
     """Measures the effects of an examination on images of the reference, or of the embedded photos without one.
 
     Args:
-        found: What was found.
-        reference: Clean images of the user's own kind.
+        found: The examination.
+        reference: Clean images like the user's.
         options: As in `with_effects`.
         device: As in `with_effects`.
         reporter: As in `with_effects`.
@@ -70,15 +70,15 @@ def with_effects(
     reporter: Reporter,
     seconds: float = EFFECT_SECONDS,
 ) -> tuple[Finding, ...]:
-    """Measures what the damage of each finding does to fd, and gives the findings back with it.
+    """Returns the findings with the effect of their damage on fd.
 
     Args:
-        findings: Those without damage, or of severity "info", come back as they are.
+        findings: Those without damage, or of severity "info", are returned as they are.
         clean: Images to damage; a seeded subset of EFFECT_IMAGES is taken.
         options: Batch size, engine and cache.
         device: Name of the device where the network runs.
         reporter: Where progress goes.
-        seconds: No further damage is begun after these.
+        seconds: No further damage is measured after this time.
 
     Raises:
         GanevalError: the backbone cannot be used.

@@ -12,13 +12,13 @@ from ganeval.sources.base import ImageSource
 
 @dataclass(frozen=True)
 class Examination:
-    """What the doctor says of a set.
+    """The result for one set.
 
     Attributes:
         subject: What the user typed.
         against: The reference, None without one.
         n: Images that could be decoded.
-        n_against: Of the reference.
+        n_against: The same of the reference.
         findings: Worst first.
         checks: How many checks were run.
     """
@@ -35,7 +35,7 @@ class Examination:
         return sum(finding.severity == severity for finding in self.findings)
 
     def fails(self, level: Severity | None) -> bool:
-        """True where a finding is as severe as `level`, or worse."""
+        """True if a finding is at least as severe as `level`."""
         return level is not None and any(at_least(finding.severity, level) for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
@@ -53,15 +53,15 @@ class Examination:
 
 
 def examine(subject: ImageSource, against: ImageSource | None, reporter: Reporter) -> Examination:
-    """Looks at every image of both sets, once, and runs every check.
+    """Reads every image of both sets once and runs every check.
 
     Args:
-        subject: The images to trust or not.
-        against: What they are to be scored against, None for nothing.
+        subject: The images to examine.
+        against: The reference they will be scored against, None for none.
         reporter: Where progress goes.
 
     Raises:
-        DataError: a set has not one image that can be decoded.
+        DataError: a set in which no image can be decoded.
     """
     seen = look_at(subject, reporter)
     reference = None if against is None else look_at(against, reporter)

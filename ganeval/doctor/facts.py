@@ -1,4 +1,4 @@
-"""What one pass over a set of images sees of each: facts of its file, statistics of its values, a thumbnail, traces."""
+"""What one pass over a set measures of each image: file facts, value statistics, a thumbnail, traces of processing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SetFacts:
-    """What listing and decoding know of a set anyway: all that the cheap checks of `score` look at.
+    """Facts that listing and decoding give anyway: the input of the cheap checks of `score`.
 
     Attributes:
         name: What the user typed.
@@ -59,9 +59,9 @@ class Traces:
     """What the pixels of one image say about how it was made.
 
     Attributes:
-        grid: Excess of `grid.find_grid`, NaN where it cannot tell.
+        grid: Excess of `grid.find_grid`, NaN if unknown.
         grid_quality: The JPEG quality that it found.
-        detail: `sharpness.fine_detail`, dB, NaN where it cannot tell.
+        detail: `sharpness.fine_detail`, dB, NaN if unknown.
         repeats: `sharpness.repeated_pixels`.
     """
 
@@ -80,9 +80,9 @@ class Look:
         facts: Size, format, notes.
         quality: Of a JPEG file.
         grey: No pixel has a colour.
-        histogram: (3, 256) int32 counts of values by channel; let go when the set has its sums.
+        histogram: (3, 256) int32 counts of values by channel; freed once the set has its sums.
         thumbnail: (16, 16) float16 grey levels.
-        traces: Where it was one of the images that are looked at closely.
+        traces: Traces of processing, if the image is in the closely examined subset.
     """
 
     digest: bytes

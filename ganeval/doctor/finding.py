@@ -1,4 +1,4 @@
-"""What a check says: severity, counts, examples, a next step, and what the damage does to a score."""
+"""The finding of a check: severity, counts, examples, a next step, and the effect on a score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,16 +13,16 @@ EXAMPLES: Final = 8
 
 @dataclass(frozen=True)
 class Effect:
-    """What one damage does to a distance, measured with the score's own engine.
+    """The effect of one kind of damage on a distance, measured with the score's own engine.
 
     Attributes:
         key: The metric, as in "fd@efflite0".
-        clean: Distance between two disjoint sets of n clean images: what chance alone gives at this n.
+        clean: Distance between two disjoint sets of n clean images: the effect of chance at this n.
         damaged: The same with one of the sets damaged.
         apart: Distance between that one set before and after the damage, image by image the same: without chance.
         n: Images of each set.
-        of: Where they come from.
-        damage: What was done to them, in words.
+        of: Name of their source.
+        damage: Description of the damage.
     """
 
     key: str
@@ -54,13 +54,13 @@ class Finding:
         name: The check that found it.
         severity: "serious": the score would be about this and not about the model; "warning": it may move the score;
             "info": good to know.
-        count: Images that it concerns.
-        of: Images that were looked at.
-        says: What it is, one sentence with counted facts.
-        do: What to do about it.
+        count: Number of affected images.
+        of: Number of examined images.
+        says: The finding in one sentence with counts.
+        do: The next step.
         examples: Up to eight stems of images.
-        damage: What to do to clean images to see what this does to a score; None where nothing can be measured.
-        effect: What that gave; None where it was not measured.
+        damage: Damage to clean images that shows the effect on a score; None if it cannot be measured.
+        effect: The measured effect; None if it was not measured.
     """
 
     name: str
@@ -99,5 +99,5 @@ def worst_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def at_least(severity: Severity, level: Severity) -> bool:
-    """True where `severity` is as bad as `level` or worse."""
+    """True if `severity` is at least `level`."""
     return SEVERITIES.index(severity) <= SEVERITIES.index(level)

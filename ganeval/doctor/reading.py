@@ -1,4 +1,4 @@
-"""The pass over a set of images: every image decoded once, what cannot be decoded counted, nothing kept but numbers."""
+"""The pass over a set of images: each is decoded once, failures are counted, and only numbers are kept."""
 
 import contextlib
 import itertools
@@ -36,7 +36,7 @@ def look_at(source: ImageSource, reporter: Reporter) -> Looks:
         reporter: Where progress goes.
 
     Raises:
-        DataError: not one image can be decoded.
+        DataError: no image can be decoded.
     """
     n = len(source)
     closely = set(np.random.Generator(np.random.PCG64(TRACED_SEED)).permutation(n)[:TRACED].tolist())
@@ -107,7 +107,7 @@ def _traces(pixels: Pixels, luma: np.ndarray) -> Traces:
 
 
 def _without_histogram(look: Look) -> Look:
-    """The same look with its counts let go: 3 KiB an image."""
+    """The same without its histogram, which takes 3 KiB."""
     return Look(look.digest, look.facts, look.quality, look.grey, _EMPTY, look.thumbnail, look.traces)
 
 

@@ -1,4 +1,4 @@
-"""The cheap checks of a score: what doctor finds from what listing and decoding know anyway, in one line."""
+"""The cheap checks of a score: findings that need only listing and decoding, in one line."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ SHOWN = 3
 
 
 def facts_of(summary: SourceSummary) -> SetFacts:
-    """What one pass over a set saw, as the checks take it."""
+    """The facts of one pass over a set, as input of the checks."""
     return SetFacts(
         name=summary.name,
         names=summary.names,

@@ -44,13 +44,13 @@ WHOLE: Final = 5_000  # images up to which its KID takes all of both sets at onc
 
 @dataclass(frozen=True)
 class Checked:
-    """One number by both.
+    """One number as both libraries compute it.
 
     Attributes:
-        key: Of ganeval's row.
+        key: Key of ganeval's row.
         ours: Its value.
         theirs: torch-fidelity's.
-        note: Where the two do not mean quite the same, "" where they do.
+        note: How the two definitions differ, "" if they do not.
     """
 
     key: str
@@ -75,11 +75,11 @@ class Checked:
 
 
 def check_possible(options: ScoreOptions) -> None:
-    """Refuses what cannot be checked, before anything is scored.
+    """Refuses a score that cannot be checked, before anything runs.
 
     Raises:
-        UsageError: the images of a set are not there, or how many of them are scored is not known.
-        WeightsError: no Inception weights here.
+        UsageError: the images are not available, or their number is not fixed.
+        WeightsError: the Inception weights are missing.
     """
     if options.until_se is not None or options.until_rel is not None:
         raise UsageError("--cross-check needs a fixed number of images. Leave --until-se and --until-rel out.")
@@ -100,7 +100,7 @@ def check_possible(options: ScoreOptions) -> None:
 
 
 def cross_check(options: ScoreOptions, results: Sequence[Result], reporter: Reporter) -> tuple[Checked, ...]:
-    """Has torch-fidelity compute what ganeval's rows say.
+    """Computes the numbers of ganeval's rows by torch-fidelity.
 
     Args:
         options: As for the score that gave the rows.
@@ -143,11 +143,11 @@ def cross_check(options: ScoreOptions, results: Sequence[Result], reporter: Repo
 
 
 def checked_outcome(outcome: ScoreOutcome, options: ScoreOptions, reporter: Reporter) -> ScoreOutcome:
-    """Tells the differences, and writes torch-fidelity's values into the provenance of the rows.
+    """Reports the differences, and writes torch-fidelity's values into the provenance of the rows.
 
     Args:
-        outcome: Of `score`.
-        options: As it had.
+        outcome: What `score` returned.
+        options: Those of that score.
         reporter: Gets a line for each number.
 
     Raises:

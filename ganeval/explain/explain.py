@@ -30,9 +30,9 @@ class ExplainOptions:
     Attributes:
         run: Subject and reference, subset, batch, device, engine, weights, cache: as in `score`.
         tools: Which tools.
-        terms: Also pass through the halfway houses that tell two causes apart; costs up to two network passes more.
+        terms: Add the intermediate steps that separate two causes; costs up to two more network passes.
         statistics: Reference statistics of another tool, in place of reference images.
-        other_weights: A second weights file, to say what the weights do.
+        other_weights: A second weights file, to measure the effect of the weights.
     """
 
     run: ScoreOptions
@@ -44,23 +44,23 @@ class ExplainOptions:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What was found.
+    """The result.
 
     Attributes:
         subject: What the user typed.
         reference: What the user typed.
         rows: ganeval's own number first.
-        weights_sha256: Of the file behind every row but that of the other weights.
-        pinned: False where that file is not the canonical one: the numbers compare with each other alone.
-        other_sha256: Of the file of the other weights, "" without one.
+        weights_sha256: Hash of the weights behind every row except that of the other weights.
+        pinned: False if that file is not the canonical one: then the numbers compare only with each other.
+        other_sha256: Hash of the other weights, "" without any.
         engines: Preparation -> what ran the network behind it.
-        device: Where.
-        statistics: True where the reference is a file of statistics.
+        device: Where the networks ran.
+        statistics: True if the reference is a statistics file.
         content_sha256: Content hashes of the scored images and of the reference.
         skipped: Scored images that could not be decoded.
         left_out: Reason -> entries of the subject's folder or archive that are no images.
         passes: Preparations that the network saw.
-        notes: What the reader must know.
+        notes: Limits of the numbers.
     """
 
     subject: str
@@ -80,18 +80,18 @@ class Explanation:
 
 
 def check(options: ExplainOptions) -> None:
-    """Everything that can be refused before an image is read.
+    """Refuses what can be refused before an image is read.
 
     Raises:
-        UsageError: options that do not go together.
-        WeightsError: no weights here.
+        UsageError: options that conflict.
+        WeightsError: the weights are missing.
     """
     run = options.run
     if (run.reference is None) == (options.statistics is None):
         raise UsageError("Name what to compare with: --reference REF, or --fid-statistics-file FILE; one of the two.")
-    strangers = sorted(set(run.weights) - {"inception"})
-    if strangers:
-        raise UsageError(f"--weights names {', '.join(strangers)}; explain uses inception alone.")
+    unused = sorted(set(run.weights) - {"inception"})
+    if unused:
+        raise UsageError(f"--weights names {', '.join(unused)}; explain uses inception alone.")
     for option, file in (
         ("--weights inception", run.weights.get("inception")),
         ("--other-weights", options.other_weights),
@@ -105,7 +105,7 @@ def check(options: ExplainOptions) -> None:
 
 
 def no_weights(given: Mapping[str, Path]) -> WeightsError | None:
-    """The error for weights that are neither given nor on this machine, None where there are some."""
+    """The error for weights that are neither given nor on this machine; None if they are."""
     if "inception" in given or locate("inception") is not None:
         return None
     return WeightsError(
@@ -124,14 +124,14 @@ def needed_paths(tools: Sequence[Tool], *, terms: bool) -> list[str]:
 
 
 def explain(options: ExplainOptions, reporter: Reporter | None = None) -> Explanation:
-    """Runs it.
+    """Emulates each tool on the same images and weights.
 
     Args:
         options: What to explain.
         reporter: Where progress goes; silent when None.
 
     Raises:
-        GanevalError: whatever of the user's cannot be used.
+        GanevalError: the input cannot be used.
     """
     reporter = Silent() if reporter is None else reporter
     check(options)
@@ -207,10 +207,10 @@ def _open_reference(
 
 
 def inception_set(reference: ReferenceStatistics) -> SetSummary:
-    """The statistics of an Inception path: a tool takes whatever file it is given, made by its own path or not.
+    """The Inception statistics of a file; tools accept any file, even one made by another preparation.
 
     Raises:
-        UsageError: the file has none.
+        UsageError: the file has no Inception statistics.
     """
     for name in PREPARATIONS:
         if name in reference.sets:

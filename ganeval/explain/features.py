@@ -1,7 +1,7 @@
 """The passes: every image decoded once and put through each distinct preparation, with one network behind all of them.
 
-Readings, preparations and file choices are shared as far as they are the same: a tool costs a network pass only where
-it shows the network other pixels.
+Readings, preparations and file choices are shared where they are the same: a tool costs a network pass only if it
+shows the network other pixels.
 """
 
 import contextlib
@@ -53,7 +53,7 @@ def open_paths(
         other_weights: A second file in the same layout, for the path `OTHER_WEIGHTS`.
 
     Raises:
-        WeightsError: weights that are not here, or cannot be used.
+        WeightsError: weights that are missing or cannot be used.
     """
     backbones: dict[str, InceptionVariant] = {}
     kept = cache_home() / "engines" if options.cache else None
@@ -67,7 +67,7 @@ def open_paths(
         backbones[OTHER_WEIGHTS] = other
     # Stores go by the names of the backbones' own protocols, so that `score` and `explain` share their features.
     passes = passes_of(backbones, options, reporter, stack)
-    if OTHER_WEIGHTS in backbones:  # under a name of its own from here on: a pass keeps one summary a name
+    if OTHER_WEIGHTS in backbones:  # renamed from here on: a pass keeps one summary per name
         other = backbones[OTHER_WEIGHTS]
         other.info = dataclasses.replace(other.info, name=OTHER_WEIGHTS)
     return passes
@@ -79,9 +79,9 @@ class Side:
 
     Attributes:
         own: By ganeval's rules for files.
-        pillow: By Pillow's conversion alone; the same object where the two agree for every image.
+        pillow: By Pillow's conversion alone; the same object if the two agree for every image.
         names: Path of each image that Pillow could read, "/" between folders, in order.
-        folder: True where tools would look for files themselves.
+        folder: True if tools would list the files themselves.
     """
 
     own: SourceSummary
@@ -105,7 +105,7 @@ def look(source: ImageSource, passes: Passes, *, folder: bool) -> Side:
     Args:
         source: Its files must come with their bytes (no digests remembered from an earlier run).
         passes: Of `open_paths`.
-        folder: True where tools would look for files themselves.
+        folder: True if tools would list the files themselves.
 
     Raises:
         DataError: no image is left, or an image cannot be decoded and the options say to fail.

@@ -35,7 +35,7 @@ class Parts:
     n_fake: int
 
     def value(self, mean: Literal["float64", "float32"] = "float64", ddof: Literal[0, 1] = 1) -> float:
-        """The distance as a tool prints it that averages in this type and divides by n - ddof."""
+        """The distance as printed by a tool that averages in this type and divides by n - ddof."""
         real = 1.0 if ddof == 1 or self.n_real is None else (self.n_real - 1) / self.n_real
         fake = 1.0 if ddof == 1 else (self.n_fake - 1) / self.n_fake
         gap = self.gap if mean == "float64" else self.gap_float32
@@ -48,10 +48,10 @@ def parts_of(real: SetSummary, fake: SetSummary, *, fixed: bool = False) -> Part
     Args:
         real: Moments of the reference, with rows unless `fixed`.
         fake: Moments and rows of the scored images.
-        fixed: True for a reference known by statistics of another tool: its divisor stays as it is.
+        fixed: True for a reference given as statistics of another tool: its divisor stays as it is.
 
     Raises:
-        TooFewSamplesError: fewer than two images on a side.
+        TooFewSamplesError: fewer than two images in a set.
     """
     a, b = real.moments, fake.moments
     value = frechet_of_summaries(real, fake)

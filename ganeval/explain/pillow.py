@@ -24,11 +24,11 @@ _SALT: Final = b"pillow-convert-rgb\n"
 
 
 class PillowSource(ImageSource):
-    """Another source, some of whose images are read as `Image.open(file).convert("RGB")` reads them.
+    """A source of which some images are read as `Image.open(file).convert("RGB")` reads them.
 
     Args:
         source: The whole.
-        indices: The images that are read so; those that come from no file stay as they are.
+        indices: Images to read this way; those that do not come from a file stay as they are.
     """
 
     def __init__(self, source: ImageSource, indices: Collection[int]) -> None:
@@ -39,7 +39,7 @@ class PillowSource(ImageSource):
         self._indices = frozenset(indices)
 
     def read(self, index: int) -> Raw:
-        """Reads one image, by Pillow where it was asked for."""
+        """Reads one image, by Pillow if it is one of `indices`."""
         raw = self._source.read(index)
         stored = raw.stored
         if index not in self._indices or stored is None:

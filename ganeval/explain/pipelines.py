@@ -31,7 +31,7 @@ class Reading:
     """Which files of a folder a tool reads, and how it stacks them.
 
     Attributes:
-        extensions: Endings that it looks for, without the dot; None where the user's own code reads the files.
+        extensions: File extensions that it reads, without the dot; None if the user's own code reads the files.
         any_case: Whether "PNG" counts as "png".
         nested: Whether folders inside the folder are searched.
         stack: Images that must share one size: those of one batch of this many, None for the whole set, 1 where each
@@ -59,13 +59,13 @@ class Tool:
 
     Attributes:
         name: As it is named on the command line and in tables.
-        path: Key of `PREPARATIONS`: what stands before the network.
+        path: Key of `PREPARATIONS`: the preprocessing before the network.
         way: How the waterfall gets from ganeval's own preparation to `path`: (term, key of `PREPARATIONS`), in order.
         mean: Type in which features are averaged.
         ddof: 1 where covariances are divided by n - 1, 0 for n.
         reading: Which files it reads.
         steps: Its whole pipeline in one line.
-        root: How it takes the matrix root, where that can fail.
+        root: How it takes the matrix root, if that can fail.
     """
 
     name: str

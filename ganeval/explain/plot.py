@@ -75,7 +75,7 @@ def _levels(start: float, row: Row) -> list[float]:
 
 
 def _zoom(axes: Axes, levels: Sequence[float]) -> bool:
-    """One scale for all panels, cut where the steps would not be seen from zero. True where it is cut."""
+    """One scale for all panels, and whether it is cut because the steps would not be visible from zero."""
     low, high = min(levels), max(levels)
     cut = high - low < 0.25 * high
     margin = max(0.15 * (high - low), 1e-4 * abs(high), 1e-12)

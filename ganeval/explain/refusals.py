@@ -1,20 +1,20 @@
-"""Where a tool would stop with an error: images that it does not find, cannot read, or cannot stack."""
+"""When a tool would stop with an error: images that it does not find, cannot read, or cannot stack."""
 
 from collections.abc import Sequence
 
 from ganeval.explain.features import Side
 from ganeval.explain.pipelines import Reading, Tool
 
-SHOWN = 3  # sizes that a message names
+SHOWN = 3  # sizes listed in a message
 
 
 def refusal(tool: Tool, side: Side, chosen: Sequence[int]) -> str:
-    """Why a tool would print nothing for these images, "" where it would.
+    """Why a tool would print no number for these images, "" if it would.
 
     Args:
-        tool: Who reads them.
+        tool: The tool.
         side: The images.
-        chosen: Positions of those that it finds.
+        chosen: Positions of the images that it finds.
     """
     skipped = side.pillow.skipped or side.own.skipped
     if skipped and tool.reading.extensions is not None:
@@ -27,7 +27,7 @@ def refusal(tool: Tool, side: Side, chosen: Sequence[int]) -> str:
 
 
 def mixed_sizes(reading: Reading, side: Side, chosen: Sequence[int]) -> str:
-    """Why these images cannot be stacked, "" where they can."""
+    """Why these images cannot be stacked, "" if they can."""
     if reading.stack == 1:
         return ""
     sizes = [(side.pillow.facts[i].height, side.pillow.facts[i].width) for i in chosen]

@@ -1,4 +1,4 @@
-"""What an explanation says, as JSON: result rows of the usual kind, each with its tool, its terms and its steps."""
+"""An explanation as JSON: result rows of the usual kind, each with its tool, its terms and its steps."""
 
 import dataclasses
 from typing import Any
@@ -21,7 +21,7 @@ from ganeval.sources.decoding.rules import DECODE_POLICY
 
 
 def note_of(row: Row) -> str:
-    """Why there is no number, "" where there is one."""
+    """Why there is no number, "" if there is one."""
     if not row.refusal:
         return ""
     alone = "" if row.alone is None else f"; given the images one by one it prints {row.alone:.6g}"

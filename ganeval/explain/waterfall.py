@@ -20,13 +20,13 @@ class Row:
 
     Attributes:
         tool: Its name.
-        value: The number, None where it would stop with an error.
+        value: The number, None if it would stop with an error.
         terms: Difference from ganeval's own number by what causes it, in the order of `TERMS`; steps that the tool does
             not take are left out. They sum to value - start.
-        n_real: Reference images that it reads, None where not known.
+        n_real: Reference images that it reads, None if unknown.
         n_fake: Scored images that it reads.
         refusal: Why it would print nothing.
-        alone: What it prints where it is given the images one by one, for a refusal that this cures.
+        alone: What it prints if it is given the images one by one, for a refusal that this avoids.
         steps: Its pipeline in one line.
     """
 
@@ -48,7 +48,7 @@ class Stations:
     """Distances by preparation, reading and choice of files, each taken apart once.
 
     Args:
-        real: The reference images, or the statistics that stand for them.
+        real: The reference images, or their statistics.
         fake: The scored images.
     """
 
@@ -62,7 +62,7 @@ class Stations:
 
         Args:
             path: Name of the preparation.
-            reading: Whose rules for files.
+            reading: The rules for files.
             files: Which images, by position.
         """
         real = self.real
@@ -85,14 +85,14 @@ def _summary(side: Side, path: str, reading: Literal["own", "pillow"], positions
 
 
 def own_row(stations: Stations) -> Row:
-    """The number of ganeval itself, where every waterfall starts."""
+    """Ganeval's own number, where every waterfall starts."""
     parts = stations.parts("inception", "own")
     steps = "ganeval's rules for files, TF1 bilinear, (x-128)/128, float64 mean, n - 1"
     return Row(OWN, parts.value(), {}, parts.n_real, parts.n_fake, steps=steps)
 
 
 def other_weights_row(stations: Stations) -> Row:
-    """The number of ganeval itself by the second weights file."""
+    """Ganeval's own number with the second weights file."""
     parts, start = stations.parts(OTHER_WEIGHTS, "own"), stations.parts("inception", "own").value()
     steps = "as ganeval, with the file of --other-weights"
     return Row(OTHER, parts.value(), {"weights": parts.value() - start}, parts.n_real, parts.n_fake, steps=steps)
@@ -104,7 +104,7 @@ def tool_row(tool: Tool, stations: Stations, *, terms: bool) -> Row:
     Args:
         tool: Which.
         stations: The distances; `tool.path` and, with `terms`, all of `tool.way` were passed through.
-        terms: False to leave the halfway houses out: the whole way then counts as "resize".
+        terms: False to skip the intermediate steps: the whole difference then counts as "resize".
     """
     sides = [stations.real if isinstance(stations.real, Side) else None, stations.fake]
     chosen = [None if side is None else side.chosen(tool.reading) for side in sides]
@@ -124,7 +124,7 @@ def tool_row(tool: Tool, stations: Stations, *, terms: bool) -> Row:
 
 
 def _files(sides: Sequence[Side | None], chosen: Sequence[tuple[int, ...] | None]) -> Files:
-    """None where a tool reads every image of a side."""
+    """Positions of the images that a tool reads; None for all."""
     real, fake = (
         None if side is None or found is None or len(found) == len(side.names) else found
         for side, found in zip(sides, chosen, strict=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ganeval.doctor.read_findings import read_examination
 from ganeval.doctor.section import doctor_section
-from ganeval.doctor.stored import read_examination
 from ganeval.errors import DataError
 from ganeval.files.read_write import MAX_JSON, read_bytes, write_atomically
 from ganeval.leaderboard.gathering import Gathered, gather

@@ -14,14 +14,14 @@ from ganeval.results.result import Result
 
 @dataclass(frozen=True)
 class Seen:
-    """What a row states of the images that were scored.
+    """Facts of the scored images that a row states.
 
     Attributes:
-        n_real: Count of reference images, None without reference or where it is unknown.
-        n_fake: Count of scored images.
+        n_real: Number of reference images, None without a reference or if unknown.
+        n_fake: Number of scored images.
         sha256: Content hash of the scored images.
         skipped: Images left out because they could not be decoded.
-        left_out: Reason -> entries of the folder or archive that are no images of the set.
+        left_out: Reason -> entries of the folder or archive that are not images of the set.
     """
 
     n_real: int | None
@@ -33,12 +33,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class Row:
-    """One row to be: what is known of it before its number.
+    """A row before its number is known.
 
     Attributes:
-        options: Whose subset, seed, decoding and files the protocol and the provenance state.
-        key: As printed.
-        better: Direction.
+        options: Give the subset, seed, decoding and files of protocol and provenance.
+        key: The printed key.
+        better: The better direction.
         seen: The images.
     """
 
@@ -48,7 +48,7 @@ class Row:
     seen: Seen
 
     def without_value(self, reason: str, status: Literal["skipped", "failed"] = "skipped") -> Result:
-        """The row of a number that could not be had."""
+        """The row of a number that could not be computed."""
         return missing_result(self.options, self.key, self.better, reason, status, self.seen)
 
     def of(
@@ -67,14 +67,14 @@ class Row:
 
         Args:
             estimate: The number with its uncertainty.
-            protocol: Of the metric, its network and its reference; counts and subset are filled in, and the decoding
-                unless it states one.
-            notes: What a reader must know beside the estimate's own note; empty ones are left out.
+            protocol: States the metric, its network and its reference; counts and subset are filled in, and the
+                decoding if it states none.
+            notes: Limits of the number besides the estimate's own note; empty ones are left out.
             comparable_to_published: As in the row.
             origin: Device, versions and engine, for the provenance.
-            more: What else the provenance holds.
+            more: Further entries of the provenance.
             seconds: Time by stage.
-            floor: Real against real, and the images in each half.
+            floor: The noise floor (real vs real), and the images in each half.
         """
         options, seen = self.options, self.seen
         return Result(
@@ -123,6 +123,6 @@ def missing_result(
     status: Literal["skipped", "failed"] = "skipped",
     seen: Seen | None = None,
 ) -> Result:
-    """The row of a number that could not be had, maybe before any image was read."""
+    """The row of a number that could not be computed, perhaps before any image was read."""
     n_real, n_fake = (None, None) if seen is None else (seen.n_real, seen.n_fake)
     return Result(options.name or options.subject, key, None, better, n_real, n_fake, status=status, note=reason)

@@ -1,4 +1,4 @@
-"""Compares two subjects against one reference: the same passes as a score, three summaries, a difference a metric."""
+"""Compares two subjects against one reference: the passes of a score, and one difference per metric."""
 
 import contextlib
 import dataclasses
@@ -34,7 +34,7 @@ class Comparison:
 
     Attributes:
         result: B's row.
-        against: What A is called.
+        against: Name of A.
         value_a: The metric on A.
         difference: B - A.
     """
@@ -52,7 +52,7 @@ class Comparison:
 
 
 def pairing(a: Sequence[str], b: Sequence[str]) -> Order | None:
-    """order[i] = index in A of the image with the stem of B's image i; None where the stems are not the same set."""
+    """order[i] = index in A of the image with the stem of B's image i; None if the two sets of stems differ."""
     stems_a, stems_b = [Item(name).stem for name in a], [Item(name).stem for name in b]
     where = {stem: i for i, stem in enumerate(stems_a)}
     if len(where) != len(stems_a) or set(where) != set(stems_b) or len(stems_a) != len(stems_b):
@@ -73,7 +73,7 @@ def compare(
 
     Raises:
         GanevalError: an input that cannot be used.
-        ProtocolMismatchError: the two sides ended with different protocols (other counts after bad images, say).
+        ProtocolMismatchError: the two protocols differ, say by counts after bad images.
     """
     reporter = Silent() if reporter is None else reporter
     if (options.reference is None) == (options.paired is None) and not (options.reference is None and _alone(options)):
@@ -83,15 +83,15 @@ def compare(
 
 
 def _alone(options: ScoreOptions) -> bool:
-    """Whether all metrics that were named are of single images, which compare with nothing."""
+    """Whether all named metrics are of single images, which need no reference."""
     return options.metrics is not None and all(isinstance(r, ImageRequest) for r in parse_keys(options.metrics))
 
 
 def compare_through(evaluator: Evaluator, a: str, b: str) -> list[Comparison]:
-    """The same, with networks and a reference that are loaded: for several comparisons.
+    """`compare` with a loaded evaluator, for several comparisons.
 
     Args:
-        evaluator: Its options say how; its metrics are compared.
+        evaluator: Gives the options and the metrics.
         a: A, as in the options.
         b: B.
 
@@ -172,7 +172,7 @@ def _by_image(
         sources: Their images.
     """
     (rows_a, pairs_a), (rows_b, pairs_b) = sides
-    one = all(source.single for source in sources)  # two images that were named are versions of one, however called
+    one = all(source.single for source in sources)  # two named images are versions of one, whatever their names
     order = np.zeros(1, dtype=np.int64) if one else pairing(pairs_a.stems, pairs_b.stems)
     if order is None:
         raise DataError(
@@ -221,19 +221,19 @@ def compare_summaries(
     real: RealSide,
     passes: Passes,
 ) -> list[Comparison]:
-    """The set metrics of a plan on two subjects that went through the networks.
+    """Compares the set metrics of a plan on two subjects whose features are known.
 
     Args:
-        evaluator: Whose device and reporter are used.
-        plan: What to compare by.
+        evaluator: Gives device and reporter.
+        plan: The metrics.
         named: The options of A and of B.
-        sides: What the passes over A and B saw; paired where they have the same names.
+        sides: Summaries of A and B; paired if their names agree.
         real: The reference.
         passes: The networks.
 
     Raises:
         ProtocolMismatchError: A and B were scored in different ways.
-        DataError: a metric that was named has no value.
+        DataError: a named metric has no value.
     """
     order = pairing(sides[0].names, sides[1].names)
     found = [estimate_sets(plan, side, real, passes) for side in sides]

@@ -13,20 +13,20 @@ from ganeval._version import __version__
 from ganeval.files.disk_cache import content_key, remembered
 from ganeval.metrics.base import Estimate, SetMetric
 
-FORMAT = 2  # 1 went by the order of the images, and counted copies as images
+FORMAT = 2  # 1 depended on the order of the images, and counted copies as images
 Estimates = dict[str, Estimate]
 
 
 def cached_estimates(
     metric: SetMetric, identities: tuple[str | None, ...], folder: Path | None, compute: Callable[[], Estimates]
 ) -> Estimates:
-    """The estimates of a metric, from disk where they were computed before.
+    """The estimates of a metric, from disk if they were computed before.
 
     Args:
         metric: The declaration; its version and params are part of the name.
-        identities: What tells the sides and their features from all others; with a None among them nothing is kept.
-        folder: Where estimates are kept, None to keep none.
-        compute: Gives them.
+        identities: Identify both sets and their features; with a None among them nothing is kept.
+        folder: The cache, None for none.
+        compute: Computes them.
 
     Raises:
         DataError: as `compute` does; nothing is kept then.
@@ -43,7 +43,7 @@ def _to_json(found: Estimates) -> object:
 def _from_json(rows: Any) -> Estimates | None:
     try:
         return {
-            # Fields are asked for by name, so that estimates that were kept before they were there are computed again.
+            # Fields are read by name, so that estimates of older versions, which lack some, are computed again.
             name: Estimate(**{**row, "degrees": row["degrees"], "ci95": _interval(row["ci95"])})
             for name, row in rows.items()
         }

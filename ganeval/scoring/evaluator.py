@@ -1,9 +1,9 @@
 """The one object that drives a score: networks with their feature stores, the reference, a device, loaded once.
 
-It scores any number of subjects, each as a score of its own would, and takes images batch by batch as well.
+It scores any number of subjects with the results of separate scores, and also takes images batch by batch.
 """
 
-from __future__ import annotations  # a score of cached features needs no torch, whose types stand here
+from __future__ import annotations  # annotations name types of torch, which a score of cached features does not import
 
 import contextlib
 import dataclasses
@@ -58,14 +58,14 @@ TRAINING_LEFT_OUT: Final = "one training seed: the interval leaves out how seeds
 
 @dataclass(frozen=True)
 class ScoreOutcome:
-    """Rows, and what was seen on the way.
+    """Rows, with per-image values and summaries.
 
     Attributes:
-        results: One row an output, in the order of the plan.
+        results: One row per output, in the order of the plan.
         pairs: Per-image values of paired metrics, None without `paired`.
         images: Per-image values of metrics of single images, None without any.
-        summary: What the pass over the subject saw, None for a paired-only score.
-        blame: Influence of each image, worst first, where it was asked for.
+        summary: Summary of the subject, None for a paired-only score.
+        blame: Influence of each image, worst first, if requested.
         real: The reference of set metrics, None without one.
     """
 
@@ -79,7 +79,7 @@ class ScoreOutcome:
 
 @dataclass
 class _Reference:
-    """The reference as it is cut for a count of images: opened, and after the first score its summary."""
+    """The reference cut to one number of images: its source, and after the first score its summary."""
 
     source: ImageSource | ReferenceStatistics | None
     real: RealSide | None = None
@@ -92,9 +92,9 @@ class Evaluator:
     Args:
         options: Reference, metrics, and how images are read and networks run; the subject is given to `score`.
         reporter: Where progress and messages go; silent when None.
-        processes: Those that share the images of each subject, which all make the same calls.
+        processes: Processes that share the images of each subject; all of them make the same calls.
         plain: The metrics that run if none are named.
-        opened: Networks that are shared with other evaluators.
+        opened: Networks shared with other evaluators.
 
     Attributes:
         options: As given.
@@ -103,8 +103,8 @@ class Evaluator:
         reporter: As given.
 
     Raises:
-        UsageError: options that do not go together.
-        WeightsError: a metric that was asked for by name lacks its weights.
+        UsageError: options that conflict.
+        WeightsError: the weights of a named metric are missing.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Evaluator:
         self.device = device_name(options.device) if processes is None else str(processes.device)
         self._processes = processes
         self._stack = contextlib.ExitStack()
-        self._finalizer = weakref.finalize(self, self._stack.close)  # for one that nobody closed
+        self._finalizer = weakref.finalize(self, self._stack.close)  # if it is never closed
         self._opened = OpenedNetworks() if opened is None else opened
         self._passes: Passes | None = None
         self._used = False
@@ -143,7 +143,7 @@ class Evaluator:
         self.close()
 
     def close(self) -> None:
-        """Removes temporary files and closes what is open. Summaries of earlier scores lose features that lay there."""
+        """Closes files and removes temporary ones. Summaries of earlier scores lose features stored there."""
         self.reset()
         self._finalizer()
 
@@ -158,12 +158,12 @@ class Evaluator:
 
         Args:
             subject: A path, data set or generator, or the name of a subject in memory.
-            name: What the rows call it.
-            in_memory: In place of that of the options, for a subject in memory.
-            keep: Removes the subject's features later than the end of this call.
+            name: Name in the rows.
+            in_memory: Replaces that of the options, for a subject in memory.
+            keep: Removes the subject's features; None removes them at the end of this call.
 
         Raises:
-            GanevalError: an input that cannot be used; nothing has been written then.
+            GanevalError: an input cannot be used; nothing has been written.
         """
         held = self.options.in_memory if in_memory is None else in_memory
         options = dataclasses.replace(self.options, subject=subject, name=name, in_memory=held)
@@ -248,12 +248,11 @@ class Evaluator:
 
         Args:
             batch: The images.
-            originals: What each is compared with, for metrics of image pairs.
-            on_device: Their pixels, uint8 (3, H, W), where they are on a device already.
+            originals: The original of each image, for metrics of image pairs.
+            on_device: Their pixels, uint8 (3, H, W), if they are on a device already.
 
         Raises:
-            UsageError: metrics of single images, a subset of a set whose size is not known yet, or pairs without
-                originals.
+            UsageError: metrics of single images, options that choose a subset, or missing originals.
             DataError: images that cannot be used.
         """
         running, pairs = self._running_set(), self._running_pairs()
@@ -268,11 +267,11 @@ class Evaluator:
             pairs.add(batch, originals)
 
     def compute(self, name: str | None = None, *, alone: bool = False) -> ScoreOutcome:
-        """Scores all images added so far, as one score of them would; over all processes of torch.distributed.
+        """Scores all images added so far, over all processes of torch.distributed, as one score of them would.
 
         Args:
-            name: What the rows call the set.
-            alone: Score what this process added, whatever others do.
+            name: Name of the set in the rows.
+            alone: Score only the images of this process.
 
         Raises:
             GanevalError: no images, too few for a metric, or a reference that cannot be used.
@@ -323,13 +322,13 @@ class Evaluator:
         return self._passes
 
     def networks(self, reference: ImageSource | ReferenceStatistics | None, stack: contextlib.ExitStack) -> Passes:
-        """For one subject: from the second one on, what it adds to the stores goes with it, so that memory is bounded.
+        """The networks for one subject. From the second subject on, its features are removed with it, to bound memory.
 
-        The first one shares the stores with the reference: an image that both have goes through a network once.
+        The first subject shares the stores with the reference: an image in both goes through a network once.
 
         Args:
             reference: A statistics file is checked against the loaded weights.
-            stack: Removes what the subject adds.
+            stack: Removes the features that the subject adds.
 
         Raises:
             GanevalError: weights that cannot be used, or a reference of another protocol.
@@ -347,7 +346,7 @@ class Evaluator:
         return dataclasses.replace(passes, stores=stores)
 
     def open_reference(self, options: ScoreOptions) -> ImageSource | ReferenceStatistics | None:
-        """The reference as these options cut it; nothing is read yet."""
+        """The reference as these options cut it, not yet read."""
         return self._reference(options).source
 
     def read_reference(self, options: ScoreOptions) -> RealSide | None:
@@ -356,7 +355,7 @@ class Evaluator:
         if not reference.read:
             passes = self.set_networks()
             for store in passes.stores.values():
-                store.refresh()  # what subjects found
+                store.refresh()  # features that subjects added
             reference.real = passes.run_reference(reference.source)
             reference.read = True
         return reference.real
@@ -427,7 +426,7 @@ class Evaluator:
 
 
 def _same_everywhere(plan: Plan, options: ScoreOptions) -> dict[str, str]:
-    """What must be alike in all processes before their shares make one set."""
+    """Facts that must agree in all processes, so that their shares make one set."""
     subset = {"num_samples": options.num_samples, "seed": options.seed, "on_bad": options.on_bad}
     subset["moments_only"] = options.moments_only
     return {
@@ -438,7 +437,7 @@ def _same_everywhere(plan: Plan, options: ScoreOptions) -> dict[str, str]:
 
 
 def with_origin(result: Result, origin: Mapping[str, object]) -> Result:
-    """A row with the model, recipe, seed and step that its images came from, and what the reader must know of them."""
+    """A row with the model, recipe, seed and step of its images, and with notes on their limits."""
     if not origin:
         return result
     leaves_out = TRAINING_LEFT_OUT if result.stderr is not None and "training_seed" in origin else ""

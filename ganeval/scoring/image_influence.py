@@ -25,17 +25,16 @@ def blame(
     Divided by n, an influence is to first order what the distance would lose without that image; they sum to zero.
 
     Args:
-        fake: What the pass over the subject left.
+        fake: Summary of the subject.
         real: Backbone name -> summary of the reference.
-        requests: The metrics that were asked for, in their order; None for all that have an influence, on every
-            backbone.
+        requests: The requested metrics, in order; None for all that have influences, on every backbone.
 
     Returns:
         Columns `image` (the stem) and `<metric>@<backbone>` for each metric that has an influence and both sets' rows;
         sorted by the first of them, worst first.
 
     Raises:
-        DataError: there is none.
+        DataError: no metric of the run has influences.
     """
     if requests is None:
         asked = [(METRICS.get(metric), backbone) for backbone in fake.sets for metric in METRICS]
@@ -51,7 +50,7 @@ def blame(
         columns[f"{metric.name}@{backbone}"] = metric.influences(other, own, metric.params)[0]
     if not columns:
         raise DataError("--blame needs a set metric with a reference, such as fd or kd; none of this run has one.")
-    import pandas as pd  # half a second that most scores need not pay
+    import pandas as pd  # half a second that most scores can save
 
     table = pd.DataFrame({"image": [Item(image).stem for image in fake.names], **columns})
     return table.sort_values(next(iter(columns)), ascending=False, kind="stable", ignore_index=True)

@@ -19,7 +19,7 @@ from ganeval.sources.decoding_differences import decoded_counts
 
 
 def load_models(plan: Plan, options: ScoreOptions) -> dict[str, SceneModel]:
-    """The fitted parameters that the metrics of a plan go by, each loaded once.
+    """The fitted parameters of the metrics of a plan, each loaded once.
 
     Raises:
         WeightsError: a file that cannot be used.
@@ -45,7 +45,7 @@ def score_single_images(
         reporter: Where progress goes.
 
     Returns:
-        Rows, and the values by image behind them.
+        Rows and per-image values.
     """
     arrays = {name: model.arrays for name, model in models.items()}
     with reporter.stage(subject.name, len(subject)) as advance:

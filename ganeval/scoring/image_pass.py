@@ -1,6 +1,6 @@
 """The loop over single images: every metric of one image on each of them, read, decoded and measured in threads.
 
-An image is gone once it is measured: memory holds a few, never the set.
+Images are freed once measured: memory holds a few, never the set.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ Model = Mapping[str, Float64]
 
 @dataclass(frozen=True)
 class ImageScores:
-    """Values of each image, and what was seen on the way.
+    """Values of each image, with facts of its decoding.
 
     Attributes:
         stems: Name of each scored image, without extension, in the order of the source.
@@ -55,7 +55,7 @@ class ImageScores:
 
     @property
     def independent(self) -> bool:
-        """False where so many images are copies that a standard error, an interval or a test would be too sure."""
+        """False if so many images are copies that a standard error, an interval or a test would be overconfident."""
         return not many_copies(self.copies, len(self.stems))
 
 

@@ -1,4 +1,4 @@
-"""The networks of one run with their feature stores: opened once, run over as many sources as the run has."""
+"""The networks of one run with their feature stores: opened once, run over all its sources."""
 
 from __future__ import annotations  # a run whose features are all cached needs no torch
 
@@ -40,12 +40,12 @@ class RealSide:
 
     Attributes:
         sets: Backbone name -> summary.
-        content_sha256: What the protocol knows it by.
-        n: Number of images, None where unknown.
-        note: What the reader must know of it.
+        content_sha256: Hash that the protocol states.
+        n: Number of images, None if unknown.
+        note: Limits of the reference, for the rows.
         seconds: Time of its pass by stage.
-        identity: What tells these images, or this statistics file, from all others; None where nothing does.
-        passed: What the pass over its images saw, None for a statistics file.
+        identity: Identifies these images or this statistics file; None if nothing does.
+        passed: Summary of its images, None for a statistics file.
     """
 
     sets: Mapping[str, SetSummary]
@@ -58,7 +58,7 @@ class RealSide:
 
 
 def store_protocol(backbone: AnyBackbone, precision: Precision = "exact", decode: str = DECODE_POLICY) -> str:
-    """What must agree before cached features may be used again."""
+    """Facts that must agree before cached features are reused."""
     return "|".join((backbone.info.name, backbone.weights_sha256, backbone.info.resize, precision, decode))
 
 
@@ -72,7 +72,7 @@ def open_store(
 
 
 def _keep_error(folder: Path, error: float) -> None:
-    """Beside the shards, for rows of a later run that reads them; the largest counts."""
+    """Stores the largest error beside the shards, for rows of later runs that read them."""
     with contextlib.suppress(OSError):
         write_json(folder / "fast-error.json", max(error, _kept_error(folder) or 0.0))
 
@@ -84,16 +84,16 @@ def _kept_error(folder: Path) -> float | None:
 
 @dataclass(frozen=True)
 class Passes:
-    """Loaded backbones, what runs them, and where their features are kept.
+    """Loaded backbones with their engines and feature stores.
 
     Attributes:
         backbones: Name -> backbone.
-        engines: Name -> what runs it, for provenance.
+        engines: Name -> its engine, for provenance.
         stores: Name -> its shards.
         options: Batch size and the rule for bad images.
         reporter: Where progress goes.
         errors: Backbone name -> relative error that "fast" made on its first images in this run.
-        processes: Those that share the images, None for this one alone.
+        processes: Processes that share the images, None for a single one.
     """
 
     backbones: Mapping[str, AnyBackbone]
@@ -105,7 +105,7 @@ class Passes:
     processes: Processes | None = None
 
     def contribute(self, source: ImageSource) -> None:
-        """Runs this process's share of a source, and sends what came of it to the first process."""
+        """Runs this process's share of a source and sends the features to the first process."""
         from ganeval.scoring.gather_features import send_walked
 
         if self.processes is None:
@@ -136,10 +136,10 @@ class Passes:
         self.keep_errors()
 
     def keep_errors(self) -> None:
-        """Writes down what "fast" was measured to be off by.
+        """Stores the measured error of "fast".
 
         Raises:
-            UsageError: the features that the cache holds are too far off.
+            UsageError: the error of cached features is too large.
         """
         for name, backbone in self.backbones.items():
             error = measured_error(backbone)
@@ -157,21 +157,21 @@ class Passes:
         return max((error for error in measured if error is not None), default=None)
 
     def identity(self, name: str, *sides: SourceSummary | None) -> str:
-        """What names the features of sets, beside the images, for what is computed from them and kept.
+        """Identifies the features of sets beyond their images, for values that are computed from them and cached.
 
-        The engine is provenance and not protocol: numbers of two engines differ in the last digits and may be
-        compared. But a kept number must come from the very features whose engine the row states.
+        The engine is provenance, not protocol: numbers of two engines differ in the last digits and may be compared.
+        But a cached number must come from the features whose engine the row states.
         """
         made = [{} if side is None else dict(side.engines.get(name, {})) for side in sides]
         protocol = store_protocol(self.backbones[name], self.options.precision, self.options.decode)
         return f"{protocol}|{json.dumps(made)}{'|moments' if self.options.moments_only else ''}"
 
     def engine_of(self, name: str, *sides: SourceSummary | None) -> str:
-        """What made the features behind a row, for its provenance; from the shards, not from what runs now.
+        """The engine that made the features of a row, for its provenance; read from the shards.
 
         Args:
             name: The backbone.
-            sides: What the passes over the sets of the row saw, None for one that had no pass.
+            sides: Summaries of the sets of the row, None for a statistics file.
         """
         passed = [side for side in sides if side is not None]
         counts: Counter[str] = Counter()
@@ -183,12 +183,12 @@ class Passes:
         return ", ".join(f"{engine} ({count:,} images)" for engine, count in sorted(counts.items())) + cached
 
     def run(self, source: ImageSource, title: str) -> SourceSummary:
-        """Runs every image of a source through every network, once, and tells the user what was left out.
+        """Runs every image of a source through every network once, and reports skipped images.
 
         Raises:
             BadImageError: an image cannot be decoded and the options say to fail.
             DataError: no image is left, features are not finite, or the files
-                hold samples of fewer bits and no `peak` says what is white.
+                hold samples of fewer bits and `peak` is not given.
         """
         walked, processes = self._walked(), self.processes
         own = len(source) if processes is None else len(self._share(source, processes))
@@ -214,7 +214,7 @@ class Passes:
         return summary
 
     def stored(self, statistics: ReferenceStatistics, path: str) -> SourceSummary:
-        """The summary of a subject from a statistics file, as the pass over its images would leave it.
+        """The summary of a subject from a statistics file, as a pass over its images would give it.
 
         Raises:
             ReferenceStatisticsError: the file has nothing for a backbone of this run.
@@ -236,7 +236,7 @@ class Passes:
         )
 
     def run_reference(self, reference: ImageSource | ReferenceStatistics | None) -> RealSide | None:
-        """The reference side, by a pass over its images or from its file; None without one."""
+        """The reference, by a pass over its images or from its statistics file; None without one."""
         if reference is None:
             return None
         if isinstance(reference, ImageSource):
@@ -256,7 +256,7 @@ class Passes:
         return RealSide(reference.sets, reference.content_sha256, reference.n, note, identity=reference.identity)
 
     def check_statistics(self, reference: ReferenceStatistics, path: str) -> None:
-        """A statistics file must have been made by the very backbones that will see the subject.
+        """Checks that a statistics file was made by the backbones of this run.
 
         Raises:
             ReferenceStatisticsError: it has nothing for a backbone of this run.
@@ -289,7 +289,7 @@ class Passes:
 
 
 def given_weights(name: str, given: Mapping[str, Path]) -> Path | None:
-    """The user's file for a backbone: inception and inception-clean share one, so it goes by weights."""
+    """The user's weights file for a backbone; inception and inception-clean share one."""
     weights = BACKBONES.get(name).weights
     return None if weights is None else given.get(weights.name)
 
@@ -346,8 +346,8 @@ def open_passes(
         reporter: Where progress goes.
         stack: Removes a temporary store when the run ends.
         reference: Checked against the loaded weights when it is a statistics file, before any engine is built.
-        processes: Those that share the images; each has a store of its own.
-        opened: Networks that are open already.
+        processes: Processes that share the images; each has its own store.
+        opened: Networks that are already open.
 
     Raises:
         GanevalError: weights that cannot be used, or a statistics file of another protocol.

@@ -12,7 +12,7 @@ from ganeval.sources.base import ImageSource, Pixels
 
 Mask = npt.NDArray[np.bool_]
 
-WHITE: Final = 128  # the least value of a pixel that counts, in any of its channels
+WHITE: Final = 128  # least value of a pixel that counts, in any channel
 
 
 @dataclass(frozen=True)
@@ -59,18 +59,18 @@ class Masks:
 
 
 def white(pixels: Pixels) -> Mask:
-    """Where a channel is `WHITE` or more."""
+    """Pixels of which a channel is `WHITE` or more."""
     return np.asarray(pixels.max(axis=0) >= WHITE)
 
 
 def check_mask(mask: Mask, stem: str, size: tuple[int, int], cut: Mask) -> None:
-    """Refuses a mask of another size than its pair, and one that marks no pixel.
+    """Refuses a mask whose size differs from its pair's, and one that marks no pixel.
 
     Args:
         mask: (H, W), cropped to multiples as the pair is.
         stem: Of the pair.
         size: Height and width of the pair.
-        cut: The mask without the border that is cut off.
+        cut: The mask without the cropped border.
 
     Raises:
         DataError: it is.

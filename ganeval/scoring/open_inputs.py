@@ -1,4 +1,4 @@
-"""Opens what a run reads, before anything runs: a wrong path shows at once, not after an hour."""
+"""Opens all inputs before anything runs: a wrong path is reported at once, not after an hour."""
 
 import contextlib
 import os
@@ -22,11 +22,11 @@ from ganeval.summaries.reference_file import ReferenceStatistics, is_own_statist
 
 
 def check_places(options: ScoreOptions, *subjects: str) -> None:
-    """Refuses a glob without its set and a path that does not exist, before anything else is said of it.
+    """Refuses a glob without its set and a path that does not exist, before all other checks.
 
     Args:
-        options: The reference, originals and inputs are looked at.
-        subjects: What is to be scored, where it is nothing in memory; a bare word is left to whoever opens it.
+        options: Name the reference, originals and inputs.
+        subjects: Subjects that are not in memory; a bare word is checked when it is opened.
 
     Raises:
         GanevalError: the first that is missing.
@@ -48,7 +48,7 @@ def check_places(options: ScoreOptions, *subjects: str) -> None:
 
 
 def open_subject_source(options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource:
-    """What is to be scored, cut to the seeded subset that was asked for.
+    """The subject, cut to the requested seeded subset.
 
     Args:
         options: The subject and how to read it.
@@ -65,11 +65,11 @@ def open_subject_source(options: ScoreOptions, stack: contextlib.ExitStack) -> I
 
 
 def open_stored_subject(options: ScoreOptions) -> ReferenceStatistics | None:
-    """A subject that is a statistics file of ganeval's, merged or built in one go; None for all other subjects.
+    """A subject that is one of ganeval's statistics files, merged or whole; None for all other subjects.
 
     Raises:
         UsageError: an option that needs the images themselves.
-        ReferenceStatisticsError: a part of a set, or a file of another tool or an early version.
+        ReferenceStatisticsError: a part of a set, or a file of another tool or of an early version.
     """
     path = Path(options.subject)
     if not is_own_statistics(path):
@@ -101,7 +101,7 @@ def open_stored_subject(options: ScoreOptions) -> ReferenceStatistics | None:
 
 
 def _whole(statistics: ReferenceStatistics, path: Path) -> ReferenceStatistics:
-    """Refuses a part: a number of it would be one of another set than its name says."""
+    """Refuses a part: its numbers would be those of another set."""
     if statistics.part is not None:
         number, count = statistics.part
         raise ReferenceStatisticsError(
@@ -112,7 +112,7 @@ def _whole(statistics: ReferenceStatistics, path: Path) -> ReferenceStatistics:
 
 
 def _close_later(name: str, source: ImageSource, options: ScoreOptions, stack: contextlib.ExitStack) -> None:
-    """A source that the caller opened stays open."""
+    """Closes a source at the end, unless the caller opened it."""
     if options.in_memory.get(name) is not source:
         stack.callback(source.close)
 

@@ -1,6 +1,6 @@
 """Rows of paired metrics: the pass over image pairs, the mean over images, the protocol of each number."""
 
-from __future__ import annotations  # pairs that only pixels are compared of need no torch
+from __future__ import annotations  # metrics of pixels need no torch
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PairNetworks:
-    """What the paired metrics of a plan need beside the images.
+    """Networks and heads of the paired metrics of a plan.
 
     Attributes:
         backbones: Name -> network.
@@ -49,7 +49,7 @@ class PairNetworks:
 
 
 def open_pair_networks(plan: Plan, options: ScoreOptions, device: str, opened: OpenedNetworks) -> PairNetworks:
-    """Loads them, each once.
+    """Loads the networks and heads, each once.
 
     Raises:
         WeightsError: weights that cannot be used.
@@ -74,13 +74,13 @@ def score_paired(
         plan: What to run.
         options: As given by the user.
         subject: The images to score.
-        originals: What each is compared with, matched by stem.
+        originals: Their originals, matched by stem.
         networks: Of `open_pair_networks`.
         reporter: Where progress goes.
         masks: Which pixels count; None for all.
 
     Returns:
-        Rows, and the per-image values behind them.
+        Rows and per-image values.
     """
     with reporter.stage(f"{subject.name} against {originals.name}", len(subject)) as advance:
         pairs = measure_pairs(plan, options, subject, originals, networks, masks, advance)
@@ -121,7 +121,7 @@ def measure_pairs(
 def rows_of_pairs(
     plan: Plan, options: ScoreOptions, pairs: PairScores, networks: PairNetworks, reporter: Reporter
 ) -> list[Result]:
-    """The rows of what was measured; the reporter gets what limits their meaning."""
+    """The rows of measured pairs; the reporter gets the limits of the values."""
     if pairs.skipped:
         reporter.message(f"{len(pairs.skipped)} pairs were skipped; first: {pairs.skipped[0]}")
     for warning in pairs.warnings:
@@ -230,9 +230,9 @@ def _row(
 
 
 def _by_image(pairs: PairScores, key: str) -> dict[str, object]:
-    """The values by image, which boards and gates compare rows by.
+    """The values by image, which boards and gates use for paired comparisons.
 
-    Left out of the row where they would fill it, and where many are those of copies: a comparison would be too sure.
+    Left out if there are too many for a row, or if many images are copies: a comparison would be overconfident.
     """
     if len(pairs.stems) > MOST_IMAGES or not pairs.independent:
         return {}
@@ -241,6 +241,6 @@ def _by_image(pairs: PairScores, key: str) -> dict[str, object]:
 
 
 def _peak_unused(pairs: PairScores, options: ScoreOptions) -> list[str]:
-    """An option that did nothing is said: what it was meant for was not read."""
+    """A remark if --peak had no effect, because no image has 16 bits."""
     deep = any("16-bit" in image.facts.notes for pair in pairs.seen for image in pair)
     return [] if options.peak is None or deep else [f"--peak {options.peak} had no effect: there is no 16-bit image"]

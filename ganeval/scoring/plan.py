@@ -1,4 +1,4 @@
-"""Decides what a score will run before any image is read: metrics, missing weights, options that do not fit."""
+"""Decides what a score will run, before any image is read: metrics, missing weights, conflicting options."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,15 +33,15 @@ class Plain(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """What will run.
+    """The metrics that will run.
 
     Attributes:
         set_requests: Set metrics, each with its backbone.
         paired_requests: Paired metrics.
         image_requests: Metrics of single images.
-        own_requests: Metrics of pairs that the subject itself gives.
-        missing: Requests that cannot run here, each with why and the command that would help.
-        explicit: True when the user named the metrics: then what cannot run is an error, not a row.
+        own_requests: Metrics of pairs within the subject.
+        missing: Requests that cannot run here, each with the reason and the command that helps.
+        explicit: True if the user named the metrics: then one that cannot run is an error, not a row.
     """
 
     set_requests: tuple[SetRequest, ...]
@@ -71,7 +71,7 @@ def needed_weights(request: Request) -> list[str]:
 
 
 def missing_weights(request: Request, overrides: Mapping[str, Path]) -> str | None:
-    """Why a request cannot run for lack of weights, or None when all are here."""
+    """Why a request cannot run for lack of weights, None if none are missing."""
     absent = [n for n in needed_weights(request) if n not in overrides and locate(n) is None]
     if not absent:
         return None
@@ -86,8 +86,8 @@ def make_plan(options: ScoreOptions, plain: Plain = plain_keys) -> Plan:
         plain: What runs when no metrics are named.
 
     Raises:
-        UsageError: unknown names, or options that do not go together.
-        WeightsError: a metric that was asked for by name lacks its weights.
+        UsageError: unknown names, or options that conflict.
+        WeightsError: the weights of a named metric are missing.
     """
     explicit = options.metrics is not None
     requests = _requests(options, plain)
@@ -165,7 +165,7 @@ def _of_moments(requests: list[Request], options: ScoreOptions, explicit: bool) 
 
 
 def _plain_set_fits(request: Request, options: ScoreOptions) -> bool:
-    """In a plain score, set metrics need a reference unless they do without; a paired-only score has none of them."""
+    """Whether a set metric runs by default: with a reference if it needs one, and not in a paired-only score."""
     if not isinstance(request, SetRequest) or (options.paired and not options.reference):
         return False
     return options.reference is not None or not request.metric.reference
@@ -216,7 +216,7 @@ def _check_until(requests: list[Request], options: ScoreOptions) -> None:
 
 
 def _check_sides(requests: list[Request], options: ScoreOptions) -> None:
-    """Metrics that were named must have the side that they compare with."""
+    """Named metrics must have the set that they compare with."""
     paired = [r.asked for r in requests if r.paired]
     if paired and not options.paired:
         raise UsageError(f"An original for each image is needed for {', '.join(paired)}. Add --paired REF.")

@@ -1,4 +1,4 @@
-"""Rows of set metrics: one pass over each side, the metrics on the summaries, the protocol of each number."""
+"""Rows of set metrics: one pass over each set, the metrics on the summaries, the protocol of each number."""
 
 import functools
 import time
@@ -24,7 +24,7 @@ from ganeval.sources.base import ImageSource
 from ganeval.sources.decoding_differences import depth_of, set_difference_words
 from ganeval.summaries.reference_file import ReferenceStatistics
 
-FEW = 10  # so many images are read, where they are too few, to say first which of them is broken
+FEW = 10  # images that are decoded first if there are too few, to report a broken one
 
 
 def check_counts(
@@ -33,11 +33,11 @@ def check_counts(
     source: ImageSource | ReferenceStatistics,
     on_bad: Literal["fail", "skip"],
 ) -> None:
-    """Refuses too few images for anything, or for a metric that was named, before any network runs.
+    """Refuses too few images for any metric, or for a named one, before a network runs.
 
     Raises:
-        TooFewSamplesError: the message names the metric, the side and both counts.
-        BadImageError: one of the few images cannot be decoded and `on_bad` is "fail"; more images would not help.
+        TooFewSamplesError: the message names the metric, the set and both counts.
+        BadImageError: one of the few images cannot be decoded and `on_bad` is "fail".
     """
     n = len(source) if isinstance(source, ImageSource) else len(source.digests)
     for request in plan.set_requests:
@@ -63,10 +63,10 @@ class Estimated:
     """One set metric on one pair of summaries.
 
     Attributes:
-        request: What was asked for.
+        request: The request.
         metric: Its declaration.
-        estimates: Output name -> estimate, or why there is none.
-        seconds: What they took.
+        estimates: Output name -> estimate, or the reason for its absence.
+        seconds: Time of the computation.
     """
 
     request: Request
@@ -79,7 +79,7 @@ def estimate_sets(plan: Plan, fake: SourceSummary, real: RealSide | None, passes
     """The set metrics of a plan on the summaries of both sets.
 
     Raises:
-        DataError: a metric that was named has no value here.
+        DataError: a named metric has no value here.
     """
     found: list[Estimated] = []
     folder = cache_home() / "estimates" if passes.options.cache else None
@@ -94,7 +94,7 @@ def estimate_sets(plan: Plan, fake: SourceSummary, real: RealSide | None, passes
             identities = (fake.identity, "" if compared is None else compared.identity, features)
             started = time.perf_counter()
             estimates: dict[str, Estimate | str] = {}
-            # A plain score says nothing about per-class metrics of sets without classes.
+            # A default score leaves out per-class metrics if the sets have no classes.
             if plan.explicit or "labels" not in metric.needs or not metric.lacking(real_set, fake_set):
                 evaluate = functools.partial(metric.evaluate, real_set, fake_set)
                 try:
@@ -119,16 +119,16 @@ def rows_of(
     *,
     floors: bool = True,
 ) -> list[Result]:
-    """Rows of what was estimated, each with its protocol and its noise floor.
+    """Rows of the estimates, each with its protocol and noise floor.
 
     Args:
         found: Of `estimate_sets`.
-        options: Whose subject and subset the rows state.
+        options: Give the subject and subset of the rows.
         fake: The generated images.
         real: The reference.
-        passes: The networks that both went through.
+        passes: The networks of both sets.
         device: Where the networks run.
-        floors: False to leave out the noise floors, which take a computation of their own.
+        floors: False to leave out the noise floors, which are computed separately.
     """
     results: list[Result] = []
     with passes.reporter.stage("noise floors", len(found) if floors else 0) as advance:
@@ -180,7 +180,7 @@ def rows_of(
 
 
 def _floor_of(one: Estimated, fake: SourceSummary, real: RealSide, passes: Passes) -> Floor | None:
-    """Real against real, at the counts of the score."""
+    """The noise floor (real vs real) at the counts of the score."""
     name = passes.backbones[one.request.backbone or ""].info.name
     folder = cache_home() / "floors" if passes.options.cache else None
     identity = None if real.identity is None else f"{real.identity}|{passes.identity(name, real.passed)}"
@@ -192,7 +192,7 @@ def _floor_of(one: Estimated, fake: SourceSummary, real: RealSide, passes: Passe
 
 
 def _remarks_on_images(fake: SourceSummary, real: RealSide | None, *, depth: bool) -> list[str]:
-    """What limits the meaning of a number or its interval: copies of the reference, and differences in decoding."""
+    """Limits of a number and its interval: copies of the reference, and differences in decoding."""
     remarks = []
     if real is not None and real.content_sha256 == fake.content_sha256:
         remarks.append("the generated images are the reference images themselves")

@@ -25,12 +25,12 @@ ByImage = PairScores | ImageScores | None
 
 @dataclass(frozen=True)
 class SeveralScores:
-    """What was scored, and what came out best.
+    """The scores of all subjects, and the best of each metric.
 
     Attributes:
-        names: What the subjects are called.
-        outcomes: One a subject.
-        standings: Best against second of every metric that two subjects have a value of.
+        names: Names of the subjects.
+        outcomes: One per subject.
+        standings: Best against second, for every metric with values for two subjects.
     """
 
     names: tuple[str, ...]
@@ -41,12 +41,12 @@ class SeveralScores:
 def score_several(
     options: ScoreOptions, subjects: Sequence[str], names: Sequence[str] = (), reporter: Reporter | None = None
 ) -> SeveralScores:
-    """Scores each subject as a score of its own would; sets are cut to one count.
+    """Scores each subject as a separate score would; sets are cut to one count.
 
     Args:
-        options: As for one subject; its own subject and name do not count.
+        options: As for one subject; their subject and name are ignored.
         subjects: What to score.
-        names: What rows call them, in the same order; () for the subjects themselves.
+        names: Names in the rows, in the same order; () for the subjects themselves.
         reporter: Where progress and messages go.
 
     Raises:
@@ -117,7 +117,7 @@ def _standings(
 
 
 def _ranked(rows: Sequence[Result | None]) -> list[int]:
-    """Places of the subjects that have a value, best first; [] where no direction is good."""
+    """Positions of the subjects that have a value, best first; [] if no direction is better."""
     known = {
         place: shown for place, row in enumerate(rows) if row is not None and (shown := shown_value(row)) is not None
     }
@@ -165,7 +165,7 @@ def _of_sets(
     plan = dataclasses.replace(evaluator.plan, set_requests=requests, explicit=True)
     try:
         comparisons = compare_summaries(evaluator, plan, each, (a, b), real, evaluator.set_networks())
-    except GanevalError as error:  # the scores are there; only the test is not
+    except GanevalError as error:  # the scores stay; only the test is missing
         return str(error)
     return {comparison.result.key: comparison for comparison in comparisons}
 
@@ -175,7 +175,7 @@ def _difference(found: dict[str, Comparison], key: str) -> Difference | str:
 
 
 def _standing(key: str, names: tuple[str, str], first: int, found: Difference | str) -> Standing:
-    """A mark, and the words to it."""
+    """A mark with its explanation."""
     pair = f"{names[0]} against {names[1]}"
     if isinstance(found, str):
         return Standing(key, None, pair, found)

@@ -1,7 +1,8 @@
-"""A set that processes of one training gathered batch by batch, over the process group that the training itself set up.
+"""A set that several training processes gathered batch by batch, over their own process group.
 
-Every process sends the first one its digests, facts and feature rows, a shard at a time; that one computes, and all get
-the rows. Nothing is pickled, and with the rows themselves gathered, the sums are those of one process, bit for bit.
+Every process sends its digests, facts and feature rows to the first one, a shard at a time; that one computes, and all
+get the result rows. Nothing is pickled, and since the rows are gathered, the sums equal those of one process bit for
+bit.
 """
 
 import json
@@ -27,7 +28,7 @@ class Group:
     Attributes:
         rank: Number of this process.
         count: Of all processes.
-        device: Where what is sent must be.
+        device: Device of the tensors that are sent.
     """
 
     rank: int
@@ -51,7 +52,7 @@ class Group:
         return data.cpu().numpy().tobytes()
 
     def from_first(self, compute: Callable[[], list[dict[str, object]]]) -> list[dict[str, Any]]:
-        """What the first process computes, in all processes; an error of the first one is raised in all.
+        """The result of the first process, in all processes; its errors are raised in all.
 
         Raises:
             GanevalError: as `compute`, or the first process failed.
@@ -77,7 +78,7 @@ class Group:
 
 
 def torch_group() -> Group | None:
-    """The processes of this training; None for one alone."""
+    """The process group of this training; None for a single process."""
     if not torch.distributed.is_available() or not torch.distributed.is_initialized():
         return None
     count = torch.distributed.get_world_size()
@@ -89,7 +90,7 @@ def torch_group() -> Group | None:
 
 
 def gather_batches(group: Group, walked: Walked, labels: list[str], errors: dict[str, float]) -> None:
-    """Adds what the other processes saw to the first one's walk. To be called by all.
+    """Adds the images of the other processes to the first one's. All processes call it.
 
     Args:
         group: The processes.

@@ -30,7 +30,7 @@ from ganeval.stats.sequential import critical_values, planned_looks
 from ganeval.summaries.reference_file import ReferenceStatistics, is_statistics_file, load_reference
 
 FIRST_LOOK = 500
-MAXIMUM = 50_000  # images of a generator where --num-samples says no other; the count of most published tables
+MAXIMUM = 50_000  # images of a generator without --num-samples; the count of most published tables
 ALPHA = 0.05
 
 Cut = Callable[[int], ImageSource]
@@ -45,7 +45,7 @@ def score_until(
     stack: contextlib.ExitStack,
     networks: Callable[[ReferenceStatistics | None], Passes],
 ) -> tuple[list[Result], SourceSummary, RealSide | None, ImageSource]:
-    """Set metrics at the first planned count at which every one of them is as sure as was asked for.
+    """Set metrics at the first planned count at which all of them have the requested standard error.
 
     Args:
         plan: What to run.
@@ -53,13 +53,13 @@ def score_until(
         device: Where the networks run.
         reporter: Where progress goes.
         stack: Closes what is opened here.
-        networks: Loads the networks, for a reference that is a statistics file or for images.
+        networks: Loads the networks; takes a reference that is a statistics file, else None.
 
     Returns:
-        Rows, what the last pass over the subject saw, the reference side, and the subject's images of the last look.
+        Rows, the summaries of subject and reference, and the subject's images, all of the last look.
 
     Raises:
-        TooFewSamplesError: no more images than the first look takes.
+        TooFewSamplesError: there are not more images than the first look takes.
     """
     subject_at, most = _open_subject(options, stack)
     looks = _plan_looks(options, most)
@@ -98,7 +98,7 @@ def score_until(
 
 
 def _open_subject(options: ScoreOptions, stack: contextlib.ExitStack) -> tuple[Cut, int]:
-    """The subject at every count, and its largest one."""
+    """The subject cut to any count, and the largest count."""
     largest = options.num_samples or MAXIMUM
     generated = open_generator(dataclasses.replace(options, num_samples=largest))
     if generated is not None:

@@ -16,7 +16,7 @@ from reference_models.models import MODELS
 from reference_models.models.build import build_generator
 from reference_models.recipes import RECIPES
 from reference_models.recipes.recipe import recipe_to_json
-from reference_models.training.lookalikes import lookalikes
+from reference_models.training.memorization import lookalikes
 from reference_models.training.views import CELL, MARGIN, Row, density_picture, mixture_density, numbers_distance, sheet
 
 

@@ -27,16 +27,16 @@ from ganeval.doctor.damage import (
     stretched,
     turned,
 )
-from ganeval.doctor.damaged import Damaged
+from ganeval.doctor.damaged_images import Damaged
 from ganeval.doctor.examine import Examination, examine
 from ganeval.doctor.facts import Values
 from ganeval.doctor.finding import Effect, Finding, at_least, worst_first
 from ganeval.doctor.grid import coefficients, find_grid
 from ganeval.doctor.jpeg_quality import jpeg_quality
+from ganeval.doctor.read_findings import read_examination
 from ganeval.doctor.score_checks import cheap_checks
 from ganeval.doctor.section import doctor_section
 from ganeval.doctor.sharpness import fine_detail, repeated_pixels
-from ganeval.doctor.stored import read_examination
 from ganeval.doctor.thumbnails import ALIKE, NEAR, Thumbnails, nearly_same, thumbnail
 from ganeval.errors import DataError
 from ganeval.options import ScoreOptions

@@ -20,7 +20,7 @@ from ganeval.backbones.scene_models import load_model
 from ganeval.backbones.weights import read_state_dict
 from ganeval.cli import config, reference
 from ganeval.doctor.jpeg_quality import jpeg_quality
-from ganeval.doctor.stored import read_examination
+from ganeval.doctor.read_findings import read_examination
 from ganeval.errors import UsageError
 from ganeval.escaping import encodable, markdown, printable, spreadsheet
 from ganeval.files import disk_cache

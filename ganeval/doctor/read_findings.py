@@ -1,4 +1,4 @@
-"""Reads back what `ganeval doctor --json FILE` wrote, strictly, so that a report shows it without looking again."""
+"""Reads the output of `ganeval doctor --json FILE` strictly, so that a report shows it without examining again."""
 
 from typing import Any, TypeVar, get_args
 

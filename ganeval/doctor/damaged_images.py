@@ -8,12 +8,12 @@ from ganeval.sources.base import Decoded, ImageSource, Raw
 
 
 class Damaged(ImageSource):
-    """The images of another source after one damage, under the same names.
+    """Images of another source after one kind of damage, under the same names.
 
     Args:
-        source: Clean images; closed by whoever opened it.
+        source: Clean images; the caller closes it.
         damage: What to do to them.
-        seed: Which images are copied over which, where the damage repeats some.
+        seed: Decides which images are copied over which, if the damage repeats some.
     """
 
     def __init__(self, source: ImageSource, damage: Damage, seed: int) -> None:
@@ -30,7 +30,7 @@ class Damaged(ImageSource):
             self._taken[order[:count]] = kept[np.arange(count) % len(kept)]
 
     def read(self, index: int) -> Raw:
-        """Reads item `index` and damages it, where it is one of the share."""
+        """Reads item `index`, damaged if it belongs to the fraction."""
         if index < 0:
             index += len(self.items)
         pixels = self._source.read(int(self._taken[index])).decode().pixels

@@ -1,8 +1,8 @@
-"""Copies and repetitions among samples, counted against what real images do among themselves.
+"""Copies and repetitions among samples, compared with those among real images.
 
 A sample is *copied* where it lies as near to a training image as one training image in a hundred lies to another, and
 *repeated* where it lies as near to another sample as one real image in a hundred does to another in a set of that size.
-Fresh images of the true law would give about 1% of each.
+New images of the true distribution would give about 1% of each.
 """
 
 from dataclasses import dataclass
