@@ -335,3 +335,32 @@ def dists(fake, real, alpha, beta, c=1e-6):
             total += alpha[at] * means + beta[at] * (2 * covariance + c) / (a.var() + b.var() + c)
             at += 1
     return 1 - total / (sum(alpha) + sum(beta))
+
+
+def feature_likelihood(train, baseline, test, fake):
+    """dgm-eval's FLS in float64, with the widths fitted by torch's autograd, Adam and schedule."""
+    import torch
+
+    sets = [torch.as_tensor(np.asarray(x, np.float64)) for x in (train, baseline, test, fake)]
+    everything = torch.cat(sets)
+    train, baseline, test, fake = ((x - everything.mean(0)) / everything.std(0) for x in sets)
+    dim = train.shape[1]
+
+    def log_likelihoods(data, centres, log_widths):
+        squared = (data[:, None] - centres[None]).square().sum(2)
+        terms = -squared / 2 / log_widths.exp() - dim / 2 * log_widths - math.log(len(centres))
+        return torch.logsumexp(terms, 1)
+
+    def held_out(centres):
+        log_widths = torch.zeros(len(centres), dtype=torch.float64, requires_grad=True)
+        adam = torch.optim.Adam([log_widths], lr=0.5)
+        for step in range(100):
+            adam.param_groups[0]["lr"] = 0.5 if step < 50 else 0.05
+            adam.zero_grad()
+            (-log_likelihoods(train, centres, log_widths).mean()).backward()
+            adam.step()
+            with torch.no_grad():
+                log_widths.clamp_(-100, 20)
+        return -log_likelihoods(test, centres, log_widths.detach()).mean()
+
+    return 100 * math.exp(-2 * float(held_out(fake) - held_out(baseline)) / dim)

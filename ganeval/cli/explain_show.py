@@ -9,7 +9,7 @@ from ganeval.cli.tables import format_value, print_whole
 from ganeval.escaping import printable
 from ganeval.explain.explain import Explanation
 from ganeval.explain.pipelines import TERM_WORDS, TERMS, Term
-from ganeval.explain.pixels import OF, PixelExplanation
+from ganeval.explain.pixels import DIGITS, OF, TITLES, PixelExplanation
 from ganeval.explain.pixels import TERMS as PIXEL_TERMS
 from ganeval.explain.rows import note_of
 from ganeval.explain.waterfall import OWN, Row
@@ -83,11 +83,11 @@ def print_pixels(found: PixelExplanation) -> None:
         seen += terms
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("tool", no_wrap=True)
-        for name in ("PSNR, dB" if metric == "psnr" else "SSIM", "difference", *terms):
+        for name in (TITLES[metric], "difference", *terms):
             table.add_column(name, no_wrap=True, justify="right")
         table.add_column("call", no_wrap=True)
         for row in rows:
-            value = "none" if row.value is None else f"{row.value:.2f}" if metric == "psnr" else f"{row.value:.4f}"
+            value = "none" if row.value is None else f"{row.value:.{DIGITS[metric]}f}"
             own = row.tool == rows[0].tool or row.value is None or rows[0].value is None
             difference = "" if own else _signed((row.value or 0.0) - (rows[0].value or 0.0))
             cells = [_signed(row.terms[term]) if term in row.terms else "" for term in terms]

@@ -79,6 +79,9 @@ OF: Final[Mapping[Metric, tuple[str, ...]]] = {
     "ssim": ("channel", "border", "rounded", "shrunk", "window", "edges", "covariance", "white"),
 }
 """The fields that a metric depends on."""
+TITLES: Final[Mapping[Metric, str]] = {"psnr": "PSNR, dB", "ssim": "SSIM"}
+DIGITS: Final[Mapping[Metric, int]] = {"psnr": 2, "ssim": 4}
+"""After the point, as tables have them."""
 
 
 @dataclass(frozen=True)

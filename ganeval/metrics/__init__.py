@@ -22,6 +22,8 @@ METRICS: Registry[Metric] = Registry(
         "prdc_per_class": "ganeval.metrics.prdc_per_class:PRDC_PER_CLASS",
         "clipped": "ganeval.metrics.clipped:CLIPPED",
         "authpct": "ganeval.metrics.authenticity:AUTHPCT",
+        "fdr": "ganeval.metrics.distance_ratio:FDR",
+        "fls": "ganeval.metrics.likelihood:FLS",
         "cs": "ganeval.metrics.inception_score:CS",
         "cs_classic": "ganeval.metrics.inception_score:CS_CLASSIC",
         "agreement": "ganeval.metrics.agreement:AGREEMENT",

@@ -170,6 +170,8 @@ class SetMetric:
         aliases: The field's own names: they stand for the pairing with pinned weights, and only for it.
         plain: Backbone -> its place in a score that names no metrics; {} for what runs only when it is asked for.
         too_few: What to do where there are fewer than `min_n` images, besides adding some.
+        mean_over_networks: True for a number without a scale of its own: asked for on several backbones, it is also
+            given as their mean.
     """
 
     name: str
@@ -191,6 +193,7 @@ class SetMetric:
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     plain: Mapping[str, int] = field(default_factory=dict)
     too_few: str = ""
+    mean_over_networks: bool = False
 
     def lacking(self, real: SetSummary | None, fake: SetSummary) -> str:
         """What a side does not have of what the metric needs, in words; "" when all is there."""

@@ -1,6 +1,8 @@
 """Rows of set metrics: one pass over each set, the metrics on the summaries, the protocol of each number."""
 
+import dataclasses
 import functools
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -176,7 +178,52 @@ def rows_of(
                 )
             if floors:
                 advance(1)
-    return results
+    return [*results, *_means_over_networks(found, results, options, fake, real)]
+
+
+def _means_over_networks(
+    found: Sequence[Estimated],
+    results: Sequence[Result],
+    options: ScoreOptions,
+    fake: SourceSummary,
+    real: RealSide | None,
+) -> list[Result]:
+    """A row for each metric that is averaged over the networks it was asked for on; its protocol names them."""
+    means = []
+    for metric in {one.request.name: one.metric for one in found if one.metric.mean_over_networks}.values():
+        for output in metric.outputs:
+            rows = [row for row in results if row.protocol is not None and row.protocol.metric == output.name]
+            values = [row.value for row in rows if row.value is not None]
+            if len(values) < 2:
+                continue
+            protocols = [row.protocol for row in rows if row.protocol is not None]
+            networks = [f"{each.backbone}@{(each.weights_sha256 or '')[:16]}" for each in protocols]
+            protocol = dataclasses.replace(
+                protocols[0],
+                params={**metric.params, "networks": ", ".join(sorted(networks))},
+                backbone=None,
+                weights_sha256=None,
+                resize=None,
+            )
+            seen = Seen(None if real is None else real.n, fake.n, fake.content_sha256, len(fake.skipped), fake.left_out)
+            means.append(
+                Row(options, output.name, output.better, seen).of(
+                    Estimate(
+                        statistics.fmean(values), note=f"mean over {len(values)} networks; no interval: of a mean"
+                    ),
+                    protocol,
+                    notes=[],
+                    comparable_to_published=all(row.comparable_to_published for row in rows),
+                    origin={
+                        key: rows[0].provenance[key]
+                        for key in ("time", "device", "versions")
+                        if key in rows[0].provenance
+                    },
+                    more={},
+                    seconds={},
+                )
+            )
+    return means
 
 
 def _floor_of(one: Estimated, fake: SourceSummary, real: RealSide, passes: Passes) -> Floor | None:

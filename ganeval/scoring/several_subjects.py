@@ -105,7 +105,7 @@ def _standings(
         elif isinstance(request, ImageRequest):
             difference = _by_image(row, outcomes[first].images, outcomes[second].images)
         elif isinstance(request, OwnPairsRequest):
-            difference = "untested: each number is of one set by itself"
+            difference = "each number is of one set by itself"
         else:
             if (first, second) not in compared:
                 pair = [each[second], each[first]], [outcomes[second], outcomes[first]]
