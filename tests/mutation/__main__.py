@@ -76,7 +76,10 @@ def attempt(names: dict[str, str]) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutation.forks", "--rootdir=.", "--tb=native"]
     command += ["--mutants", "names.json", "--outcomes", OUTCOMES.name]
     command += [*config().pytest_add_cli_args, *config().pytest_add_cli_args_test_selection]
-    subprocess.run(command, cwd=ROOM, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True, stdout=subprocess.DEVNULL)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOM, env=environment, check=False, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{done.stdout[-5000:]}\nThe tests ended with status {done.returncode}.")
 
 
 def outcomes(digests: dict[str, str]) -> dict[str, dict[str, str]]:

@@ -26,6 +26,17 @@ ROUNDING = {"docs/explain.md": 4.0}
 SLOW = {"docs/explain.md"}  # 400 images through Inception in six preparations
 
 
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture
+def one_cache(features, monkeypatch):
+    """Blocks share features, as they do for a reader: README scores the same digits in a shell and in Python."""
+    monkeypatch.setenv("GANEVAL_CACHE", str(features))
+
+
 def text_of(page):
     return (ROOT / page).read_text(encoding="utf-8")
 
@@ -55,7 +66,7 @@ def test_a_translation_shows_the_same_output(page):
 
 
 @pytest.mark.parametrize("page", [pytest.param(p, marks=[pytest.mark.slow] * (p in SLOW)) for p in MADE])
-def test_a_page_shows_what_the_program_prints(page, tmp_path, monkeypatch, command_line, request):
+def test_a_page_shows_what_the_program_prints(page, tmp_path, monkeypatch, command_line, request, one_cache):
     make_images(page, tmp_path)
     monkeypatch.chdir(tmp_path)
     for command, expected in shown(text_of(page)):
@@ -68,7 +79,7 @@ def test_a_page_shows_what_the_program_prints(page, tmp_path, monkeypatch, comma
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/api.md"])
-def test_a_python_block_prints_what_the_page_shows(page, tmp_path, monkeypatch, request):
+def test_a_python_block_prints_what_the_page_shows(page, tmp_path, monkeypatch, request, one_cache):
     monkeypatch.chdir(tmp_path)
     for code, expected in PYTHON.findall(text_of(page)):
         printed = printed_by(code)

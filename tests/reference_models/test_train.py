@@ -36,7 +36,9 @@ from reference_models.training.train import TrainOptions, train
 
 CPU = torch.device("cpu")
 SMALL = [name for name in RECIPES if RECIPES.get(name).tier == "cpu"]
+DENSE = ["model.generator_widths=[16,24]", "model.discriminator_widths=[24,16]"]
 TINY = {
+    **dict.fromkeys(("gan-bn", "gan-fashion", "gan-mlp", "gan-mlp-small", "hinge-gan", "lsgan"), DENSE),
     "cgan-conv": ["model.width=8"],
     "cgan-mnist": ["model.width=16"],
     "dcgan": ["model.width=4"],
@@ -244,7 +246,7 @@ def test_an_interrupted_run_resumes_to_the_same_bits(name, settings, tmp_path, c
 
 def test_a_run_killed_without_warning_resumes_to_the_same_bits(tmp_path):
     command = [sys.executable, "-m", "ganeval.cli.main", "train-reference", "gan-1d", "--device", "cpu"]
-    for setting in ("steps=200", "save_every=5", "grid_every=200", "evaluation.n=500", "evaluation.every=100"):
+    for setting in ("steps=200", "d_steps=1", "save_every=5", "grid_every=200", "evaluation.n=64"):
         command += ["--set", setting]
     folder = tmp_path / "killed"
     process = subprocess.Popen([*command, "--out", str(folder)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -570,7 +572,8 @@ def test_streams_of_different_places_are_unrelated():
     assert torch.equal(torch.rand(3, generator=stream(4, 2)), torch.rand(3, generator=stream(4, 2)))
 
 
-def test_periodic_scores_are_rows_that_boards_read_and_a_resumed_run_has_each_once(tmp_path):
+def test_periodic_scores_are_rows_that_boards_read_and_a_resumed_run_has_each_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("reference_models.training.evaluation.MAX_REFERENCE", 20)
     recipe = tiny("gan-mlp-small.digits-cpu", "evaluation.n=20", "steps=4", "evaluation.every=2", "save_every=2")
     out = tmp_path / "run"
     outcome = train(TrainOptions(recipe, out, device="cpu"), Quiet())
