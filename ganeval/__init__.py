@@ -38,7 +38,8 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        hint = "" if name.startswith("_") else importlib.import_module("ganeval.metrics.keys").as_call(name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
     module, _, attribute = _LAZY[name].partition(":")
     found = importlib.import_module(module)
     return getattr(found, attribute) if attribute else found

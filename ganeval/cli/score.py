@@ -22,7 +22,7 @@ from ganeval.options import ScoreOptions
     type=click.Path(dir_okay=False, path_type=Path),
     help="mu and sigma of another tool, in place of --reference.",
 )
-@click.option("--per-image", type=click.Path(dir_okay=False, path_type=Path), help="CSV of paired values by image.")
+@click.option("--per-image", type=click.Path(dir_okay=False, path_type=Path), help="CSV of values by image.")
 @click.option(
     "--blame", type=click.Path(dir_okay=False, path_type=Path), help="CSV of each image's influence, worst first."
 )

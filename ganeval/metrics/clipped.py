@@ -12,7 +12,6 @@ Matches: the authors' `ClippedDensityCoverage(K=5)` (nicolassalvy/ClippedDensity
 """
 
 import numpy as np
-from scipy.special import betaln, gammaln
 
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.neighbours import CHUNK, Points, approximate, neighbour_radii, prepare, within
@@ -67,6 +66,8 @@ def expected_coverage(n_real: int, n_fake: int, k: int) -> Float64:
     distributed, so that of m good images a number J lies in it that is beta-binomial. With k - (k - J)+ for min(J, k),
     the mean of min(J, k) / k needs only the probabilities of J < k, instead of all m as the authors sum.
     """
+    from scipy.special import betaln, gammaln
+
     m = np.arange(n_fake + 1, dtype=np.float64)[:, None]
     j = np.arange(k, dtype=np.float64)[None, :]
     possible = j <= m

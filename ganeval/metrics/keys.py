@@ -250,6 +250,15 @@ def parse_key(text: str) -> Request:
     return SetRequest(name, metric, chosen, outputs, asked)
 
 
+def as_call(name: str) -> str:
+    """How a metric is computed in Python, for who looks for a function of its name; "" for other names."""
+    try:
+        place = "paired=originals" if parse_key(name).paired else "reference=real"
+    except UsageError:
+        return ""
+    return f'; write ganeval.score(images, {place}, metrics="{name}")'
+
+
 def masked_names() -> list[str]:
     """Metrics that have a value over a mask."""
     return [name for name, metric in declarations() if isinstance(metric, PairedMetric) and metric.masked is not None]

@@ -97,6 +97,13 @@ def _text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
+def _noted_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose last column, the notes, stands below by number."""
+    notes: dict[str, int] = {}
+    cells = [[*row[:-1], f"[{notes.setdefault(row[-1], len(notes) + 1)}]" if row[-1] else ""] for row in rows]
+    return "\n".join([_text_table([*head[:-1], ""], cells), *(f"[{n}] {printable(note)}" for note, n in notes.items())])
+
+
 def _no_such_row(key: str, known: Sequence[str]) -> KeyError:
     return KeyError(f"{key!r}; there are {', '.join(known)}")
 
@@ -125,13 +132,15 @@ class Scores:
     HEAD = ("metric", "value", "debiased", "95% interval", "n", "note")
 
     def __getitem__(self, key: str) -> Result:
-        """The row of a key ("fd@efflite0"), or of its part before "@" where only one row has it.
+        """The row of a key ("fd@efflite0") in any case, or of its part before "@" where only one row has it.
 
         Raises:
             KeyError: none or several; the message lists what there is.
         """
         exact = [row for row in self.rows if row.key == key]
-        found = exact or [row for row in self.rows if row.key.partition("@")[0] == key]
+        asked = key.lower()
+        near = [row for row in self.rows if asked in (row.key.lower(), row.key.partition("@")[0].lower())]
+        found = exact or near
         if len(found) != 1:
             raise _no_such_row(key, [row.key for row in self.rows])
         return found[0]
@@ -243,7 +252,7 @@ class Scores:
             keys += [row.key] if by_image(row) is not None else []
         return pd.DataFrame(list(lines.values()), columns=["subject", "image", *dict.fromkeys(keys)])
 
-    def _cells(self) -> list[tuple[str, ...]]:
+    def _cells(self, rows: Sequence[Result]) -> list[tuple[str, ...]]:
         return [
             (
                 row.key,
@@ -253,7 +262,7 @@ class Scores:
                 "" if row.n_fake is None else str(row.n_fake),
                 row.note,
             )
-            for row in self.rows
+            for row in rows
         ]
 
     def __repr__(self) -> str:
@@ -263,7 +272,12 @@ class Scores:
             places = enumerate(table.subjects)
             lines = [(name, *(column.marked_cell(place) for column in table.columns)) for place, name in places]
             return "\n".join([_text_table(head, lines), *map(printable, table.notes)])
-        return _text_table(self.HEAD, self._cells())
+        reasons: dict[str, list[str]] = {}
+        for row in self.rows:
+            if row.value is None:
+                reasons.setdefault(row.note, []).append(row.key)
+        shown = _noted_table(self.HEAD, self._cells([row for row in self.rows if row.value is not None]))
+        return "\n".join([shown, *(printable(f"no {', '.join(keys)}: {why}") for why, keys in reasons.items())])
 
     def _repr_html_(self) -> str:
         if len(self.subjects) > 1:
@@ -271,7 +285,7 @@ class Scores:
             notes = "".join(f"<div>{html.escape(printable(note))}</div>" for note in table.notes)
             return f"<div>{table.to_html()}{notes}</div>"
         picture = html_picture(self.picture, "the first images that were scored") if self.picture else ""
-        return f"<div>{picture}{html_table(self.HEAD, self._cells())}{self._html_ends()}</div>"
+        return f"<div>{picture}{html_table(self.HEAD, self._cells(self.rows))}{self._html_ends()}</div>"
 
     def _html_ends(self) -> str:
         ends = ends_of(self.rows)
@@ -354,7 +368,7 @@ class Comparisons:
         ]
 
     def __repr__(self) -> str:
-        return _text_table(self.HEAD, self._cells())
+        return _noted_table(self.HEAD, self._cells())
 
     def _repr_html_(self) -> str:
         sides = "".join(

@@ -65,17 +65,17 @@ class Result:
     n_fake: int | None
     status: Status = "ok"
     note: str = ""
-    protocol: Protocol | None = None
+    protocol: Protocol | None = field(default=None, repr=False)
     stderr: float | None = None
     ci95: tuple[float, float] | None = None
     debiased: float | None = None
-    method: str | None = None
+    method: str | None = field(default=None, repr=False)
     floor: float | None = None
     floor_n: int | None = None
     comparable_to_published: bool = False
-    provenance: Mapping[str, object] = field(default_factory=dict)
-    timing: Mapping[str, float] = field(default_factory=dict)
-    degrees: float | None = None
+    provenance: Mapping[str, object] = field(default_factory=dict, repr=False)
+    timing: Mapping[str, float] = field(default_factory=dict, repr=False)
+    degrees: float | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         numbers = [self.value, self.stderr, self.degrees, self.debiased, self.floor, *(self.ci95 or ())]

@@ -1,7 +1,6 @@
 """Eigenvalues of one symmetric matrix after another: most of the time that the deletions of a jackknife take."""
 
 import numpy as np
-from scipy.linalg import lapack
 
 from ganeval.summaries.moments import Float64
 
@@ -25,6 +24,8 @@ def congruent(factor: Float64, matrix: Float64) -> Float64:
 
     LAPACK's sygst, 0.09 s at D = 1280 on one core; two matrix products take 0.20 s.
     """
+    from scipy.linalg import lapack
+
     # Fortran order: the transposed views are read without a copy, and the upper triangle comes back as the lower one.
     reduced, failed = lapack.dsygst(matrix.T, factor.T, itype=2, lower=0)
     if failed:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg
 
 from ganeval.stats.counts import check_count
 from ganeval.stats.eigenvalues import congruent, symmetric_eigenvectors
@@ -93,6 +92,8 @@ def transport(real: Moments, fake: Moments, alive: npt.NDArray[np.bool_]) -> Tra
         fake: n >= 2.
         alive: (D,) dimensions that vary on both sides; the others have no part in the cross term.
     """
+    from scipy import linalg
+
     S_r, S_g = (side.covariance()[np.ix_(alive, alive)] for side in (real, fake))
     d = len(S_r)
     forward, backward = np.zeros((d, real.dim)), np.zeros((d, real.dim))

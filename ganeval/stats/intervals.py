@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from scipy import special  # not scipy.stats, whose import takes a second
 
 from ganeval.stats.student_t import NORMAL_FROM, quantile, upper_tail
 from ganeval.summaries.moments import Float64
@@ -13,6 +12,8 @@ Interval = tuple[float, float]
 
 def _t_log_beyond(t: float, degrees: float) -> float:
     """Logarithm of P(T > t)."""
+    from scipy import special
+
     return float(special.log_ndtr(-t)) if degrees >= NORMAL_FROM else math.log(upper_tail(t, degrees))
 
 
@@ -88,6 +89,8 @@ def share_interval(share: float, stderr: float, degrees: float, level: float = 0
         degrees: Degrees of freedom.
         level: Coverage aimed at, in (0, 1).
     """
+    from scipy import special
+
     logit = math.log(share / (1.0 - share))
     low, high = t_interval(logit, stderr / (share * (1.0 - share)), degrees, level)
     return float(special.expit(low)), float(special.expit(high))
@@ -118,6 +121,8 @@ def bca_interval(values: Float64, level: float = 0.95, resamples: int = 9999, se
         resamples: Bootstrap draws.
         seed: Of the draws.
     """
+    from scipy import special
+
     n = len(values)
     if n < 2:
         raise ValueError(f"a bootstrap interval needs two values; got {n}")

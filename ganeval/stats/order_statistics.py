@@ -8,7 +8,6 @@ steps of the shorter quantile function add to it.
 import functools
 
 import numpy as np
-from scipy import special
 
 from ganeval.summaries.moments import Float64
 
@@ -24,6 +23,8 @@ def normal_scores(n: int) -> Float64:
     Args:
         n: >= 1.
     """
+    from scipy import special
+
     upper = np.empty(n - n // 2)  # the others follow by symmetry
     offsets = np.linspace(-REACH, REACH, NODES)
     for start in range(0, len(upper), CHUNK):

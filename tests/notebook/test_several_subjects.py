@@ -319,3 +319,12 @@ def test_a_notebook_shows_a_table_that_does_not_wrap_and_a_terminal_the_same():
 def test_several_processes_take_one_subject():
     with pytest.raises(UsageError, match="one subject"):
         score_several(ScoreOptions(subject="", devices=2), ["a", "b"])
+
+
+def test_a_row_is_found_by_its_name_in_any_case_and_what_was_not_computed_stands_below_the_table():
+    rows = (result(1.0), result(None, key="fid", status="skipped", note="no weights"))
+    found = Scores(rows)
+
+    assert found["FD"] is found["fd@EFFLITE0"] is rows[0]
+    assert repr(found).splitlines()[-1] == "no fid: no weights"
+    assert "protocol" not in repr(rows[0])

@@ -68,3 +68,18 @@ def test_every_change_is_a_file_of_a_known_kind():
             assert re.fullmatch(rf"[a-z0-9-]+\.({'|'.join(KINDS)})\.md", path.name), path.name
             assert path.read_text().strip()
     assert all(f"| `{kind}` |" in (ROOT / "changes" / "README.md").read_text() for kind in KINDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("fid", '; write ganeval.score(images, reference=real, metrics="fid")'),
+        ("psnr", '; write ganeval.score(images, paired=originals, metrics="psnr")'),
+        ("evaluate", ""),
+        ("_fid", ""),
+    ],
+)
+def test_a_metric_that_is_looked_for_as_a_function_is_answered_with_the_call(name, hint):
+    with pytest.raises(AttributeError) as error:
+        getattr(ganeval, name)
+    assert str(error.value) == f"module 'ganeval' has no attribute '{name}'{hint}"
