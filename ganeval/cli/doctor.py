@@ -69,7 +69,7 @@ def command(
     from ganeval.cli.progress import RichReporter
     from ganeval.doctor.check_decoding import without_depth
     from ganeval.doctor.examine import examine
-    from ganeval.generators.open import open_generator
+    from ganeval.generators.open import open_generated_reference, open_generator
     from ganeval.sources.base import seeded_subset
     from ganeval.summaries.reference_file import is_statistics_file
 
@@ -81,7 +81,9 @@ def command(
         opened_sets = [open_generator(options) or options.open("subject", subject, mixed=True)]
         stack.callback(opened_sets[0].close)
         if against is not None:
-            opened_sets.append(options.open("reference", against, mixed=True))
+            opened_sets.append(
+                open_generated_reference(options, against) or options.open("reference", against, mixed=True)
+            )
             stack.callback(opened_sets[1].close)
         sides = []
         for opened in opened_sets:

@@ -129,7 +129,7 @@ def open_set(options: ScoreOptions, place: Place, name: str) -> ImageSource:
         DataError: images that cannot be used.
         GanevalError: as `open_generator`, for a reference that is one.
     """
-    if place == "reference" and (drawn := _generated_reference(options, name)) is not None:
+    if place == "reference" and (drawn := open_generated_reference(options, name)) is not None:
         return drawn
     if name not in options.in_memory:
         return options.open(place, name)
@@ -147,7 +147,7 @@ def open_set(options: ScoreOptions, place: Place, name: str) -> ImageSource:
     return tiled(source, selection.tile)
 
 
-def _generated_reference(options: ScoreOptions, name: str) -> ImageSource | None:
+def open_generated_reference(options: ScoreOptions, name: str) -> ImageSource | None:
     """The images of a generator that is the reference, None where it is none.
 
     It states its own latents, and draws them from a stream of its own: the two sets are independent.

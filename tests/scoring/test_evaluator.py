@@ -611,3 +611,37 @@ def test_a_reference_that_draws_must_be_told_how_many():
         ganeval.score(FAKE, reference=drawn, metrics="kd@pixels")
     with pytest.raises(UsageError, match="paired= is a function; expected a path"):
         ganeval.score(FAKE, paired=drawn, metrics="psnr")
+
+
+def test_a_shipped_checkpoint_is_a_reference_of_score_and_of_doctor(tmp_path, command_line):
+    fake = folder_of(tmp_path / "fake", FAKE)
+    name = "dcgan.digits-cpu"
+
+    code, out, err = command_line(
+        "score", str(fake), "--reference", name, "--num-samples", "20", "--metrics", "kd@pixels", "--json", "-"
+    )
+    assert code == 0, err
+    assert json.loads(out)["rows"][0]["n_real"] == 20
+    code, _, err = command_line("doctor", str(fake), "--against", name, "--num-samples", "20", "--no-effects")
+    assert code == 0, err
+
+
+def test_a_settings_file_may_not_name_a_function_as_the_reference(tmp_path, command_line, monkeypatch):
+    fake = folder_of(tmp_path / "fake", FAKE)
+    (tmp_path / "ganeval.toml").write_text('reference = "colours:draw"\n')
+    (tmp_path / "colours.py").write_text("raise SystemExit('it ran')\n")
+    monkeypatch.chdir(tmp_path)
+
+    code, _, err = command_line("score", str(fake), "--metrics", "kd@pixels")
+
+    assert code == 2
+    assert "reference names 'colours:draw', a generator of another project" in err
+
+
+def test_a_misspelt_data_set_is_no_generator(tmp_path, command_line):
+    fake = folder_of(tmp_path / "fake", FAKE)
+
+    code, _, err = command_line("score", str(fake), "--reference", "digist:test", "--metrics", "kd@pixels")
+
+    assert code == 2
+    assert "Did you mean 'digits'" in err
