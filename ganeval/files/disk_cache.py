@@ -46,36 +46,39 @@ def remembered(
     Args:
         folder: Where values are kept; None to keep none.
         key: Of `content_key`.
-        compute: Gives the value; what it raises is raised, and nothing is kept.
+        compute: Computes the value; if it raises, nothing is kept.
         to_json: The value as JSON; None is not kept.
         from_json: The value from JSON, None if it cannot be used.
     """
     if folder is None:
         return compute()
-    path = folder / f"{key}.json"
-    known = from_json(read_json(path))
+    known = from_json(read_json(folder, key))
     if known is not None:
         return known
     found = compute()
     body = to_json(found)
     if body is not None:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the number
-            write_json(path, body)
+            write_json(folder, key, body)
     return found
 
 
-def write_checked(folder: Path, key: str, data: bytes) -> None:
-    """Writes `data` under a key, with its own hash in the file's name; whole or not at all.
+def write_checked(folder: Path, key: str, data: bytes, kind: str = "safetensors") -> None:
+    """Writes `data` under a key, whole or not at all, with its own hash in the file's name; replaces what was there.
 
     Raises:
         OSError: it cannot be written.
     """
-    write_atomically(folder / f"{key}-{hashlib.sha256(data).hexdigest()[:32]}.safetensors", data)
+    path = folder / f"{key}-{hashlib.sha256(data).hexdigest()[:32]}.{kind}"
+    write_atomically(path, data)
+    for other in folder.glob(f"{key}-*.{kind}"):
+        if other != path:
+            other.unlink(missing_ok=True)
 
 
-def read_checked(folder: Path, key: str) -> bytes | None:
-    """What was written under a key, None where there is nothing that has the hash in its name."""
-    for path in sorted(folder.glob(f"{key}-*.safetensors")):
+def read_checked(folder: Path, key: str, kind: str = "safetensors") -> bytes | None:
+    """What was written under a key, None if there is nothing whose hash is that of its name."""
+    for path in sorted(folder.glob(f"{key}-*.{kind}")):
         try:
             data = path.read_bytes()
         except OSError:
@@ -85,21 +88,15 @@ def read_checked(folder: Path, key: str) -> bytes | None:
     return None
 
 
-def write_json(path: Path, value: object) -> None:
-    """Writes a JSON value with its own hash; whole or not at all.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    body = json.dumps(value)
-    write_atomically(path, json.dumps({"sha256": hashlib.sha256(body.encode()).hexdigest(), "body": body}).encode())
+def write_json(folder: Path, key: str, value: object) -> None:
+    """`write_checked` of a JSON value."""
+    write_checked(folder, key, json.dumps(value).encode(), "json")
 
 
-def read_json(path: Path) -> object:
-    """What `write_json` wrote; None where there is nothing, or not what was written."""
+def read_json(folder: Path, key: str) -> object:
+    """What `write_json` wrote; None if there is nothing, or not JSON."""
+    data = read_checked(folder, key, "json")
     try:
-        stored = json.loads(path.read_bytes())
-        body = stored["body"]
-        return json.loads(body) if hashlib.sha256(body.encode()).hexdigest() == stored["sha256"] else None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None if data is None else json.loads(data)
+    except (ValueError, RecursionError):
         return None

@@ -74,11 +74,11 @@ def open_store(
 def _keep_error(folder: Path, error: float) -> None:
     """Stores the largest error beside the shards, for rows of later runs that read them."""
     with contextlib.suppress(OSError):
-        write_json(folder / "fast-error.json", max(error, _kept_error(folder) or 0.0))
+        write_json(folder, "fast-error", max(error, _kept_error(folder) or 0.0))
 
 
 def _kept_error(folder: Path) -> float | None:
-    kept = read_json(folder / "fast-error.json")
+    kept = read_json(folder, "fast-error")
     return kept if isinstance(kept, float) and math.isfinite(kept) else None
 
 

@@ -112,6 +112,12 @@ def with_file(name: str, call: Callable[[Path], object]) -> Parse:
     return parse
 
 
+def cached_json(data: bytes, folder: Path) -> object:
+    """A value of the cache whose hash is right, whoever wrote it."""
+    disk_cache.write_checked(folder, "value", data, "json")
+    return disk_cache.read_json(folder, "value")
+
+
 def of_text(call: Callable[[str], object]) -> Parse:
     """A parser that takes what somebody typed."""
     return lambda data, folder: call(data.decode("utf-8", "surrogateescape"))
@@ -453,7 +459,7 @@ PARSERS: tuple[Parser, ...] = (
     ),
     Parser("run folder", run_folder, given(RECIPE + b'\0{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 0.25}\n')),
     Parser("feature shard", with_file("f.safetensors", index_shard), feature_shard),
-    Parser("cached JSON", with_file("c.json", disk_cache.read_json), lambda folder: [disk_json(folder)]),
+    Parser("cached JSON", cached_json, lambda folder: [b'{"values": {"fd": 1.5}, "n": 3}']),
     Parser("remembered digests", memo, given(json.dumps({"a.png": [1, 2, 3, 4, "0" * 64, "png"]}).encode())),
     Parser(
         "--metrics", of_text(parse_keys), given(b"fid,kd@efflite0", b"psnr", b"recall@inception,prdc", b"pd@hedvgg16")
@@ -481,8 +487,3 @@ PARSERS: tuple[Parser, ...] = (
 def niqe_npz(folder: Path) -> list[bytes]:
     np.savez(folder / "seed.npz", mu_pris_param=np.ones((1, 36)), cov_pris_param=np.eye(36))
     return [(folder / "seed.npz").read_bytes()]
-
-
-def disk_json(folder: Path) -> bytes:
-    disk_cache.write_json(folder / "seed.json", {"values": {"fd": 1.5}, "n": 3})
-    return (folder / "seed.json").read_bytes()
