@@ -110,8 +110,11 @@ class ArraySource(ImageSource):
 
 
 def part_of_file(subject: str) -> tuple[Path, str] | None:
-    """File and array of "file.npz:images", or file and column of "file.parquet:image"; None for anything else."""
-    found = re.fullmatch(r"(.+\.(?:npz|parquet)):([^/\\]+)", subject, re.IGNORECASE)
+    """File and array of "file.npz:images", file and column of "file.parquet:image", or file and step of "clip.mp4:10".
+
+    None for anything else.
+    """
+    found = re.fullmatch(r"(.+\.(?:npz|parquet|mp4|m4v|mov|mkv|webm|avi)):([^/\\]+)", subject, re.IGNORECASE)
     return None if found is None or Path(subject).exists() else (Path(found[1]), found[2])
 
 

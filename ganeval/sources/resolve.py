@@ -21,6 +21,7 @@ from ganeval.sources.parquet import PARQUET_EXTENSION, ParquetSource, open_parqu
 from ganeval.sources.read_once import require_file
 from ganeval.sources.shards import TARS, ShardedSource, expand, is_pattern, open_shards, shard_files, shard_name
 from ganeval.sources.tiles import tiled
+from ganeval.sources.video import VIDEO_EXTENSIONS, VideoSource
 from ganeval.untrusted import refuse_recorded
 
 ARRAY_EXTENSIONS = (".npz", ".npy")
@@ -113,6 +114,8 @@ def _open(
     if (named := part_of_file(subject)) is not None:
         if named[0].suffix.lower() == PARQUET_EXTENSION:
             return ParquetSource([named[0]], subject, named[1])
+        if named[0].suffix.lower() in VIDEO_EXTENSIONS:
+            return VideoSource(named[0], subject, named[1])
         return open_array_file(named[0], subject, value_range, named[1], peak)
     return open_dataset(subject, data_root)
 
@@ -185,14 +188,16 @@ def _open_file(
         return LmdbSource(path, subject, selection)
     if lower.endswith(PARQUET_EXTENSION):
         return ParquetSource([path], subject)
+    if lower.endswith(VIDEO_EXTENSIONS):
+        return VideoSource(path, subject)
     if path.suffix.lower() in IMAGE_EXTENSIONS:
         return SingleImage(path, subject, selection)
     if lower.endswith(LIST_EXTENSION):
         return FileList(path, subject, selection)
     raise DataError(
         f"{subject!r} is a file of no kind that holds images; expected a folder, {', '.join(ARCHIVE_EXTENSIONS)}, "
-        f"{', '.join(ARRAY_EXTENSIONS)}, {PARQUET_EXTENSION}, {LMDB_EXTENSIONS[0]} or a {LIST_EXTENSION} that lists "
-        "image files. Unpack it, or give it the ending that says what it is."
+        f"{', '.join(ARRAY_EXTENSIONS)}, {PARQUET_EXTENSION}, {LMDB_EXTENSIONS[0]}, a video or a {LIST_EXTENSION} that "
+        "lists image files. Unpack it, or give it the ending that says what it is."
     )
 
 

@@ -204,6 +204,8 @@ def image_tools(peers, folder):
         from brisque import BRISQUE
 
         machine = BRISQUE(url=False)
+        scale = machine.scale_features  # SciPy's optimiser gives arrays of one number today
+        machine.scale_features = lambda features: scale([float(np.ravel(each)[0]) for each in features])
         yield "brisque", "brisque", lambda f, _: machine.score(f.transpose(1, 2, 0)), ours("brisque")
     except ImportError as error:
         print(f"without brisque: {error}", file=sys.stderr)

@@ -57,6 +57,7 @@ from ganeval.sources.parquet import ParquetSource
 from ganeval.sources.remote import open_remote
 from ganeval.sources.resolve import is_remote
 from ganeval.sources.shards import expand
+from ganeval.sources.video import VideoSource
 from ganeval.summaries.peer_files.contents import read_contents
 from ganeval.summaries.reference_file import is_statistics_file, load_reference
 from reference_models.checkpoints.checkpoint import is_checkpoint, load_checkpoint
@@ -385,6 +386,11 @@ PARSERS: tuple[Parser, ...] = (
         "lmdb",
         with_file("data.mdb", lambda path: whole(LmdbSource(path, "data.mdb"))),
         lambda folder: [gzip.decompress((GOLDEN / "lmdb-0.9.35.mdb.gz").read_bytes())],
+    ),
+    Parser(
+        "video",
+        with_file("a.mkv", lambda path: whole(VideoSource(path, "a.mkv"))),
+        lambda folder: [arrays.video(folder / f"a.{ending}") for ending in ("mkv", "avi", "mp4")],
     ),
     Parser(
         "statistics npz",

@@ -77,6 +77,22 @@ def parquet(pictures=None, struct: bool = False, **options) -> bytes:
     return buffer.getvalue()
 
 
+def video(path) -> bytes:
+    """Three frames of 32 pixels, in the container that the ending names."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        frames = [
+            av.VideoFrame.from_ndarray(np.full((32, 32, 3), shade, np.uint8), format="rgb24") for shade in range(3)
+        ]
+        for frame in [*frames, None]:
+            for packet in stream.encode(frame):
+                container.mux(packet)
+    return path.read_bytes()
+
+
 def encoded(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
