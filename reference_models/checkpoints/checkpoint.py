@@ -26,7 +26,7 @@ from reference_models.recipes.recipe import Direction, RecipeJson
 
 PREFIX = "ganeval-generator-"
 VERSION = 1
-BACK = "b2a/"  # before the names of the second generator's tensors, where there are two
+BACK = "b2a/"  # prefix of the second generator's tensors, if there are two
 # A hostile file may ask for any size; no model of the table comes near these.
 MAX_SETTING = 65_536
 MAX_WIDTHS = 64
@@ -34,13 +34,13 @@ MAX_WIDTHS = 64
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A generator and what its file says of it.
+    """A generator with the metadata of its file.
 
     Attributes:
         network: In eval mode, without gradients; of an unpaired model the generator of `direction`.
         spec: The model.
         config: Its settings.
-        recipe: The recipe as JSON; {} for a generator from elsewhere.
+        recipe: The recipe as JSON; {} for an external generator.
         seed: Training seed.
         step: Steps done.
         score: Periodic score at that step as {"metric", "value"}, or {}.
@@ -62,12 +62,12 @@ class Checkpoint:
 
     @property
     def transform(self) -> str:
-        """How the recipe made the generator's inputs ("crops", "edges", ...), "" where it does not say."""
+        """How the recipe made the generator's inputs ("crops", "edges", ...), "" if unknown."""
         data = self.recipe.get("data")
         return str(data.get("transform", "")) if isinstance(data, Mapping) else ""
 
     def origin(self, path: Path) -> dict[str, object]:
-        """What a row says of the generator under `provenance["subject"]`, for the checkpoint that lies at `path`."""
+        """The facts of a row under `provenance["subject"]`, for the checkpoint at `path`."""
         return {
             "kind": "checkpoint",
             "model": self.spec.name,
@@ -80,7 +80,7 @@ class Checkpoint:
         }
 
     def generators(self) -> dict[str, nn.Module]:
-        """What precedes the names of a generator's tensors in the file -> the generator; the first set's is plain."""
+        """Prefix of the tensor names in the file -> generator; that of the first set has none."""
         back, network = (self.network, self.back) if self.direction == "b2a" else (self.back, self.network)
         return {name: module for name, module in (("", network), (BACK, back)) if module is not None}
 
@@ -167,7 +167,7 @@ def _whole(tensor: Tensor) -> Tensor:
 
 
 def _direction(path: Path, spec: ModelSpec, recipe: RecipeJson, asked: Direction | None, *, two: bool) -> Direction:
-    """The direction that is asked for, or the recipe's own; a file of one generator has the first set's alone."""
+    """The requested direction, or the recipe's; a file of one generator has only that from the first set."""
     if asked is not None and spec.kind.generators == 1:
         raise UsageError(f"{path} holds {spec.name}, which has one generator; drop --direction.")
     if asked == "b2a" and not two:
@@ -181,7 +181,7 @@ def _direction(path: Path, spec: ModelSpec, recipe: RecipeJson, asked: Direction
 
 
 def is_checkpoint(path: Path) -> bool:
-    """True for a safetensors file that says it holds a generator, of whatever version."""
+    """True for a safetensors file whose metadata names a generator, of any version."""
     if path.suffix != ".safetensors" or not path.is_file():
         return False
     try:

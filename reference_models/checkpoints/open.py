@@ -1,4 +1,4 @@
-"""A checkpoint of `train-reference` as a generator: what `ganeval.generators.open` has for this kind of subject."""
+"""A checkpoint of `train-reference` as a generator: its opener for `ganeval.generators.open`."""
 
 import dataclasses
 

@@ -28,7 +28,7 @@ GREY_BETWEEN = 128  # the lines of a grid
 def stream(seed: int, *place: int, device: torch.device | None = None) -> torch.Generator:
     """A generator of its own for one place in a run: (seed, stream, step, ...) -> unrelated 64-bit seeds.
 
-    Seeding anew at every step is what makes resuming exact: there is no state to save.
+    Seeding anew at every step makes resuming exact: there is no state to save.
     """
     (word,) = np.random.SeedSequence(seed, spawn_key=place).generate_state(1, np.uint64)
     # On a CPU mt19937 keeps the low 32 bits of a seed, which is enough to tell the steps of a run apart.
@@ -36,7 +36,7 @@ def stream(seed: int, *place: int, device: torch.device | None = None) -> torch.
 
 
 def labels_of(indices: Sequence[int], classes: int) -> Int[Tensor, " B"]:
-    """Class index mod K of each image: balanced, and known from the index alone."""
+    """Class index mod K of each image: balanced, and a function of the index alone."""
     return torch.tensor([index % classes for index in indices], device="cpu")
 
 
@@ -49,14 +49,14 @@ def draw_tensor(
     only_class: int | None = None,
     sample: Sample | None = None,
 ) -> Float[Tensor, "B ..."]:
-    """What a generator makes of the latents of `indices`, in its own range and in eval mode.
+    """The output of a generator for the latents of `indices`, in its own range and in eval mode.
 
     Args:
         network: On any device; left in the mode it was in.
         spec: Its model.
         config: Its settings.
         indices: Which images.
-        seed: Of the latents.
+        seed: Seed of the latents.
         only_class: For a conditional model, the class of all; None for `labels_of`.
         sample: How the generator is called; None for the way of its kind.
 

@@ -1,4 +1,4 @@
-"""What image-to-image generators make of one image.
+"""Image-to-image generators applied to one image.
 
 The inputs are given, or made from the true images by the recipe's rule (low resolution, edges, holes), so that
 super-resolution can be scored from the originals alone.
@@ -20,15 +20,15 @@ from reference_models.models.base import UNIT, ModelSpec
 
 
 def translator(network: nn.Module, spec: ModelSpec, config: Any, transform: str, *, from_truth: bool) -> Translate:
-    """What a generator makes of one image.
+    """A function from one image to the output of a generator.
 
     Args:
         network: In eval mode, on any device.
         spec: Its model.
         config: Its settings.
         transform: The recipe's rule for inputs.
-        from_truth: True where the image is the true output, of which the input is made by the rule; False where it is
-            the input itself.
+        from_truth: True if the image is the true output, from which the rule makes the input; False if it is the
+            input itself.
 
     Raises:
         UsageError: from_truth, and the rule cannot make an input of a true output.
@@ -59,11 +59,11 @@ def translator(network: nn.Module, spec: ModelSpec, config: Any, transform: str,
 
 
 def enlarged_from_truth(enlarge: Translate, scale: int) -> Translate:
-    """What an enlargement of anyone's makes of true images: low resolution by the recipes' rule, enlarged, cut to size.
+    """An external enlargement applied to true images: reduced by the recipes' rule, enlarged, cut to size.
 
     Args:
         enlarge: uint8 (3, h, w) -> uint8 (3, scale · h, scale · w).
-        scale: Its factor.
+        scale: The factor of both sides.
     """
 
     def translate(pixels: Pixels) -> Pixels:

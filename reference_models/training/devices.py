@@ -1,4 +1,4 @@
-"""Several devices in one run: opening them, averaging what they learnt, and stopping together.
+"""Several devices in one run: opening them, averaging their gradients, and stopping together.
 
 Every device takes its share of each batch. Gradients are averaged after each backward, so the weights stay equal.
 """

@@ -115,17 +115,17 @@ class PeriodicEvaluator:
         self._evaluator = Evaluator(options)
 
     def is_better(self, value: float, best: float | None) -> bool:
-        """True where `value` beats `best`, and for the first value."""
+        """True if `value` beats `best`, and for the first value."""
         return best is None or (value < best if self.better == "lower" else value > best)
 
     def score(
         self, network: nn.Module, name: str = GENERATED, origin: Mapping[str, object] | None = None
     ) -> PeriodicScore:
-        """The metric of a generator; its mode is left as it was, and no random state moves.
+        """The metric of a generator; its mode and all random states stay as they were.
 
         Args:
             network: The generator.
-            name: What its row is called.
+            name: Name in its row.
             origin: Model, recipe, seed and step, for its row.
         """
         was_training = network.training
@@ -180,7 +180,7 @@ def held_out(
     Args:
         recipe: Which images.
         data_root: Folder of data sets that are not embedded.
-        direction: Of an unpaired model; None for the recipe's own.
+        direction: Direction of an unpaired model; None for the recipe's.
     """
     plan = recipe.data
     back = (direction or recipe.evaluation.direction) == "b2a"

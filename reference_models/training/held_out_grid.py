@@ -1,4 +1,4 @@
-"""Grids of models that translate images: a few test pictures, what is made of them, and the truth where it is known.
+"""Grids of models that translate images: a few test images, their outputs, and the true outputs if known.
 
 The pictures are those of the test split, which training never sees. A row of super-resolution begins with the bicubic
 enlargement, which the network has to beat.
@@ -39,7 +39,7 @@ class HeldOut:
     Attributes:
         generator: Number of the generator that translates them.
         inputs: uint8 (3, S, S) each: what it is given, or the true output of which its input is made.
-        truths: The true outputs; empty where they are not known.
+        truths: The true outputs; empty if unknown.
         from_truth: Whether the inputs are made from the truths.
     """
 
@@ -64,7 +64,7 @@ def held_out_pictures(networks: Networks, data_root: Path | None) -> list[HeldOu
 def _of(networks: Networks, data_root: Path | None, generator: int, direction: Direction) -> HeldOut:
     recipe = networks.recipe
     inputs, truths, from_truth = held_out(recipe, data_root, direction)
-    two_sets = recipe.data.transform == "two-sets"  # the second set is no answer to the first
+    two_sets = recipe.data.transform == "two-sets"  # the second set does not answer the first
     whole = networks.spec.kind.scale(networks.config) == 1
     side = networks.config.image_size if whole else CROPS * networks.config.image_size
     given = _squares(inputs, side, scaled=whole)

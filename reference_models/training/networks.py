@@ -24,24 +24,24 @@ _WEIGHTS = 0  # stream of random numbers
 
 @dataclass
 class Networks:
-    """The networks of a run and what belongs to them.
+    """The networks of a run with their optimisers and techniques.
 
     Attributes:
         recipe: The plan.
         spec: The model.
         config: Its settings.
         generators: One; two for an unpaired model, from A to B and back.
-        discriminators: Number k judges what generator k makes; empty for a model without.
-        g_optimiser: Of all generators.
-        d_optimiser: Of all discriminators, or None.
+        discriminators: Number k judges the images of generator k; empty for a model without.
+        g_optimiser: Optimiser of all generators.
+        d_optimiser: Optimiser of all discriminators, or None.
         game: The adversarial loss.
-        averages: EMA, one a generator, or empty.
-        replays: One a discriminator, or empty.
+        averages: One EMA per generator, or empty.
+        replays: One buffer per discriminator, or empty.
         augment: DiffAugment, or None.
         noise: Instance noise, or None.
         fade: When a progressive network grows, or None.
         content: Network of the content loss, or None.
-        mixes_batch: True where a discriminator's score depends on the other images of the batch.
+        mixes_batch: True if a discriminator's score depends on the other images of the batch.
         backward: Computes gradients of a loss.
         share_gradients: Averages gradients over devices; does nothing on one.
     """
@@ -66,12 +66,12 @@ class Networks:
 
     @property
     def sampled(self) -> list[nn.Module]:
-        """What is sampled and saved of each generator: its average where there is one."""
+        """The networks that are sampled and saved: each generator, or its average if there is one."""
         return [average.average for average in self.averages] or self.generators
 
     @property
     def best_generator(self) -> nn.Module:
-        """What is scored: of an unpaired model's two generators, that of the recipe's direction."""
+        """The scored generator: of an unpaired model's two, that of the recipe's direction."""
         return self.sampled[DIRECTIONS.index(self.recipe.evaluation.direction)]
 
     def by_name(self) -> dict[str, nn.Module]:
@@ -88,7 +88,7 @@ class Networks:
         return stage.level == self.config.levels - 1 and stage.alpha >= 1.0
 
     def set_learning_rates(self, step: int) -> dict[str, float]:
-        """Applies the schedules; gives the rates that now hold."""
+        """Applies the schedules and returns the current rates."""
         rates = {"lr_g": self.recipe.schedule(step)}
         if self.d_optimiser is not None:
             rates["lr_d"] = (self.recipe.d_schedule or self.recipe.schedule)(step)
@@ -116,11 +116,11 @@ def make_networks(
 
     Args:
         recipe: The plan.
-        seed: Of the weights.
-        device: Where they go.
+        seed: Seed of the weights.
+        device: Device of the networks.
         backward: Computes gradients of a loss.
         share_gradients: Averages gradients over devices.
-        devices: How many share a batch.
+        devices: Number of devices that share a batch.
 
     Raises:
         UsageError: settings that do not fit the model or each other.
@@ -188,10 +188,10 @@ def _mixes_batch(network: nn.Module) -> bool:
 
 
 def _needs_two_images(config: Any, networks: list[nn.Module]) -> bool:
-    """True where BatchNorm has one value a channel and image, of which there is no variance.
+    """True if BatchNorm has one value per channel and image, which has no variance.
 
     That is BatchNorm of vectors, and of maps of one pixel: SRGAN's discriminator halves its image four times. Maps of
-    more pixels are normalised over their pixels: pix2pix is trained so, one image a batch.
+    more pixels are normalised over their pixels: pix2pix is trained so, with one image per batch.
     """
     if any(isinstance(layer, nn.BatchNorm1d) for network in networks for layer in network.modules()):
         return True
@@ -199,7 +199,7 @@ def _needs_two_images(config: Any, networks: list[nn.Module]) -> bool:
 
 
 def _check(recipe: Recipe, spec: ModelSpec, config: Any, discriminators: list[nn.Module]) -> None:
-    """Refuses combinations that would train something else than what they say.
+    """Refuses combinations that would not train what the recipe states.
 
     Raises:
         UsageError: names the setting.

@@ -53,7 +53,7 @@ class LossMeter:
 
 
 def truncate_logs(folder: Path, step: int) -> None:
-    """Drops the lines of metrics and scores beyond a step: what an interrupted run wrote after its last state.
+    """Drops the lines of metrics and scores beyond a step, which an interrupted run wrote after its last state.
 
     Raises:
         DataError: a file cannot be read.
@@ -89,18 +89,18 @@ def _step_of_score(row: dict[str, Any]) -> object:
 
 
 def append_scores(folder: Path, rows: Sequence[Result]) -> None:
-    """Adds result rows, which boards read; not where a link leads."""
+    """Appends result rows, which boards read; links are not followed."""
     lines = [json.dumps({"schema": SCHEMA, **row.to_dict()}, sort_keys=True, allow_nan=False) + "\n" for row in rows]
     append(folder / SCORES, "".join(lines).encode())
 
 
 def append_metrics(folder: Path, row: dict[str, Any]) -> None:
-    """Adds one line; not where a link leads."""
+    """Appends one line; links are not followed."""
     append(folder / METRICS, (json.dumps(row, allow_nan=False) + "\n").encode())
 
 
 def save_grid(folder: Path, networks: Networks, step: int, shown: Sequence[HeldOut]) -> None:
-    """Writes grids/<steps done>.png: what the kind of model shows of its progress.
+    """Writes grids/<steps done>.png, as the kind of model draws it.
 
     Args:
         folder: The run's.

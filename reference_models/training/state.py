@@ -56,7 +56,7 @@ def save_state(
         path: The file.
         networks: What is trained.
         progress: How far.
-        identity: The plan, the seed and the digest of the data: what a resumed run must agree in.
+        identity: The plan, the seed and the digest of the data, which must agree in a resumed run.
         replays: `replay_tensors` of every device: all else is equal on all.
     """
     metadata = {
@@ -106,7 +106,7 @@ def _checked_progress(stored: object, steps: int) -> Progress:
     """How far a file says that the run is.
 
     Raises:
-        ValueError: what no run of this many steps writes.
+        ValueError: values that no run of this many steps writes.
     """
     if not isinstance(stored, dict) or stored.keys() != vars(Progress()).keys():
         raise ValueError("its progress has other entries than this version writes")
@@ -130,7 +130,7 @@ def _check_tensors(
     Args:
         networks: What is to be trained on.
         tensors: What the file holds.
-        moments: Optimiser -> parameters that it had moved when the file was written; None of an earlier version's.
+        moments: Optimiser -> parameters that it had updated at the time; None in files of earlier versions.
         step: Steps done.
         rank: Number of this device.
 

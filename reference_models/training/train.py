@@ -1,8 +1,8 @@
 """The one training loop: every model, every recipe, one device or several.
 
 What differs between kinds of models is in `reference_models.kinds`. The loop draws batches, makes steps, writes
-losses, scores, grids and checkpoints, and can be killed at any moment: a resumed run ends with the very weights of one
-that was left alone (on the CPU, bit for bit).
+losses, scores, grids and checkpoints, and can be killed at any moment: a resumed run ends with the weights of an
+uninterrupted one (on the CPU, bit for bit).
 """
 
 import contextlib
@@ -77,10 +77,10 @@ class TrainOptions:
     Attributes:
         recipe: The plan.
         out: Folder of the run.
-        seed: Of weights, data order and noise.
+        seed: Seed of weights, data order and noise.
         data_root: Folder of data sets that are not embedded.
         resume: Go on where the run in `out` stopped.
-        device: "cpu" or "cuda"; "auto" takes what there is.
+        device: "cpu" or "cuda"; "auto" takes CUDA if available.
         devices: How many.
     """
 
@@ -100,8 +100,8 @@ class TrainOutcome:
     Attributes:
         folder: The run's.
         steps: Steps done.
-        last_score: Of the last checkpoint, under the recipe's metric.
-        best_score: Of the best checkpoint.
+        last_score: Score of the last checkpoint, under the recipe's metric.
+        best_score: Score of the best checkpoint.
         best_step: Steps done when it was scored.
         seconds: From start to end, or since the run was resumed.
         first: True in the one process that tells the user.
@@ -186,14 +186,14 @@ class _Run:
     reporter: TrainingReporter
 
     def loop(self) -> None:
-        """Steps, and what is due after each."""
+        """Runs the steps, with scores, grids and checkpoints when they are due."""
         recipe, training, folder = self.options.recipe, self.options.recipe.training, self.options.out
         meter, clock = LossMeter(), time.perf_counter()
         done_at_clock = self.progress.step
         shown = held_out_pictures(self.networks, self.options.data_root) if self.fabric.is_global_zero else []
         if self.progress.step == 0 and self.fabric.is_global_zero:
             save_grid(folder, self.networks, 0, shown)
-            self._save(UNTRAINED, None)  # what every later score is set against
+            self._save(UNTRAINED, None)  # the baseline of every later score
         with self.reporter.stage(recipe.name, training.steps) as advance:
             advance(self.progress.step)
             for step in range(self.progress.step, training.steps):
@@ -229,7 +229,7 @@ class _Run:
         replays: Sequence[Mapping[str, Tensor]],
         drawn: bool,
     ) -> None:
-        """What is left on disk after a step: grid, score, line of metrics; with `replays`, checkpoint and state."""
+        """Writes the results of a step: grid, score, line of metrics; with `replays`, checkpoint and state."""
         folder = self.options.out
         if drawn:
             save_grid(folder, self.networks, done, shown)
@@ -262,7 +262,7 @@ class _Run:
         return losses
 
     def _score(self) -> float:
-        """Scores what would be saved now; keeps it if it is the best."""
+        """Scores the generator that would be saved now, and saves it if it is the best so far."""
         if self.evaluator is None:
             raise TypeError("scores belong to the first process")
         recipe, out = self.options.recipe, self.options.out
@@ -283,7 +283,7 @@ class _Run:
         return value
 
     def _require_finite(self) -> None:
-        """Refuses to overwrite good files by weights that are none."""
+        """Refuses to overwrite good files with weights that are NaN or infinite."""
         for name, network in self.networks.by_name().items():
             if not all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters()):
                 raise DivergedError(

@@ -1,4 +1,4 @@
-"""Pictures of what a generator has learnt: rows of images with labels, and the density of a generator of numbers."""
+"""Pictures of a trained generator: rows of images with labels, and the density of a generator of numbers."""
 
 import io
 from collections.abc import Sequence
