@@ -114,8 +114,14 @@ def command(
     if show:
         show_recipe(recipe, as_json)
         return
-    if check and all(expected.sd is None for expected in recipe.expected):
-        why = "--set changed it" if assignments else "too few training seeds were measured"
+    trained = [expected for expected in recipe.expected if expected.checkpoint != "untrained"]
+    if check and all(expected.sd is None for expected in trained):
+        seeds = max((expected.seeds for expected in trained), default=0)
+        why = (
+            "--set changed it"
+            if assignments
+            else f"{seeds} of the 2 training seeds that an interval needs were measured"
+        )
         why = why if data is None else "--data names images of your own"
         raise UsageError(f"{recipe.name} has no expected result to check against: {why}. Run without --check.")
     with several(device, devices, timeout) as processes:

@@ -247,7 +247,7 @@ def paired_difference(a: Float64, b: Float64, better: Better) -> Difference:
     if stderr == 0.0:
         words = "all differences are zero" if delta == 0.0 else "all differences are equal: their spread is unknown"
         verdict: Verdict = "no difference detected" if delta == 0.0 else "cannot tell"
-        note = "; ".join(filter(None, [note, words]))
+        note = "; ".join(filter(None, [note, words, out_of_reach(n) if delta else ""]))
         return Difference(delta, verdict, paired=True, note=note, wins=wins, losses=losses)
     p, unreachable = sign_flip_p(d), out_of_reach(int((d != 0).sum()))
     ci95 = bca_interval(d) if n >= BCA_FROM else mean_interval(d)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics.base import Alias, Estimate, Output, Params, SetMetric
 from ganeval.metrics.by_class import by_class
-from ganeval.metrics.uncertainty import Spread, distance_estimate, join, too_few
+from ganeval.metrics.uncertainty import MIN_N, Spread, distance_estimate, join, too_few
 from ganeval.stats.counts import check_count
 from ganeval.stats.eigenvalues import congruent, symmetric_eigenvalues
 from ganeval.stats.influence import CHUNK, frechet_influence_of_rows, influence_stderr, transport
@@ -290,13 +290,14 @@ def fd_second_influence(real: SetSummary, fake: SetSummary, influences: Float64,
     if rows is None:
         raise DataError("The influence of each image on fd needs feature rows; the generated set has moments only.")
     a, b = real.moments, fake.moments
-    F = transport(a, b, alive_dimensions(a, b)).fake_to_real
+    # In float32, which is fast and enough: what comes of it is a small correction of a rate.
+    F = transport(a, b, alive_dimensions(a, b)).fake_to_real.astype(np.float32)
     shift, roots, C = np.zeros(len(F)), np.zeros(len(F)), np.zeros((len(F), len(F)))
     for start in range(0, len(rows), CHUNK):
-        moved = (np.asarray(rows[start : start + CHUNK], dtype=np.float64) - b.mean) @ F.T
-        own = influences[start : start + CHUNK, None]
-        shift += (own * moved).sum(axis=0)
-        roots += (moved**2).sum(axis=0)
+        moved = (rows[start : start + CHUNK] - b.mean).astype(np.float32) @ F.T
+        own = influences[start : start + CHUNK, None].astype(np.float32)
+        shift += (own * moved).sum(axis=0, dtype=np.float64)
+        roots += (moved**2).sum(axis=0, dtype=np.float64)
         C += moved.T @ (own * moved)
     shift, roots, C = shift / b.n, roots / (b.n - 1), C / (b.n - 1)
     sums = roots[:, None] + roots[None, :]
@@ -310,7 +311,8 @@ def no_uncertainty(n_real: int, n_fake: int, dim: int) -> str:
     """
     smallest = min(n_real, n_fake)
     if smallest - -(-smallest // BLOCKS) <= dim + 1:
-        return f"no interval: it needs more than {(dim + 1) * BLOCKS // (BLOCKS - 1) + 1} images a side"
+        enough = max((dim + 1) * BLOCKS // (BLOCKS - 1) + 1, MIN_N - 1)
+        return f"no interval: it needs more than {enough} images a side"
     return too_few(n_real, n_fake)
 
 

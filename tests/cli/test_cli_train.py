@@ -198,6 +198,7 @@ def test_the_default_folder_names_recipe_and_seed(run, tmp_path):
         (["gan-mlp", "--set", "loss=hinge", "--set", "techniques.real_label=.9"], 2, "has no labels to smooth"),
         (["gan-mlp", "--set", "loss=hing"], 2, "'hinge'"),
         (["dcgan", "--check", "--set", "steps=9"], 2, "--set changed it"),
+        (["dcgan", "--recipe", "fashion-mnist", "--check"], 2, "1 of the 2 training seeds that an interval needs"),
         (["dcgan", "--seed", "-1"], 2, "x>=0"),
         (["dcgan", "--list", "--recipe", "x", "--seed", "x"], 2, "not a valid integer"),
         (["pix2pix", "--recipe", "facades", "--offline"], 3, "--offline forbids"),

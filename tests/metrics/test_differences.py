@@ -54,6 +54,19 @@ def test_a_shifted_set_is_worse_and_the_other_way_round_better(metric):
     assert difference(metric, real, far, near).verdict == "better"
 
 
+def test_a_single_pair_is_told_how_many_would_do():
+    found = paired_difference(np.array([20.0]), np.array([21.0]), "higher")
+
+    assert (found.verdict, found.p) == ("cannot tell", None)
+    assert "6 pairs are the fewest that can" in found.note
+
+
+@pytest.mark.parametrize(("n", "words"), [(4, "more than 19"), (10, "more than 19"), (19, "19 images, fewer than 20")])
+def test_too_few_images_for_fd_are_told_a_number_that_does(n, words):
+    assert words in FD.evaluate(summary(rows(n, 1)), summary(rows(n, 2)))["fd"].note
+    assert FD.evaluate(summary(rows(20, 1)), summary(rows(20, 2)))["fd"].stderr is not None
+
+
 @pytest.mark.parametrize("metric", [FD, KD], ids=lambda m: m.name)
 def test_two_draws_of_one_law_show_no_difference(metric):
     """5% false alarms at most: of 40 pairs of draws, seven or more would be a defect (p = .004)."""

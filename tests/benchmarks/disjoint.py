@@ -1,0 +1,150 @@
+"""Coverage of all that `score` shows, on disjoint draws of real features: `python -m tests.benchmarks.disjoint`.
+
+--features FILE.npz holds `rows` (n, D), `logits` (n, K) and `labels` of real images. The reference is drawn from every
+other image, the model from the first eight classes of the rest, both without replacement, in 64 random directions. What
+an interval should hold is the debiased metric of both populations; where the interval is of the expectation at this n
+(neighbours), the mean of the draws. Without replacement a draw of n of N images scatters less by sqrt(1 - n / N), and
+what an interval is off is divided by that. Every registered metric of sets is in the table, also those that show no
+interval, and why not; metrics of pairs and of single images show one of the mean over images, whose values are taken
+from 2,000 pairs: images of --data and the same ones compressed.
+
+`ok`: a coverage of 92 to 98% is compatible with the draws (95% binomial interval).
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from ganeval.errors import GanevalError
+from ganeval.metrics import METRICS
+from ganeval.metrics.base import Estimate, SetMetric
+from ganeval.summaries.bank import FeatureBank
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Float64, Moments
+from tests.benchmarks.coverage import centre, judged, set_metric
+from tests.benchmarks.verdicts import CLASSES, D
+
+OF_EXPECTATION = ("prdc", "authpct", "clipped", "agreement")  # at this n; elsewhere of the populations
+
+
+@dataclass(frozen=True)
+class Population:
+    """Images to draw from.
+
+    Attributes:
+        rows: (N, d).
+        logits: (N, K).
+        labels: (N,).
+    """
+
+    rows: Float64
+    logits: Float64
+    labels: np.ndarray
+
+    def summary(self, chosen: np.ndarray) -> SetSummary:
+        """Some of them, as metrics take them."""
+        rows, logits = (part[chosen].astype(np.float32) for part in (self.rows, self.logits))
+        labels = tuple(self.labels[chosen].tolist())
+        return SetSummary(Moments.of(rows), FeatureBank.of(rows), FeatureBank.of(logits), labels)
+
+    def drawn(self, rng: np.random.Generator, n: int) -> SetSummary:
+        """N of them, each once."""
+        return self.summary(rng.choice(len(self.rows), n, replace=False))
+
+    @property
+    def whole(self) -> SetSummary:
+        """All of them."""
+        return self.summary(np.arange(len(self.rows)))
+
+
+def populations(file: Path, d: int) -> tuple[Population, Population]:
+    """Of the reference and of the model."""
+    with np.load(file) as read:
+        rows, logits, labels = read["rows"], read["logits"], read["labels"]
+    if d < rows.shape[1]:
+        rows = rows @ np.random.default_rng(13).normal(size=(rows.shape[1], d)) / rows.shape[1] ** 0.5
+    known = np.flatnonzero(np.isin(labels, np.unique(labels)[:CLASSES]))
+    real, fake = np.arange(0, len(rows), 2), known[known % 2 == 1]
+    return tuple(Population(rows[own], logits[own], labels[own]) for own in (real, fake))  # type: ignore[return-value]
+
+
+def truths(metric: SetMetric, real: SetSummary, fake: SetSummary, draws: list[dict[str, Estimate]]) -> dict[str, float]:
+    """Output -> what its intervals should hold."""
+    if metric.name in OF_EXPECTATION:
+        return {name: float(np.mean([draw[name].value for draw in draws])) for name in draws[0]}
+    found = metric.compute(real, fake, metric.params)
+    return {name: centre(estimate) for name, estimate in found.items()}
+
+
+def table(metric: SetMetric, real: Population, fake: Population, n: int, count: int) -> None:
+    """Prints the lines of one metric."""
+    draws: list[dict[str, Estimate]] = []
+    for draw in range(count):
+        rng = np.random.default_rng((draw, n))
+        try:
+            draws.append(dict(metric.evaluate(real.drawn(rng, n), fake.drawn(rng, n))))
+        except GanevalError as error:
+            print(f"| {metric.name} | {n} | | | | | {str(error)[:60]} |", flush=True)
+            return
+        if draw == 4 and all(one.ci95 is None for found in draws for one in found.values()):
+            break  # it shows none
+    names = [output.name for output in metric.outputs]
+    shown = {name: [one[name] for one in draws if one[name].ci95 is not None] for name in names}
+    expected = truths(metric, real.whole, fake.whole, draws) if any(shown.values()) else {}
+    for name in names:
+        if shown[name]:
+            print(line(name, n, [one[name] for one in draws], expected[name], left_over(n, real, fake)), flush=True)
+        else:
+            print(f"| {name} | {n} | none | | | | {draws[0][name].note.partition(';')[0]} |", flush=True)
+
+
+def left_over(n: int, real: Population, fake: Population) -> float:
+    """By how much less draws without replacement scatter, both sides alike."""
+    return float(np.sqrt(1.0 - 0.5 * (n / len(real.rows) + n / len(fake.rows))))
+
+
+def line(name: str, n: int, found: list[Estimate], truth: float, less: float) -> str:
+    """One line of the table."""
+    centres = np.array([centre(one) for one in found])
+    spread = float(centres.std(ddof=1)) / less
+    shown = [one for one in found if one.ci95 is not None]
+    missed = sum(not holds(one, truth, less) for one in shown)
+    errors = [one.stderr for one in found if one.stderr is not None]
+    ratio = float(np.sqrt(np.mean(np.square(errors)))) / spread
+    low, high = stats.binomtest(len(shown) - missed, len(shown)).proportion_ci(0.95)
+    cells = [name, n, f"{len(shown)} of {len(found)}", f"{1 - missed / len(shown):.3f} [{low:.3f}, {high:.3f}]"]
+    cells += [f"{(centres.mean() - truth) / spread:+.2f}", f"{ratio:.2f}", judged(len(shown), missed)]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def holds(one: Estimate, truth: float, less: float) -> bool:
+    """Whether the interval holds the truth of endless images."""
+    if one.ci95 is None:
+        return False
+    middle = centre(one)
+    return one.ci95[0] <= middle + (truth - middle) / less <= one.ci95[1]
+
+
+def main() -> None:
+    """Prints the table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--features", type=Path, required=True)
+    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--count", type=int, default=500, help="images a set")
+    parser.add_argument("--directions", type=int, default=D)
+    parser.add_argument("--metrics", default="", help="comma-separated, all without")
+    options = parser.parse_args()
+    real, fake = populations(options.features, options.directions)
+    asked = set(filter(None, options.metrics.split(",")))
+    print("| interval of | n | shown | covers | bias / sd | SE / sd | |")
+    print("|---|---:|---|---|---:|---:|---|")
+    for name in METRICS:
+        if isinstance(METRICS.get(name), SetMetric) and (not asked or name in asked):
+            table(set_metric(name), real, fake, options.count, options.draws)
+
+
+if __name__ == "__main__":
+    main()
