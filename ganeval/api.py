@@ -36,6 +36,7 @@ from ganeval.scoring.evaluator import Evaluator as LoadedEvaluator
 from ganeval.scoring.open_inputs import check_places, open_subject_source
 from ganeval.scoring.running_pairs import IN_BATCHES
 from ganeval.scoring.several_subjects import score_several
+from ganeval.summaries.reference_file import is_own_statistics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -340,6 +341,8 @@ def _paths(*subjects: Subject) -> list[str]:
 def _shown(rows: tuple[Result, ...], options: ScoreOptions, influences: pd.DataFrame | None = None) -> Scores:
     """The scores with what a notebook shows of the images."""
     ends = ends_of(rows)
+    if is_own_statistics(Path(options.subject)):  # features of images that are elsewhere
+        return Scores(rows, influences=influences)
     with contextlib.ExitStack() as stack:
         source = open_subject_source(options, stack)
         shown = b"" if ends is None else picture_of_ends(source, ends)
@@ -347,5 +350,7 @@ def _shown(rows: tuple[Result, ...], options: ScoreOptions, influences: pd.DataF
 
 
 def _picture(options: ScoreOptions) -> bytes:
+    if is_own_statistics(Path(options.subject)):
+        return b""
     with contextlib.ExitStack() as stack:
         return picture_of(open_subject_source(options, stack))

@@ -209,7 +209,12 @@ def difference_words(pairs: Sequence[Both]) -> tuple[str, str]:
 
 
 def set_difference_words(fake: Sequence[ImageFacts], real: Sequence[ImageFacts]) -> str:
-    """Where a generated set was decoded otherwise than its reference, with counts; "" where the fractions are alike."""
+    """Where a generated set was decoded otherwise than its reference, with counts; "" where the fractions are alike.
+
+    Also where one of the two is a statistics file, which holds nothing of how its images were decoded.
+    """
+    if not fake or not real:
+        return ""
     counts = [Counter(note for fact in facts for note in fact.notes) for facts in (fake, real)]
     return "; ".join(
         f"{row.words} in {counts[0][row.name]} of {len(fake)} generated and {counts[1][row.name]} of {len(real)} "

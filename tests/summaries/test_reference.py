@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+import ganeval
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
 from ganeval.metrics.frechet import frechet_distance
 from ganeval.options import ScoreOptions
@@ -161,3 +162,12 @@ def test_a_file_of_another_protocol_cannot_stand_for_the_reference(tmp_path, mak
 
     with pytest.raises(ProtocolMismatchError, match="another protocol of efflite0"):
         score(ScoreOptions(folder, str(tmp_path / "old.safetensors"), metrics="fd", engine="torch"))
+
+
+def test_python_scores_a_statistics_file_as_a_subject(tmp_path, monkeypatch, make_folder):
+    monkeypatch.setenv("GANEVAL_CACHE", str(tmp_path / "cache"))
+    folder, file = make_folder("set", 6), tmp_path / "set.safetensors"
+    options = ScoreOptions(str(folder), device="cpu")
+    save_reference(file, build_reference(options, ["pixels"], Silent()), features=True)
+
+    assert ganeval.score(file, reference=folder, metrics="fd@pixels")["fd@pixels"].value == pytest.approx(0, abs=1e-9)
