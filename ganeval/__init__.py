@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ganeval._version import __version__
+from ganeval.former import present_name
 
 if TYPE_CHECKING:
     from ganeval import errors, leaderboard
@@ -37,6 +38,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
+    name = present_name(__name__, name)
     if name not in _LAZY:
         hint = "" if name.startswith("_") else importlib.import_module("ganeval.metrics.keys").as_call(name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import click
+
 from ganeval.errors import UsageError
 from ganeval.files.read_write import MAX_SETTINGS, read_bytes, read_text
+from ganeval.former import OPTIONS as FORMER
+from ganeval.former import told
 from ganeval.options.table import OPTIONS, checked, flag_of, taken_by
 from ganeval.registry import unknown_name
 from ganeval.untrusted import RecordedPlace
@@ -66,6 +70,9 @@ def read_file(path: Path) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
+        if name in FORMER:
+            click.echo(f"{path}: {told(key, FORMER[name])}", err=True)
+            name = FORMER[name]
         if name not in KEYS:
             raise UsageError(f"{path}: {_refused(key)}")
         if name == "follow_links" and value == "anywhere":

@@ -18,6 +18,8 @@ from ganeval.cli.habits import command_path, said, unknown_command
 from ganeval.devices import is_out_of_memory
 from ganeval.errors import GanevalError, UsageError
 from ganeval.escaping import printable
+from ganeval.former import OPTIONS as FORMER
+from ganeval.former import told
 from ganeval.processes.launch import launched
 
 # name -> (module, one line for the help page). The line is here so that `--help` imports none of them.
@@ -84,12 +86,22 @@ class Root(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
+def _present(word: str) -> str:
+    """The present name of an option; BasicSR's --crop_border is --crop-border."""
+    word = word.replace("_", "-")
+    if (now := FORMER.get(word.replace("-", "_"))) is None:
+        return word
+    now = now.replace("_", "-")
+    click.echo(told(f"--{word}", f"--{now}"), err=True)
+    return now
+
+
 @click.group(
     cls=Root,
     context_settings={
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,
-        "token_normalize_func": lambda word: word.replace("_", "-"),  # BasicSR's --crop_border is --crop-border
+        "token_normalize_func": _present,
     },
 )
 @click.version_option(__version__, prog_name="ganeval")

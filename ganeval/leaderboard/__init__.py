@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ganeval.former import present_name
+
 if TYPE_CHECKING:
     from ganeval.leaderboard.boards import Board, load_boards
     from ganeval.leaderboard.ranking import RankedBoard, ranked
@@ -35,6 +37,7 @@ def __getattr__(name: str) -> Any:
     """Imports what is asked for: pandas is slower to load than a board is to print."""
     import importlib
 
+    name = present_name(__name__, name)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -9,10 +9,13 @@ import difflib
 import functools
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from ganeval.errors import GanevalError, UsageError
+from ganeval.former import OPTIONS as FORMER
+from ganeval.former import told
 from ganeval.options.kinds import PLACEHOLDER, Kind, Links, Switch
 from ganeval.options.table import DEFAULTS, OPTIONS, flag_of, keyword_of, taken_by
 
@@ -115,6 +118,10 @@ def as_options(taker: str, keywords: Mapping[str, object]) -> dict[str, Any]:
     """
     names = {keyword_of(name): name for name in taken_by(taker)}
     for keyword in keywords:
+        now = FORMER.get(keyword)
+        if now is not None and now in names.values():
+            warnings.warn(told(f"{keyword}=", f"{keyword_of(now)}="), DeprecationWarning, stacklevel=4)
+            names[keyword] = now
         if takers := [] if keyword in names else _calls_with(keyword):
             raise UsageError(f"{TAKERS[taker]}() takes no {keyword}=. It is a keyword of {' and '.join(takers)}.")
         if keyword not in names:
