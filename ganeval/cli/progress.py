@@ -18,8 +18,8 @@ class RichReporter:
 
     @contextlib.contextmanager
     def stage(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A bar of `total` steps that disappears when done."""
-        if not self.console.is_terminal:
+        """A bar of `total` steps that disappears when done; none where there is nothing to do."""
+        if not self.console.is_terminal or total == 0:
             yield lambda _: None
             return
         columns = (

@@ -183,7 +183,7 @@ def test_what_doctor_found_is_a_section_and_its_names_stay_text(tmp_path):
     write_report(ReportOptions(tmp_path / "r.html", doctor=[tmp_path / "doctor.json"]), Silent())
     text = (tmp_path / "r.html").read_text()
 
-    assert "1 serious, 0 warning, 0 info; 31 checks of 60 images against 599" in text
+    assert "1 serious, 0 warnings, 0 info; 31 checks of 60 images against 599" in text
     assert "20 of 60 images are exact copies. Draw each latent once." in text
     assert "&lt;b&gt;000" in text
     assert "&lt;i&gt;samples" in text
