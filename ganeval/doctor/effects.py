@@ -100,7 +100,7 @@ def with_effects(
         options, device=device, metrics=KEY, reference=kept.name, paired=None, in_memory={kept.name: kept}
     )
     with Evaluator(networks, reporter) as evaluator:
-        passes = evaluator.set_networks()
+        passes = evaluator.networks()
         rows, before = _rows(passes, kept, f"{clean.name} (clean)"), _rows(passes, spoilt, f"{clean.name} (clean)")
         floor = _distance(rows, before)
         key = printed_key(FD.name, passes.backbones[BACKBONE].key)

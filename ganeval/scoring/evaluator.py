@@ -312,30 +312,31 @@ class Evaluator:
             self._pair_networks = open_pair_networks(self.plan, self.options, self.device, self._opened)
         return self._pair_networks
 
-    def set_networks(self, reference: ImageSource | ReferenceStatistics | None = None) -> Passes:
-        """The networks of set metrics with their stores; a statistics file is checked against the loaded weights."""
+    def networks(
+        self,
+        reference: ImageSource | ReferenceStatistics | None = None,
+        stack: contextlib.ExitStack | None = None,
+    ) -> Passes:
+        """The networks of set metrics with their feature stores.
+
+        With a stack they are those of one subject: from the second subject on, the stack removes its features, to bound
+        memory. The first one shares the stores with the reference: an image in both goes through a network once.
+
+        Args:
+            reference: A statistics file is checked against the loaded weights.
+            stack: Removes the features that the subject adds; None for no subject.
+
+        Raises:
+            GanevalError: weights that cannot be used, or a reference of another protocol.
+        """
         if self._passes is None:
             names = [r.backbone for r in self.plan.set_requests if r.backbone is not None]
             self._passes = open_passes(
                 names, self.options, self.device, self.reporter, self._stack, reference, self._processes, self._opened
             )
-        return self._passes
-
-    def networks(self, reference: ImageSource | ReferenceStatistics | None, stack: contextlib.ExitStack) -> Passes:
-        """The networks for one subject. From the second subject on, its features are removed with it, to bound memory.
-
-        The first subject shares the stores with the reference: an image in both goes through a network once.
-
-        Args:
-            reference: A statistics file is checked against the loaded weights.
-            stack: Removes the features that the subject adds.
-
-        Raises:
-            GanevalError: weights that cannot be used, or a reference of another protocol.
-        """
-        passes = self.set_networks(reference)
-        if not self._used:
-            self._used = True
+        passes = self._passes
+        if stack is None or not self._used:
+            self._used = self._used or stack is not None
             return passes
         folder = None
         if not self.options.cache:
@@ -353,7 +354,7 @@ class Evaluator:
         """The reference's summary; its images are read the first time."""
         reference = self._reference(options)
         if not reference.read:
-            passes = self.set_networks()
+            passes = self.networks()
             for store in passes.stores.values():
                 store.refresh()  # features that subjects added
             reference.real = passes.run_reference(reference.source)
@@ -381,7 +382,7 @@ class Evaluator:
             if given is not None:
                 raise UsageError(f"update() takes every image, and {option} picks how many. Drop it.")
         if self._running is None and self.plan.set_requests:
-            self._running = RunningSet(self.set_networks(self.open_reference(options)), "the batches")
+            self._running = RunningSet(self.networks(self.open_reference(options)), "the batches")
         return self._running
 
     def _running_pairs(self) -> RunningPairs | None:

@@ -164,7 +164,7 @@ def _of_sets(
         return "a statistics file is not compared; give the images"
     plan = dataclasses.replace(evaluator.plan, set_requests=requests, explicit=True)
     try:
-        comparisons = compare_summaries(evaluator, plan, each, (a, b), real, evaluator.set_networks())
+        comparisons = compare_summaries(evaluator, plan, each, (a, b), real, evaluator.networks())
     except GanevalError as error:  # the scores stay; only the test is missing
         return str(error)
     return {comparison.result.key: comparison for comparison in comparisons}
