@@ -26,6 +26,7 @@ class Launched:
         address: Where process 0 can be reached by the others; a SLURM node list where nothing else is known.
         port: The port there.
         starter: The process that started this one and ends with it, where that was ganeval.
+        own_devices: The launcher shows each process GPUs of its own, so that each counts from 0.
     """
 
     by: str
@@ -36,6 +37,7 @@ class Launched:
     address: str
     port: int
     starter: int | None = None
+    own_devices: bool = False
 
 
 def launched(environment: Mapping[str, str] = os.environ) -> Launched | None:
@@ -99,7 +101,17 @@ def _by_srun(environment: Mapping[str, str]) -> Launched:
             -(-count // max(1, nodes)),
             address,
             _number(environment, "MASTER_PORT", 15000 + job),
+            own_devices=_gpus_for_each_task(environment),
         )
+    )
+
+
+def _gpus_for_each_task(environment: Mapping[str, str]) -> bool:
+    """Whether srun shows each task GPUs of its own: `--gpus-per-task`, a TRES in newer versions, or `--gpu-bind`."""
+    return (
+        "SLURM_GPUS_PER_TASK" in environment
+        or "gres/gpu" in environment.get("SLURM_TRES_PER_TASK", "").replace(":", "/")
+        or any(words in environment.get("SLURM_GPU_BIND", "") for words in ("single:", "per_task:"))
     )
 
 

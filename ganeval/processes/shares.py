@@ -235,6 +235,8 @@ def _device_of(device: str, me: Launched) -> torch.device:
     if kind not in ("cpu", "cuda"):
         raise UsageError(f"{me.count} processes ({me.by}) go with --device auto, cpu or cuda; got {device!r}.")
     if kind == "cuda":
+        if me.own_devices and torch.cuda.device_count():
+            return torch.device("cuda", 0)
         if torch.cuda.device_count() < me.local_count:
             raise UsageError(
                 f"{me.local_count} processes on this machine ({me.by}): {torch.cuda.device_count()} CUDA devices are "

@@ -26,7 +26,7 @@ from ganeval.options.kinds import Duration
 from ganeval.processes import connections as lines_module
 from ganeval.processes.connections import Lines
 from ganeval.processes.launch import Launched, launched
-from ganeval.processes.shares import Processes, open_processes
+from ganeval.processes.shares import Processes, _device_of, open_processes
 from ganeval.scoring.plan import make_plan
 from ganeval.sources.base import ImageSource, Item
 from tests.conftest import TOY, ToyBackbone
@@ -518,6 +518,30 @@ def test_strangers_who_call_do_not_count(monkeypatch):
 def test_launchers_say_how_many_there_are(environment, expected):
     shared = {"MASTER_ADDR": "node0", "MASTER_PORT": "29500"}
     assert launched({**shared, **environment}) == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"SLURM_GPUS_PER_TASK": "1"}, "cuda:0"),
+        ({"SLURM_TRES_PER_TASK": "cpu=4,gres/gpu=1"}, "cuda:0"),
+        ({"SLURM_TRES_PER_TASK": "gres:gpu:1"}, "cuda:0"),
+        ({"SLURM_GPU_BIND": "verbose,single:1"}, "cuda:0"),
+        ({"SLURM_TRES_PER_TASK": "cpu=4"}, None),
+        ({}, None),
+    ],
+)
+def test_a_task_of_srun_that_sees_one_gpu_of_its_own_takes_it(variables, expected, monkeypatch):
+    tasks = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3", "SLURM_LOCALID": "3", "MASTER_ADDR": "node0"}
+    me = launched({**tasks, **variables})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+
+    if expected is None:  # all four see the same one
+        with pytest.raises(UsageError, match="4 processes on this machine"):
+            _device_of("auto", me)
+    else:
+        assert str(_device_of("auto", me)) == expected
 
 
 def test_srun_finds_address_and_port_by_itself():
