@@ -86,7 +86,7 @@ class FrechetInceptionDistance(_Base):
     is_differentiable = False
     higher_is_better = False
     full_state_update = False
-    plot_lower_bound = 0.0
+    plot_lower_bound: float = 0.0
     real_count: Tensor
     real_sum: Tensor
     real_products: Tensor

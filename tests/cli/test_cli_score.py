@@ -1,7 +1,8 @@
 """The command line's contract: what it prints, what it refuses, and with which exit code."""
 
+import contextlib
+import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,17 +31,13 @@ def run(command_line, monkeypatch, tmp_path):
 def scored(tmp_path_factory):
     """One real run for several tests: 60 digits against 60 others, so that each has every class."""
     folder = tmp_path_factory.mktemp("scored")
-    command = [sys.executable, "-m", "ganeval.cli.main", "score", "digits:test", "--reference", "digits:train"]
-    command += ["--num-samples", "60", "--engine", "torch", "--json", "-", "--append", "rows.jsonl", "--name", "mine"]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env=_environment(folder), check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    return folder, json.loads(done.stdout)
-
-
-def _environment(folder):
-    return {**os.environ, "GANEVAL_CACHE": str(folder / "cache"), "COLUMNS": "100"}
+    command = ["score", "digits:test", "--reference", "digits:train", "--num-samples", "60", "--engine", "torch"]
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as here, contextlib.redirect_stdout(printed):  # a process less to start
+        here.chdir(folder)
+        here.setenv("GANEVAL_CACHE", str(folder / "cache"))
+        cli.main([*command, "--json", "-", "--append", "rows.jsonl", "--name", "mine"])
+    return folder, json.loads(printed.getvalue())
 
 
 # ---- what it prints
