@@ -12,6 +12,7 @@ Matches: piq 0.8.0 `fsim(data_range=255)`, within 1e-10; on one channel its chro
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING
 
@@ -48,8 +49,7 @@ def compute_fsim(fake: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"],
     shrink = max(1, round(min(fake.shape[-2:]) / 256))
     images = [F.avg_pool2d(side, shrink) for side in (fake, real)] if shrink > 1 else [fake, real]
     luma = [unrounded_luma(side) for side in images]
-    filters = _log_gabor(luma[0])
-    x_phase, y_phase = (_phase_congruency(side, filters, k) for side in luma)
+    x_phase, y_phase = (_phase_congruency(side, k) for side in luma)
     x_edges, y_edges = (gradient_magnitude(side, (3.0, 10.0, 3.0), 16.0) for side in luma)
     weights = torch.maximum(x_phase, y_phase)
     alike = _alike(x_phase, y_phase, t1) * _alike(x_edges, y_edges, t2)
@@ -65,11 +65,15 @@ def _alike(x: Float[Tensor, "B 1 H W"], y: Float[Tensor, "B 1 H W"], constant: f
     return (2.0 * x * y + constant) / (x.square() + y.square() + constant)
 
 
-def _log_gabor(luma: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "O S H W"]:
-    """Filters in the frequency domain, of half the plane each, zero frequency first: orientations by scales."""
+@functools.lru_cache(maxsize=2)  # one of 384x576 pixels has 28 MB; pairs of a set mostly share their size
+def _log_gabor(height: int, width: int) -> tuple[Float[Tensor, "O S H W"], list[float]]:
+    """Filters in the frequency domain, of half the plane each, zero frequency first: orientations by scales.
+
+    With them, by orientation, the energy over all scales of noise whose finest scale has the energy 1.
+    """
     import torch
 
-    down, right = (_frequencies(side, luma) for side in luma.shape[-2:])
+    down, right = _frequencies(height), _frequencies(width)
     radius = torch.sqrt(down[:, None].square() + right[None, :].square())
     angle = torch.atan2(-right[None, :], down[:, None])
     low_pass = 1.0 / (1.0 + (radius / LOW_PASS) ** (2 * LOW_PASS_ORDER))
@@ -86,25 +90,25 @@ def _log_gabor(luma: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "O S H W"]:
         turned = angle - orientation * math.pi / ORIENTATIONS
         turned = torch.atan2(torch.sin(turned), torch.cos(turned))
         turns.append(torch.exp(-turned.square() / (2.0 * sigma**2)))
-    return torch.stack(turns)[:, None] * radial[None]
+    filters = torch.stack(turns)[:, None] * radial[None]
+    # the sum over scales squared is the squares and twice the cross terms: 2 (squares + 2 cross) = 2 (sum)²
+    spread = torch.fft.ifft2(filters.sum(dim=1)).real.square().sum(dim=(1, 2)) * (height * width)
+    return filters, (2.0 * spread / filters[:, 0].square().sum(dim=(1, 2))).tolist()
 
 
-def _frequencies(side: int, like: Tensor) -> Float[Tensor, " side"]:
+def _frequencies(side: int) -> Float[Tensor, " side"]:
     """Frequencies of an axis in cycles a pixel, zero first, with n - 1 steps to the cycle where n is odd, as Kovesi."""
     import torch
 
-    steps = torch.arange(side, dtype=like.dtype, device=like.device) - side // 2
+    steps = torch.arange(side, dtype=torch.float64, device="cpu") - side // 2
     return torch.roll(steps / (side - side % 2), -(side // 2))
 
 
-def _phase_congruency(
-    luma: Float[Tensor, "B 1 H W"], filters: Float[Tensor, "O S H W"], k: float
-) -> Float[Tensor, "B 1 H W"]:
+def _phase_congruency(luma: Float[Tensor, "B 1 H W"], k: float) -> Float[Tensor, "B 1 H W"]:
     """Phase congruency of each place, in [0, 1]: energy where the phases of all scales agree, over all amplitudes.
 
     Args:
-        luma: float64.
-        filters: Of `_log_gabor`.
+        luma: float64, on the CPU.
         k: Standard deviations of the noise's energy above its mean that count as noise.
     """
     import torch
@@ -112,36 +116,30 @@ def _phase_congruency(
     tiny = torch.finfo(luma.dtype).eps
     spectrum = torch.fft.fft2(luma)
     energy = amplitude = torch.zeros_like(luma)
-    for filter_ in filters:
+    for filter_, noise in zip(*_log_gabor(*luma.shape[-2:]), strict=True):
         answers = torch.fft.ifft2(spectrum * filter_)  # (B, S, H, W); the real part is even, the imaginary part odd
         sizes = answers.abs()
         total = answers.sum(dim=1, keepdim=True)
         mean = total / (total.abs() + tiny)
         along = answers * mean.conj()  # cosine and sine of the deviation from the mean phase, times the amplitude
         agreeing = (along.real - along.imag.abs()).sum(dim=1, keepdim=True)
-        energy = energy + (agreeing - _noise_threshold(sizes[:, 0], filter_, k)).clamp(min=0.0)
+        energy = energy + (agreeing - _noise_threshold(sizes[:, 0], noise, k)).clamp(min=0.0)
         amplitude = amplitude + sizes.sum(dim=1, keepdim=True)
     return (energy + tiny) / (amplitude + tiny)
 
 
-def _noise_threshold(
-    finest: Float[Tensor, "B H W"], filters: Float[Tensor, "S H W"], k: float
-) -> Float[Tensor, "B 1 1 1"]:
+def _noise_threshold(finest: Float[Tensor, "B H W"], noise: float, k: float) -> Float[Tensor, "B 1 1 1"]:
     """Energy that noise alone would have, from the median answer of the finest scale (Rayleigh distributed).
 
     Args:
         finest: Amplitudes of the finest scale at one orientation.
-        filters: All scales of that orientation.
+        noise: Of `_log_gabor`, of that orientation.
         k: Standard deviations above the mean.
     """
     import torch
 
     median = finest.square().flatten(1).median(dim=1).values
-    power = (median / math.log(2.0)) / filters[0].square().sum()
-    spread = torch.fft.ifft2(filters).real * math.sqrt(filters[0].numel())
-    # the sum over scales squared is the squares and twice the cross terms: 2 (squares + 2 cross) = 2 (sum)²
-    noise = 2.0 * power * spread.sum(dim=0).square().sum()
-    tau = torch.sqrt(noise / 2.0)
+    tau = torch.sqrt(median / math.log(2.0) * noise / 2.0)
     threshold = tau * (math.sqrt(math.pi / 2.0) + k * math.sqrt(2.0 - math.pi / 2.0))
     return (threshold / RESCALED).reshape(-1, 1, 1, 1)
 
