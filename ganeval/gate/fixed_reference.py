@@ -22,7 +22,7 @@ from ganeval.summaries.base import SetSummary
 def with_given_reference(outcome: ScoreOutcome) -> list[Result]:
     """The rows of a score, with this standard error, and how it moves with the value, in the provenance of some.
 
-    Of fd, kd, cmmd, mind and precision, that is.
+    Of fd, kd, cmmd, mind, precision and density, that is.
 
     Where the features are gone by now (a run that keeps none) or the metric has no such formula, a row stays as it is.
     """
@@ -65,6 +65,6 @@ def error_given_reference(row: Result, real: SetSummary, fake: SetSummary) -> Sa
         influences = metric.influences(real, fake, metric.params)[0]
         known = metric.second_influence
         return sampling_error(influences, 0.0 if known is None else known(real, fake, influences, metric.params))
-    if output is not None and output.given_reference is not None and row.value is not None and row.n_fake is not None:
-        return output.given_reference(row.value, row.n_fake)
+    if output is not None and output.given_reference is not None and row.value is not None:
+        return output.given_reference(real, fake, metric.params if isinstance(metric, SetMetric) else {})
     return None

@@ -89,8 +89,8 @@ class Output:
         gateable: True where it tells a worse model from another one. Paired metrics are compared image by image.
         margin: Of a gate on a paired metric.
         first_gate: Backbone ("" for pixels) -> its place in a gate's first baseline.
-        given_reference: (value, number of generated images) -> the error over the generated images alone, with the
-            reference fixed, where a closed form says it; a metric with influences needs none.
+        given_reference: (real, fake, params) -> the error over the generated images alone, with the reference fixed,
+            where the number is a mean over them; a metric with influences needs none.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Output:
     gateable: bool = False
     margin: Margin | None = None
     first_gate: Mapping[str, int] = field(default_factory=dict)
-    given_reference: Callable[[float, int], SamplingError] | None = None
+    given_reference: Callable[[SetSummary, SetSummary, Params], SamplingError] | None = None
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ganeval.errors import TooFewSamplesError
+from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.neighbours import CHUNK, approximate, neighbour_radii, prepare, within
 from ganeval.metrics.prdc_difference import prdc_difference_errors
 from ganeval.metrics.uncertainty import join
 from ganeval.stats.counts import check_count
 from ganeval.stats.groups import GROUPS, group_stderr, share_stderr
-from ganeval.stats.influence import SamplingError, influence_stderr
+from ganeval.stats.influence import SamplingError, influence_stderr, sampling_error
 from ganeval.stats.intervals import share_interval, t_interval
 from ganeval.stats.jackknife import block_numbers
 from ganeval.summaries.base import SetSummary
@@ -165,19 +165,28 @@ def compute_prdc(real: SetSummary | None, fake: SetSummary, params: Params) -> d
     }
 
 
-def precision_given_reference(value: float, n: int) -> SamplingError:
-    """Error of a precision over the generated images alone.
+def precision_given_reference(real: SetSummary, fake: SetSummary, params: Params) -> SamplingError:
+    """Error of precision over the generated images alone.
 
     Each generated image lies inside the fixed balls of the reference or not, independently, so it is binomial; with two
     of each added, so that a precision of 0 has one too (Agresti & Coull 1998, The American Statistician 52).
-
-    Args:
-        value: The precision.
-        n: Generated images.
     """
-    share = (value * n + 2) / (n + 4)
+    n = fake.moments.n
+    share = (int(_against(real, fake, params).fake_inside.sum()) + 2) / (n + 4)
     stderr = math.sqrt(share * (1.0 - share) / (n + 4))
     return SamplingError(stderr, (1.0 - 2.0 * share) / ((n + 4) * stderr))
+
+
+def density_given_reference(real: SetSummary, fake: SetSummary, params: Params) -> SamplingError:
+    """Error of density over the generated images alone: a mean of how many fixed balls hold each of them."""
+    balls = _against(real, fake, params).balls / int(params["k_density"])
+    return sampling_error(balls - balls.mean(), 0.0)
+
+
+def _against(real: SetSummary, fake: SetSummary, params: Params) -> Neighbourhoods:
+    if real.bank is None or fake.bank is None:
+        raise DataError("The error of precision and density needs the feature rows of both sets.")
+    return neighbourhoods(real.bank.rows(), fake.bank.rows(), int(params["k"]), int(params["k_density"]))
 
 
 PRDC = SetMetric(
@@ -209,7 +218,14 @@ PRDC = SetMetric(
             question="diversity",
         ),
         Output(
-            "density", "higher", (0.0, float("inf")), "Density", on_itself="varies", gateable=True, question="fidelity"
+            "density",
+            "higher",
+            (0.0, float("inf")),
+            "Density",
+            on_itself="varies",
+            gateable=True,
+            given_reference=density_given_reference,
+            question="fidelity",
         ),
         Output("coverage", "higher", (0.0, 1.0), "Coverage", on_itself=1.0, gateable=True, question="diversity"),
     ),
