@@ -16,6 +16,7 @@ from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 from tests.one_pass import summarise
+from tests.peer_networks import instead_of_inception
 
 D = 4
 KINDS = ("random", "constant", "zero", "identical")
@@ -101,8 +102,9 @@ def test_arithmetic_on_too_little_gives_a_number_or_our_error(name):
                 assert np.isfinite(np.asarray(found, dtype=float)).all(), (name, n, m, kind, found)
 
 
-def test_the_drop_in_inception_score_of_six_images_is_no_nan(make_folder, inception_file):
+def test_the_drop_in_inception_score_of_six_images_is_no_nan(make_folder, inception_file, monkeypatch):
     """Ten parts of six images: four of them are empty."""
+    instead_of_inception(monkeypatch)
     folder = make_folder("fake", 6)
     for shuffle in (True, False):
         with pytest.raises(TooFewSamplesError, match="10 splits; got 6"):
@@ -115,7 +117,8 @@ def test_the_drop_in_inception_score_of_six_images_is_no_nan(make_folder, incept
             )
 
 
-def test_the_drop_in_precision_of_three_images_says_what_it_needs(make_folder, inception_file):
+def test_the_drop_in_precision_of_three_images_says_what_it_needs(make_folder, inception_file, monkeypatch):
+    instead_of_inception(monkeypatch)
     fake, real = make_folder("fake", 3), make_folder("real", 8, seed=2)
     with pytest.raises(TooFewSamplesError, match="at least 4 images"):
         calculate_metrics(
