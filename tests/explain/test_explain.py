@@ -304,8 +304,8 @@ def test_json_rows_are_result_rows_with_their_terms(command, make_folder, incept
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["digits"], 2, "--reference REF, or --fid-statistics-file"),
-        (["digits", "--reference", "digits", "--fid-statistics-file", "f.npz"], 2, "one of the two"),
+        (["digits"], 2, "--reference REF or --fid-statistics-file"),
+        (["digits", "--reference", "digits", "--fid-statistics-file", "f.npz"], 2, "one of the three"),
         (["digits", "--reference", "digits", "--tools", "pytorch-fit"], 2, "Did you mean 'pytorch-fid'"),
         (["digits", "--reference", "digits", "--tools", ""], 2, "Unknown tool ''"),
         (["digits", "--reference", "digits", "--plot", "why.gif"], 2, ".png, .svg, .pdf"),
