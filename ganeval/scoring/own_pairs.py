@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from ganeval.errors import DataError, TooFewSamplesError, UsageError
+from ganeval.errors import BadImageError, DataError, TooFewSamplesError, UsageError
 from ganeval.generators.source import Draw, GeneratorSource, LatentSpace
 from ganeval.metrics.base import Distances, Estimate, OwnPairsMetric, Paths
 from ganeval.metrics.keys import OwnPairsRequest, printed_key
@@ -21,6 +23,7 @@ from ganeval.results.result import Result
 from ganeval.scoring.build_result import Row, Seen
 from ganeval.scoring.pair_pass import PairRequest, PairScores, score_pairs
 from ganeval.scoring.paired_metrics import PairNetworks
+from ganeval.scoring.read_pairs import wide
 from ganeval.sources.base import ImageSource, Item, Raw
 
 if TYPE_CHECKING:
@@ -130,7 +133,9 @@ def score_own_pairs(
     pairs = np.concatenate(list(groups.values()))
     backbone = networks.backbones[request.backbone]
     of, seen_by = metric.of, {request.backbone: backbone}
-    if metric.side is not None:
+    if metric.side is None:
+        _check_sizes(metric, source, pairs)
+    else:
         of = dataclasses.replace(of, min_side=1)
         seen_by = {request.backbone: _Resized(backbone, metric.side)}  # type: ignore[dict-item] # its maps alone are used
     with reporter.stage(f"{metric.name} of {subject.name}", len(pairs)) as advance:
@@ -157,6 +162,25 @@ def score_own_pairs(
         for output, estimate in found.items()
         if output.partition(":")[0] in request.outputs
     ]
+
+
+def _check_sizes(metric: OwnPairsMetric, source: ImageSource, pairs: Pairs) -> None:
+    """Refuses images of several sizes, with counts, before any network runs; what cannot be decoded is told later.
+
+    Raises:
+        DataError: as said.
+    """
+    sizes: Counter[tuple[int, int]] = Counter()
+    for place in np.unique(pairs).tolist():
+        with contextlib.suppress(BadImageError):
+            height, width = source.read(place).decode().pixels.shape[1:]
+            sizes[height, width] += 1
+    if len(sizes) > 1:
+        named = ", ".join(f"{count} of {wide(size)}" for size, count in sizes.most_common(3))
+        raise DataError(
+            f"{metric.name} compares the images of {source.name} with each other, and they have {len(sizes)} sizes "
+            f"(width x height): {named}{', ...' if len(sizes) > 3 else ''}. Crop or resize all to one size."
+        )
 
 
 def _by_group(groups: Mapping[str, Pairs], values: npt.NDArray[np.float64]) -> dict[str, Distances]:

@@ -284,7 +284,7 @@ def test_kd_without_the_feature_rows_of_a_side_is_refused():
     real, a, b = (summary(rows(50, seed)) for seed in (1, 2, 3))
     estimates = tuple(KD.evaluate(real, side)["kd"] for side in (a, b))
 
-    with pytest.raises(DataError, match="needs every feature row, and the generated set is a statistics file"):
+    with pytest.raises(DataError, match="needs every feature row, and the generated set is known by its moments only"):
         set_differences(KD, real, a, SetSummary(b.moments), {"kd": estimates}, None)
 
 
