@@ -176,7 +176,7 @@ def calculate_metrics(
     refuse(
         "calculate_metrics",
         [
-            ("ppl", ppl, "ganeval has no perceptual path length; use torch-fidelity."),
+            ("ppl", ppl, "Use ganeval.score(generator, metrics='ppl'), or `ganeval score GENERATOR --metrics ppl`."),
             (
                 f"feature_extractor={feature_extractor!r}",
                 feature_extractor not in (None, _INCEPTION),

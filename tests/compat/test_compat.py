@@ -239,7 +239,7 @@ def test_the_class_refuses_what_would_wrap_around(cheap, inception_file, normali
         (lambda: compute_fid("a", dataset_name="FFHQ"), "its statistics file as fdir2"),
         (lambda: compute_fid("a", "b", gen=print), "ganeval.score"),
         (lambda: compute_fid("a", "b", model_name="clip_vit_b_32"), "fd@clip-vitb32"),
-        (lambda: calculate_metrics(input1="a", input2="b", ppl=True), "no perceptual path length"),
+        (lambda: calculate_metrics(input1="a", input2="b", ppl=True), "metrics='ppl'"),
         (lambda: calculate_metrics(input1="a", input2="b", prc=True), "means VGG16"),
         (lambda: calculate_metrics(input1="a", input2="b", fid=True, feature_extractor="clip-vit-b-32"), "fd@BACKBONE"),
         (lambda: calculate_metrics(input1="a", input2="b", fid=True, feature_layer_fid="768"), "Use '2048'"),
