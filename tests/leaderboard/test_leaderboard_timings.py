@@ -225,7 +225,7 @@ def test_the_benchmarks_of_this_project_can_be_added(tmp_path):
     ("content", "message"),
     [
         ("{", "not JSON"),
-        ("[]", "no file of pytest --benchmark-json"),
+        ("[]", "isn't a file written by pytest --benchmark-json"),
         ('{"machine_info": {}, "benchmarks": [{}], "datetime": ""}', "cannot be read"),
     ],
 )
