@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from PIL import Image
 
 from ganeval.backbones.base import Backbone, BackboneInfo, Output
@@ -15,6 +16,10 @@ from ganeval.backbones.weights import LoadedWeights, load_into
 from ganeval.cli.main import main
 
 GOLDEN = Path(__file__).parent / "golden"
+
+# Examples have no time limit: hypothesis's 200 ms fail on a busy machine. Nothing is written to the checkout.
+settings.register_profile("ganeval", deadline=None, database=None)
+settings.load_profile("ganeval")
 
 
 def pytest_addoption(parser):
