@@ -195,7 +195,11 @@ def of_same_weights(case: Case) -> Found:
             return of_samples(case)
     recorded = against not in (options.against, case.rules.run.get("against"))  # by the baseline's own path, not named
     if recorded and not outputs.related and "same-weights" not in (options.mode, case.rules.mode):
-        case.reporter.message(f"{subject} and {against} share names, not pictures: compared as two sets of samples.")
+        wins, looked = outputs.nearer
+        case.reporter.message(
+            f"{subject} and {against} share names, not pictures ({wins} of {looked} are nearer to the one of the same "
+            "name than to the next): compared as two sets of samples."
+        )
         return of_samples(case)
     like = f", as for {MODE_WORDS['same-weights']}" if outputs.related else " by name"
     how = f"paired with {against}{like}: {outputs.said}"

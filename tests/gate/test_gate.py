@@ -513,7 +513,7 @@ def test_unrelated_sets_whose_files_share_numbers_are_two_sets_of_samples(make_f
 
     assert json.loads(out)["mode"] == "samples"
     assert "share names, not pictures" in err
-    assert "are unrelated" in json.loads(paired)["how"]
+    assert "other pictures" in json.loads(paired)["how"]
 
 
 def test_another_number_of_images_is_refused_before_any_is_scored(folders, run):

@@ -265,4 +265,15 @@ def test_sets_that_share_names_alone_are_told_from_new_images_of_the_same_weight
     assert compare_outputs(ArraySource(old, "old"), ArraySource(nearly, "new")).related
     found = compare_outputs(ArraySource(old, "old"), ArraySource(other, "other"))
     assert found.related is related
-    assert ("unrelated" in found.said) is not related
+    assert ("other pictures" in found.said) is not related
+
+
+def test_models_that_share_latents_or_classes_are_not_the_same_weights():
+    """Half of the pictures alike is more than chance, and less than new code leaves."""
+    old, other = images(40, seed=1), images(40, seed=2)
+    mixed = np.where(np.arange(40)[:, None, None, None] % 4 < 2, other, np.clip(old.astype(int) + 3, 0, 255))
+
+    found = compare_outputs(ArraySource(old, "old"), ArraySource(mixed.astype(np.uint8), "mixed"))
+
+    assert not found.related
+    assert found.nearer[0] > 25
