@@ -9,6 +9,9 @@ from ganeval.stats.jackknife import Jackknife
 
 MIN_N = 20  # images a side; below, neither 20 blocks nor a central limit theorem can be had
 FROM_ZERO = 2.0  # standard errors between a distance and zero below which no interval is shown
+NEAR_ZERO = (
+    3.0  # below which the shown interval of a squared distance is said to be too wide: kd at 2.5 covers all of 215
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,10 @@ def distance_estimate(value: float, spread: Spread, note: str = "", *, resolutio
         return replace(bare, note=join(note, bare.note))
     ends = shown_distance_interval(spread.centre, spread.stderr, spread.degrees, FROM_ZERO)
     debiased = spread.centre if spread.biased else None
+    if spread.centre < NEAR_ZERO * spread.stderr:
+        note = join(
+            note, f"less than {NEAR_ZERO:g} standard errors from zero: the interval is wider than it needs to be"
+        )
     return Estimate(value, spread.stderr, ends, debiased, spread.method, note, spread.stored_degrees)
 
 
