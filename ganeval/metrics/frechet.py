@@ -325,7 +325,7 @@ def uncertain_fd(value: float, real: SetSummary, fake: SetSummary) -> Estimate:
     Measured, 60-80 draws a case, Gaussians and ReLU mixtures of 16 and 64 dimensions, n/d from 1.2 to 50, both sides
     random: the debiased value is off by less than 0.3 of its standard deviation everywhere (the plain one by up to 14);
     the interval debiased ± 1.96 SE covers 90-99%. The influence SE and the SE of the 20 deletions agree within 7% on
-    average, and the first scatters less. For equal laws both are 1.4 times too large.
+    average, and the first scatters less. For equal distributions both are 1.4 times too large.
     """
     a, b = real.moments, fake.moments
     alive = alive_dimensions(a, b)

@@ -1,6 +1,6 @@
 """Kernel distances: squared maximum mean discrepancy of features (KID with the cubic kernel, CMMD with an RBF).
 
-What it measures: any difference of the two feature laws that the kernel can see; unbiased at every n for `kd`.
+What it measures: any difference of the two feature distributions that the kernel can see; unbiased at every n for `kd`.
 Why it can mislead: values are small and may be negative near zero; "mean ± std over subsets" is not a standard error.
 Definition: Binkowski et al. 2018 (arXiv 1801.01401), section 4: k(x, y) = (x.y / d + 1)^3 and the U-statistic;
     Jayasumana et al. 2024 (arXiv 2401.09603): RBF with sigma = 10 on unit-length CLIP embeddings, V-statistic x 1000.

@@ -1,6 +1,6 @@
 """Monge Inception Distance: sliced 2-Wasserstein distance of features, far less biased at small n than Frechet.
 
-What it measures: any difference of the two feature laws, averaged over random directions.
+What it measures: any difference of the two feature distributions, averaged over random directions.
 Why it can mislead: a difference that lives in few directions is diluted; another seed gives a slightly other value.
 Definition: Berthet et al. 2026 (arXiv 2605.06797): alpha / M sum_i W_2^2(u_i.X, u_i.Y), alpha = 3 d, M unit directions.
 Matches: torch-fidelity (development version) `metric_mind.py` for equal counts: the same directions for the same seed.
@@ -61,7 +61,7 @@ def _box_muller(uniform: Float64) -> Float64:
 
 
 def wasserstein2_squared(a: Float64, b: Float64) -> Float64:
-    """Squared 2-Wasserstein distance of empirical laws on the line, column by column.
+    """Squared 2-Wasserstein distance of empirical distributions on the line, column by column.
 
     The integral over q of (F_a^-1(q) - F_b^-1(q))^2; both quantile functions are steps, so it is a finite sum over the
     merged breakpoints i/n and j/m. With n = m it is the mean squared difference of the sorted values.

@@ -71,8 +71,8 @@ def _search(images: FeatureBank, searched: FeatureBank, k: int, *, same: bool) -
 def rare_distance(real: FeatureBank, share: float = RARE) -> float:
     """The distance within which one real image in a hundred has another: what is nearer is suspiciously alike.
 
-    A fresh image of the same law is as near to some image of a set of this size in about the same share of cases, so a
-    generator with many more such images has copied its training images, or repeats itself.
+    Of fresh images of the same distribution about as many are that near to an image of a set of this size. A generator
+    with many more such images has copied its training images, or repeats itself.
 
     Args:
         real: Two images or more.

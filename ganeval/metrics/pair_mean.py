@@ -35,8 +35,8 @@ def uncertainty_of_mean(values: Float64, of: str = "pair") -> MeanUncertainty:
     """Standard error sd/sqrt(n) with ddof = 1, and Student's t interval with n - 1 degrees of freedom.
 
     The images are taken as independent draws from what they stand for. The interval is exact for normal values. Below
-    n = 20 there is none, because it would lean on that: at n = 5 of a lognormal law it held the mean in 91.1% of 2,000
-    draws.
+    n = 20 there is none, because it would lean on that: at n = 5 of a lognormal distribution it held the mean in 91.1%
+    of 2,000 draws.
 
     Args:
         values: Finite, (n,), n >= 1.

@@ -63,9 +63,9 @@ def _without_interval(value: float, spread: Spread, resolution: float, lowest: s
 def distance_estimate(value: float, spread: Spread, note: str = "", *, resolution: float) -> Estimate:
     """A squared distance with its interval, or with the reason why there is none.
 
-    Where the two laws (almost) agree, the limit law of a squared distance is of second order and the interval would be
-    too wide and off centre (Rippl, Munk & Sturm 2016, arXiv 1507.04090). So none is shown within two standard errors of
-    zero; the standard error is, and is then too large (by up to a factor of root two) rather than too small. The lower
+    If the two distributions almost agree, the limit distribution of a squared distance is of second order, and the
+    interval would be too wide and off centre (Rippl, Munk & Sturm 2016, arXiv 1507.04090). So none is shown within two
+    standard errors of zero. The standard error is shown, and is then up to a factor of root two too large. The lower
     end of an interval that is shown allows for that choice.
 
     Args:
@@ -74,7 +74,7 @@ def distance_estimate(value: float, spread: Spread, note: str = "", *, resolutio
         note: Other things the reader must know.
         resolution: Standard errors up to this are rounding.
     """
-    bare = _without_interval(value, spread, resolution, "equal laws")
+    bare = _without_interval(value, spread, resolution, "equal distributions")
     if bare is not None:
         return replace(bare, note=join(note, bare.note))
     ends = shown_distance_interval(spread.centre, spread.stderr, spread.degrees, FROM_ZERO)
@@ -94,7 +94,7 @@ def entropy_estimate(value: float, log: Jackknife, stderr: float | None = None) 
 
     Args:
         value: The score.
-        log: Jackknife of its logarithm; the limit law degenerates at 0, a score of 1.
+        log: Jackknife of its logarithm; the limit distribution degenerates at 0, a score of 1.
         stderr: Standard error of the logarithm by influence, in place of the jackknife's.
     """
     how = f"of the logarithm; bias: block jackknife, G={log.blocks}; SE: "

@@ -15,7 +15,7 @@ from scipy import special
 
 from ganeval.summaries.moments import Float64
 
-FAR = 8.5  # standard deviations beyond which a normal law holds nothing that counts: 2e-17
+FAR = 8.5  # standard deviations beyond which a normal distribution holds nothing that counts: 2e-17
 NODES = 256  # of the Gauss-Legendre rule over the values at which the test goes on
 
 
