@@ -6,13 +6,14 @@ import torch
 from torch import nn
 
 from ganeval.backbones.base import BackboneInfo
+from ganeval.backbones.engines import openvino_version
 from ganeval.backbones.openvino_model import Converted
 from ganeval.backbones.openvino_pipeline import OpenVinoModel, OpenVinoPipeline
 from ganeval.backbones.preparation import Preparation
 from ganeval.errors import DeviceMemoryError, UsageError
 from ganeval.generators.latents import draws_from
 
-pytest.importorskip("openvino")
+pytestmark = pytest.mark.skipif(openvino_version() is None, reason="needs OpenVINO")
 PREPARATION = Preparation("bicubic-antialias", 16, (120.0, 110.0, 100.0), 64.0, order="bgr")
 INFO = BackboneInfo("small", "", None, 6, 4, "", False, False, load=None, preparation=PREPARATION)
 
