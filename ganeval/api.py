@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Never, Unpack
 
 from ganeval.errors import UsageError
 from ganeval.gate.modes import GateOptions
@@ -46,7 +46,10 @@ __all__ = ["Comparisons", "Evaluator", "GateReport", "Scores", "check", "compare
 
 @documented("score")
 def score(
-    subject: Subject | Mapping[str, Subject], *, reporter: Reporter | None = None, **keywords: Unpack[ScoreKeywords]
+    subject: Subject | Mapping[str, Subject],
+    *others: Never,
+    reporter: Reporter | None = None,
+    **keywords: Unpack[ScoreKeywords],
 ) -> Scores:
     """Scores images or a generator.
 
@@ -55,11 +58,13 @@ def score(
             floats with `value_range`; a network or function: `ganeval.generators.base` says how each is called, and
             which attributes (`latent_dim`, `value_range`, `classes`, `scale`) are read if a keyword is not given.
             Several subjects are a list of paths, or a dict from names to subjects; they make one table.
+        others: None: the images to compare with are named, as `reference=` or `paired=`.
         reporter: Where progress goes; None for a bar in a notebook, silent elsewhere.
         keywords: The options of `ganeval score`.
 
     Raises:
         GanevalError: the input or an option cannot be used.
+        TypeError: a second subject, or a keyword that there is not.
 
     Example:
         >>> import numpy as np, ganeval
@@ -67,6 +72,11 @@ def score(
         >>> ganeval.score(images, paired=images, metrics="ssim")["ssim"].value
         1.0
     """
+    if others:
+        raise TypeError(
+            "score() takes one subject. Name the images to compare with: score(A, reference=B) for two sets, "
+            "score(A, paired=B) for pairs; several subjects are a list: score([A, B], reference=REAL)."
+        )
     subjects, several = _named(subject)
     reporter = reporter or default_reporter()
     with contextlib.ExitStack() as stack:

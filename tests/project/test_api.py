@@ -286,3 +286,8 @@ def test_importing_the_package_loads_no_torch_and_the_names_are_there():
     assert done.returncode == 0, done.stderr
     with pytest.raises(AttributeError, match="no attribute 'scores'"):
         _ = ganeval.scores
+
+
+def test_a_second_subject_is_answered_with_the_keywords_for_it():
+    with pytest.raises(TypeError, match=r"score\(A, reference=B\) for two sets.*several subjects are a list"):
+        ganeval.score("a", "b")
