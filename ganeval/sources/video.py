@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 VIDEO_EXTENSIONS: Final = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 MAX_FRAMES: Final = 1_000_000
 """Nine hours of 30 frames a second; a stream that never ends is refused after that."""
-NO_MOTION: Final = "frames are scored as single images: nothing here measures motion, and this is no FVD"
+NO_MOTION: Final = "frames are scored as single images: nothing here measures motion, and this is not FVD"
 _KEPT: Final = 48  # frames at most, fewer of large ones; readers are a few places apart
 _FEWEST: Final = 16
 _HEAD: Final = 16

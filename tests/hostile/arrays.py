@@ -380,7 +380,7 @@ CASES = (
         command=REFERENCE,
     ),
     error(
-        "statistics: sigma that is no covariance",
+        "statistics: sigma that is not a covariance",
         statistics(mu=EYE[0], sigma=-EYE),
         "isn't a covariance",
         command=REFERENCE,
