@@ -6,8 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from ganeval.files.read_write import write_atomically
 
@@ -34,33 +35,31 @@ def content_key(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def remembered(
-    folder: Path | None,
-    key: str,
-    compute: Callable[[], T],
-    to_json: Callable[[T], object],
-    from_json: Callable[[object], T | None],
-) -> T:
-    """A value from disk if it was computed before; computed and kept otherwise.
+@dataclass(frozen=True)
+class Kept(Generic[T]):
+    """The place on disk of a value that is computed once.
 
-    Args:
+    Attributes:
         folder: Where values are kept; None to keep none.
         key: Of `content_key`.
-        compute: Computes the value; if it raises, nothing is kept.
-        to_json: The value as JSON; None is not kept.
+        to_json: The value as JSON.
         from_json: The value from JSON, None if it cannot be used.
     """
-    if folder is None:
-        return compute()
-    known = from_json(read_json(folder, key))
-    if known is not None:
-        return known
-    found = compute()
-    body = to_json(found)
-    if body is not None:
-        with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the number
-            write_json(folder, key, body)
-    return found
+
+    folder: Path | None
+    key: str
+    to_json: Callable[[T], object]
+    from_json: Callable[[object], T | None]
+
+    def read(self) -> T | None:
+        """The value if it was computed before, else None."""
+        return None if self.folder is None else self.from_json(read_json(self.folder, self.key))
+
+    def write(self, value: T) -> None:
+        """Keeps the value; a cache that cannot be written costs time, not the number."""
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                write_json(self.folder, self.key, self.to_json(value))
 
 
 def write_checked(folder: Path, key: str, data: bytes, kind: str = "safetensors") -> None:

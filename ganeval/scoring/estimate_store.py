@@ -5,35 +5,27 @@ value; the order and the names of the images have no part in it.
 """
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ganeval._version import __version__
-from ganeval.files.disk_cache import content_key, remembered
+from ganeval.files.disk_cache import Kept, content_key
 from ganeval.metrics.base import Estimate, SetMetric
 
 FORMAT = 2  # 1 depended on the order of the images, and counted copies as images
 Estimates = dict[str, Estimate]
 
 
-def cached_estimates(
-    metric: SetMetric, identities: tuple[str | None, ...], folder: Path | None, compute: Callable[[], Estimates]
-) -> Estimates:
-    """The estimates of a metric, from disk if they were computed before.
+def kept_estimates(metric: SetMetric, identities: tuple[str | None, ...], folder: Path | None) -> Kept[Estimates]:
+    """The place on disk of a metric's estimates.
 
     Args:
         metric: The declaration; its version and params are part of the name.
         identities: Identify both sets and their features; with a None among them nothing is kept.
         folder: The cache, None for none.
-        compute: Computes them.
-
-    Raises:
-        DataError: as `compute` does; nothing is kept then.
     """
     parts = (FORMAT, metric.name, metric.version, dict(metric.params), list(identities), __version__)
-    kept = None if None in identities else folder
-    return remembered(kept, content_key(*parts), compute, _to_json, _from_json)
+    return Kept(None if None in identities else folder, content_key(*parts), _to_json, _from_json)
 
 
 def _to_json(found: Estimates) -> object:

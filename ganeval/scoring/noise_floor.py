@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ganeval.files.disk_cache import content_key, remembered
+from ganeval.files.disk_cache import Kept, content_key
 from ganeval.metrics.base import SetMetric
 from ganeval.stats.order_statistics import normal_null
 from ganeval.summaries.base import SetSummary
@@ -134,12 +134,14 @@ def cached_floor(
         folder: Where floors are kept, None to keep none.
     """
     key = content_key(FORMAT, metric.name, metric.version, dict(metric.params), identity, n_fake, HALVES_SEED)
-    kept = None if metric.of_rows is None or identity is None else folder
-    return remembered(kept, key, lambda: noise_floor(metric, real, n_fake), _to_json, _from_json)
+    kept = Kept(None if metric.of_rows is None or identity is None else folder, key, _to_json, _from_json)
+    if (floor := kept.read()) is None and (floor := noise_floor(metric, real, n_fake)) is not None:
+        kept.write(floor)
+    return floor
 
 
-def _to_json(floor: Floor | None) -> object:
-    return None if floor is None else {"values": floor.values, "n": floor.n, "against": floor.against}
+def _to_json(floor: Floor) -> object:
+    return {"values": floor.values, "n": floor.n, "against": floor.against}
 
 
 def _from_json(body: object) -> Floor | None:

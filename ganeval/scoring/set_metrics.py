@@ -1,7 +1,6 @@
 """Rows of set metrics: one pass over each set, the metrics on the summaries, the protocol of each number."""
 
 import dataclasses
-import functools
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from ganeval.results.protocol import Protocol
 from ganeval.results.provenance import provenance
 from ganeval.results.result import Result
 from ganeval.scoring.build_result import Row, Seen
-from ganeval.scoring.estimate_store import cached_estimates
+from ganeval.scoring.estimate_store import kept_estimates
 from ganeval.scoring.feature_pass import SourceSummary
 from ganeval.scoring.loaded_networks import Passes, RealSide
 from ganeval.scoring.noise_floor import Floor, at_counts, cached_floor
@@ -98,10 +97,12 @@ def estimate_sets(plan: Plan, fake: SourceSummary, real: RealSide | None, passes
             estimates: dict[str, Estimate | str] = {}
             # A default score leaves out per-class metrics if the sets have no classes.
             if plan.explicit or "labels" not in metric.needs or not metric.lacking(real_set, fake_set):
-                evaluate = functools.partial(metric.evaluate, real_set, fake_set)
+                kept = kept_estimates(metric, identities, folder)
                 try:
-                    known = cached_estimates(metric, identities, folder, evaluate)
-                    estimates |= {o: e for o, e in known.items() if o.partition(":")[0] in request.outputs}
+                    if (all_outputs := kept.read()) is None:
+                        all_outputs = metric.evaluate(real_set, fake_set)
+                        kept.write(all_outputs)
+                    estimates |= {o: e for o, e in all_outputs.items() if o.partition(":")[0] in request.outputs}
                 except DataError as error:
                     if plan.explicit:
                         raise

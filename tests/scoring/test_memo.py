@@ -12,7 +12,7 @@ from ganeval.errors import BadImageError
 from ganeval.metrics.base import Estimate
 from ganeval.metrics.frechet import FD
 from ganeval.options import ScoreOptions
-from ganeval.scoring.estimate_store import cached_estimates
+from ganeval.scoring.estimate_store import kept_estimates
 from ganeval.scoring.feature_store import FeatureStore
 from ganeval.sources.digest_memo import DigestMemo
 from ganeval.sources.folder import FolderSource
@@ -128,24 +128,20 @@ def test_moments_of_a_large_set_are_read_the_second_time(make_folder, toy, tmp_p
 
 
 def test_an_estimate_is_computed_once_for_the_same_sides(tmp_path):
-    calls = []
+    computed = {"fd": Estimate(1.5, 0.1, (1.3, 1.7), 1.4, "m", "n")}
+    kept = kept_estimates(FD, ("a", "b", "p"), tmp_path)
+    assert kept.read() is None
 
-    def compute():
-        calls.append(1)
-        return {"fd": Estimate(1.5, 0.1, (1.3, 1.7), 1.4, "m", "n")}
+    kept.write(computed)
+    assert kept_estimates(FD, ("a", "b", "p"), tmp_path).read() == computed
+    assert kept_estimates(FD, ("b", "a", "p"), tmp_path).read() is None
 
-    first = cached_estimates(FD, ("a", "b", "p"), tmp_path, compute)
-    again = cached_estimates(FD, ("a", "b", "p"), tmp_path, compute)
-    assert first == again
-    assert len(calls) == 1
-    cached_estimates(FD, ("b", "a", "p"), tmp_path, compute)
-    assert len(calls) == 2
-    cached_estimates(FD, ("a", None, "p"), tmp_path, compute)
-    assert len(calls) == 3
+    unnamed = kept_estimates(FD, ("a", None, "p"), tmp_path)
+    unnamed.write(computed)
+    assert unnamed.read() is None
     for path in tmp_path.iterdir():
         path.write_text(path.read_text().replace("1.5", "2.5"))
-    assert cached_estimates(FD, ("a", "b", "p"), tmp_path, compute) == first
-    assert len(calls) == 4
+    assert kept.read() is None, "its hash is not that of its name"
 
 
 def test_a_second_score_of_the_same_folders_solves_nothing_and_says_the_same(make_folder, monkeypatch):
