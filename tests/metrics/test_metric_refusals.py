@@ -9,8 +9,11 @@ import torch
 from ganeval.errors import DataError, TooFewSamplesError, UsageError, WeightsError
 from ganeval.metrics import METRICS
 from ganeval.metrics.frechet import frechet_distance, frechet_influences
+from ganeval.metrics.inception_score import split_scores
 from ganeval.metrics.luma import crop_border
+from ganeval.metrics.neighbours import prepare
 from ganeval.results.protocol import Protocol
+from ganeval.stats.influence import mmd_influence
 from ganeval.stats.intervals import bca_interval, mean_interval
 from ganeval.stats.jackknife import delete_block_jackknife, jackknife
 from ganeval.stats.multiple_tests import holm
@@ -133,6 +136,30 @@ REFUSALS = {
     "fewer images than splits": (
         lambda: evaluate("cs_classic", None, summary(9), min_n=2),
         TooFewSamplesError("cs_classic needs at least 10 images for 10 splits; got 9."),
+    ),
+    "fewer than one split": (
+        lambda: split_scores(np.zeros((9, 3)), 0, None),
+        TooFewSamplesError("cs_classic needs at least 1 splits; got 0."),
+    ),
+    "a search among no images": (
+        lambda: prepare(np.zeros((4, 3)), np.zeros((0, 3))),
+        TooFewSamplesError("A search for neighbours needs at least 1 image a side; got 0."),
+    ),
+    "the influence of one image": (
+        lambda: mmd_influence(np.zeros(1), np.zeros(1), 5),
+        TooFewSamplesError("The influence of images needs at least 2 images; got 1."),
+    ),
+    "the influence of images beside none": (
+        lambda: mmd_influence(np.zeros(2), np.zeros(2), 0),
+        TooFewSamplesError("The influence of images needs at least 1 images on the other side; got 0."),
+    ),
+    "too few blocks": (
+        lambda: METRICS.get("niqe").compute(np.zeros((3, 100, 180), np.uint8), {}, METRICS.get("niqe").params),
+        DataError("niqe needs 2 blocks of 96x96 pixels; the image is 180x100 (width x height, without its border)."),
+    ),
+    "too few blocks that are not flat": (
+        lambda: METRICS.get("niqe").compute(np.full((3, 200, 200), 7, np.uint8), {}, METRICS.get("niqe").params),
+        DataError("niqe needs 2 blocks with some texture; 0 of 4 are not flat."),
     ),
     "fewer reference images than neighbours": (
         lambda: evaluate("prdc", summary(7), WHOLE, k=7, k_density=5),

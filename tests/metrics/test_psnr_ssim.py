@@ -11,7 +11,7 @@ import skimage.color
 import skimage.metrics
 import torch
 
-from ganeval.metrics.luma import crop_border, to_luma
+from ganeval.metrics.luma import crop_border, pair_luma, to_luma
 from ganeval.metrics.psnr import PSNR
 from ganeval.metrics.ssim import MS_SSIM, SCALE_WEIGHTS, SSIM
 
@@ -204,6 +204,20 @@ def test_luma_is_bt601_in_studio_range():
     # 16 + 65.481 = 81.48, 16 + 128.553 = 144.55, 16 + 24.966 = 40.97
     assert luma.flatten().tolist() == [16, 235, 81, 145, 41]
     assert luma.dtype == np.float64
+
+
+def test_both_images_of_a_pair_are_weighted_by_the_rule_of_the_original():
+    rng = np.random.default_rng(3)
+    fake, real = (rng.integers(0, 256, (3, 9, 7), np.uint8) for _ in range(2))
+    full = [np.floor(np.tensordot([0.299, 0.587, 0.114], x.astype(float), 1) + 0.5 + 1e-9)[None] for x in (fake, real)]
+
+    for found, expected in zip(pair_luma(fake, real, False), (to_luma(fake), to_luma(real)), strict=True):
+        assert np.array_equal(found, expected)
+    for found, expected in zip(pair_luma(fake, real, True), full, strict=True):
+        assert np.array_equal(found, expected)
+        assert found.dtype == np.float64
+    grey = np.repeat(real[:1], 3, axis=0)
+    assert np.array_equal(pair_luma(fake, grey, True)[1], real[:1])
 
 
 def test_luma_is_scikit_images_rounded():

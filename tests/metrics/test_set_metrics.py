@@ -56,6 +56,13 @@ def test_frechet_of_known_gaussians_is_the_closed_form():
     assert frechet_distance(real, fake) == pytest.approx(5.25 + 0.25 + 2.25, rel=1e-12)
 
 
+def test_two_images_on_each_side_have_a_distance():
+    """Variances 2 and 8 on a line, whose means are 2 apart: 4 + (sqrt 2 - sqrt 8)^2."""
+    real, fake = (Moments.of(np.array(rows, dtype=np.float32)) for rows in ([[0.0], [2.0]], [[1.0], [5.0]]))
+
+    assert frechet_distance(real, fake) == pytest.approx(4.0 + 2.0, rel=1e-12)
+
+
 def test_expected_frechet_of_a_sample_against_its_own_law():
     """E[FD_N] = s^2 (d/N + d(d+1)/(4N)) for N(0, s^2 I_d); 0.1125 at d = 40, N = 4000, s = 1."""
     d, n = 40, 4000
@@ -357,6 +364,13 @@ def test_classifier_score_ends():
 
     assert classifier_score(log_softmax(np.repeat(sure[:1], 30, axis=0))) == pytest.approx(1.0)
     assert classifier_score(log_softmax(np.tile(sure, (5, 1)))) == pytest.approx(6.0)
+
+
+def test_a_class_that_underflows_everywhere_adds_nothing_to_the_classifier_score():
+    """0 log 0 = 0: two classes, one image each, and a third one of probability exp(-2000), which is 0 in float64."""
+    log_p = np.array([[0.0, -2000.0, -2000.0], [-2000.0, 0.0, -2000.0]])
+
+    assert classifier_score(log_p) == pytest.approx(2.0)
 
 
 def test_classic_classifier_score_agrees_with_torch_fidelity():

@@ -1,4 +1,4 @@
-"""The loop over pairs: matching, sizes, batches, memory, what is skipped; and the mean with its uncertainty."""
+"""The loop over pairs: matching, sizes, batches, memory, and what is skipped."""
 
 import csv
 import dataclasses
@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.stats
 import torch
 from PIL import Image
 
@@ -28,11 +27,9 @@ from ganeval.scoring import pair_pass as pairs
 from ganeval.scoring import read_pairs as pair_reading
 from ganeval.scoring.pair_names import pair_up
 from ganeval.scoring.pair_pass import (
-    NoEstimate,
     PairRequest,
     mean_estimate,
     score_pairs,
-    uncertainty_of_mean,
 )
 from ganeval.sources.base import Decoded, ImageSource, Item, Raw, content_hash
 
@@ -533,55 +530,6 @@ def test_a_network_that_gives_nan_is_an_error_that_names_the_pair():
         score(fake, real, [request(toy_metric("toy", math.nan), "toymaps")], backbones={"toymaps": ToyMaps()})
 
 
-# the mean
-
-
-def test_mean_has_students_interval():
-    values = np.random.default_rng(0).normal(30, 2, 25)
-    estimate = mean_estimate(values)
-    expected = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
-
-    assert estimate.value == pytest.approx(values.mean())
-    assert estimate.stderr == pytest.approx(scipy.stats.sem(values))
-    assert estimate.ci95 == pytest.approx(tuple(expected))
-    assert estimate.note == ""
-
-
-def test_few_images_have_a_standard_error_and_no_interval():
-    few, enough = mean_estimate(np.arange(19.0)), mean_estimate(np.arange(20.0))
-
-    assert few.note == "no interval: n = 19 < 20, where it would rely on normality"
-    assert few.ci95 is None
-    assert few.stderr == pytest.approx(scipy.stats.sem(np.arange(19.0)))
-    assert enough.ci95 is not None
-
-
-def test_one_pair_has_no_uncertainty():
-    estimate = mean_estimate(np.array([0.5]))
-
-    assert (estimate.value, estimate.stderr, estimate.ci95) == (0.5, None, None)
-    assert "one pair" in estimate.note
-
-
-def test_identical_pairs_are_left_out_of_the_mean_and_counted():
-    estimate = mean_estimate(np.array([math.inf, 30.0, math.inf, 32.0, math.inf]))
-
-    assert estimate.value == 31.0
-    assert estimate.note.startswith("3 of 5 pairs are identical (PSNR is infinite) and are left out of the mean")
-
-
-def test_all_identical_pairs_have_no_mean_but_a_reason():
-    assert mean_estimate(np.full(3, math.inf)) == NoEstimate(
-        "all 3 pairs are identical (PSNR is infinite), so there is no finite mean"
-    )
-
-
-@pytest.mark.parametrize("values", [[], [1.0, math.nan], [-math.inf]])
-def test_values_that_no_metric_gives_are_refused(values):
-    with pytest.raises(ValueError, match="finite"):
-        mean_estimate(np.array(values))
-
-
 def test_the_set_is_the_mean_of_images_and_not_of_pooled_errors():
     real = {f"{i}.png": np.full((3, 8, 8), 100, np.uint8) for i in range(2)}
     fake = {"0.png": np.full((3, 8, 8), 120, np.uint8), "1.png": np.full((3, 8, 8), 102, np.uint8)}
@@ -590,16 +538,6 @@ def test_the_set_is_the_mean_of_images_and_not_of_pooled_errors():
 
     assert mean_estimate(values).value == pytest.approx(10 * math.log10(255**2 / (20 * 2)))  # 32.1 dB
     assert mean_estimate(values).value > pooled + 7
-
-
-def test_the_interval_covers_the_mean_of_normal_values():
-    rng = np.random.default_rng(3)
-    hits = 0
-    for _ in range(2000):
-        low, high = uncertainty_of_mean(rng.normal(1.0, 3.0, 20)).ci95
-        hits += low <= 1.0 <= high
-
-    assert hits / 2000 == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / 2000))
 
 
 # published numbers
