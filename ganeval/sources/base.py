@@ -19,7 +19,7 @@ from ganeval.sources.groups import Mixture
 Pixels = npt.NDArray[np.uint8]  # (3, H, W), RGB
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """One image of a source.
 

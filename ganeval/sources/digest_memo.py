@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import Final
 
 import filelock
-import orjson
+import numpy as np
+import numpy.typing as npt
 
 from ganeval.files.read_write import write_atomically
 from ganeval.sources.local_file_systems import is_invented, volume_of
 
-FORMAT: Final = "ganeval-digests-2"
+FORMAT: Final = "ganeval-digests-3"
 SETTLED_NS: Final = 2_000_000_000
-_HEX: Final = frozenset("0123456789abcdef")
+
+# 68 bytes a file, as a set may have millions. Of two names with one key, the state still differs: the second is read.
+_ENTRY: Final = np.dtype([("key", "<u8"), ("state", "V16"), ("digest", "V32"), ("format", "S12")])
+Entries = npt.NDArray[np.void]
 
 
 @dataclass(frozen=True)
@@ -48,67 +52,70 @@ class DigestMemo:
     def __init__(self, cache: Path, folder: Path) -> None:
         self._volume = volume_of(folder)
         resolved = os.fsencode(folder.resolve())
-        self._path = cache / f"{hashlib.sha256(resolved).hexdigest()[:32]}.json"
-        self._old: dict[str, list[object]] = {}
-        self.reload()
-        self._new: dict[str, list[object]] = {}
+        self.path = cache / hashlib.sha256(resolved).hexdigest()[:32]
+        self._old = _read(self.path)
+        self._new = bytearray()  # entries learnt in this run; appending to it is safe in several threads
 
     def reload(self) -> None:
         """Reads what other processes wrote."""
-        self._old = _read(self._path)
+        self._old = _read(self.path)
 
     def find(self, name: str, stat: os.stat_result) -> Known | None:
         """What is known of a file, None where it may have changed."""
-        entry, signature = self._old.get(name), self._signature(stat)
-        if entry is None or signature is None or entry[:-2] != signature:
+        state = self._state(name, stat)
+        key = _key(name)
+        place = int(np.searchsorted(self._old["key"], np.uint64(key)))
+        if state is None or place == len(self._old):
             return None
-        self._new[name] = entry
-        return Known(bytes.fromhex(str(entry[-2])), str(entry[-1]))
+        entry = self._old[place]
+        if int(entry["key"]) != key or entry["state"].tobytes() != state:
+            return None
+        return Known(entry["digest"].tobytes(), entry["format"].decode("utf-8", "replace"))
 
     def keep(self, name: str, stat: os.stat_result, digest: bytes, format_: str) -> None:
         """Remembers a file that was read when it had this status."""
-        signature = self._signature(stat)
-        if signature is not None and time.time_ns() - max(stat.st_ctime_ns, stat.st_mtime_ns) > SETTLED_NS:
-            self._new[name] = [*signature, digest.hex(), format_]
+        state = self._state(name, stat)
+        if state is not None and time.time_ns() - max(stat.st_ctime_ns, stat.st_mtime_ns) > SETTLED_NS:
+            self._new += np.array([(_key(name), state, digest, format_)], dtype=_ENTRY).tobytes()
 
-    def _signature(self, stat: os.stat_result) -> list[object] | None:
+    def _state(self, name: str, stat: os.stat_result) -> bytes | None:
         """What tells this state of this file from all others, None where nothing does."""
         if self._volume is None or stat.st_dev != self._volume[0] or is_invented(stat):
             return None
-        return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev, str(self._volume[1])]
+        facts = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev, str(self._volume[1]), name)
+        return hashlib.sha256(repr(facts).encode()).digest()[:16]
 
     def save(self) -> None:
         """Writes the memo where something was learnt; one that cannot be written costs time alone."""
-        if not self._new.keys() - self._old.keys() and all(self._old[n] == e for n, e in self._new.items()):
+        learnt = np.frombuffer(bytes(self._new), dtype=_ENTRY)
+        if not len(learnt):
             return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(f"{self._path}.lock"):
-                body = orjson.dumps({**_read(self._path), **self._new})
-                head = f"{FORMAT} {hashlib.sha256(body).hexdigest()}\n".encode()
-                write_atomically(self._path, head + body)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(f"{self.path}.lock"):
+                entries = np.concatenate([learnt[::-1], _read(self.path)])  # the last that was learnt of a file counts
+                body = entries[np.unique(entries["key"], return_index=True)[1]].tobytes()
+                write_atomically(self.path, _head(body) + body)
         except OSError:
             return
+        self._new.clear()
 
 
-def _read(path: Path) -> dict[str, list[object]]:
-    """What an earlier run wrote, empty where there is nothing or not all of it."""
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "little")
+
+
+def _head(body: bytes) -> bytes:
+    return f"{FORMAT} {hashlib.sha256(body).hexdigest()}\n".encode()
+
+
+def _read(path: Path) -> Entries:
+    """What an earlier run wrote, in the order of the keys; empty where there is nothing or not all of it."""
     try:
         head, _, body = path.read_bytes().partition(b"\n")
     except OSError:
-        return {}
-    if head != f"{FORMAT} {hashlib.sha256(body).hexdigest()}".encode():
-        return {}
-    try:
-        entries = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return entries if isinstance(entries, dict) and all(map(_is_entry, entries.values())) else {}
-
-
-def _is_entry(entry: object) -> bool:
-    """Five numbers, the identity of a volume, a sha256 in hexadecimal digits, the name of a format."""
-    match entry:
-        case [int(), int(), int(), int(), int(), str(), str(digest), str()]:
-            return len(digest) == 64 and set(digest) <= _HEX
-    return False
+        return np.empty(0, dtype=_ENTRY)
+    if head + b"\n" != _head(body) or len(body) % _ENTRY.itemsize:
+        return np.empty(0, dtype=_ENTRY)
+    entries = np.frombuffer(body, dtype=_ENTRY)
+    return entries if (entries["key"][1:] > entries["key"][:-1]).all() else entries[:0]

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import hashlib
 import json
 import os
 import pickle
@@ -47,6 +48,7 @@ from ganeval.sources.datasets.cifar import read_batch
 from ganeval.sources.datasets.mnist import read_idx
 from ganeval.sources.decoding.exif import orientation_of
 from ganeval.sources.decoding.rules import decode
+from ganeval.sources.digest_memo import FORMAT as MEMO_FORMAT
 from ganeval.sources.digest_memo import DigestMemo
 from ganeval.sources.file_list import FileList
 from ganeval.sources.folder import FolderSource
@@ -212,10 +214,8 @@ def index_shard(path: Path) -> object:
 
 def memo(data: bytes, folder: Path) -> object:
     known = DigestMemo(folder / "memo", folder)
-    known._path.parent.mkdir(exist_ok=True)
-    import hashlib
-
-    known._path.write_bytes(f"ganeval-digests-1 {hashlib.sha256(data).hexdigest()}\n".encode() + data)
+    known.path.parent.mkdir(exist_ok=True)
+    known.path.write_bytes(f"{MEMO_FORMAT} {hashlib.sha256(data).hexdigest()}\n".encode() + data)
     known.reload()
     return known.find("a.png", os.stat(folder))
 
@@ -466,7 +466,7 @@ PARSERS: tuple[Parser, ...] = (
     Parser("run folder", run_folder, given(RECIPE + b'\0{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 0.25}\n')),
     Parser("feature shard", with_file("f.safetensors", index_shard), feature_shard),
     Parser("cached JSON", cached_json, lambda folder: [b'{"values": {"fd": 1.5}, "n": 3}']),
-    Parser("remembered digests", memo, given(json.dumps({"a.png": [1, 2, 3, 4, "0" * 64, "png"]}).encode())),
+    Parser("remembered digests", memo, given(bytes(range(136)))),
     Parser(
         "--metrics", of_text(parse_keys), given(b"fid,kd@efflite0", b"psnr", b"recall@inception,prdc", b"pd@hedvgg16")
     ),

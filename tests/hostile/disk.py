@@ -3,13 +3,13 @@
 import contextlib
 import errno
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ganeval.files import read_write as files
 from ganeval.results import result as results
+from ganeval.sources.digest_memo import FORMAT
 from tests.hostile.case import PAIRED, SET, Box, error, score, swapped
 from tests.hostile.judge import run
 
@@ -121,15 +121,14 @@ def renamed(path: Path) -> None:
     path.rename(path.with_name(hashlib.sha256(path.read_bytes()).hexdigest()[:32] + path.suffix))
 
 
-def digests(body: object):
+def digests(body: bytes):
     """A memo of digests whose own hash is right and whose content is nonsense."""
 
     def make(box: Box) -> None:
         name = hashlib.sha256(os.fsencode(box.fake.resolve())).hexdigest()[:32]
-        text = json.dumps(body).encode()
-        head = f"ganeval-digests-1 {hashlib.sha256(text).hexdigest()}\n".encode()
+        head = f"{FORMAT} {hashlib.sha256(body).hexdigest()}\n".encode()
         (box.cache / "digests").mkdir(parents=True)
-        (box.cache / "digests" / f"{name}.json").write_bytes(head + text)
+        (box.cache / "digests" / name).write_bytes(head + body)
 
     return make
 
@@ -193,11 +192,11 @@ CASES = (
     score("a cached estimate: 100,000 brackets", cached(garbage, "estimates/*.json"), SET),
     score("a cached noise floor: another number", cached(other_number, "floors/*.json"), SET),
     score("a cached noise floor: 100,000 brackets", cached(garbage, "floors/*.json"), SET),
-    score("remembered digests: a list", digests([1, 2]), SET),
-    score("remembered digests: wrong types", digests({"a.png": [1, 2, 3, 4, 5, 6]}), SET),
+    score("remembered digests: half an entry", digests(bytes(34)), SET),
+    score("remembered digests: nonsense", digests(bytes(range(136))), SET),
     score(
         "remembered digests: 100,000 brackets",
-        lambda box: (digests({})(box), [garbage(p) for p in box.cache.glob("digests/*")]),
+        lambda box: (digests(b"")(box), [garbage(p) for p in box.cache.glob("digests/*")]),
         SET,
     ),
 )

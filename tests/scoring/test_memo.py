@@ -77,7 +77,7 @@ def test_a_file_that_has_just_changed_is_not_remembered(make_folder, tmp_path):
 def test_a_damaged_memo_is_forgotten(make_folder, tmp_path, settled, damage):
     folder = make_folder("images", 3)
     digests(opened(folder, tmp_path / "cache"))
-    (path,) = (tmp_path / "cache").glob("*.json")
+    path = DigestMemo(tmp_path / "cache", folder).path
     data = bytearray(path.read_bytes())
     data[-30] ^= 1
     path.write_bytes(data[:-9] if damage == "cut" else data)
