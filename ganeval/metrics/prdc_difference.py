@@ -2,7 +2,8 @@
 
 Balls around nearest neighbours have no influence function, and leaving images out moves the balls as no new draw would.
 
-* Precision and density are means over the generated images, which are independent given the reference.
+* Precision and density are means over the generated images, which are independent given the reference. Of pairs only
+  those that differ say anything: their count is the degrees of freedom, so that four of four can't be significant.
 * Recall and coverage are not. But of two equally good sets any other division of all their images into two such sets is
   as likely as the given one (partners trade places where images are paired), so the spread of the difference over
   random divisions is its standard error, given the reference. Pitman 1937, "Significance tests which may be applied to
@@ -90,10 +91,25 @@ def prdc_difference_errors(
         own: tuple[float, float] = (float(by_trade[place]), SPLITS)
         if name in found.by_image:
             values = found.by_image[name]
-            own = (influence_stderr(*differences(values[:n], values[n:], paired)), math.inf)
+            own = mean_difference_error(values[:n], values[n:], paired)
         parts = own, (float(by_reference[place]), float(SPLITS))
         errors[name] = math.hypot(own[0], parts[1][0]), sum_degrees(*parts)
     return errors
+
+
+def mean_difference_error(a: Float64, b: Float64, paired: bool) -> tuple[float, float]:
+    """(standard error of b's mean less a's, degrees of freedom): of pairs as many as differ, else inf.
+
+    Differences of -1, 0 and 1 of which m are not 0 have a z-test of the size of a binomial one: at m = 4, all to one
+    side, it is significant at a p of 0.125. Held to Student's t with m degrees it takes 6 pairs, as a sign test does.
+
+    Args:
+        a: (n,) values by image.
+        b: (m,) the same; of the same images where paired.
+        paired: Image by image.
+    """
+    parts = differences(a, b, paired)
+    return influence_stderr(*parts), float(max(1, np.count_nonzero(parts[0]))) if paired else math.inf
 
 
 def _halves(rng: np.random.Generator, n: int) -> Groups:

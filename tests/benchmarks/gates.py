@@ -10,7 +10,8 @@ each: the reference of every other image, the model of the first eight classes o
 differences of 400 images, normal, with a margin of 2.5 standard errors of independent ones; and of a metric, two sets
 that share four of five images, with the margin that the baseline proposes for samples. Rules of one gate are
 independent: three draws of one line are one gate of three, so that a line of three has a third of the gates. `worse by
-the margin` is a model that is exactly at its margin.
+the margin` is a model that is exactly at its margin. A baseline of which no rule can be made is drawn again, and how
+many were is said.
 """
 
 import argparse
@@ -41,8 +42,13 @@ from tests.benchmarks.verdicts import laws
 LEVEL = 0.05
 PRDC = ("precision", "recall", "density", "coverage")
 Cases = list[tuple[GateRule, Evidence]]
-Draw = Callable[[np.random.Generator], tuple[GateRule, Evidence, Evidence]]
+Drawn = tuple[GateRule, Evidence, Evidence]
 """A rule, its evidence of an unchanged model, and that of the same draw of a model that is worse by the margin."""
+Draw = Callable[[np.random.Generator], Drawn]
+
+
+class NoRuleError(Exception):
+    """A baseline that gates by nothing."""
 
 
 def row(value: float, stderr: float | None = None, seed: int | None = None, **provenance: object) -> Result:
@@ -56,14 +62,14 @@ def rule_for(rows: Sequence[Result]) -> GateRule:
     """As `gate init` proposes it."""
     rules, left_out = propose({rows[0].key: rows}, "retrained" if len(rows) > 1 else "samples", {})
     if not rules.rules:
-        raise RuntimeError(f"no rule: {left_out}")
+        raise NoRuleError(str(left_out))
     return rules.rules[0]
 
 
 def retrained(seeds: int, candidate: int | None = None) -> Draw:
     """Training seeds of mean 10 and standard deviation 1."""
 
-    def draw(rng: np.random.Generator) -> tuple[GateRule, Evidence, Evidence]:
+    def draw(rng: np.random.Generator) -> Drawn:
         baseline = [row(float(v), seed=i) for i, v in enumerate(rng.normal(10.0, 1.0, seeds))]
         rule, values = rule_for(baseline), rng.normal(10.0, 1.0, candidate or seeds)
         models = [[row(float(v) + by, seed=i) for i, v in enumerate(values)] for by in (0.0, rule.margin)]
@@ -120,7 +126,7 @@ def samples(output: str, reference: Float64, model: Sampler, n: int, *, larger: 
     """Two sets of samples against one fixed reference."""
     scored = scorer(output, summary((reference, reference[:, :10])))
 
-    def draw(rng: np.random.Generator) -> tuple[GateRule, Evidence, Evidence]:
+    def draw(rng: np.random.Generator) -> Drawn:
         both = model(rng, 2 * n)
         baseline, candidate = scored(both[:n]).row, scored(both[n:]).row
         if larger:
@@ -140,7 +146,7 @@ def new_code(output: str, reference: Float64, model: Sampler, n: int) -> Draw:
     scored = scorer(output, real)
     metric = set_metric("prdc" if output in PRDC else output)
 
-    def draw(rng: np.random.Generator) -> tuple[GateRule, Evidence, Evidence]:
+    def draw(rng: np.random.Generator) -> Drawn:
         both = model(rng, n + n // 5)
         a, b = scored(both[:n]), scored(np.concatenate([both[n:], both[n // 5 : n]]))
         rule = rule_for([a.row])
@@ -170,7 +176,7 @@ def real_features(file: Path) -> tuple[Float64, Sampler]:
     return of_reference(np.random.default_rng(0), 500), of_model
 
 
-def same_weights(rng: np.random.Generator) -> tuple[GateRule, Evidence, Evidence]:
+def same_weights(rng: np.random.Generator) -> Drawn:
     """Per-image differences of standard deviation 1, the metric better where higher."""
     rule = GateRule("kd@efflite0", 2.5 / math.sqrt(400) * math.sqrt(2.0))
     a = rng.normal(30.0, 4.0, 400)
@@ -203,6 +209,17 @@ def modes(features: Path | None) -> Iterator[tuple[str, Draw]]:
             yield f"same weights, {output}", new_code(output, *drawn, 500)
 
 
+def several(draw: Draw, count: int) -> tuple[list[Drawn], int]:
+    """So many draws, and how many others had no rule."""
+    rng, found, without = np.random.default_rng(7), list[Drawn](), 0
+    while len(found) < count:
+        try:
+            found.append(draw(rng))
+        except NoRuleError:
+            without += 1
+    return found, without
+
+
 def main() -> None:
     """Prints the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -216,8 +233,8 @@ def main() -> None:
     for name, draw in modes(options.features):
         if only and name not in only:
             continue
-        rng = np.random.default_rng(7)
-        drawn = [draw(rng) for _ in range(draws)]
+        drawn, without = several(draw, draws)
+        name += f", {without} of {draws + without} baselines without a rule" if without else ""
         for rules in (1, 3):
             gates = [drawn[i : i + rules] for i in range(0, draws - rules + 1, rules)]
             same = [judge([(rule, found) for rule, found, _ in gate], LEVEL) for gate in gates]

@@ -17,12 +17,20 @@ from ganeval.metrics.kernel import CMMD, KD
 from ganeval.metrics.mind import MIND
 from ganeval.metrics.neighbours import prepare
 from ganeval.metrics.prdc import PRDC, neighbourhoods
-from ganeval.metrics.prdc_difference import SPLITS, balls, nearest, prdc_difference_errors, scores
+from ganeval.metrics.prdc_difference import (
+    SPLITS,
+    balls,
+    mean_difference_error,
+    nearest,
+    prdc_difference_errors,
+    scores,
+)
 from ganeval.options import ScoreOptions
 from ganeval.scoring.compare import compare, pairing
 from ganeval.scoring.feature_pass import SourceSummary
 from ganeval.scoring.image_influence import blame
 from ganeval.scoring.noise_floor import at_counts, cached_floor, noise_floor
+from ganeval.stats.student_t import two_sided_p
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
@@ -262,6 +270,19 @@ def test_the_standard_error_of_a_difference_of_shares_is_the_spread_over_draws(p
     ratios = np.sqrt(np.mean(np.square(errors), axis=0)) / np.std(deltas, axis=0)
     assert (ratios > 1 / spread).all()
     assert (ratios < spread).all()
+
+
+@pytest.mark.parametrize(("changed", "significant"), [(2, False), (4, False), (5, False), (6, True), (30, True)])
+def test_a_share_that_few_pairs_move_is_held_to_as_many_degrees(changed, significant):
+    """All to one side: a sign test needs six, a normal one was significant from four."""
+    before = np.zeros(500)
+    after = np.where(np.arange(500) < changed, 1.0, 0.0)
+    stderr, degrees = mean_difference_error(before, after, paired=True)
+
+    assert degrees == changed
+    assert (two_sided_p(float(after.mean()) / stderr, degrees) <= 0.05) == significant
+    assert mean_difference_error(before, after, paired=False)[1] == math.inf
+    assert mean_difference_error(before, before, paired=True) == (0.0, 1.0)
 
 
 def test_pairing_sharpens_the_difference_of_shares():
