@@ -109,7 +109,7 @@ def mean_difference_error(a: Float64, b: Float64, paired: bool) -> tuple[float, 
         paired: Image by image.
     """
     parts = differences(a, b, paired)
-    return influence_stderr(*parts), float(max(1, np.count_nonzero(parts[0]))) if paired else math.inf
+    return influence_stderr(*parts), max(1.0, float(np.count_nonzero(parts[0]))) if paired else math.inf
 
 
 def _halves(rng: np.random.Generator, n: int) -> Groups:

@@ -23,20 +23,23 @@ class CommonVariance:
         degrees: d0, how many degrees of freedom it is worth beside a group's own; inf where the groups' variances
             scatter no more than chance would have it, 0 for a single group.
         pooled: Degrees of freedom of all groups together: no verdict rests on more.
+        groups: How many there are.
     """
 
     variance: float
     degrees: float
     pooled: int
+    groups: int
 
     def moderated(self, variance: float, degrees: int) -> tuple[float, float]:
         """(variance, degrees of freedom) of a group with what the others add to its own.
 
         The variance is raised where the others say so and never lowered: beside an entry with five times the spread of
         the rest, lowering it split equal entries in 14% to 17% of boards. Where it stays above what the others say,
-        they vouch for less of it, and their degrees of freedom count by the ratio of the two standard deviations: such
-        boards of three entries are split in 6.6% instead of 7.3%, and 65% instead of 69% of true differences between
-        ten equally spread entries are found. Both ends, all degrees or none, were worse in one of the two.
+        they vouch for less of it, and their degrees of freedom count by a power of the ratio of the two: by little more
+        than the ratio of standard deviations where they are many, and by more of it the fewer they are, because then
+        they hardly show that one of them differs. With the power 0.5 throughout, equal entries of which one spreads
+        five times as much were split in 6.7% of boards of two and 6.2% of three (three seeds, 8,000 and 15,000 boards).
 
         Args:
             variance: The group's own, >= 0.
@@ -49,7 +52,7 @@ class CommonVariance:
         both = min(self.degrees + degrees, float(self.pooled))
         if variance <= shared:
             return shared, both
-        return variance, degrees + (both - degrees) * math.sqrt(shared / variance)
+        return variance, degrees + (both - degrees) * (shared / variance) ** (0.5 + 2.0 / self.groups)
 
     def alone(self) -> tuple[float, float]:
         """The same for a group of one value, whose variance only the others can tell."""
@@ -71,15 +74,15 @@ def common_variance(groups: Sequence[tuple[float, int]]) -> CommonVariance | Non
     raised = [(max(variance, least), degrees) for variance, degrees in groups]
     pooled = sum(degrees for _, degrees in raised)
     if len(raised) == 1:
-        return CommonVariance(raised[0][0], 0.0, pooled)
+        return CommonVariance(raised[0][0], 0.0, pooled, 1)
     logs = [math.log(v) - digamma(0.5 * d) + math.log(0.5 * d) for v, d in raised]
     mean = math.fsum(logs) / len(logs)
     scatter = math.fsum((log - mean) ** 2 for log in logs) / (len(logs) - 1)
     beyond = scatter - math.fsum(trigamma(0.5 * d) for _, d in raised) / len(raised)
     if beyond <= 0.0:
-        return CommonVariance(math.fsum(v * d for v, d in raised) / pooled, math.inf, pooled)
+        return CommonVariance(math.fsum(v * d for v, d in raised) / pooled, math.inf, pooled, len(raised))
     half = trigamma_inverse(beyond)
-    return CommonVariance(math.exp(mean + digamma(half) - math.log(half)), 2.0 * half, pooled)
+    return CommonVariance(math.exp(mean + digamma(half) - math.log(half)), 2.0 * half, pooled, len(raised))
 
 
 def digamma(x: float) -> float:

@@ -58,7 +58,9 @@ def main() -> None:
     """Prints the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--boards", type=int, default=1000, help="draws a line")
-    boards = parser.parse_args().boards
+    parser.add_argument("--entries", type=int, nargs="+", default=(2, 3, 10, 20))
+    options = parser.parse_args()
+    boards = options.boards
     names = ("ganeval", "Welch, each pair", "Welch, BH")
     columns = [
         "entries",
@@ -68,7 +70,7 @@ def main() -> None:
     ]
     print(f"| {' | '.join(columns)} |")
     print("|---:|---:|---|" + "---|" * 6)
-    for entries, seeds, kind in itertools.product((3, 10, 20), (3, 5), ("equal", "1 to 4", "one of 5")):
+    for entries, seeds, kind in itertools.product(options.entries, (3, 5), ("equal", "1 to 4", "one of 5")):
         split, power = dict.fromkeys(names, 0), dict.fromkeys(names, 0.0)
         means = np.where(np.arange(entries) % 2 == 0, 0.0, SHIFTS[seeds])
         truly = {(i, j) for i in range(entries) for j in range(entries) if means[i] < means[j]}

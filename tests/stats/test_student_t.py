@@ -68,7 +68,9 @@ def test_the_common_variance_is_that_of_limma():
     assert common.variance == pytest.approx(expected)
     raised = (common.degrees * common.variance + 2 * 0.04) / (common.degrees + 2)
     assert common.moderated(0.04, 2) == pytest.approx((raised, common.degrees + 2))
-    assert common.moderated(7.0, 2)[0] == 7.0  # never lowered
+    shared = (common.degrees * common.variance + 2 * 7.0) / (common.degrees + 2)
+    kept = 2 + common.degrees * (shared / 7.0) ** (0.5 + 2 / 6)  # fewer of the others' degrees, of six groups
+    assert common.moderated(7.0, 2) == pytest.approx((7.0, kept))  # never lowered
 
 
 def test_variances_that_scatter_by_chance_are_pooled():
