@@ -204,7 +204,7 @@ def clipped(real, fake, k):
     balls_real = [sum(math.dist(real[i], real[j]) <= short[i] for i in range(n) if i != j) for j in range(n)]
     balls_fake = [sum(math.dist(real[i], row) <= short[i] for i in range(n)) for row in fake]
     density = np.mean([min(c / k, 1) for c in balls_fake]) / np.mean([min(c / k, 1) for c in balls_real])
-    inside = [sum(math.dist(real[i], row) < radii[i] for row in fake) for i in range(n)]
+    inside = [sum(math.dist(real[i], row) <= radii[i] for row in fake) for i in range(n)]
     coverage = np.mean([min(c, k) / k for c in inside])
     scale = [0.0] * k
     for good in range(k, m + 1):

@@ -61,7 +61,7 @@ def bring_lacking(options: "ScoreOptions", subjects: Sequence[str]) -> None:
     root = options.data_root
     if root is None:
         return
-    places = (*subjects, options.reference, options.paired)
+    places = (*subjects, options.reference, options.paired, options.train)
     named = dict.fromkeys(place.partition(":")[0] for place in places if place is not None and ":" in place)
     known = [DATASETS.get(name) for name in named if name in DATASETS]
     lacking = [info.name for info in known if not info.embedded and missing_of_all(info.published, root)]

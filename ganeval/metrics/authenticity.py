@@ -1,17 +1,20 @@
 """AuthPct: the share of generated images that are not copies of the images they were trained on, in percent.
 
 What it measures: a generated image is authentic if it is further from its nearest training image than that one is from
-    its own nearest neighbour in the training set. The reference has to be the training set.
+    its own nearest neighbour in the training set: `--train`, or else the reference, which then has to be that.
 Why it can mislead: noise is authentic, too. Where the training set is dense, a fresh image of the same distribution
-    often counts as a copy, so compare with the number of held-out real images, and at equal n.
+    often counts as a copy, so compare with the number of held-out real images, and at equal n: with both `--train` and
+    a reference of held-out images, that number is the noise floor.
 Definition: Alaa et al. 2022 (arXiv 2102.08921), with distances between features as in dgm-eval.
 Matches: dgm-eval `compute_authpct(train_feat, gen_feat)` (layer6ai-labs/dgm-eval, dgm_eval/metrics/authpct.py at
     d57a6d2), exactly up to ties; it takes distances in float32, here they are float64.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
-from ganeval.metrics.base import Estimate, Output, Params, SetMetric
+from ganeval.metrics.base import Estimate, Output, Params, SetMetric, Training
 from ganeval.metrics.nearest_images import nearest, nearest_others
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
@@ -45,9 +48,23 @@ def compute_authpct(real: SetSummary | None, fake: SetSummary, params: Params) -
     return {"authpct": Estimate(value, note="no interval: its standard error with both sets random is not known")}
 
 
+def _trained(train: SetSummary, real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
+    """The training set takes the place of the reference."""
+    del real
+    return {
+        name: replace(estimate, note=f"copies of {train.moments.n:,} training images; {estimate.note}")
+        for name, estimate in compute_authpct(train, fake, params).items()
+    }
+
+
+def _trained_of_rows(train: np.ndarray, real: np.ndarray, fake: np.ndarray, params: Params) -> dict[str, float]:
+    del real
+    return authpct_of_rows(train, fake, params)
+
+
 AUTHPCT = SetMetric(
     name="authpct",
-    summary="AuthPct: percent of generated images that are no copies of the reference, which is the training set",
+    summary="AuthPct: percent of generated images that are not copies of training images (--train, else the reference)",
     outputs=(Output("authpct", "higher", (0.0, 100.0), "AuthPct", unit="%", on_itself=0.0, worse_with_noise=False),),
     needs=frozenset({"bank"}),
     reference=True,
@@ -56,4 +73,5 @@ AUTHPCT = SetMetric(
     version=1,
     compute=compute_authpct,
     of_rows=authpct_of_rows,
+    training=Training(_trained, _trained_of_rows, min_n=2, alone=True),
 )

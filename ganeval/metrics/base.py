@@ -139,6 +139,23 @@ DifferenceErrors = Callable[[SetSummary, SetSummary, SetSummary, bool, Params], 
 
 
 @dataclass(frozen=True)
+class Training:
+    """What a metric does with the images that the generator was trained on (`--train`).
+
+    Attributes:
+        compute: (training set, real, fake, params) -> as `SetMetric.compute`. `real` is None without a reference.
+        of_rows: (training rows, real rows, fake rows, params) -> as `SetMetric.of_rows`.
+        min_n: Smallest training set.
+        alone: True where the number then needs no reference.
+    """
+
+    compute: Callable[[SetSummary, SetSummary | None, SetSummary, Params], dict[str, Estimate]]
+    of_rows: Callable[[np.ndarray, np.ndarray, np.ndarray, Params], dict[str, float]]
+    min_n: int
+    alone: bool
+
+
+@dataclass(frozen=True)
 class SetMetric:
     """A function of one or two summaries.
 
@@ -172,6 +189,7 @@ class SetMetric:
         too_few: What to do where there are fewer than `min_n` images, besides adding some.
         mean_over_networks: True for a number without a scale of its own: asked for on several backbones, it is also
             given as their mean.
+        training: What it does with the training set, where that is given; None for a metric that has no use for it.
     """
 
     name: str
@@ -194,6 +212,39 @@ class SetMetric:
     plain: Mapping[str, int] = field(default_factory=dict)
     too_few: str = ""
     mean_over_networks: bool = False
+    training: Training | None = None
+
+    def trained_on(self, train: SetSummary, sha256: str, *, reference: bool) -> SetMetric:
+        """The metric with the training set of the generator; its parameters, and so the protocol, name the set.
+
+        Args:
+            train: Summary of the training set.
+            sha256: Content hash of the training set.
+            reference: Whether there is a reference besides.
+
+        Raises:
+            DataError: the training set lacks feature rows.
+            TooFewSamplesError: it has too few images.
+        """
+        training = self.training
+        if training is None:
+            return self
+        if train.bank is None:
+            raise DataError(f"{self.name} needs every feature row, and the training set is known by its moments only.")
+        n = train.moments.n
+        if n < training.min_n:
+            raise TooFewSamplesError(
+                f"{self.name} needs at least {training.min_n} training images; got {n}. Add images."
+            )
+        train = train.canonical
+        rows = train.bank.rows() if train.bank is not None else np.empty((0, 0))
+        return replace(
+            self,
+            compute=lambda real, fake, params: training.compute(train, real, fake, params),
+            of_rows=lambda real, fake, params: training.of_rows(rows, real, fake, params),
+            params={**self.params, "train": f"{sha256[:16]}: {n} images"},
+            reference=reference or not training.alone,
+        )
 
     def lacking(self, real: SetSummary | None, fake: SetSummary) -> str:
         """What a side does not have of what the metric needs, in words; "" when all is there."""

@@ -6,9 +6,11 @@ Why it can mislead: depends on k, on the backbone and on both counts. Images tha
 Definition: Salvy, Talbot & Thirion 2025 (arXiv 2507.01761), k = 5. Density: the radius of each real
     ball is at most the median radius, each generated image counts at most k balls, over the same for the real images,
     at most 1. Coverage: each real ball counts at most k generated images; the mean is then read on the scale of what m
-    good images of M would give, whose share is the number.
+    good images of M would give, whose share is the number. In both, an image on the sphere of a ball is inside.
 Matches: the authors' `ClippedDensityCoverage(K=5)` (nicolassalvy/ClippedDensityCoverage at 9920dae), exactly up to
-    ties; like it, the scale is 0 for fewer than k good images.
+    ties: their code has the sphere inside for density, and outside for coverage. So a real image with k copies, whose
+    ball has no radius, is never covered there, not even by itself. Like theirs, the scale is 0 for fewer than k good
+    images.
 """
 
 import numpy as np
@@ -49,12 +51,12 @@ def _balls(points: Points, centres: Points, squared: Float64, *, own: bool = Tru
 
 
 def _members(centres: Points, points: Points, squared: Float64) -> Float64:
-    """(n,) how many points each ball holds, the sphere not included."""
+    """(n,) how many points each ball holds, the sphere included."""
     counts = np.empty(len(centres))
-    limits = np.where(squared > 0.0, squared * (1.0 - TIE), -1.0)  # among k + 1 copies a ball holds nothing
     for start in range(0, len(centres), CHUNK):
         part = slice(start, min(start + CHUNK, len(centres)))
-        inside = within(centres, part, points, approximate(centres, part, points), limits[part, None])
+        limits = squared[part, None] * (1.0 + TIE)
+        inside = within(centres, part, points, approximate(centres, part, points), limits)
         counts[part] = inside.sum(axis=1)
     return counts
 
@@ -105,7 +107,7 @@ CLIPPED = SetMetric(
     reference=True,
     symmetric=False,
     min_n=6,
-    version=1,
+    version=2,  # 1 had the sphere of a ball outside for coverage
     compute=compute_clipped,
     params={"k": 5},
     of_rows=clipped_of_rows,

@@ -259,6 +259,11 @@ def as_call(name: str) -> str:
     return f'; write ganeval.score(images, {place}, metrics="{name}")'
 
 
+def training_names() -> list[str]:
+    """Metrics that a training set is of use to."""
+    return [name for name, metric in declarations() if isinstance(metric, SetMetric) and metric.training is not None]
+
+
 def masked_names() -> list[str]:
     """Metrics that have a value over a mask."""
     return [name for name, metric in declarations() if isinstance(metric, PairedMetric) and metric.masked is not None]

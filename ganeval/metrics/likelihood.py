@@ -2,27 +2,29 @@
 
 What it measures: a mixture of Gaussians is put on the generated images, its widths fitted to real ones, and other real
     images are scored under it. Copies get a narrow Gaussian that explains no other image. 100 is what real images get.
-Why it can mislead: it sees copies of the images that the widths are fitted to. If the generator was trained on other
-    images than the reference, its copies of those go unseen.
+Why it can mislead: it sees copies of the images that the widths are fitted to, which have to be training images. Name
+    them with `--train`. Without it, copies of training images that are not in the reference go unseen.
 Definition: Jiralerspong et al. 2023 (arXiv 2302.04440), as dgm-eval has it: features normalised over all sets; 100 Adam
-    steps (0.5, from step 50 on 0.05) on the log widths; 100 exp(-2 (NLL - NLL of real images) / D). Here the reference
-    is cut by a seed into three: what widths are fitted to, the images that take the place of the generated ones in the
-    second term, and those that are scored. dgm-eval takes the last from a test set of its own. Dimensions that never
-    vary, which give NaN there, are left out. At most `most` images of each are taken.
+    steps (0.5, from step 50 on 0.05) on the log widths; 100 exp(-2 (NLL - NLL of real images) / D). With `--train`, two
+    disjoint parts of the training set are what widths are fitted to and what takes the place of the generated images in
+    the second term, and the reference is what is scored: dgm-eval's train, baseline and test set. Without it the
+    reference is cut into these three. Parts are drawn by a seed and are of one size, at most `most` images, as are the
+    generated images that are taken. Dimensions that never vary, which give NaN there, are left out.
 Matches: dgm-eval `compute_fls(train, baseline, test, generated)` (layer6ai-labs/dgm-eval at 74c79f7), given the three
-    parts, within 1e-3 relative; it computes in float32.
+    parts, within 1e-3 relative; it computes in float32. Its command draws the parts at random, at most 10,000 of each.
 """
 
 import math
 
 import numpy as np
 
-from ganeval.metrics.base import Estimate, Output, Params, SetMetric
+from ganeval.metrics.base import Estimate, Output, Params, SetMetric, Training
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64
 
 STEPS, RATE, LATER = 100, 0.5, 50
 LOWEST, HIGHEST = -100.0, 20.0  # of the logarithm of a squared width
+NO_INTERVAL = "no interval: its standard error is not known"
 
 
 def likelihood_score(train: Float64, baseline: Float64, test: Float64, fake: Float64) -> float:
@@ -81,13 +83,30 @@ def _fitted(squared: Float64, dim: int) -> Float64:
 
 
 def fls_of_rows(real: np.ndarray, fake: np.ndarray, params: Params) -> dict[str, float]:
-    """`fls` of two sets of rows, the value alone."""
+    """`fls` of two sets of rows, the value alone; the real ones are cut into three."""
     rng, most = np.random.default_rng(int(params["seed"])), int(params["most"])
     part = min(len(real) // 3, most)
     order = rng.permutation(len(real))
-    train, baseline, test = (real[np.sort(order[k * part : (k + 1) * part])].astype(np.float64) for k in range(3))
-    taken = fake[np.sort(rng.permutation(len(fake))[:part])].astype(np.float64)
-    return {"fls": likelihood_score(train, baseline, test, taken)}
+    train, baseline, test = (_taken(real, order[k * part : (k + 1) * part]) for k in range(3))
+    return {"fls": likelihood_score(train, baseline, test, _taken(fake, rng.permutation(len(fake))[:part]))}
+
+
+def _trained_of_rows(train: np.ndarray, real: np.ndarray, fake: np.ndarray, params: Params) -> dict[str, float]:
+    rng = np.random.default_rng(int(params["seed"]))
+    part = _part_of_training(len(train), len(real), len(fake), params)
+    order = rng.permutation(len(train))
+    fitted, baseline = _taken(train, order[:part]), _taken(train, order[part : 2 * part])
+    test, taken = (_taken(rows, rng.permutation(len(rows))[:part]) for rows in (real, fake))
+    return {"fls": likelihood_score(fitted, baseline, test, taken)}
+
+
+def _part_of_training(n_train: int, n_real: int, n_fake: int, params: Params) -> int:
+    """Images of each kind: as dgm-eval has it."""
+    return min(n_train // 2, n_real, n_fake, int(params["most"]))
+
+
+def _taken(rows: np.ndarray, places: np.ndarray) -> Float64:
+    return np.asarray(rows[np.sort(places)], dtype=np.float64)
 
 
 def compute_fls(real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
@@ -96,7 +115,17 @@ def compute_fls(real: SetSummary | None, fake: SetSummary, params: Params) -> di
         raise ValueError("fls needs the feature rows of both sides")
     value = fls_of_rows(real.bank.rows(), fake.bank.rows(), params)["fls"]
     part = min(len(real.bank) // 3, int(params["most"]))
-    note = f"three parts of {part} real images; no interval: its standard error is not known"
+    note = f"three parts of {part} real images; {NO_INTERVAL}"
+    return {"fls": Estimate(value, note=note)}
+
+
+def _trained(train: SetSummary, real: SetSummary | None, fake: SetSummary, params: Params) -> dict[str, Estimate]:
+    """`fls` with a training set of its own."""
+    if real is None or real.bank is None or fake.bank is None or train.bank is None:
+        raise ValueError("fls needs the feature rows of all sets")
+    value = _trained_of_rows(train.bank.rows(), real.bank.rows(), fake.bank.rows(), params)["fls"]
+    part = _part_of_training(len(train.bank), len(real.bank), len(fake.bank), params)
+    note = f"two parts of {part} training images, {part} reference and {part} generated images; {NO_INTERVAL}"
     return {"fls": Estimate(value, note=note)}
 
 
@@ -112,4 +141,5 @@ FLS = SetMetric(
     compute=compute_fls,
     params={"most": 2000, "seed": 2020},
     of_rows=fls_of_rows,
+    training=Training(_trained, _trained_of_rows, min_n=4, alone=False),
 )

@@ -18,6 +18,8 @@ class ScoreKeywords(TypedDict, total=False):
     """Images, generator or statistics file that set metrics compare with."""
     paired: Images | None
     """Original images that paired metrics compare with, matched by file stem."""
+    train: Images | None
+    """Images that the generator was trained on, for metrics that look for copies of them. Always all of them."""
     metrics: str | Sequence[str] | None
     """Comma-separated metric keys, as in fid,kd@efflite0. Default: all that can run."""
     channel: Literal["rgb", "y"]
@@ -47,7 +49,7 @@ class ScoreKeywords(TypedDict, total=False):
     seed: int
     """Seed of the subset and of latents."""
     match: str | Mapping[str, str] | None
-    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs."""
+    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask, inputs or train."""
     tile: str | Mapping[str, str] | None
     """Cut strips of R rows and C columns into images: all, or number N; SET as in match=."""
     labels: bool | None
@@ -95,6 +97,8 @@ class CompareKeywords(TypedDict, total=False):
     """Images, generator or statistics file that set metrics compare with."""
     paired: Images | None
     """Original images that paired metrics compare with, matched by file stem."""
+    train: Images | None
+    """Images that the generator was trained on, for metrics that look for copies of them. Always all of them."""
     metrics: str | Sequence[str] | None
     """Comma-separated metric keys, as in fid,kd@efflite0. Default: all that can run."""
     channel: Literal["rgb", "y"]
@@ -124,7 +128,7 @@ class CompareKeywords(TypedDict, total=False):
     seed: int
     """Seed of the subset and of latents."""
     match: str | Mapping[str, str] | None
-    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs."""
+    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask, inputs or train."""
     tile: str | Mapping[str, str] | None
     """Cut strips of R rows and C columns into images: all, or number N; SET as in match=."""
     labels: bool | None
@@ -169,7 +173,7 @@ class CheckKeywords(TypedDict, total=False):
     latent_dim: int | Sequence[int] | None
     """Shape of one latent of an external generator: 100 or 100x1x1."""
     match: str | Mapping[str, str] | None
-    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs."""
+    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask, inputs or train."""
     tile: str | Mapping[str, str] | None
     """Cut strips of R rows and C columns into images: all, or number N; SET as in match=."""
     labels: bool | None
@@ -201,6 +205,8 @@ class EvaluatorKeywords(TypedDict, total=False):
     """Images, generator or statistics file that set metrics compare with."""
     paired: Images | None
     """Original images that paired metrics compare with, matched by file stem."""
+    train: Images | None
+    """Images that the generator was trained on, for metrics that look for copies of them. Always all of them."""
     metrics: str | Sequence[str] | None
     """Comma-separated metric keys, as in fid,kd@efflite0. Default: all that can run."""
     channel: Literal["rgb", "y"]
@@ -230,7 +236,7 @@ class EvaluatorKeywords(TypedDict, total=False):
     seed: int
     """Seed of the subset and of latents."""
     match: str | Mapping[str, str] | None
-    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs."""
+    """Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask, inputs or train."""
     tile: str | Mapping[str, str] | None
     """Cut strips of R rows and C columns into images: all, or number N; SET as in match=."""
     labels: bool | None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args, get_origin
 
 PLACEHOLDER: Final = r"[A-Z]+(?:[=:][A-Z]+)?\b(?!\.\w)"  # REF, BACKBONE=FILE; not the name of a file, README.md
-SETS: Final = ("subject", "reference", "paired", "mask", "inputs")  # what a glob of `--match` can be for
+SETS: Final = ("subject", "reference", "paired", "mask", "inputs", "train")  # what a glob of `--match` can be for
 MOST_RELATIVE: Final = 0.1
 """Largest --until-rel: the value at the stop was 1% off at 10%, 2% too high at 20% and 10% too high at 40%."""
 

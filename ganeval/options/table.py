@@ -103,6 +103,15 @@ class ScoreOptions:
             Place(),
         ),
     ] = None
+    train: Annotated[
+        str | None,
+        Option(
+            "inputs",
+            "Images that the generator was trained on, for metrics that look for copies of them. Always all of them.",
+            "score evaluator diff",
+            Place(),
+        ),
+    ] = None
     metrics: Annotated[
         str | None,
         Option(
@@ -210,7 +219,7 @@ class ScoreOptions:
         Mapping[str, str],
         Option(
             "inputs",
-            "Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask or inputs.",
+            "Take only files that match, as in '*_fake_B.png'; SET is reference, paired, mask, inputs or train.",
             _ALL,
             Globs(),
         ),
@@ -382,6 +391,7 @@ class ScoreOptions:
             "paired": self.paired,
             "mask": self.mask,
             "inputs": self.inputs,
+            "train": self.train,
         }
         for option, does, places in (("--match", "picks files", self.match), ("--tile", "cuts images", self.tile)):
             for place in places:

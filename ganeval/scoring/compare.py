@@ -236,7 +236,7 @@ def compare_summaries(
         DataError: a named metric has no value.
     """
     order = pairing(sides[0].names, sides[1].names)
-    found = [estimate_sets(plan, side, real, passes) for side in sides]
+    found = [estimate_sets(plan, side, real, passes, evaluator.read_training()) for side in sides]
     comparisons = []
     with evaluator.reporter.stage("differences", len(plan.set_requests)) as advance:
         for a, b in zip(*found, strict=True):

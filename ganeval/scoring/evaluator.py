@@ -35,6 +35,7 @@ from ganeval.scoring.open_inputs import (
     open_reference,
     open_stored_subject,
     open_subject_source,
+    open_training,
 )
 from ganeval.scoring.own_pairs import score_own_pairs
 from ganeval.scoring.pair_pass import PairScores
@@ -79,7 +80,7 @@ class ScoreOutcome:
 
 @dataclass
 class _Reference:
-    """The reference cut to one number of images: its source, and after the first score its summary."""
+    """The reference cut to one number of images, or the training set: its source, once read also its summary."""
 
     source: ImageSource | ReferenceStatistics | None
     real: RealSide | None = None
@@ -129,6 +130,7 @@ class Evaluator:
         self._pair_networks: PairNetworks | None = None
         self._models: dict[str, SceneModel] | None = None
         self._references: dict[tuple[int | None, int], _Reference] = {}
+        self._training: _Reference | None = None
         self._running: RunningSet | None = None
         self._pairs: RunningPairs | None = None
         if processes is not None:
@@ -194,30 +196,38 @@ class Evaluator:
                 opened = open_subject_source(options, stack)
                 if plan.set_requests:
                     self._reference(options)
+                    self._training_set()
                 originals = open_originals(options, opened, stack) if plan.paired_requests else None
                 masks = open_masks(options, opened, stack) if plan.paired_requests else None
             if plan.set_requests and summary is None:
                 reference = self._reference(options)
                 check_counts(plan, "generated", opened, options.on_bad)
+                training = self._training_set()
                 if isinstance(reference.source, ImageSource) and not reference.read:
                     check_counts(plan, "reference", reference.source, options.on_bad)
+                if training.source is not None and not training.read:
+                    check_counts(plan, "training", training.source, options.on_bad)
                 if processes is not None:
                     processes.compare_sources(
-                        {"images of the subject": opened, "images of the reference": reference.source}
+                        {
+                            "images of the subject": opened,
+                            "images of the reference": reference.source,
+                            "images of the training set": training.source,
+                        }
                     )
                 passes = self.networks(reference.source, stack if keep is None else keep)
                 if processes is not None and processes.rank > 0:
-                    for source in (opened, None if reference.read else reference.source):
+                    for source in (opened, *(None if one.read else one.source for one in (reference, training))):
                         if isinstance(source, ImageSource):
                             passes.contribute(source)
-                    reference.read = True
+                    reference.read = training.read = True
                     return ScoreOutcome(())
                 if isinstance(opened, ImageSource):
                     summary = passes.run(opened, opened.name)
                 else:
                     summary = passes.stored(opened, options.subject)
                 real = self.read_reference(options)
-                found = estimate_sets(plan, summary, real, passes)
+                found = estimate_sets(plan, summary, real, passes, self.read_training())
                 results = rows_of(found, options, summary, real, passes, self.device)
             if options.blame and summary is not None and real is not None:
                 blamed = blame(summary, real.sets, plan.set_requests)
@@ -352,14 +362,28 @@ class Evaluator:
 
     def read_reference(self, options: ScoreOptions) -> RealSide | None:
         """The reference's summary; its images are read the first time."""
-        reference = self._reference(options)
+        return self._read(self._reference(options), "reference")
+
+    def read_training(self) -> RealSide | None:
+        """The summary of the training set, None without one; its images are read the first time."""
+        training = self._training_set()
+        if isinstance(training.source, ReferenceStatistics) and not training.read:
+            self.networks().check_statistics(training.source, self.options.train or "")
+        return self._read(training, "training set")
+
+    def _read(self, reference: _Reference, role: str) -> RealSide | None:
         if not reference.read:
             passes = self.networks()
             for store in passes.stores.values():
                 store.refresh()  # features that subjects added
-            reference.real = passes.run_reference(reference.source)
+            reference.real = passes.run_reference(reference.source, role)
             reference.read = True
         return reference.real
+
+    def _training_set(self) -> _Reference:
+        if self._training is None:
+            self._training = _Reference(open_training(self.options, self._stack))
+        return self._training
 
     def _reference(self, options: ScoreOptions) -> _Reference:
         key = (options.num_samples, options.seed)
@@ -403,7 +427,8 @@ class Evaluator:
                         "with more."
                     )
             real, passes = self.read_reference(options), self._running.passes
-            results = rows_of(estimate_sets(self.plan, fake, real, passes), options, fake, real, passes, self.device)
+            found = estimate_sets(self.plan, fake, real, passes, self.read_training())
+            results = rows_of(found, options, fake, real, passes, self.device)
             if options.blame and real is not None:
                 blamed = blame(fake, real.sets, self.plan.set_requests)
         if pairs is not None:

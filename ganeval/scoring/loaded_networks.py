@@ -235,12 +235,19 @@ class Passes:
             engines={name: {"statistics file": len(names)} for name in statistics.sets},
         )
 
-    def run_reference(self, reference: ImageSource | ReferenceStatistics | None) -> RealSide | None:
-        """The reference, by a pass over its images or from its statistics file; None without one."""
+    def run_reference(
+        self, reference: ImageSource | ReferenceStatistics | None, role: str = "reference"
+    ) -> RealSide | None:
+        """Real images, by a pass over them or from their statistics file; None without any.
+
+        Args:
+            reference: What was opened.
+            role: What they are here, for the title of the pass.
+        """
         if reference is None:
             return None
         if isinstance(reference, ImageSource):
-            passed = self.run(reference, f"{reference.name} (reference)")
+            passed = self.run(reference, f"{reference.name} ({role})")
             return RealSide(
                 passed.sets,
                 passed.content_sha256,

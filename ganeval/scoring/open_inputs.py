@@ -1,6 +1,7 @@
 """Opens all inputs before anything runs: a wrong path is reported at once, not after an hour."""
 
 import contextlib
+import dataclasses
 import os
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def check_places(options: ScoreOptions, *subjects: str) -> None:
     generated = reference is not None and (
         is_shipped(reference) or (is_factory_name(reference) and is_importable(reference))
     )
-    for given in (None if generated else reference, options.paired, options.mask, options.inputs):
+    for given in (None if generated else reference, options.paired, options.mask, options.inputs, options.train):
         if given is not None and given not in options.in_memory:
             refuse_missing(given)
 
@@ -133,6 +134,16 @@ def open_reference(options: ScoreOptions, stack: contextlib.ExitStack) -> ImageS
     if options.reference not in options.in_memory and is_statistics_file(path):
         return _whole(load_reference(path), path)
     return _open("reference", options.reference, options, stack)
+
+
+def open_training(options: ScoreOptions, stack: contextlib.ExitStack) -> ImageSource | ReferenceStatistics | None:
+    """The training set, whole whatever the count of the score: copies of images that were left out would go unseen."""
+    if options.train is None:
+        return None
+    path = Path(options.train)
+    if options.train not in options.in_memory and is_statistics_file(path):
+        return _whole(load_reference(path), path)
+    return _open("train", options.train, dataclasses.replace(options, num_samples=None), stack)
 
 
 def open_originals(options: ScoreOptions, subject: ImageSource, stack: contextlib.ExitStack) -> ImageSource | None:

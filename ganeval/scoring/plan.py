@@ -19,6 +19,7 @@ from ganeval.metrics.keys import (
     parse_key,
     parse_keys,
     plain_keys,
+    training_names,
 )
 from ganeval.options import ScoreOptions
 
@@ -143,6 +144,8 @@ def _requests(options: ScoreOptions, plain: Plain) -> list[Request]:
     if options.metrics is not None:
         return parse_keys(options.metrics)
     requests = [r for key in plain(paired=False) if _plain_set_fits(r := parse_key(key), options)]
+    if options.train is not None:
+        requests += [r for key in training_names() if _lacking_side(r := parse_key(key), options) is None]
     return requests + ([parse_key(key) for key in plain(paired=True)] if options.paired else [])
 
 
@@ -169,6 +172,14 @@ def _plain_set_fits(request: Request, options: ScoreOptions) -> bool:
     if not isinstance(request, SetRequest) or (options.paired and not options.reference):
         return False
     return options.reference is not None or not request.metric.reference
+
+
+def _lacking_side(request: Request, options: ScoreOptions) -> str | None:
+    """The option that a set metric lacks; None where it has all that it compares with."""
+    if not isinstance(request, SetRequest) or not request.metric.reference or options.reference is not None:
+        return None
+    training = request.metric.training
+    return None if training is not None and training.alone and options.train is not None else "--reference REF"
 
 
 def _check_options(options: ScoreOptions, requests: list[Request]) -> None:
@@ -221,8 +232,14 @@ def _check_sides(requests: list[Request], options: ScoreOptions) -> None:
     if paired and not options.paired:
         raise UsageError(f"An original for each image is needed for {', '.join(paired)}. Add --paired REF.")
     against = [r.asked for r in requests if isinstance(r, SetRequest) and r.metric.reference]
-    if against and not options.reference:
-        raise UsageError(f"A reference set is needed for {', '.join(against)}. Add --reference REF.")
+    if lacking := [r.asked for r in requests if _lacking_side(r, options) is not None]:
+        raise UsageError(f"A reference set is needed for {', '.join(lacking)}. Add --reference REF.")
+    trained = [r.asked for r in requests if isinstance(r, SetRequest) and r.metric.training is not None]
+    if options.train and not trained:
+        raise UsageError(
+            f"--train is given, but none of {', '.join(r.asked for r in requests)} takes a training set. Drop it, or "
+            f"ask for {' or '.join(training_names())}."
+        )
     if options.paired and not paired:
         raise UsageError(f"--paired is given, but none of {', '.join(r.asked for r in requests)} is a paired metric.")
     if options.reference and not against:

@@ -30,7 +30,7 @@ FEW = 10  # images that are decoded first if there are too few, to report a brok
 
 def check_counts(
     plan: Plan,
-    side: Literal["generated", "reference"],
+    side: Literal["generated", "reference", "training"],
     source: ImageSource | ReferenceStatistics,
     on_bad: Literal["fail", "skip"],
 ) -> None:
@@ -42,10 +42,8 @@ def check_counts(
     """
     n = len(source) if isinstance(source, ImageSource) else len(source.digests)
     for request in plan.set_requests:
-        metric = request.metric
-        if not isinstance(metric, SetMetric) or (side == "reference" and not metric.reference):
-            continue
-        if n < (metric.min_n if plan.explicit else 2):
+        metric, fewest = request.metric, _fewest(request.metric, side)
+        if n < (fewest if plan.explicit else min(fewest, 2)):
             if on_bad == "fail" and isinstance(source, ImageSource):
                 for index in range(min(n, FEW)):
                     source.read(index).decode()
@@ -55,8 +53,15 @@ def check_counts(
                     "Name a folder of images, or compare one image with another: --paired IMAGE --metrics psnr,ssim"
                 )
             raise TooFewSamplesError(
-                f"{request.asked} needs at least {metric.min_n} {side} images; got {n} from {source.name}. {advice}."
+                f"{request.asked} needs at least {fewest} {side} images; got {n} from {source.name}. {advice}."
             )
+
+
+def _fewest(metric: SetMetric, side: Literal["generated", "reference", "training"]) -> int:
+    """Images that a metric needs in a set, 0 where it does not look at it."""
+    if side == "training":
+        return 0 if metric.training is None else metric.training.min_n
+    return 0 if side == "reference" and not metric.reference else metric.min_n
 
 
 @dataclass(frozen=True)
@@ -65,19 +70,30 @@ class Estimated:
 
     Attributes:
         request: The request.
-        metric: Its declaration.
+        metric: Its declaration, with the training set where it takes one.
         estimates: Output name -> estimate, or the reason for its absence.
         seconds: Time of the computation.
+        train: The training set, None where it takes none.
     """
 
     request: Request
     metric: SetMetric
     estimates: Mapping[str, Estimate | str]
     seconds: float
+    train: RealSide | None = None
 
 
-def estimate_sets(plan: Plan, fake: SourceSummary, real: RealSide | None, passes: Passes) -> list[Estimated]:
+def estimate_sets(
+    plan: Plan, fake: SourceSummary, real: RealSide | None, passes: Passes, train: RealSide | None = None
+) -> list[Estimated]:
     """The set metrics of a plan on the summaries of both sets.
+
+    Args:
+        plan: What to run.
+        fake: The generated images.
+        real: The reference.
+        passes: The networks of all sets.
+        train: What the generator was trained on.
 
     Raises:
         DataError: a named metric has no value here.
@@ -87,12 +103,18 @@ def estimate_sets(plan: Plan, fake: SourceSummary, real: RealSide | None, passes
     with passes.reporter.stage("metrics", len(plan.set_requests)) as advance:
         for request in plan.set_requests:
             metric, name = request.metric, passes.backbones[request.backbone or ""].info.name
-            if not isinstance(metric, SetMetric):
-                raise TypeError(f"{request.name} is no set metric")
+            trained = None if metric.training is None else train
+            if trained is not None:
+                metric = metric.trained_on(trained.sets[name], trained.content_sha256, reference=real is not None)
             compared = real if metric.reference else None
             real_set, fake_set = None if compared is None else compared.sets[name], fake.sets[name]
-            features = passes.identity(name, fake, None if compared is None else compared.passed)
-            identities = (fake.identity, "" if compared is None else compared.identity, features)
+            others = [None if side is None else side.passed for side in (compared, trained)]
+            features = passes.identity(name, fake, *others)
+            identities = (
+                fake.identity,
+                *("" if side is None else side.identity for side in (compared, trained)),
+                features,
+            )
             started = time.perf_counter()
             estimates: dict[str, Estimate | str] = {}
             # A default score leaves out per-class metrics if the sets have no classes.
@@ -107,7 +129,7 @@ def estimate_sets(plan: Plan, fake: SourceSummary, real: RealSide | None, passes
                     if plan.explicit:
                         raise
                     estimates = dict.fromkeys(request.outputs, str(error))
-            found.append(Estimated(request, metric, estimates, time.perf_counter() - started))
+            found.append(Estimated(request, metric, estimates, time.perf_counter() - started, trained))
             advance(1)
     return found
 
@@ -139,10 +161,10 @@ def rows_of(
             metric, backbone = one.metric, passes.backbones[one.request.backbone or ""]
             compared = real if metric.reference else None
             floor = _floor_of(one, fake, compared, passes) if floors and compared is not None else None
-            passed = None if compared is None else compared.passed
+            passed, trained = (None if side is None else side.passed for side in (compared, one.train))
             origin: dict[str, object] = {
                 **provenance(device),
-                "engine": passes.engine_of(backbone.info.name, fake, passed),
+                "engine": passes.engine_of(backbone.info.name, fake, passed, trained),
             }
             if (error := passes.fast_error(backbone.info.name)) is not None:
                 origin["fast_relative_error"] = error
@@ -164,13 +186,13 @@ def rows_of(
                     precision=options.precision,
                     reference_sha256=None if compared is None else compared.content_sha256,
                 )
-                note = "" if compared is None else compared.note
+                limits = dict.fromkeys(side.note for side in (compared, one.train) if side is not None and side.note)
                 results.append(
                     row.of(
                         estimate,
                         protocol,
-                        notes=[note, *_remarks_on_images(fake, compared, depth=options.peak is None)],
-                        comparable_to_published=backbone.info.canonical and backbone.pinned and not note,
+                        notes=[*limits, *_remarks_on_images(fake, compared, one.train, depth=options.peak is None)],
+                        comparable_to_published=backbone.info.canonical and backbone.pinned and not limits,
                         origin=origin,
                         more={} if passed is None else {"reference_left_out": dict(passed.left_out)},
                         seconds={**fake.seconds, "solve": one.seconds},
@@ -231,7 +253,8 @@ def _floor_of(one: Estimated, fake: SourceSummary, real: RealSide, passes: Passe
     """The noise floor (real vs real) at the counts of the score."""
     name = passes.backbones[one.request.backbone or ""].info.name
     folder = cache_home() / "floors" if passes.options.cache else None
-    identity = None if real.identity is None else f"{real.identity}|{passes.identity(name, real.passed)}"
+    trained = [] if one.train is None else [one.train.passed]
+    identity = None if real.identity is None else f"{real.identity}|{passes.identity(name, real.passed, *trained)}"
     floor = cached_floor(one.metric, real.sets[name], fake.distinct, identity, folder)
     if floor is None:
         return None
@@ -239,15 +262,21 @@ def _floor_of(one: Estimated, fake: SourceSummary, real: RealSide, passes: Passe
     return at_counts(floor, one.metric, real.sets[name], fake.sets[name], values)
 
 
-def _remarks_on_images(fake: SourceSummary, real: RealSide | None, *, depth: bool) -> list[str]:
+def _remarks_on_images(fake: SourceSummary, real: RealSide | None, train: RealSide | None, *, depth: bool) -> list[str]:
     """Limits of a number and its interval: copies of the reference, and differences in decoding."""
-    remarks = []
-    if real is not None and real.content_sha256 == fake.content_sha256:
-        remarks.append("the generated images are the reference images themselves")
-    passed = None if real is None else real.passed
-    for side, facts in (("generated", fake.facts), ("reference", passed.facts if passed else ())):
+    others = [(name, side) for name, side in (("reference", real), ("training", train)) if side is not None]
+    remarks = [
+        f"the generated images are the {name} images themselves"
+        for name, side in others
+        if side.content_sha256 == fake.content_sha256
+    ]
+    if real is not None and train is not None and real.content_sha256 == train.content_sha256:
+        remarks.append("the reference images are the training images themselves")
+    passed = [(name, side.passed) for name, side in others if side.passed is not None]
+    for name, facts in (("generated", fake.facts), *((name, one.facts) for name, one in passed)):
         if depth and (found := depth_of(facts)) is not None:
-            remarks.append(f"the largest value of the {side} images {found.words}. {found.advice}")
-    if passed is not None and (words := set_difference_words(fake.facts, passed.facts)):
-        remarks.append(f"decoded differently: {words}")
+            remarks.append(f"the largest value of the {name} images {found.words}. {found.advice}")
+    for name, one in passed:
+        if words := set_difference_words(fake.facts, one.facts, name):
+            remarks.append(f"decoded differently: {words}")
     return remarks

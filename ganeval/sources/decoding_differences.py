@@ -208,17 +208,22 @@ def difference_words(pairs: Sequence[Both]) -> tuple[str, str]:
     return "; ".join(told), "; ".join(advice)
 
 
-def set_difference_words(fake: Sequence[ImageFacts], real: Sequence[ImageFacts]) -> str:
-    """Where a generated set was decoded otherwise than its reference, with counts; "" where the fractions are alike.
+def set_difference_words(fake: Sequence[ImageFacts], real: Sequence[ImageFacts], called: str = "reference") -> str:
+    """Where a generated set was decoded otherwise than a real one, with counts; "" where the fractions are alike.
 
     Also where one of the two is a statistics file, which holds nothing of how its images were decoded.
+
+    Args:
+        fake: Of the generated images.
+        real: Of the others.
+        called: What the others are.
     """
     if not fake or not real:
         return ""
     counts = [Counter(note for fact in facts for note in fact.notes) for facts in (fake, real)]
     return "; ".join(
         f"{row.words} in {counts[0][row.name]} of {len(fake)} generated and {counts[1][row.name]} of {len(real)} "
-        "reference images"
+        f"{called} images"
         for row in TREATMENTS
         if row.in_sets and abs(counts[0][row.name] / len(fake) - counts[1][row.name] / len(real)) >= ALIKE
     )

@@ -20,7 +20,7 @@ from ganeval.sources.groups import find_mixture
 Skipped = Counter[str]  # reason -> how many entries were left out for it
 
 Links = Literal["no", "inside", "anywhere"]
-Place = Literal["subject", "reference", "paired", "mask", "inputs"]
+Place = Literal["subject", "reference", "paired", "mask", "inputs", "train"]
 PLACES: Final[tuple[Place, ...]] = get_args(Place)
 
 

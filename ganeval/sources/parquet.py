@@ -345,9 +345,8 @@ def _features(metadata: Any) -> dict[str, dict[str, Any]]:
 def _damaged(said: str, error: Exception) -> Exception:
     if isinstance(error, MemoryError | DataError | UsageError):
         return error
-    return DataError(
-        f"Cannot read the parquet file {said!r}: {_words(error)}. It is damaged or cut short: copy it again."
-    )
+    cause = "It is damaged, or the connection broke off: try again" if "://" in said else "It is damaged or cut short"
+    return DataError(f"Cannot read the parquet file {said!r}: {_words(error)}. {cause}, or copy it again.")
 
 
 def _words(error: Exception) -> str:

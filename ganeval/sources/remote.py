@@ -14,6 +14,7 @@ import fsspec
 
 from ganeval.errors import BadImageError, DataError, UsageError
 from ganeval.escaping import encodable
+from ganeval.formatting import counted
 from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
 from ganeval.sources.base import ImageSource, Raw
 from ganeval.sources.decoding.formats import HEAD
@@ -39,6 +40,10 @@ WRAPPERS: Final = frozenset(
     {"asynclocal", "asyncwrapper", "blockcache", "cached", "dask", "dir", "dvc", "filecache", "generic", "git"}
     | {"libarchive", "reference", "simplecache", "tar", "zip"}
 )
+
+
+_WITH_COLUMN: Final = re.compile(r"(.+\.parquet):([^/\\]+)", re.IGNORECASE)  # "data/train.parquet:image"
+_HUB_KINDS: Final = ("datasets/", "models/", "spaces/", "buckets/")
 
 
 @dataclass(frozen=True)
@@ -102,10 +107,20 @@ def open_remote(address: str, selection: Selection = ALL) -> ImageSource:
         return open_archive(RemoteFile(system, path), address, selection)
     if ending.endswith(PARQUET_EXTENSION):
         return ParquetSource([RemoteFile(system, path)], address)
+    if (named := _WITH_COLUMN.fullmatch(path)) is not None:
+        return ParquetSource([RemoteFile(system, named[1])], address, named[2])
     found = _found(system, path, address)
-    names = [where[len(root) :] for where in found if where.startswith(root := path.rstrip("/") + "/")]
+    root = path.rstrip("/") + "/"
+    names = [where[len(root) :] for where in found if where.startswith(root)]
     tables = sorted(name for name in names if name.lower().endswith(PARQUET_EXTENSION))
-    if tables and not any(reason_to_skip(encodable(name)) is None for name in names):
+    images = [name for name in names if reason_to_skip(encodable(name)) is None]
+    if tables and images and selection.match is None:
+        raise DataError(
+            f"{address!r} holds {counted(len(tables), 'parquet file')} and {counted(len(images), 'image file')} "
+            f"(first: {images[0]!r}), which may be two sets. Name the folder of one of them, or pick with "
+            f"{selection.with_match('*.parquet')}."
+        )
+    if any(map(selection.takes, tables)) and not any(map(selection.takes, images)):
         return open_parquet_folder(tables, lambda name: RemoteFile(system, f"{root}{name}"), address, selection)
     return RemoteFolder(system, path, address, found, selection)
 
@@ -181,9 +196,14 @@ class RemoteFolder(ListedSource):
 
 
 def _unreachable(name: str, error: Exception) -> DataError:
+    scheme, _, path = name.partition("://")
+    advice = "Check the address"
+    if scheme.lower() == "hf" and not path.startswith(_HUB_KINDS):
+        advice = f"A data set of the Hub is hf://datasets/USER/NAME: did you mean 'hf://datasets/{path}'? {advice}"
     if isinstance(error, FileNotFoundError):
-        return DataError(f"{name!r} does not exist. Check the address.")
+        return DataError(f"{name!r} does not exist. {advice}.")
+    why = " ".join(str(error).split())[:200]
     return DataError(
-        f"{name!r} cannot be listed: {type(error).__name__}: {str(error)[:200]}. Check the address, the network and "
-        "the credentials of its file system."
+        f"{name!r} cannot be listed: {type(error).__name__}: {why}. {advice}, the network and the credentials of its "
+        "file system."
     )

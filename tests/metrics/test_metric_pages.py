@@ -50,7 +50,9 @@ def sections(name):
         for title, text in re.findall(rf"^({pattern}): (.*(?:\n    .*)*)", module_of(name).__doc__, re.MULTILINE):
             named = re.search(r"`(\w+)`", title)
             if named is None or named[1] == name:
-                found.setdefault(heading, []).append(f"{text[0].upper()}{' '.join(text[1:].split())}")
+                words = " ".join(text.split())
+                is_name = heading == "Parity"  # of a tool, which may be written small
+                found.setdefault(heading, []).append(words if is_name else f"{words[0].upper()}{words[1:]}")
     return found
 
 

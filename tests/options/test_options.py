@@ -49,6 +49,7 @@ class Case:
 CASES = {
     "reference": Case(("--reference", "real"), "real", '"real"', "error", ("fake", "--metrics", "kd@pixels")),
     "paired": Case(("--paired", "real"), "real", '"real"', "error", ("fake", "--metrics", "psnr")),
+    "train": Case(("--train", "real"), "real", '"real"', "error", ("fake", "--metrics", "authpct@pixels")),
     "metrics": Case(("--metrics", "ssim"), ["ssim"], '["ssim"]', "key", ("fake", "--paired", "real")),
     "channel": Case(("--channel", "Y"), "y", '"y"', "fingerprint", PAIRS),
     "crop_border": Case(("--crop-border", "2"), 2, "2", "fingerprint", PAIRS),
