@@ -10,7 +10,7 @@ import difflib
 import functools
 import importlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
@@ -19,9 +19,23 @@ from ganeval.errors import DataError, UsageError
 T = TypeVar("T")
 
 
+def listed(name: str, known: Collection[str]) -> str:
+    """`name` as it is listed, in whichever case it was typed; one that isn't listed stays as it is."""
+    if name in known:
+        return name
+    folded = name.casefold()
+    return next((each for each in known if each.casefold() == folded), name)
+
+
+def near_names(name: str, known: Collection[str], cutoff: float = 0.5, most: int = 3) -> list[str]:
+    """The names that are spelled most alike, in any case; the nearest first."""
+    folded = {each.casefold(): each for each in known}
+    return [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, n=most, cutoff=cutoff)]
+
+
 def unknown_name(kind: str, name: str, known: list[str]) -> UsageError:
     """Builds the error for a name that is in no table: did-you-mean first, then all that there is."""
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    close = near_names(name, known)
     hint = f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
     return UsageError(f"Unknown {kind} {name!r}.{hint} Available: {', '.join(known)}.")
 
@@ -40,13 +54,13 @@ class Registry(Generic[T]):
 
     Args:
         kind: What one entry is, in the words of an error message ("metric", "backbone").
-        table: name -> "package.module:attribute".
+        table: name -> "package.module:attribute", or the entry itself where it is made without heavy imports.
         group: Entry points of other packages ("ganeval.metrics"); None where there are none.
         check: "package.module:function" of (name, object, objects by name that are there already) -> why the object
             cannot be used, "" where it can.
     """
 
-    def __init__(self, kind: str, table: Mapping[str, str], group: str | None = None, check: str = "") -> None:
+    def __init__(self, kind: str, table: Mapping[str, str | T], group: str | None = None, check: str = "") -> None:
         self.kind = kind
         self._table = dict(table)
         self._group = group
@@ -67,15 +81,21 @@ class Registry(Generic[T]):
         """All names: those of the table in its order, then those of other packages that can be used."""
         return [*self._table, *self._of_packages()]
 
+    def listed(self, name: str) -> str:
+        """The name as it is listed, in whichever case it was typed; one that isn't listed stays as it is."""
+        return listed(name, [*self._table, *self._entries])
+
     def get(self, name: str) -> T:
-        """Imports and returns the entry.
+        """Imports and returns the entry; the name may be in any case.
 
         Raises:
             UsageError: no such name; the message offers the nearest ones.
             DataError: that of another package, which cannot be used.
         """
+        name = self.listed(name)
         if name in self._table:
-            return cast(T, imported(self._table[name]))
+            entry = self._table[name]
+            return cast(T, imported(entry)) if isinstance(entry, str) else entry
         if name in self._entries:
             usable = self._of_packages()
             if name in usable:

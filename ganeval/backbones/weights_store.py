@@ -21,7 +21,7 @@ from ganeval.backbones import weights_files
 from ganeval.backbones.weights_file import Embedded, WeightsFile
 from ganeval.errors import WeightsError
 from ganeval.files.disk_cache import cache_home
-from ganeval.registry import unknown_name
+from ganeval.registry import listed, unknown_name
 
 HUB_SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
 NO_WEIGHTS_SHA256 = hashlib.sha256(b"").hexdigest()  # of a backbone that has none
@@ -65,6 +65,7 @@ def entry(name: str) -> WeightsFile:
         UsageError: no such name.
     """
     files = weights_files()
+    name = listed(name, files)
     if name not in files:
         raise unknown_name("weights", name, list(files))
     return files[name]

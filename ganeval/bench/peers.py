@@ -15,7 +15,7 @@ from typing import Final
 
 from ganeval.bench.materials_names import PICKLED
 from ganeval.errors import DataError, UsageError
-from ganeval.registry import unknown_name
+from ganeval.registry import listed, unknown_name
 
 Numbers = Mapping[str, float]
 """Name of a number ("fid", "is") -> value."""
@@ -176,7 +176,7 @@ def entrants(names: tuple[str, ...]) -> list[Entrant]:
         UsageError: a name that is in no table, or a package that is not installed.
     """
     chosen = [*OURS]
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(listed(name, PEERS) for name in names):
         if name not in PEERS:
             raise unknown_name("peer", name, list(PEERS))
         chosen.append(PEERS[name])

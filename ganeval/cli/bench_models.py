@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganeval.cli.bench_table import show_table
-from ganeval.cli.options import PLACE, check_writable
+from ganeval.cli.options import MODEL, PLACE, RECIPE, check_writable
 from ganeval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def parse_batches(text: str) -> list[int]:
 
 
 @click.command("training")
-@click.argument("model")
-@click.option("--recipe", metavar="NAME", help="Default: the model's embedded one.")
+@click.argument("model", type=MODEL)
+@click.option("--recipe", type=RECIPE, metavar="NAME", help="Default: the model's embedded one.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting of the recipe.")
 @click.option("--vs", type=click.Choice([TUTORIAL]), help="The tutorial's loop beside it, without our techniques.")
 @click.option("--bf16", is_flag=True, help="Also in bfloat16.")

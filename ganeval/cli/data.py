@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganeval.cli.options import DATASET
 from ganeval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _parts(info: "DatasetInfo") -> list[str]:
 
 
 @command.command()
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, type=DATASET)
 @DATA_ROOT
 def fetch(names: tuple[str, ...], data_root: Path | None) -> None:
     """Downloads data sets, checks their hashes and puts their files below the data folder.
@@ -119,7 +120,7 @@ def fetch(names: tuple[str, ...], data_root: Path | None) -> None:
 
 
 @command.command()
-@click.argument("names", metavar="[NAME...]", nargs=-1)
+@click.argument("names", metavar="[NAME...]", nargs=-1, type=DATASET)
 @DATA_ROOT
 def verify(names: tuple[str, ...], data_root: Path | None) -> None:
     """Hashes data sets below the data folder and compares; all that are here when no NAME is given.

@@ -11,6 +11,7 @@ import click
 from ganeval.cli.options import check_writable, with_options
 from ganeval.errors import UsageError
 from ganeval.escaping import first_of, printable
+from ganeval.registry import listed, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,9 +152,8 @@ def _boards(
     gathered = gather(results)
     _tell(gathered.problems)
     names = [*gathered.boards, TIMINGS]
+    board = None if board is None else listed(board, names)
     if board is not None and board not in names:
-        from ganeval.registry import unknown_name
-
         raise unknown_name("board", board, names)
     filled = {name: own for name, own in gathered.boards.items() if own.entries or own.apart}
     chosen = {name: own for name, own in filled.items() if board in (None, name)}

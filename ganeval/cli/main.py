@@ -87,8 +87,8 @@ class Root(click.Group):
 
 
 def _present(word: str) -> str:
-    """The present name of an option; BasicSR's --crop_border is --crop-border."""
-    word = word.replace("_", "-")
+    """The present name of an option or a choice, in any case; BasicSR's --crop_border is --crop-border."""
+    word = word.replace("_", "-").lower()
     if (now := FORMER.get(word.replace("-", "_"))) is None:
         return word
     now = now.replace("_", "-")

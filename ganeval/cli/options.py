@@ -14,6 +14,7 @@ from ganeval.cli.config import Settings
 from ganeval.errors import UsageError
 from ganeval.options.kinds import Folder, Kind, Links, OneOf, Place, Repeated, Switch
 from ganeval.options.table import DEFAULTS, OPTIONS, Group, ScoreOptions, flag_of, taken_by
+from ganeval.registry import imported, listed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -50,6 +51,32 @@ class Value(StringParamType):
         return [CompletionItem(incomplete, type="file")] if isinstance(self.kind, Place | Folder) else []
 
 
+class Name(StringParamType):
+    """A name of one or several tables, in any case; one that isn't listed reaches the command as it was typed.
+
+    Args:
+        places: "package.module:TABLE", or a function that gives it; imported when a name is typed.
+    """
+
+    name = "name"
+
+    def __init__(self, *places: str) -> None:
+        self._places = places
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name as it is listed."""
+        del param, ctx
+        return listed(str(value), self._known())
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names that there are."""
+        return [CompletionItem(name) for name in self._known() if name.startswith(incomplete.casefold())]
+
+    def _known(self) -> list[str]:
+        tables = [imported(place) for place in self._places]
+        return [name for table in tables for name in (table() if callable(table) else table)]
+
+
 class GroupedOption(click.Option):
     """An option of a command's own that has a place in a section of its help page.
 
@@ -84,6 +111,11 @@ class GroupedCommand(click.Command):
                     formatter.write_dl(records)
 
 
+MODEL = Name("reference_models.models:MODELS", "reference_models.recipes:RECIPES")
+RECIPE = Name("reference_models.recipes:RECIPES")
+DATASET = Name("ganeval.sources.datasets.table:DATASETS")
+WEIGHTS = Name("ganeval.backbones:weights_files")
+BACKBONE = Name("ganeval.backbones:BACKBONES")
 PLACE = Value(Place())
 """What is mostly a path, and may name a data set or a factory: the tab key completes file names."""
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganeval.cli.options import PLACE, GroupedCommand, check_writable, option, takes
+from ganeval.cli.options import BACKBONE, PLACE, GroupedCommand, check_writable, option, takes
 from ganeval.errors import UsageError
 from ganeval.options import ScoreOptions
 from ganeval.summaries.peer_files.origins import ORIGINS
@@ -45,7 +45,9 @@ def command() -> None:
 @click.option(
     "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="*.safetensors to write."
 )
-@click.option("--backbone", "names", multiple=True, metavar="NAME", help="Repeat for several. Default: efflite0.")
+@click.option(
+    "--backbone", "names", multiple=True, type=BACKBONE, metavar="NAME", help="Repeat for several. Default: efflite0."
+)
 @click.option(
     "--part",
     metavar="K/N",

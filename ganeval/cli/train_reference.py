@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ganeval.cli.options import option, with_options
+from ganeval.cli.options import MODEL, RECIPE, option, with_options
 from ganeval.cli.processes import several
 from ganeval.cli.progress import RichReporter
 from ganeval.errors import DataError, UsageError, WeightsError
@@ -48,8 +48,10 @@ class TrainingReporter(RichReporter):
 
 
 @click.command("train-reference", short_help="Train a reference model by a fixed recipe.")
-@click.argument("model", required=False)
-@click.option("--recipe", "recipe_name", metavar="R", help="One of --list. Default: the model's small, embedded one.")
+@click.argument("model", required=False, type=MODEL)
+@click.option(
+    "--recipe", "recipe_name", type=RECIPE, metavar="R", help="One of --list. Default: the model's small, embedded one."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights, order and noise.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. Default: runs/<recipe>-seed<seed>.")
 @option("data_root")
@@ -179,8 +181,8 @@ def chosen_recipe(model: str, name: str | None, assignments: tuple[str, ...]) ->
             raise UsageError(f"{model} is a recipe, and --recipe names {name}. Give one of them.")
         name, model = model, RECIPES.get(model).model
     spec = MODELS.get(model)
-    if name is not None and name not in RECIPES and f"{model}.{name}" in RECIPES:
-        name = f"{model}.{name}"
+    if name is not None and name not in RECIPES and (full := RECIPES.listed(f"{model}.{name}")) in RECIPES:
+        name = full
     recipe = RECIPES.get(default_recipe(model) if name is None else name)
     if recipe.model != model:
         raise UsageError(

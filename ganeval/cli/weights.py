@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from ganeval.cli.options import WEIGHTS
+
 ALL = "all"
 
 
@@ -67,7 +69,7 @@ def list_(as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, type=WEIGHTS)
 def fetch(names: tuple[str, ...]) -> None:
     """Downloads weights, checks their sha256 and prints where they are.
 
@@ -85,13 +87,13 @@ def fetch(names: tuple[str, ...]) -> None:
     from ganeval.cli.bring import bring_weights
 
     every = [name for name, file in weights_files().items() if not isinstance(file.origin, Embedded)]
-    wanted = [one for name in names for one in (every if name == ALL else [name])]
+    wanted = [one for name in names for one in (every if name.lower() == ALL else [name])]
     for path in bring_weights(list(dict.fromkeys(wanted))):
         click.echo(str(path))
 
 
 @command.command("import")
-@click.argument("name")
+@click.argument("name", type=WEIGHTS)
 @click.argument("file", type=click.Path(path_type=Path))
 def import_(name: str, file: Path) -> None:
     """Copies a local FILE into the folder of weights, for a machine without internet.
@@ -109,7 +111,7 @@ def import_(name: str, file: Path) -> None:
 
 
 @command.command()
-@click.argument("names", metavar="[NAME...]", nargs=-1)
+@click.argument("names", metavar="[NAME...]", nargs=-1, type=WEIGHTS)
 def verify(names: tuple[str, ...]) -> None:
     """Hashes weights on this machine and compares; all that are here when no NAME is given.
 

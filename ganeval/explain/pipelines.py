@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ganeval.registry import unknown_name
+from ganeval.registry import listed, unknown_name
 
 Term = Literal["weights", "decode", "n", "resize", "quantisation", "range", "dtype", "ddof"]
 TERMS: Final[tuple[Term, ...]] = ("weights", "decode", "n", "resize", "quantisation", "range", "dtype", "ddof")
@@ -185,7 +185,7 @@ def parse_tools(text: str | None) -> tuple[Tool, ...]:
     """
     if text is None:
         return _TOOLS
-    names = list(dict.fromkeys(part.strip() for part in text.split(",")))
+    names = list(dict.fromkeys(listed(part.strip(), TOOLS) for part in text.split(",")))
     for name in names:
         if name not in TOOLS:
             raise unknown_name("tool", name, list(TOOLS))

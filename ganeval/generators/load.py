@@ -7,7 +7,6 @@ it is refused, and nothing of it is run.
 """
 
 import contextlib
-import difflib
 import importlib
 import importlib.util
 import sys
@@ -27,7 +26,7 @@ from ganeval.generators.latents import draws_from
 from ganeval.generators.names import is_factory_name
 from ganeval.generators.output import called
 from ganeval.generators.state_dicts import state_for
-from ganeval.registry import unknown_name
+from ganeval.registry import near_names, unknown_name
 from ganeval.sources.datasets.table import DATASETS
 
 
@@ -45,7 +44,7 @@ def call_factory(text: str) -> object:
     module_name, _, attribute = text.partition(":")
     with _folder_of_work(), draws_from(torch.Generator().manual_seed(0)):
         if not _module_exists(module_name):
-            near = difflib.get_close_matches(module_name, DATASETS.names(), n=1, cutoff=0.6)
+            near = near_names(module_name, DATASETS.names(), cutoff=0.6, most=1)
             hint = f" Did you mean the data set {near[0]!r}?" if near else ""
             raise UsageError(
                 f"There is no module {module_name!r} for the generator {text!r}, neither installed nor in the current "

@@ -12,11 +12,11 @@ from typing import Final, cast
 from ganeval.errors import UsageError
 from ganeval.generators.base import Generator
 from ganeval.generators.names import ONNX_EXTENSION, TORCH_EXTENSIONS, is_factory_name
-from ganeval.generators.shipped import is_run, is_shipped, refuse_unshipped
+from ganeval.generators.shipped import is_run, is_shipped, listed_recipe, refuse_unshipped
 from ganeval.generators.source import BLOCK, GeneratorSource
 from ganeval.generators.translated import TranslatedSource
 from ganeval.options import ScoreOptions
-from ganeval.registry import imported, unknown_name
+from ganeval.registry import imported, listed, unknown_name
 from ganeval.sources.arrays import IN_THE_UPPER_HALF, NEARLY_WHITE
 from ganeval.sources.base import ImageSource
 from ganeval.sources.datasets.table import DATASETS
@@ -90,6 +90,7 @@ def open_generator(options: ScoreOptions, only_class: str | None = None) -> Imag
     """
     subject = options.in_memory.get(options.subject)
     if subject is None:
+        options = dataclasses.replace(options, subject=listed_recipe(options.subject))
         options = _of_files(options)
     else:
         from ganeval.generators.in_memory import source_of
@@ -236,8 +237,8 @@ def _class_number(generator: Generator, name: str | None) -> int | None:
         return None
     if not generator.classes:
         raise UsageError(f"{generator.name} has no classes; drop --class.")
-    if name in generator.classes:
-        return generator.classes.index(name)
+    if (known := listed(name, generator.classes)) in generator.classes:
+        return generator.classes.index(known)
     if name.isdecimal() and len(name) < 10 and int(name) < len(generator.classes):
         return int(name)
     raise unknown_name("class", name, list(generator.classes))

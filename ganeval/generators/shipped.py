@@ -4,14 +4,14 @@ Their table and files are those of `reference_models`, which depends on this pac
 as what opens a kind of subject is.
 """
 
-import difflib
 import importlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
 from ganeval.errors import UsageError, WeightsError
+from ganeval.registry import listed, near_names
 
 TABLE: Final = "reference_models.shipped.table"
 RECIPES: Final = "reference_models.recipes"
@@ -25,9 +25,14 @@ def shipped_names() -> list[str]:
     return list(_module(TABLE).shipped())
 
 
+def listed_recipe(subject: str) -> str:
+    """The name of a shipped recipe as it is listed, in whichever case it was typed; any other subject as it is."""
+    return listed(subject, shipped_names()) if _may_name_a_recipe(subject) else subject
+
+
 def is_shipped(subject: str) -> bool:
     """True for the name of a recipe whose trained checkpoint is shipped; a path that exists wins."""
-    return _may_name_a_recipe(subject) and subject in shipped_names()
+    return _may_name_a_recipe(subject) and listed_recipe(subject) in shipped_names()
 
 
 def is_run(subject: str) -> bool:
@@ -42,7 +47,7 @@ def checkpoint_file(subject: str) -> Path:
         WeightsError: the shipped file is missing or was changed.
     """
     if is_shipped(subject):
-        return Path(_module(TABLE).shipped_path(str(subject)))
+        return Path(_module(TABLE).shipped_path(listed_recipe(subject)))
     return Path(subject) / LAST if is_run(subject) else Path(subject)
 
 
@@ -56,21 +61,22 @@ def refuse_unshipped(subject: str) -> None:
     if not _may_name_a_recipe(subject):
         return
     here = shipped_names()
+    recipes = list(_module(RECIPES).RECIPES)
+    subject = listed(subject, [*recipes, *(name.partition(".")[0] for name in recipes)])
     if subject in here:
         return
-    recipes = list(_module(RECIPES).RECIPES)
     model = subject.partition(".")[0]
-    listed = f"Shipped: {', '.join(here)}."
+    shipped = f"Shipped: {', '.join(here)}."
     if subject in recipes:
         raise WeightsError(
             f"{subject} is a recipe without a shipped checkpoint. Train it with `ganeval train-reference {model} "
-            f"--recipe {subject}` and name its last.safetensors. {listed}"
+            f"--recipe {subject}` and name its last.safetensors. {shipped}"
         )
     own = [name for name in recipes if name.partition(".")[0] == model]
     if subject == model and own:
-        raise UsageError(f"{subject} is a model. Name a trained checkpoint of it.{_near(subject, here, 0.3)} {listed}")
+        raise UsageError(f"{subject} is a model. Name a trained checkpoint of it.{_near(subject, here, 0.3)} {shipped}")
     if near := _near(subject, own, 0.0) or _near(subject, recipes, NEAR):
-        raise UsageError(f"Neither a path nor a recipe: {subject!r}.{near} {listed}")
+        raise UsageError(f"Neither a path nor a recipe: {subject!r}.{near} {shipped}")
 
 
 def _may_name_a_recipe(subject: str) -> bool:
@@ -78,8 +84,8 @@ def _may_name_a_recipe(subject: str) -> bool:
     return bool(subject) and not of_a_file and not Path(subject).exists()
 
 
-def _near(name: str, known: Iterable[str], cutoff: float) -> str:
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=cutoff)
+def _near(name: str, known: Collection[str], cutoff: float) -> str:
+    close = near_names(name, known, cutoff)
     return f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
 
 

@@ -11,7 +11,7 @@ from ganeval.escaping import printable
 from ganeval.leaderboard.cells import Cell
 from ganeval.leaderboard.showing import number
 from ganeval.leaderboard.standings import LAST, Column, Entry, Standings
-from ganeval.registry import unknown_name
+from ganeval.registry import listed, unknown_name
 
 PREFERRED = LAST  # "best" was chosen by its score, which flatters it
 
@@ -28,6 +28,7 @@ def model_index(boards: Iterable[Standings], name: str, checkpoint: str | None =
         UsageError: no such entry or checkpoint, or several checkpoints and none named.
     """
     found = [(standings, entry) for standings in boards for entry in standings.entries]
+    name = listed(name, {entry.name for _, entry in found})
     own = [(standings, entry) for standings, entry in found if entry.name == name]
     if not own:
         raise unknown_name("entry", name, sorted({entry.name for _, entry in found}))

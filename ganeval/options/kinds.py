@@ -187,9 +187,11 @@ class Place(Kind):
     takes = "a path, a data set, a tensor or an array"
 
     def check(self, value: object) -> object:
-        """A str as it is (`Text.check`), a path as its text."""
+        """A str as it is (`Text.check`), but a data set as it is listed; a path as its text."""
         if isinstance(value, str):
-            return value
+            from ganeval.sources.datasets.table import listed_dataset
+
+            return listed_dataset(value)
         if isinstance(value, os.PathLike):
             return os.fspath(value)
         raise ValueError(f"is a {type(value).__name__}; expected {self.takes}.")
@@ -232,9 +234,9 @@ class Device(Kind):
         return repr(shown)
 
     def check(self, value: object) -> object:
-        """A name; a torch.device is called by it."""
+        """A name, in any case; a torch.device is called by it."""
         if isinstance(value, str):
-            return value
+            return value.lower()
         if type(value).__module__ == "torch":
             return str(value)
         raise self.refuse(value)
@@ -442,7 +444,7 @@ class WeightFiles(Repeated):
         """A dict of Paths."""
         if not isinstance(value, Mapping):
             raise ValueError(f"takes files by backbone; got {repr(value)[:80]}.")
-        return {name: Path(file) for name, file in value.items()}
+        return {name.lower(): Path(file) for name, file in value.items()}
 
 
 class LatentShape(Kind):

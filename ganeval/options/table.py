@@ -358,6 +358,8 @@ class ScoreOptions:
         """
         for name in OPTIONS:
             object.__setattr__(self, name, checked(name, getattr(self, name), flag_of(name)))
+        if self.subject not in self.in_memory:
+            object.__setattr__(self, "subject", Place().check(self.subject))
 
     def selection(self, place: "Set") -> "Selection":
         """Which files of one of the sets are meant."""

@@ -1,11 +1,10 @@
 """From what the user typed to an image source: a path that exists, or else the id of a data set."""
 
-import difflib
 import os
 from pathlib import Path
 
 from ganeval.errors import DataError, UsageError
-from ganeval.registry import unknown_name
+from ganeval.registry import near_names, unknown_name
 from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
 from ganeval.sources.arrays import ValueRange, open_array_file, part_of_file
 from ganeval.sources.base import ImageSource, Item
@@ -207,7 +206,7 @@ def near_paths(path: Path) -> str:
         beside = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
     except OSError:
         return f" Neither does the folder {str(path.parent)!r}." if not path.parent.exists() else ""
-    close = difflib.get_close_matches(path.name, beside, n=3, cutoff=0.6)
+    close = near_names(path.name, beside, cutoff=0.6)
     return f" Did you mean {' or '.join(repr(str(path.parent / c)) for c in close)}?" if close else ""
 
 

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ganeval.errors import UsageError
-from reference_models.models.base import SIGNED, ModelSpec
+from reference_models.models.base import SIGNED, Architecture
 from reference_models.models.config import require_positive
 from reference_models.models.layers import with_one_hot
 
@@ -26,7 +26,6 @@ from reference_models.models.layers import with_one_hot
 # generator learns the mean image of each class first and then ignores the noise: one image a class after 800 steps of
 # every discriminator tried (spectral norm, R1, none).
 SMALL_LABEL = 0.1
-MIRZA = "Mirza and Osindero, Conditional Generative Adversarial Nets, 2014, arXiv:1411.1784"
 
 
 @dataclass(frozen=True)
@@ -256,34 +255,19 @@ class MNISTCGANDiscriminator(nn.Module):
         return logits.squeeze(1)
 
 
-CGAN_CONV = ModelSpec(
-    name="cgan-conv",
-    summary="Conditional GAN of convolutions, label embedded on both sides.",
-    paper=MIRZA,
-    fixed="The tutorial's discriminator has no label; it is embedded as an image plane.",
-    kind_name="conditional",
+CGAN_CONV = Architecture(
     output_range=SIGNED,
     config=ConvCGANConfig(),
     build_generator=ConvCGANGenerator,
     build_discriminator=ConvCGANDiscriminator,
 )
-CGAN_DENSE = ModelSpec(
-    name="cgan-dense",
-    summary="Conditional GAN with one hidden layer of 128 on each side.",
-    paper=MIRZA,
-    fixed="The tutorial's discriminator ignores the label it is given; here it is one of its inputs.",
-    kind_name="conditional",
+CGAN_DENSE = Architecture(
     output_range=SIGNED,
     config=DenseCGANConfig(),
     build_generator=DenseCGANGenerator,
     build_discriminator=DenseCGANDiscriminator,
 )
-CGAN_MNIST = ModelSpec(
-    name="cgan-mnist",
-    summary="Conditional GAN with a dense-to-convolutional generator and a dense discriminator.",
-    paper=MIRZA,
-    fixed="The tutorial's generator stops at 4x4x8; it is completed to the image.",
-    kind_name="conditional",
+CGAN_MNIST = Architecture(
     output_range=SIGNED,
     config=PlaneCGANConfig(),
     build_generator=MNISTCGANGenerator,

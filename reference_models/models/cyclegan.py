@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganeval.errors import UsageError
-from reference_models.models.base import SIGNED, ModelSpec
+from reference_models.models.base import SIGNED, Architecture
 from reference_models.models.config import require_positive
 from reference_models.models.layers import require_multiple
 
@@ -133,13 +133,7 @@ def _norm(width: int) -> tuple[nn.Module, nn.Module]:
     return nn.InstanceNorm2d(width), nn.ReLU()
 
 
-CYCLEGAN = ModelSpec(
-    name="cyclegan",
-    summary="Unpaired translation by two generators and two PatchGANs.",
-    paper="Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks, ICCV 2017, "
-    "arXiv:1703.10593",
-    fixed="",
-    kind_name="unpaired",
+CYCLEGAN = Architecture(
     output_range=SIGNED,
     config=CycleGANConfig(),
     build_generator=ResidualTranslator,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from ganeval.errors import UsageError
-from reference_models.models.base import SIGNED, ModelSpec
+from reference_models.models.base import SIGNED, Architecture
 from reference_models.models.config import require_positive
 from reference_models.models.layers import Projection
 
@@ -125,12 +125,7 @@ def _convolution(
     return parametrizations.spectral_norm(layer) if spectral else layer
 
 
-DCGAN = ModelSpec(
-    name="dcgan",
-    summary="Convolutional GAN with BatchNorm; 28, 32, 48, 64, ... pixels.",
-    paper="Radford et al., Unsupervised Representation Learning with DCGANs, ICLR 2016, arXiv:1511.06434",
-    fixed="The sigmoid is folded into the loss.",
-    kind_name="unconditional",
+DCGAN = Architecture(
     output_range=SIGNED,
     config=DCGANConfig(),
     build_generator=DCGANGenerator,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reference_models.models.base import GOODFELLOW, UNIT, ModelSpec
+from reference_models.models.base import UNIT, Architecture
 from reference_models.models.config import require_positive, require_share
 from reference_models.models.mlp import generator_body
 
@@ -81,12 +81,7 @@ class CNNDiscriminator(nn.Module):
         return logits.squeeze(1)
 
 
-GAN_FCN_CNN = ModelSpec(
-    name="gan-fcn-cnn",
-    summary="Fully connected generator against a convolutional discriminator.",
-    paper=GOODFELLOW,
-    fixed="The generator's 784 probabilities become an image; the sigmoid is folded into the loss.",
-    kind_name="unconditional",
+GAN_FCN_CNN = Architecture(
     output_range=UNIT,
     config=FCNCNNConfig(),
     build_generator=FCNGenerator,

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganeval.errors import UsageError
-from reference_models.models.base import GOODFELLOW, SIGNED, ModelSpec
+from reference_models.models.base import SIGNED, Architecture
 from reference_models.models.config import require_positive
 from reference_models.models.mlp import discriminator_body, generator_body
 
@@ -66,12 +66,7 @@ class GAN1DDiscriminator(nn.Module):
         return logits.squeeze(1)
 
 
-GAN_1D = ModelSpec(
-    name="gan-1d",
-    summary="Two small MLPs that learn a 1-D mixture.",
-    paper=GOODFELLOW,
-    fixed="The discriminator's sigmoid is folded into the loss.",
-    kind_name="one-dimensional",
+GAN_1D = Architecture(
     output_range=SIGNED,
     config=GAN1DConfig(),
     build_generator=GAN1DGenerator,

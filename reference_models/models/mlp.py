@@ -19,7 +19,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reference_models.models.base import GOODFELLOW, SIGNED, ModelSpec
+from reference_models.models.base import SIGNED, Architecture
 from reference_models.models.config import require_positive, require_share
 
 GeneratorBlock = Literal["relu", "batchnorm-relu", "leaky-batchnorm"]
@@ -123,12 +123,7 @@ class MLPDiscriminator(nn.Module):
         return logits.squeeze(1)
 
 
-GAN_MLP = ModelSpec(
-    name="gan-mlp",
-    summary="Fully connected GAN, 256-512-1024 against 512-256.",
-    paper=GOODFELLOW,
-    fixed="The generator's 784 numbers become an image; the sigmoid is folded into the loss.",
-    kind_name="unconditional",
+GAN_MLP = Architecture(
     output_range=SIGNED,
     config=MLPConfig(),
     build_generator=MLPGenerator,
@@ -136,35 +131,13 @@ GAN_MLP = ModelSpec(
 )
 GAN_MLP_SMALL = dataclasses.replace(
     GAN_MLP,
-    name="gan-mlp-small",
-    summary="Fully connected GAN with one hidden layer of 128 on each side.",
     config=MLPConfig(generator_widths=(128,), discriminator_widths=(128,), discriminator_activation="relu"),
 )
 GAN_BN = dataclasses.replace(
     GAN_MLP,
-    name="gan-bn",
-    summary="Fully connected GAN with BatchNorm, dropout, weight penalty and instance noise.",
-    fixed="The sigmoid is folded into the loss.",
     config=MLPConfig(generator_block="batchnorm-relu", discriminator_widths=(1024, 512), dropout=0.5),
 )
 GAN_FASHION = dataclasses.replace(
     GAN_MLP,
-    name="gan-fashion",
-    summary="Fully connected GAN for Fashion-MNIST, BatchNorm after LeakyReLU.",
-    fixed="Keras's BatchNorm momentum 0.8 is PyTorch's 0.2; the sigmoid is folded into the loss.",
     config=MLPConfig(generator_block="leaky-batchnorm"),
-)
-LSGAN = dataclasses.replace(
-    GAN_MLP,
-    name="lsgan",
-    summary="Fully connected GAN under the least squares loss.",
-    paper="Mao et al., Least Squares Generative Adversarial Networks, ICCV 2017, arXiv:1611.04076",
-    fixed="No sigmoid before the least squares loss, where it would flatten the gradient.",
-)
-HINGE_GAN = dataclasses.replace(
-    GAN_MLP,
-    name="hinge-gan",
-    summary="Fully connected GAN under the hinge loss.",
-    paper="Lim and Ye, Geometric GAN, 2017, arXiv:1705.02894",
-    fixed="No sigmoid before the hinge, whose margins at -1 and 1 a probability never reaches.",
 )

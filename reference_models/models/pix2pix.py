@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganeval.errors import UsageError
-from reference_models.models.base import SIGNED, ModelSpec
+from reference_models.models.base import SIGNED, Architecture
 from reference_models.models.config import require_positive, require_share
 from reference_models.models.layers import require_multiple
 
@@ -154,12 +154,7 @@ class PairPatchGAN(nn.Module):
         return logits
 
 
-PIX2PIX = ModelSpec(
-    name="pix2pix",
-    summary="U-Net against a PatchGAN on pairs of images.",
-    paper="Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017, arXiv:1611.07004",
-    fixed="The sigmoid is folded into the loss.",
-    kind_name="paired",
+PIX2PIX = Architecture(
     output_range=SIGNED,
     config=Pix2PixConfig(),
     build_generator=UNet,

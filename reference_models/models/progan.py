@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganeval.errors import UsageError
-from reference_models.models.base import SIGNED, ModelSpec
+from reference_models.models.base import SIGNED, Architecture
 from reference_models.models.config import require_positive
 from reference_models.models.layers import EqualisedConv2d, EqualisedLinear, PixelNorm, with_minibatch_stddev
 
@@ -184,12 +184,7 @@ def _activation() -> tuple[nn.Module, nn.Module]:
     return nn.LeakyReLU(0.2), PixelNorm()
 
 
-PROGAN = ModelSpec(
-    name="progan",
-    summary="Progressively grown GAN with fade-in, 4x4 to 32x32 and on.",
-    paper="Karras et al., Progressive Growing of GANs, ICLR 2018, arXiv:1710.10196",
-    fixed="",
-    kind_name="progressive",
+PROGAN = Architecture(
     output_range=SIGNED,
     config=ProGANConfig(),
     build_generator=ProGANGenerator,

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ganeval.errors import UsageError
 from reference_models.data.transforms import bicubic_enlargement
-from reference_models.models.base import UNIT, ModelSpec
+from reference_models.models.base import UNIT, Architecture
 from reference_models.models.config import require_positive
 
 
@@ -140,12 +140,7 @@ class SRDiscriminator(nn.Module):
         return logits.squeeze(1)
 
 
-SRGAN = ModelSpec(
-    name="srgan",
-    summary="Super-resolution x4 with content loss and an adversary.",
-    paper="Ledig et al., Photo-Realistic Single Image Super-Resolution Using a GAN, CVPR 2017, arXiv:1609.04802",
-    fixed="The discriminator's dense head takes any crop; the sigmoid is folded into the loss.",
-    kind_name="super-resolution",
+SRGAN = Architecture(
     output_range=UNIT,
     config=SRGANConfig(),
     build_generator=SRResNet,
@@ -153,8 +148,5 @@ SRGAN = ModelSpec(
 )
 SRRESNET = dataclasses.replace(
     SRGAN,
-    name="srresnet",
-    summary="Super-resolution x4 by pixel loss, SRGAN's generator alone.",
-    fixed="",
     build_discriminator=None,
 )

@@ -8,25 +8,12 @@ each image alone, which BatchNorm would mix.
 Parameters at the default settings: generator 559,632; critic 533,505.
 """
 
-import dataclasses
-
-from reference_models.models.base import SIGNED, ModelSpec
+from reference_models.models.base import SIGNED, Architecture
 from reference_models.models.mlp import MLPConfig, MLPDiscriminator, MLPGenerator
 
-WGAN = ModelSpec(
-    name="wgan",
-    summary="Fully connected Wasserstein GAN, clipped weights.",
-    paper="Arjovsky et al., Wasserstein GAN, ICML 2017, arXiv:1701.07875",
-    fixed="The tutorial has no training loop; the recipe is the paper's.",
-    kind_name="unconditional",
+WGAN = Architecture(
     output_range=SIGNED,
     config=MLPConfig(generator_widths=(256, 512), discriminator_activation="relu"),
     build_generator=MLPGenerator,
     build_discriminator=MLPDiscriminator,
-)
-WGAN_GP = dataclasses.replace(
-    WGAN,
-    name="wgan-gp",
-    summary="Fully connected Wasserstein GAN, gradient penalty.",
-    paper="Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017, arXiv:1704.00028",
 )

@@ -26,7 +26,7 @@ class RecipeTable(Registry["Recipe"]):
         from reference_models.recipes.expected import expected_of
 
         plan = super().get(name)
-        expected, wall_time = expected_of(name)
+        expected, wall_time = expected_of(plan.name)
         return dataclasses.replace(plan, expected=expected, wall_time=wall_time)
 
 
@@ -124,7 +124,7 @@ def default_recipe(model: str) -> str:
     Raises:
         UsageError: no such model.
     """
-    names = recipes_of(model)
+    names = recipes_of(model.lower())
     if not names:
         raise unknown_name("model", model, list(dict.fromkeys(name.partition(".")[0] for name in RECIPES)))
     return names[0]

@@ -44,3 +44,59 @@ def test_options_are_read_with_underscores_too(folders, command_line):
 
     assert code == 2
     assert "--crop-border takes a whole number" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["list", "Models"], "dcgan"),
+        (["train-reference", "DCGAN", "--recipe", "Digits-CPU", "--show", "--json"], '"dcgan.digits-cpu"'),
+        (["train-reference", "DCGAN.Digits-CPU", "--show", "--json"], '"dcgan.digits-cpu"'),
+        (["train-reference", "GAN-MLP", "--LIST"], "gan-mlp.digits-cpu"),
+        (["sample", "CGAN-Conv.Digits-CPU", "-n", "1", "-o", "one.png", "--grid", "--device", "CPU"], "one.png"),
+        (["weights", "verify", "EffLite0"], "efflite0  "),
+        (
+            ["score", "Digits:Test", "--reference", "DIGITS:Train", "--num-samples", "60", "--Metrics", "KD"],
+            "digits:test",
+        ),
+        (["reference", "build", "Digits", "-o", "real.safetensors", "--backbone", "EffLite0"], "efflite0"),
+        (["leaderboard", "show", "--board", "Timings", "--format", "CSV"], "stage"),
+    ],
+)
+def test_names_are_understood_in_any_case(words, answer, tmp_path, monkeypatch, command_line):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = command_line(*words)
+
+    assert code == 0, err
+    assert answer in out + err
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        (["data", "fetch", "Fashion-MNST"], "fashion-mnist"),
+        (["train-reference", "DGCAN"], "dcgan"),
+        (["train-reference", "dcgan", "--recipe", "DCGAN.Digit-CPU"], "dcgan.digits-cpu"),
+        (["score", "Digit:test", "--reference", "digits"], "digits"),
+        (["score", "digits", "--metrics", "KD@EfLite0"], "efflite0"),
+        (["weights", "fetch", "Incepton"], "inception"),
+        (["sample", "DCGAN.Digits-cp", "-o", "x"], "dcgan.digits-cpu"),
+        (["list", "Model"], "models"),
+        (["leaderboard", "show", "--board", "Timing"], "timings"),
+    ],
+)
+def test_a_near_miss_in_any_case_is_answered_with_the_name(words, near, tmp_path, monkeypatch, command_line):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = command_line(*words)
+
+    assert code == 2
+    assert f"'{near}'" in err
+
+
+def test_a_folder_wins_over_a_data_set_of_the_same_letters(tmp_path, monkeypatch, command_line):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Digits").mkdir()
+    code, _, err = command_line("score", "Digits", "--reference", "digits", "--metrics", "kd")
+
+    assert code == 3
+    assert "'Digits'" in err

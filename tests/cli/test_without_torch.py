@@ -55,6 +55,7 @@ print(json.dumps(found))
 WITHOUT = (
     ("list", "metrics"),
     ("list", "backbones"),
+    ("list", "models"),
     ("list", "recipes"),
     ("list", "datasets"),
     ("weights", "list"),

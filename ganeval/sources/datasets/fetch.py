@@ -70,6 +70,7 @@ def fetch(name: str, root: Path, progress: Progress = silent) -> list[str]:
         DataError: no network, a wrong hash, an archive without the files, or a folder that cannot be written.
     """
     info = published_of(name)
+    name = info.name
     hidden = root / HIDDEN
     try:
         hidden.mkdir(parents=True, exist_ok=True)
@@ -100,6 +101,7 @@ def verify(name: str, root: Path) -> str:
         DataError: files are missing or damaged; all are counted, the first are named.
     """
     info = published_of(name)
+    name = info.name
     again = f"`ganeval data fetch {name}` brings them."
     if missing := missing_of_all(info.published, root):
         raise DataError(f"{name} is not whole in {str(root)!r}; missing: {', '.join(missing)}. {again}")

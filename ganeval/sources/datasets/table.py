@@ -4,13 +4,14 @@ To add one: write its file with a DatasetInfo in it, and add one line here. Noth
 `ganeval data fetch` alone.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ganeval.errors import DataError
-from ganeval.registry import Registry, unknown_name
+from ganeval.registry import Registry, listed, unknown_name
 from ganeval.sources.base import ImageSource
 from ganeval.sources.datasets.published import Published
 
@@ -66,6 +67,15 @@ DATASETS: Final[Registry[DatasetInfo]] = Registry(
     "ganeval.sources",
     "ganeval.sources.datasets.of_packages:why_unusable",
 )
+
+
+def listed_dataset(subject: str) -> str:
+    """A data set and its split as they are listed, in whichever case they were typed; any other subject as it is."""
+    name, colon, split = subject.partition(":")
+    found = DATASETS.listed(name)
+    if found not in DATASETS or subject == subject.lower() or os.path.exists(subject):
+        return subject
+    return f"{found}{colon}{listed(split, DATASETS.get(found).splits)}"
 
 
 def open_dataset(subject: str, data_root: Path | None = None) -> ImageSource:
