@@ -69,13 +69,15 @@ def cells(board: Standings, entry: Entry) -> list[str]:
     ]
 
 
-def misses(last: Entry, faults: Sequence[str]) -> list[str] | None:
+def misses(board: Standings, last: Entry, faults: Sequence[str]) -> list[str] | None:
     """What of the quality bar for generated images a recipe's last checkpoint misses; None where the bar says nothing.
 
     The bar: precision and recall above 0 (some images are close to real ones, and not all to the same few), where the
-    class is asked for an agreement of at least 90%, and nothing plainly wrong with the grid of samples.
+    class is asked for an agreement of at least 90% or that of real images, whichever is less, and nothing plainly wrong
+    with the grid of samples.
 
     Args:
+        board: Where the line is, with real images for comparison.
         last: The line of the last checkpoint.
         faults: Of its grid.
     """
@@ -83,8 +85,12 @@ def misses(last: Entry, faults: Sequence[str]) -> list[str] | None:
         return None
     means = {key: cell.mean for key, cell in last.cells.items()}
     missed = [f"{key.partition('@')[0]} is 0" for key in (_PRECISION, _RECALL) if means.get(key) == 0]
-    if means.get(_AGREEMENT, 1.0) < AGREEMENT:
-        missed.append(f"agreement is {means[_AGREEMENT]:.1%}, below {AGREEMENT:.0%}")
+    real = [entry.cells[_AGREEMENT].mean for entry in anchors(board).values() if _AGREEMENT in entry.cells]
+    agreement, least = means.get(_AGREEMENT, 1.0), min([AGREEMENT, *real])
+    if agreement < least:
+        missed.append(
+            f"agreement is {agreement:.1%}, below {least:.1%}{', that of real images' if least < AGREEMENT else ''}"
+        )
     return [*missed, *faults]
 
 

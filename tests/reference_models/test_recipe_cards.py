@@ -14,7 +14,7 @@ from reference_models.recipes import RECIPES
 from reference_models.recipes.cards import card, index, separation
 from reference_models.recipes.expected import read_expected
 from reference_models.recipes.measured import RunResult, pooled, write_expected
-from reference_models.recipes.quality import misses, pictures
+from reference_models.recipes.quality import misses, pictures, standings
 from reference_models.recipes.recipe import Expected
 
 PAGES = Path(__file__).parents[2] / "docs" / "recipes"
@@ -57,25 +57,34 @@ def test_every_grid_was_looked_at_since_it_was_made():
 
 
 @pytest.mark.parametrize(
-    ("values", "missed"),
+    ("values", "of_real", "missed"),
     [
-        ({"precision@efflite0": 0.2, "recall@efflite0": 0.1, "agreement@pixels": 0.9}, []),
-        ({"precision@efflite0": 0.2, "recall@efflite0": 0.1}, []),
-        ({"precision@efflite0": 0.0, "recall@efflite0": 0.1}, ["precision is 0"]),
+        ({"precision@efflite0": 0.2, "recall@efflite0": 0.1, "agreement@pixels": 0.9}, None, []),
+        ({"precision@efflite0": 0.2, "recall@efflite0": 0.1}, 0.857, []),
+        ({"precision@efflite0": 0.0, "recall@efflite0": 0.1}, None, ["precision is 0"]),
         (
             {"precision@efflite0": 0.0, "recall@efflite0": 0.0, "agreement@pixels": 0.894},
-            ["precision is 0", "recall is 0", "agreement is 89.4%, below 90%"],
+            0.98,
+            ["precision is 0", "recall is 0", "agreement is 89.4%, below 90.0%"],
         ),
-        ({"psnr": 30.0}, None),
+        ({"precision@efflite0": 0.6, "agreement@pixels": 0.868}, 0.857, []),
+        (
+            {"agreement@pixels": 0.8, "precision@efflite0": 0.6},
+            0.857,
+            ["agreement is 80.0%, below 85.7%, that of real images"],
+        ),
+        ({"psnr": 30.0}, None, None),
     ],
 )
-def test_the_quality_bar_names_what_is_missed(values, missed):
-    cells = {key: Cell(value, None, 1, None, None, None) for key, value in values.items()}
+def test_the_quality_bar_names_what_is_missed(values, of_real, missed):
+    entry = Entry(
+        "a", "last", "", (0,), {key: Cell(value, None, 1, None, None, None) for key, value in values.items()}, None, {}
+    )
+    real = {} if of_real is None else {"agreement@pixels": Cell(of_real, None, 1, None, None, None)}
+    board = dataclasses.replace(standings()[0], entries=(Entry("r", "", "real images", (), real, None, {}),))
 
-    entry = Entry("a", "last", "", (0,), cells, None, {})
-
-    assert misses(entry, ()) == missed
-    assert missed is None or misses(entry, ("speckle",)) == [*missed, "speckle"]
+    assert misses(board, entry, ()) == missed
+    assert missed is None or misses(board, entry, ("speckle",)) == [*missed, "speckle"]
 
 
 def test_seeds_are_pooled_to_mean_and_deviation():
