@@ -16,9 +16,12 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from ganeval.backbones import inception_variants
+from ganeval.backbones.base import Backbone
 from ganeval.backbones.inception import INCEPTION
+from ganeval.backbones.loading import LazyBackbone
 from ganeval.backbones.weights import load_state_dict
-from ganeval.explain import features
+from ganeval.explain import explain as explaining
+from ganeval.scoring import loaded_networks
 
 
 class Trunk(FeatureExtractorInceptionV3):
@@ -152,29 +155,43 @@ class Cheap(torch.nn.Module):
         return rows, rows[:, : rows.shape[1] // 2]
 
 
-def instead_of_inception(monkeypatch, dim=48):
-    """Puts `Cheap` where `explain` and the drop-in functions load their network.
+def instead_of_inception(monkeypatch, dim=48, file=None):
+    """Puts `Cheap` where `explain` and the drop-in functions open their network.
 
     Args:
         monkeypatch: Takes it back.
         dim: Width of its features; 2048 where a file of statistics is to fit.
+        file: Weights where none are given.
+
+    Returns:
+        Takes the weights file of each network that is loaded.
     """
-
-    def use(backbone, *_):
-        backbone.network = Cheap(dim)
-        return "cheap"
-
-    def load(name, file=None):
-        if (name, file) not in _LOADED:
-            _LOADED[name, file] = load_state_dict(name, file)
-        return _LOADED[name, file]
-
     narrow = dataclasses.replace(INCEPTION, dim=dim, classes=dim // 2)
-    for module in (features, inception_variants):
-        monkeypatch.setattr(module, "INCEPTION", narrow)
-    monkeypatch.setattr(features, "use_engine", use)
-    monkeypatch.setattr(features, "load_state_dict", load)
+    opened = loaded_networks.open_backbone
+    loaded = []
+
+    def open_cheap(name, device, weights_file=None, *settings):
+        if name != "inception":
+            return opened(name, device, weights_file, *settings)
+        given = weights_file or file
+        if given not in _LOADED:
+            _LOADED[given] = load_state_dict(name, given)
+        weights = _LOADED[given]
+
+        def load():
+            loaded.append(given)
+            backbone = Backbone(narrow, weights, torch.device(device))
+            backbone.network = Cheap(dim)
+            return backbone
+
+        return LazyBackbone(narrow, weights.sha256, weights.pinned, "cheap", torch.device(device).type, load)
+
+    monkeypatch.setattr(inception_variants, "INCEPTION", narrow)
+    monkeypatch.setattr(loaded_networks, "open_backbone", open_cheap)
+    if file is not None:
+        monkeypatch.setattr(explaining, "locate", lambda _: file)
     Cheap.seen = 0
+    return loaded
 
 
 _LOADED = {}

@@ -6,6 +6,7 @@ batch; they live in one object because a network without its own preprocessing c
 
 from __future__ import annotations  # declarations are read without torch, whose types they name
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -111,6 +112,16 @@ class Backbone:
     def load(self) -> Self:
         """Itself; a `LazyBackbone` has this method too."""
         return self
+
+    def behind(self, info: BackboneInfo) -> Self:
+        """The same network behind another preparation.
+
+        Args:
+            info: Declares the preparation, with the same weights.
+        """
+        other = copy.copy(self)
+        other.info = info
+        return other
 
     @property
     def device_type(self) -> str:

@@ -10,13 +10,12 @@ arXiv 2104.11222); torchmetrics 1.9.0 `image/fid.py`; torch-fidelity 0.4.0 `feat
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from ganeval.backbones.base import BackboneInfo
-from ganeval.backbones.inception import INCEPTION, SIDE, Inception
+from ganeval.backbones.inception import INCEPTION, SIDE
 from ganeval.backbones.preparation import Preparation
 from ganeval.backbones.resize import Rule
 
@@ -55,34 +54,7 @@ def variant_info(name: str, summary: str) -> BackboneInfo:
         name: A key of `PREPARATIONS`.
         summary: One line for people.
     """
-    return replace(
-        INCEPTION,
-        name=name,
-        summary=summary,
-        resize=described(name),
-        preparation=PREPARATIONS[name],
-        load=InceptionVariant,
-    )
-
-
-class InceptionVariant(Inception):
-    """Inception behind the preprocessing that its name selects.
-
-    Args:
-        info: Its name is a key of `PREPARATIONS`.
-        weights: As `Inception`.
-        device: Where to compute.
-    """
-
-    def behind(self, name: str) -> InceptionVariant:
-        """The same network, shared, behind another preparation.
-
-        Args:
-            name: A key of `PREPARATIONS`.
-        """
-        other = copy.copy(self)
-        other.info = variant_info(name, f"Inception behind {described(name)}")
-        return other
+    return replace(INCEPTION, name=name, summary=summary, resize=described(name), preparation=PREPARATIONS[name])
 
 
 PYTORCH = variant_info(

@@ -90,6 +90,23 @@ class LazyBackbone:
             self.loaded = self._load()
         return self.loaded
 
+    def behind(self, info: BackboneInfo) -> LazyBackbone:
+        """The same network behind another preparation; it is loaded once for both.
+
+        Args:
+            info: Declares the preparation, with the same weights.
+        """
+        model = None if self.model is None else self.model.behind(info)
+        return LazyBackbone(
+            info,
+            self.weights_sha256,
+            self.pinned,
+            self.engine,
+            self.device_type,
+            lambda: self.load().behind(info),
+            model,
+        )
+
 
 def open_backbone(
     name: str,

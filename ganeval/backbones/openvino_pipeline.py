@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -45,6 +46,18 @@ class OpenVinoModel:
         self.compiled = Compiled(converted, precision)
         self.error: float | None = None
         self._exact = Compiled(converted, "exact") if precision == "fast" else None
+
+    def behind(self, info: BackboneInfo) -> OpenVinoModel:
+        """The same compiled network behind another preparation.
+
+        Args:
+            info: Declares the preparation.
+        """
+        if info.preparation is None:
+            raise TypeError(f"{info.name} declares no preparation")
+        other = copy.copy(self)
+        other.info, other.preparation = info, info.preparation
+        return other
 
     def begin(self, call: Float32, count: int, results: dict[int, Rows], place: int) -> None:
         """As `Compiled.begin`; the first call of "fast" is waited for and held against "exact".

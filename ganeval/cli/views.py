@@ -16,7 +16,7 @@ from ganeval.generators.translated import TranslatedSource
 from ganeval.metrics.nearest_images import RARE
 from ganeval.metrics.prdc import PRDC
 from ganeval.options import ScoreOptions
-from ganeval.scoring.loaded_networks import open_passes
+from ganeval.scoring.loaded_networks import OpenedNetworks, open_passes
 from ganeval.sources.base import ImageSource, Pixels
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
@@ -66,7 +66,8 @@ def write_views(samples: ImageSource, options: ScoreOptions, folder: Path) -> li
         size = samples.read(0).decode().pixels.shape[1:]
         # As the generator saw them: a difference in size alone would make every sample a stranger.
         real = TranslatedSource(training, lambda pixels: _at_size(pixels, (size[0], size[1])), training.name)
-        passes = open_passes(SPACES, options, device_name(options.device), RichReporter(), stack)
+        backbones = OpenedNetworks().open_all(SPACES, device_name(options.device), options)
+        passes = open_passes(backbones, options, RichReporter(), stack)
         drawn = passes.run(samples, samples.name)
         seen = passes.run(real, f"{training.name} (training images)")
         looks = {space: lookalikes(_bank(drawn.sets, space), _bank(seen.sets, space), NEIGHBOURS) for space in SPACES}

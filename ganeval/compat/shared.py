@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganeval.devices import resolve_device
+from ganeval.devices import device_name
 from ganeval.errors import DataError, ProtocolMismatchError, UsageError
 from ganeval.explain.explain import inception_set, no_weights
 from ganeval.explain.features import look, open_paths
@@ -20,7 +20,6 @@ from ganeval.progress import Silent
 from ganeval.scoring.loaded_networks import Passes
 from ganeval.sources.arrays import pixels_digest
 from ganeval.sources.base import Decoded, ImageSource, Item, Raw, Subset
-from ganeval.sources.folder import FolderSource
 from ganeval.sources.resolve import open_source
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.reference_file import is_statistics_file, load_reference
@@ -81,7 +80,7 @@ def open_network(
     if (missing := no_weights(given)) is not None:
         raise missing
     options = ScoreOptions(subject="", weights=given, batch_size=batch_size, cache=cache)
-    return open_paths([path], options, resolve_device(str(device)), Silent(), stack)
+    return open_paths([path], options, device_name(str(device)), Silent(), stack)
 
 
 def summary_of(source: ImageSource, passes: Passes, reading: Reading) -> SetSummary:
@@ -91,7 +90,7 @@ def summary_of(source: ImageSource, passes: Passes, reading: Reading) -> SetSumm
         DataError: it finds fewer than two, or one that cannot be decoded.
     """
     chosen: ImageSource = source
-    if isinstance(source, FolderSource):
+    if source.is_folder:
         found = [i for i, item in enumerate(source.items) if reading.takes(item.name)]
         if len(found) < 2:
             raise DataError(

@@ -7,20 +7,23 @@ from pathlib import Path
 
 from ganeval.backbones.inception_variants import PREPARATIONS
 from ganeval.backbones.weights_store import locate
-from ganeval.devices import resolve_device
+from ganeval.devices import device_name
 from ganeval.errors import UsageError, WeightsError
 from ganeval.explain.features import OTHER_WEIGHTS, Side, look, open_paths
 from ganeval.explain.pipelines import TOOLS, Tool
 from ganeval.explain.waterfall import Row, Stations, other_weights_row, own_row, tool_row
-from ganeval.generators.open import open_generator
 from ganeval.metrics.frechet import rank_note
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter, Silent
-from ganeval.sources.base import ImageSource, seeded_subset
-from ganeval.sources.folder import FolderSource
-from ganeval.sources.listing import Place
+from ganeval.scoring.open_inputs import open_reference, open_subject_source
+from ganeval.sources.base import ImageSource
 from ganeval.summaries.base import SetSummary
-from ganeval.summaries.reference_file import ReferenceStatistics, is_statistics_file, load_reference, require_statistics
+from ganeval.summaries.reference_file import (
+    ReferenceStatistics,
+    is_own_statistics,
+    load_reference,
+    require_statistics,
+)
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,10 @@ def check(options: ExplainOptions) -> None:
             raise WeightsError(f"{option}: there is no file {file}. Check the path.")
     if options.statistics is not None:
         require_statistics(options.statistics)
+    if run.subject not in run.in_memory and is_own_statistics(Path(run.subject)):
+        raise UsageError(
+            f"{run.subject} holds features of a set, and explain resizes the images as each tool does. Name the images."
+        )
     if (missing := no_weights(run.weights)) is not None:
         raise missing
 
@@ -135,19 +142,19 @@ def explain(options: ExplainOptions, reporter: Reporter | None = None) -> Explan
     """
     reporter = Silent() if reporter is None else reporter
     check(options)
-    run, device = options.run, resolve_device(options.run.device)
+    run, device = options.run, device_name(options.run.device)
     with contextlib.ExitStack() as stack:
-        subject, is_folder = _open_subject(run, stack)
-        reference, real_is_folder = _open_reference(options, stack)
+        subject = open_subject_source(_with_bytes(run), stack)
+        reference = _open_reference(options, stack)
         names = needed_paths(options.tools, terms=options.terms)
         passes = open_paths(names, run, device, reporter, stack, options.other_weights)
-        fake = look(subject, passes, folder=is_folder)
+        fake = look(subject, passes, folder=subject.is_folder)
         real: Side | SetSummary
         if isinstance(reference, ReferenceStatistics):
             real, real_name, real_hash = inception_set(reference), reference.name, reference.content_sha256
             seen = fake.passes
         else:
-            side = look(reference, passes, folder=real_is_folder)
+            side = look(reference, passes, folder=reference.is_folder)
             real, real_name, real_hash = side, reference.name, side.own.content_sha256
             seen = (*fake.passes, *side.passes)
         stations = Stations(real, fake)
@@ -167,43 +174,31 @@ def explain(options: ExplainOptions, reporter: Reporter | None = None) -> Explan
         pinned=first.pinned,
         other_sha256=passes.backbones[OTHER_WEIGHTS].weights_sha256 if options.other_weights else "",
         engines={path: passes.engine_of(path, *seen) for path in passes.backbones},
-        device=str(device),
+        device=device,
         statistics=isinstance(reference, ReferenceStatistics),
         content_sha256=(fake.own.content_sha256, real_hash),
         skipped=len(fake.own.skipped),
         left_out=dict(fake.own.left_out),
         passes=tuple(passes.backbones),
-        notes=_notes(rows, first.pinned, reference, is_folder and real_is_folder),
+        notes=_notes(rows, first.pinned, reference, subject.is_folder),
     )
 
 
-def _open(place: Place, name: str, run: ScoreOptions, stack: contextlib.ExitStack) -> tuple[ImageSource, bool]:
-    """The images, and whether they are a folder, where tools look for files themselves.
-
-    Without remembered digests: Pillow's reading needs the bytes of each file.
-    """
-    whole = run.open(place, name)
-    stack.callback(whole.close)
-    return seeded_subset(whole, run.num_samples, run.seed), isinstance(whole, FolderSource)
+def _with_bytes(run: ScoreOptions) -> ScoreOptions:
+    """Options that open files without cached digests: Pillow's reading needs the bytes of each file."""
+    return replace(run, cache=False)
 
 
-def _open_subject(run: ScoreOptions, stack: contextlib.ExitStack) -> tuple[ImageSource, bool]:
-    made = open_generator(run)
-    if made is None:
-        return _open("subject", run.subject, run, stack)
-    stack.callback(made.close)
-    return seeded_subset(made, run.num_samples, run.seed), False
-
-
-def _open_reference(
-    options: ExplainOptions, stack: contextlib.ExitStack
-) -> tuple[ImageSource | ReferenceStatistics, bool]:
-    path = options.statistics or Path(options.run.reference or "")
-    if options.statistics is None and not is_statistics_file(path):
-        return _open("reference", options.run.reference or "", options.run, stack)
-    found = load_reference(path)
-    inception_set(found)
-    return found, True
+def _open_reference(options: ExplainOptions, stack: contextlib.ExitStack) -> ImageSource | ReferenceStatistics:
+    if options.statistics is not None:
+        found: ImageSource | ReferenceStatistics | None = load_reference(options.statistics)
+    else:
+        found = open_reference(_with_bytes(options.run), stack)
+    if found is None:
+        raise UsageError("Name what to compare with: --reference REF.")
+    if isinstance(found, ReferenceStatistics):
+        inception_set(found)
+    return found
 
 
 def inception_set(reference: ReferenceStatistics) -> SetSummary:
@@ -219,10 +214,10 @@ def inception_set(reference: ReferenceStatistics) -> SetSummary:
 
 
 def _notes(
-    rows: Sequence[Row], pinned: bool, reference: ImageSource | ReferenceStatistics, folders: bool
+    rows: Sequence[Row], pinned: bool, reference: ImageSource | ReferenceStatistics, subject_is_folder: bool
 ) -> tuple[str, ...]:
     notes = []
-    if not folders:
+    if not subject_is_folder or (isinstance(reference, ImageSource) and not reference.is_folder):
         notes.append("what is no folder counts as if each tool were given all of its images")
     if not pinned:
         notes.append(

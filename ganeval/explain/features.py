@@ -13,19 +13,14 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 
-from ganeval.backbones.engines import use_engine
-from ganeval.backbones.inception import INCEPTION
-from ganeval.backbones.inception_variants import InceptionVariant
-from ganeval.backbones.weights import load_state_dict
+from ganeval.backbones.inception_variants import described, variant_info
 from ganeval.explain.pillow import DIFFERENT, PillowSource
 from ganeval.explain.pipelines import Reading
-from ganeval.files.disk_cache import cache_home
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
 from ganeval.scoring.feature_pass import SourceSummary
-from ganeval.scoring.loaded_networks import Passes, passes_of
+from ganeval.scoring.loaded_networks import OpenedNetworks, Passes, open_passes
 from ganeval.sources.base import ImageSource
 from ganeval.summaries.bank import Block, FeatureBank, Rows
 from ganeval.summaries.base import SetSummary
@@ -37,17 +32,17 @@ OTHER_WEIGHTS: Final = "inception-other-weights"
 def open_paths(
     names: Sequence[str],
     options: ScoreOptions,
-    device: torch.device,
+    device: str,
     reporter: Reporter,
     stack: contextlib.ExitStack,
     other_weights: Path | None = None,
 ) -> Passes:
-    """Loads the network once and puts it behind each preparation.
+    """Opens the network once and puts it behind each preparation.
 
     Args:
         names: Keys of `PREPARATIONS`, each once.
         options: Weights file, engine, cache, batch size.
-        device: Where the network runs.
+        device: Name of the device where the network runs.
         reporter: Where progress goes.
         stack: Removes a temporary store when the run ends.
         other_weights: A second file in the same layout, for the path `OTHER_WEIGHTS`.
@@ -55,22 +50,21 @@ def open_paths(
     Raises:
         WeightsError: weights that are missing or cannot be used.
     """
-    backbones: dict[str, InceptionVariant] = {}
-    kept = cache_home() / "engines" if options.cache else None
-    first = InceptionVariant(INCEPTION, load_state_dict("inception", options.weights.get("inception")), device)
-    use_engine(first, options.engine, "exact", kept)
-    for name in names:
-        backbones[name] = first.behind(name) if name != "inception" else first
-    if other_weights is not None:
-        other = InceptionVariant(INCEPTION, load_state_dict("inception", other_weights), device)
-        use_engine(other, options.engine, "exact", kept)
-        backbones[OTHER_WEIGHTS] = other
-    # Stores go by the names of the backbones' own protocols, so that `score` and `explain` share their features.
-    passes = passes_of(backbones, options, reporter, stack)
-    if OTHER_WEIGHTS in backbones:  # renamed from here on: a pass keeps one summary per name
-        other = backbones[OTHER_WEIGHTS]
-        other.info = dataclasses.replace(other.info, name=OTHER_WEIGHTS)
-    return passes
+    opened = OpenedNetworks()
+    first = opened.open("inception", device, options)
+    backbones = {
+        name: first
+        if name == first.info.name
+        else first.behind(variant_info(name, f"Inception behind {described(name)}"))
+        for name in names
+    }
+    if other_weights is None:
+        return open_passes(backbones, options, reporter, stack)
+    other = opened.open("inception", device, dataclasses.replace(options, weights={"inception": other_weights}))
+    passes = open_passes({**backbones, OTHER_WEIGHTS: other}, options, reporter, stack)
+    # Its store goes by its own protocol, as in `score`; a pass keeps one summary per name.
+    renamed = other.behind(dataclasses.replace(other.info, name=OTHER_WEIGHTS))
+    return dataclasses.replace(passes, backbones={**backbones, OTHER_WEIGHTS: renamed})
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from ganeval.options import ScoreOptions
 from ganeval.processes.listing_hash import list_source
 from ganeval.progress import Reporter
 from ganeval.scoring.feature_pass import in_memory
-from ganeval.scoring.loaded_networks import open_passes
+from ganeval.scoring.loaded_networks import OpenedNetworks, open_passes
 from ganeval.scoring.open_inputs import open_subject_source
 from ganeval.sources.base import ImageSource, Subset
 from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics, Whole
@@ -60,7 +60,7 @@ def build_reference(
         whole = open_subject_source(options, stack)
         indices = part_indices(whole, *(part or (1, 1)))
         source = whole if part is None else Subset(whole, indices)
-        passes = open_passes(names, options, device, reporter, stack)
+        passes = open_passes(OpenedNetworks().open_all(names, device, options), options, reporter, stack)
         listing = list_source(whole)
         passed = passes.run(source, source.name)
         facts = {

@@ -340,10 +340,9 @@ class Evaluator:
             GanevalError: weights that cannot be used, or a reference of another protocol.
         """
         if self._passes is None:
-            names = [r.backbone for r in self.plan.set_requests if r.backbone is not None]
-            self._passes = open_passes(
-                names, self.options, self.device, self.reporter, self._stack, reference, self._processes, self._opened
-            )
+            names = [request.backbone for request in self.plan.set_requests]
+            backbones = self._opened.open_all(names, self.device, self.options)
+            self._passes = open_passes(backbones, self.options, self.reporter, self._stack, reference, self._processes)
         passes = self._passes
         if stack is None or not self._used:
             self._used = self._used or stack is not None

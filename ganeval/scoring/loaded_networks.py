@@ -8,14 +8,14 @@ import json
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganeval.backbones import BACKBONES
 from ganeval.backbones.engines import Precision, measured_error, refuse_inexact
-from ganeval.backbones.loading import AnyBackbone, load_backbone, open_backbone
+from ganeval.backbones.loading import AnyBackbone, LazyBackbone, load_backbone, open_backbone
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
 from ganeval.files.disk_cache import cache_home, read_json, write_json
 from ganeval.options import ScoreOptions
@@ -305,9 +305,10 @@ class OpenedNetworks:
     """The networks that several evaluators of one run share: each weights file is read once."""
 
     def __init__(self) -> None:
-        self._opened: dict[tuple[object, ...], AnyBackbone] = {}
+        self._opened: dict[tuple[object, ...], LazyBackbone] = {}
+        self._loaded: dict[tuple[object, ...], Backbone] = {}
 
-    def open(self, name: str, device: str, options: ScoreOptions) -> AnyBackbone:
+    def open(self, name: str, device: str, options: ScoreOptions) -> LazyBackbone:
         """A backbone for set metrics, loaded when the first image needs it.
 
         Raises:
@@ -319,6 +320,10 @@ class OpenedNetworks:
             self._opened[asked] = open_backbone(*asked)
         return self._opened[asked]
 
+    def open_all(self, names: Iterable[str], device: str, options: ScoreOptions) -> dict[str, AnyBackbone]:
+        """Name -> backbone, each as `open` gives it; one named twice is opened once."""
+        return {name: self.open(name, device, options) for name in names}
+
     def load(self, name: str, device: str, options: ScoreOptions) -> Backbone:
         """A backbone for paired metrics, loaded now.
 
@@ -329,58 +334,32 @@ class OpenedNetworks:
 
         file = given_weights(name, options.weights)
         asked = name, device, file
-        if asked not in self._opened:
-            self._opened[asked] = load_backbone(name, device=torch.device(device), weights_file=file)
-        return self._opened[asked].load()
+        if asked not in self._loaded:
+            self._loaded[asked] = load_backbone(name, device=torch.device(device), weights_file=file)
+        return self._loaded[asked]
 
 
 def open_passes(
-    names: Sequence[str],
-    options: ScoreOptions,
-    device: str,
-    reporter: Reporter,
-    stack: contextlib.ExitStack,
-    reference: ImageSource | ReferenceStatistics | None = None,
-    processes: Processes | None = None,
-    opened: OpenedNetworks | None = None,
-) -> Passes:
-    """Opens the backbones of a run, each of which is loaded when the first image needs it.
-
-    Args:
-        names: Registry names; one given twice is opened once.
-        options: Weights files, engine, cache, batch size.
-        device: Name of the device where the networks run.
-        reporter: Where progress goes.
-        stack: Removes a temporary store when the run ends.
-        reference: Checked against the loaded weights when it is a statistics file, before any engine is built.
-        processes: Processes that share the images; each has its own store.
-        opened: Networks that are already open.
-
-    Raises:
-        GanevalError: weights that cannot be used, or a statistics file of another protocol.
-    """
-    opened = OpenedNetworks() if opened is None else opened
-    backbones = {name: opened.open(name, device, options) for name in dict.fromkeys(names)}
-    passes = passes_of(backbones, options, reporter, stack, processes)
-    if isinstance(reference, ReferenceStatistics):
-        passes.check_statistics(reference, options.reference or "")
-    if processes is not None:
-        made = {
-            f"networks {name}": f"{store_protocol(backbone, options.precision, options.decode)}, {backbone.engine}"
-            for name, backbone in backbones.items()
-        }
-        processes.compare(made, "Give all machines the same weights and packages, or name one --engine.")
-    return passes
-
-
-def passes_of(
     backbones: Mapping[str, AnyBackbone],
     options: ScoreOptions,
     reporter: Reporter,
     stack: contextlib.ExitStack,
+    reference: ImageSource | ReferenceStatistics | None = None,
     processes: Processes | None = None,
 ) -> Passes:
-    """Backbones with their stores, in the cache or in a temporary folder; arguments as `open_passes`."""
+    """Backbones with their stores, in the cache or in a temporary folder.
+
+    Args:
+        backbones: Name -> backbone, of `OpenedNetworks`.
+        options: Cache, precision, batch size.
+        reporter: Where progress goes.
+        stack: Removes a temporary store when the run ends.
+        reference: Checked against the backbones when it is a statistics file, before any network is loaded.
+        processes: Processes that share the images; each has its own store.
+
+    Raises:
+        GanevalError: a statistics file of another protocol, or processes whose networks differ.
+    """
     if options.cache and not options.moments_only:
         root = cache_home() / "features"
     else:
@@ -391,4 +370,13 @@ def passes_of(
         name: open_store(backbone, root, options.precision, options.decode) for name, backbone in backbones.items()
     }
     engines = {name: backbone.engine for name, backbone in backbones.items()}
-    return Passes(backbones, engines, stores, options, reporter, processes=processes)
+    passes = Passes(backbones, engines, stores, options, reporter, processes=processes)
+    if isinstance(reference, ReferenceStatistics):
+        passes.check_statistics(reference, options.reference or "")
+    if processes is not None:
+        made = {
+            f"networks {name}": f"{store_protocol(backbone, options.precision, options.decode)}, {backbone.engine}"
+            for name, backbone in backbones.items()
+        }
+        processes.compare(made, "Give all machines the same weights and packages, or name one --engine.")
+    return passes

@@ -86,6 +86,7 @@ class ImageSource(abc.ABC):
         mixture: The groups of a set that seems to hold several versions of each picture, None for one version.
         single: True for one image that was named by itself and not as a set: it pairs with another such image under any
             two names.
+        is_folder: True for the files of a folder, in which other tools look for images by rules of their own.
     """
 
     name: str
@@ -95,6 +96,7 @@ class ImageSource(abc.ABC):
     notes: tuple[str, ...] = ()
     mixture: Mixture | None = None
     single: bool = False
+    is_folder: bool = False
 
     def __len__(self) -> int:
         return len(self.items)
@@ -143,6 +145,7 @@ class Subset(ImageSource):
         self.notes = source.notes
         self.mixture = source.mixture
         self.single = source.single
+        self.is_folder = source.is_folder
         self._source = source
         self._indices = sorted(indices)
         self.items = [source.items[i] for i in self._indices]

@@ -126,6 +126,8 @@ class FolderSource(FilesSource):
             written alike.
     """
 
+    is_folder = True
+
     def __init__(self, path: Path, name: str | None = None, selection: Selection = ALL) -> None:
         super().__init__(str(path) if name is None else name, "folder", selection)
         if not path.is_dir():

@@ -6,18 +6,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ganeval.explain import explain as explaining
-from ganeval.explain import features
 from tests.peer_networks import instead_of_inception, stack
 
 PAGE = Path(__file__).parents[2] / "docs" / "moving-in.md"
 
 
 def test_the_pages_blocks_run(make_folder, tmp_path, monkeypatch, inception_file):
-    instead_of_inception(monkeypatch, dim=2048)
-    load = features.load_state_dict
-    monkeypatch.setattr(explaining, "locate", lambda _: inception_file)
-    monkeypatch.setattr(features, "load_state_dict", lambda name, file=None: load(name, file or inception_file))
+    instead_of_inception(monkeypatch, dim=2048, file=inception_file)
     monkeypatch.chdir(tmp_path)
     folders = [make_folder(name, 12, seed=seed) for seed, name in enumerate(("samples", "real"))]
     rows = np.abs(np.random.default_rng(0).normal(size=(40, 2048)))

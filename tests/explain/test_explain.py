@@ -11,11 +11,12 @@ from PIL import Image
 
 from ganeval.backbones.inception import INCEPTION
 from ganeval.backbones.inception_variants import PREPARATIONS, described
-from ganeval.explain import features
+from ganeval.errors import UsageError
 from ganeval.explain.explain import ExplainOptions, explain
 from ganeval.explain.features import mean_in_float32, part_of
 from ganeval.explain.frechet_parts import parts_of
 from ganeval.explain.pipelines import TOOLS, parse_tools
+from ganeval.generators.open import REFERENCE_SEED
 from ganeval.options import ScoreOptions
 from ganeval.sources import folder as folder_source
 from ganeval.summaries.bank import Block, FeatureBank
@@ -29,7 +30,7 @@ ALL = parse_tools(None)
 
 @pytest.fixture
 def cheap(monkeypatch):
-    instead_of_inception(monkeypatch)
+    return instead_of_inception(monkeypatch)
 
 
 @pytest.fixture
@@ -61,18 +62,15 @@ def test_terms_add_up_to_the_difference(run, make_folder):
     assert all(abs(change) > 0 for row in found.values() for change in row.terms.values())
 
 
-def test_each_image_is_decoded_once_and_shown_once_in_each_preparation(run, make_folder, monkeypatch):
+def test_each_image_is_decoded_once_and_shown_once_in_each_preparation(run, cheap, make_folder, monkeypatch):
     decoded = []
     decode = folder_source.decode
     monkeypatch.setattr(folder_source, "decode", lambda data, name: decoded.append(name) or decode(data, name))
-    loaded = []
-    load = features.load_state_dict
-    monkeypatch.setattr(features, "load_state_dict", lambda *given: loaded.append(given) or load(*given))
     fake, real = make_folder("fake", 8, seed=1), make_folder("real", 8, seed=2)
 
     found = run(fake, real)
 
-    assert len(loaded) == 1, "one network behind all preparations"
+    assert len(cheap) == 1, "one network behind all preparations"
     assert sorted(decoded) == sorted(2 * [f"{i:05d}.png" for i in range(8)])
     assert set(found.passes) == set(PREPARATIONS)
     assert Cheap.seen == 16 * len(PREPARATIONS)
@@ -210,6 +208,34 @@ def test_other_weights_have_a_term(run, make_folder, inception_file, tmp_path):
     row = rows_of(found)["ganeval, other weights"]
     assert set(row.terms) == {"weights"}
     assert found.other_sha256 != found.weights_sha256
+
+
+def test_a_generator_is_explained_as_the_images_that_it_draws(run, make_folder):
+    folder = make_folder("real", 8, [(12, 12)], seed=2)
+
+    def drawn(indices, seed):
+        rows = [np.random.default_rng((seed, index)).integers(0, 256, (3, 12, 12), np.uint8) for index in indices]
+        return torch.from_numpy(np.stack(rows))
+
+    def images(seed):
+        return drawn(range(8), seed).permute(0, 2, 3, 1).numpy()
+
+    forth, plain = (rows_of(run("x", folder, num_samples=8, in_memory={"x": x})) for x in (drawn, images(0)))
+    back, reference = (
+        rows_of(run(folder, "x", num_samples=8, in_memory={"x": x})) for x in (drawn, images(REFERENCE_SEED))
+    )
+
+    for found, expected in ((forth, plain), (back, reference)):
+        assert {name: row.value for name, row in found.items()} == {name: row.value for name, row in expected.items()}
+
+
+def test_features_without_images_are_refused(run, make_folder, command_line, tmp_path):
+    folder = make_folder("real", 6)
+    built = tmp_path / "set.safetensors"
+    assert command_line("reference", "build", folder, "-o", built, "--backbone", "pixels")[0] == 0
+
+    with pytest.raises(UsageError, match=r"set\.safetensors holds features of a set, .* Name the images"):
+        run(built, folder)
 
 
 def test_statistics_of_another_tool_stand_for_the_reference(run, make_folder, tmp_path, monkeypatch):

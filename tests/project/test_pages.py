@@ -15,8 +15,6 @@ from safetensors.torch import save_file
 from skimage.data import astronaut
 
 from ganeval.cli import main as cli
-from ganeval.explain import explain as explaining
-from ganeval.explain import features
 from tests.peer_networks import instead_of_inception
 from tests.sources.test_sources_dataset import write_mnist
 
@@ -148,10 +146,7 @@ def place(tmp_path, monkeypatch, capsys, inception_file):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GANEVAL_DATA", raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
-    instead_of_inception(monkeypatch, dim=2048)
-    load = features.load_state_dict
-    monkeypatch.setattr(explaining, "locate", lambda _: inception_file)
-    monkeypatch.setattr(features, "load_state_dict", lambda name, file=None: load(name, file or inception_file))
+    instead_of_inception(monkeypatch, dim=2048, file=inception_file)
     shutil.copytree(ROOT / "leaderboards", tmp_path / "leaderboards")
     write_pictures(tmp_path)
     write_models(tmp_path, capsys)

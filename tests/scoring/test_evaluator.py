@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -380,20 +381,33 @@ def test_a_data_set_that_draws_gives_the_same_images_each_time():
     assert first["vendi"].n_fake == 20
 
 
+class Pipeline:
+    """Draws as a pipeline of diffusers does: `batch_size` and `generator` in, an object with `images` out."""
+
+    def __call__(self, batch_size=1, generator=None, output_type="pil"):
+        noise = torch.rand(batch_size, 12, 12, 3, generator=generator).numpy()
+        return types.SimpleNamespace(images=[Image.fromarray((255 * image).astype(np.uint8)) for image in noise])
+
+
 def test_a_pipeline_draws_by_batch_size_and_generator():
-    class Images:
-        def __init__(self, images):
-            self.images = images
-
-    class Pipeline:
-        def __call__(self, batch_size=1, generator=None, output_type="pil"):
-            noise = torch.rand(batch_size, 12, 12, 3, generator=generator).numpy()
-            return Images([Image.fromarray((255 * image).astype(np.uint8)) for image in noise])
-
     first, second = (ganeval.score(Pipeline(), n=20, metrics="vendi@pixels", cache=False) for _ in range(2))
 
     assert first["vendi"].value == second["vendi"].value
     assert first["vendi"].subject == "Pipeline"
+
+
+def test_a_pipeline_is_scored_by_an_evaluator_and_is_a_reference():
+    given = {"n": 30, "metrics": "kd@pixels", "cache": False}
+    alone = ganeval.score(Pipeline(), reference=REAL, **given)["kd"]
+    with ganeval.Evaluator(reference=REAL, **given) as evaluator:
+        first, second = (evaluator.score(Pipeline())["kd"] for _ in range(2))
+    with ganeval.Evaluator(reference=Pipeline(), **given) as evaluator:
+        real, drawn = evaluator.score(REAL)["kd"], evaluator.score(Pipeline())["kd"]
+
+    assert (first.value, first.fingerprint) == (second.value, second.fingerprint) == (alone.value, alone.fingerprint)
+    assert ganeval.score(REAL, reference=Pipeline(), **given)["kd"].value == real.value
+    assert real.n_real == drawn.n_real == 30
+    assert drawn.value != 0.0, "subject and reference are drawn from streams of their own"
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
