@@ -48,8 +48,8 @@ def command(
 ) -> None:
     """Say what other tools would print for SUBJECT against REF, and where the differences come from.
 
-    With --reference it explains the FID, with --paired PSNR and SSIM. SUBJECT and REF are folders, archives, arrays or
-    data sets; SUBJECT may also be a generator, as for `ganeval score`, and REF of the FID a file of statistics.
+    With --reference it explains the FID, with --paired PSNR and SSIM. SUBJECT and REF are what `ganeval score` takes:
+    images, data sets, generators. REF of the FID may also be a file of statistics.
 
     Each image is decoded once and put through each distinct resize; tools that do the same share the pass. Every row
     starts at ganeval's own FID and is taken apart into terms: how files are read, which files, resize, quantisation,

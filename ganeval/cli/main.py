@@ -1,11 +1,13 @@
 """`ganeval`: the root command. Loads a command's file only when it is called; maps errors to exit codes."""
 
 import atexit
+import contextlib
 import errno
 import gc
 import importlib
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -132,16 +134,18 @@ def main(arguments: list[str] | None = None) -> Any:
     # Charts go into files. A notebook names a backend of its own to what it starts, which need not be installed here.
     os.environ["MPLBACKEND"] = "agg"
     print_what_can_be_encoded()
-    with guarded_streams():
-        return _run(arguments)
-
-
-def _run(arguments: list[str] | None) -> Any:
-    first = _is_first()
-    try:
+    with guarded_streams(), _exit_codes(arguments):
         done = root.main(args=arguments, prog_name="ganeval", standalone_mode=False)
         sys.stdout.flush()  # a full disk shows here, and not while Python ends
         return done
+
+
+@contextlib.contextmanager
+def _exit_codes(arguments: list[str] | None) -> Iterator[None]:
+    """Prints an error of the user's, or of the machine's, and leaves with its exit code; bugs keep their traceback."""
+    first = _is_first()
+    try:
+        yield
     except GanevalError as error:
         if first:
             tell(error, command_path(root, sys.argv[1:] if arguments is None else arguments))

@@ -20,6 +20,8 @@ from ganeval.backbones.weights import load_state_dict
 from ganeval.devices import resolve_device
 from ganeval.errors import BadImageError, UsageError
 from ganeval.explain.explain import no_weights
+from ganeval.metrics.base import SetMetric, TorchFidelity
+from ganeval.metrics.keys import declared
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
 from ganeval.results.result import Result
@@ -29,13 +31,6 @@ from ganeval.sources.base import ImageSource
 from ganeval.summaries.reference_file import ReferenceStatistics, is_own_statistics, is_statistics_file
 
 BACKBONE: Final = "inception"
-THEIRS: Final[Mapping[str, tuple[str, str]]] = {
-    "fd": ("fid", "frechet_inception_distance"),
-    "kd": ("kid", "kernel_inception_distance_mean"),
-    "cs": ("isc", "inception_score_mean"),
-}
-"""Metric -> what torch-fidelity calls it, as an argument and in its answer."""
-
 PROVENANCE: Final = "torch_fidelity"
 """In the provenance of a row that was checked: version, value, difference and note."""
 
@@ -111,14 +106,14 @@ def cross_check(options: ScoreOptions, results: Sequence[Result], reporter: Repo
         UsageError: none of these rows has a value.
         GanevalError: images or weights that cannot be read again.
     """
-    rows = {
-        row.protocol.metric: row
+    rows = [
+        (row, theirs)
         for row in results
         if row.value is not None
         and row.protocol is not None
         and row.protocol.backbone == BACKBONE
-        and row.protocol.metric in THEIRS
-    }
+        and (theirs := _theirs_of(row.protocol.metric)) is not None
+    ]
     if not rows:
         raise UsageError(
             "--cross-check is for fid, kid and is, and no row of them has a value. Add --metrics fid,kid,is."
@@ -129,16 +124,16 @@ def cross_check(options: ScoreOptions, results: Sequence[Result], reporter: Repo
         if isinstance(opened, ReferenceStatistics):
             raise UsageError(f"--cross-check needs the images of {options.reference}, which holds statistics of them.")
         reference = None if opened is None else _Images(opened, options.on_bad, reporter)
-        settings, notes = _settings(rows, subject, reference)
+        settings, note = _settings([theirs for _, theirs in rows], subject, reference)
         weights = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganeval-")), "inception.pth")
         # torch-fidelity leaves it to the installed torch whether a file may run code on being loaded. This one may not.
         torch.save(dict(load_state_dict(BACKBONE, options.weights.get(BACKBONE)).state), weights)
         with reporter.stage("torch-fidelity", 1) as advance:
-            found = _theirs(subject, reference, weights, settings, options)
+            found = _computed(subject, reference, weights, settings, options)
             advance(1)
     return tuple(
-        Checked(row.key, float(row.value or 0.0), float(found[THEIRS[metric][1]]), notes.get(metric, ""))
-        for metric, row in rows.items()
+        Checked(row.key, float(row.value or 0.0), float(found[theirs.answer]), note if theirs.of_subsets else "")
+        for row, theirs in rows
     )
 
 
@@ -166,23 +161,28 @@ def checked_outcome(outcome: ScoreOutcome, options: ScoreOptions, reporter: Repo
     return dataclasses.replace(outcome, results=tuple(results))
 
 
+def _theirs_of(output: str) -> TorchFidelity | None:
+    known = declared(output)
+    return known[0].torch_fidelity if known is not None and isinstance(known[0], SetMetric) else None
+
+
 def _settings(
-    rows: Mapping[str, Result], subject: "_Images", reference: "_Images | None"
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Arguments under which torch-fidelity's numbers mean what ganeval's do, and notes where they cannot."""
-    settings: dict[str, Any] = {THEIRS[metric][0]: True for metric in rows} | {"isc_splits": 1}
-    notes: dict[str, str] = {}
+    asked: Sequence[TorchFidelity], subject: "_Images", reference: "_Images | None"
+) -> tuple[dict[str, Any], str]:
+    """Arguments under which torch-fidelity's numbers mean what ganeval's do, and a note where subsets cannot."""
+    settings: dict[str, Any] = {theirs.argument: True for theirs in asked} | {"isc_splits": 1}
+    note = ""
     if reference is not None:
         fewer = min(len(subject), len(reference))
         if len(subject) == len(reference) <= WHOLE:
             settings |= {"kid_subsets": 1, "kid_subset_size": fewer}
         else:
             settings |= {"kid_subsets": 100, "kid_subset_size": min(1_000, fewer)}
-            notes["kd"] = f"its mean over 100 random subsets of {settings['kid_subset_size']:,}, ours of all pairs"
-    return settings, notes
+            note = f"its mean over 100 random subsets of {settings['kid_subset_size']:,}, ours of all pairs"
+    return settings, note
 
 
-def _theirs(
+def _computed(
     subject: "_Images", reference: "_Images | None", weights: Path, settings: Mapping[str, Any], options: ScoreOptions
 ) -> Mapping[str, float]:
     from torch_fidelity import calculate_metrics  # two seconds

@@ -20,11 +20,10 @@ from ganeval.summaries.base import SetSummary
 
 
 def with_given_reference(outcome: ScoreOutcome) -> list[Result]:
-    """The rows of a score, with this standard error, and how it moves with the value, in the provenance of some.
+    """The rows of a score, with this standard error and its slope with the value in their provenance.
 
-    Of fd, kd, cmmd, mind, precision and density, that is.
-
-    Where the features are gone by now (a run that keeps none) or the metric has no such formula, a row stays as it is.
+    A row stays as it is if the features are gone (a run without a cache), or if its metric declares neither influences
+    nor `given_reference`.
     """
     return [_with(row, outcome) for row in outcome.results]
 

@@ -55,6 +55,21 @@ class Alias:
 
 
 @dataclass(frozen=True)
+class TorchFidelity:
+    """How torch-fidelity computes the same number, on Inception.
+
+    Attributes:
+        argument: Of its `calculate_metrics`.
+        answer: Key of the value in what it returns.
+        of_subsets: True where it averages over random subsets of both sets.
+    """
+
+    argument: str
+    answer: str
+    of_subsets: bool = False
+
+
+@dataclass(frozen=True)
 class Margin:
     """How much worse is worth stopping a change for, where that is known from use and not from a spread.
 
@@ -190,6 +205,7 @@ class SetMetric:
         mean_over_networks: True for a number without a scale of its own: asked for on several backbones, it is also
             given as their mean.
         training: What it does with the training set, where that is given; None for a metric that has no use for it.
+        torch_fidelity: How torch-fidelity computes it, for `--cross-check`; None where it does not.
     """
 
     name: str
@@ -213,6 +229,7 @@ class SetMetric:
     too_few: str = ""
     mean_over_networks: bool = False
     training: Training | None = None
+    torch_fidelity: TorchFidelity | None = None
 
     def trained_on(self, train: SetSummary, sha256: str, *, reference: bool) -> SetMetric:
         """The metric with the training set of the generator; its parameters, and so the protocol, name the set.

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganeval.errors import DataError, TooFewSamplesError
-from ganeval.metrics.base import Alias, Estimate, Output, Params, SetMetric
+from ganeval.metrics.base import Alias, Estimate, Output, Params, SetMetric, TorchFidelity
 from ganeval.metrics.by_class import by_class
 from ganeval.metrics.uncertainty import MIN_N, Spread, distance_estimate, join, too_few
 from ganeval.stats.counts import check_count
@@ -421,6 +421,7 @@ FD = SetMetric(
         "sfid": Alias("inception-spatial", "sFID"),
     },
     plain={"efflite0": 1, "inception": 9, "dinov2-vitl14": 13},
+    torch_fidelity=TorchFidelity("fid", "frechet_inception_distance"),
 )
 
 FD_PER_CLASS = SetMetric(

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from ganeval.errors import TooFewSamplesError
-from ganeval.metrics.base import Alias, Estimate, Output, Params, SetMetric
+from ganeval.metrics.base import Alias, Estimate, Output, Params, SetMetric, TorchFidelity
 from ganeval.metrics.uncertainty import entropy_estimate, too_few
 from ganeval.stats.counts import check_count
 from ganeval.stats.influence import influence_stderr
@@ -152,6 +152,7 @@ CS = SetMetric(
     has_stderr=True,
     aliases={"is": Alias("inception", "Inception Score")},
     plain={"efflite0": 5, "inception": 11},
+    torch_fidelity=TorchFidelity("isc", "inception_score_mean"),
 )
 
 CS_CLASSIC = SetMetric(

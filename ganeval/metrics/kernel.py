@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganeval.errors import DataError, TooFewSamplesError
-from ganeval.metrics.base import Alias, Estimate, Output, Params, SetMetric
+from ganeval.metrics.base import Alias, Estimate, Output, Params, SetMetric, TorchFidelity
 from ganeval.metrics.uncertainty import Spread, distance_estimate, too_few
 from ganeval.stats.counts import check_count
 from ganeval.stats.influence import influence_stderr, mmd_influence
@@ -327,6 +327,7 @@ KD = SetMetric(
     second_influence=kd_second_influence,
     aliases={"kid": Alias("inception", "KID")},
     plain={"efflite0": 2, "inception": 10},
+    torch_fidelity=TorchFidelity("kid", "kernel_inception_distance_mean", of_subsets=True),
 )
 
 KD_CLASSIC = SetMetric(

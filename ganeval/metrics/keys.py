@@ -269,6 +269,17 @@ def masked_names() -> list[str]:
     return [name for name, metric in declarations() if isinstance(metric, PairedMetric) and metric.masked is not None]
 
 
+def set_names(having: Callable[[SetMetric], bool]) -> str:
+    """Set metrics with a property that a plain score runs, in its order, for messages ("fd, kd or mind")."""
+    known = (
+        (min(metric.plain.values()), name)
+        for name, metric in declarations()
+        if isinstance(metric, SetMetric) and metric.plain and having(metric)
+    )
+    *some, last = (name for _, name in sorted(known))
+    return f"{', '.join(some)} or {last}" if some else last
+
+
 def parse_keys(text: str) -> list[Request]:
     """Reads a comma-separated list of keys; a key given twice counts once.
 

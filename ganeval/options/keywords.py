@@ -85,7 +85,7 @@ class ScoreKeywords(TypedDict, total=False):
     until_rel: float | None
     """The same with X as a fraction of the value, at most 10%."""
     blame: bool
-    """Also compute each image's influence on the metrics that have one (fd, kd)."""
+    """Also compute each image's influence on fd, kd, mind and cmmd."""
     name: str | None
     """Name of the subject in the rows."""
 
@@ -266,4 +266,4 @@ class EvaluatorKeywords(TypedDict, total=False):
     until_rel: float | None
     """The same with X as a fraction of the value, at most 10%."""
     blame: bool
-    """Also compute each image's influence on the metrics that have one (fd, kd)."""
+    """Also compute each image's influence on fd, kd, mind and cmmd."""

@@ -335,7 +335,7 @@ class ScoreOptions:
         bool,
         Option(
             "rows",
-            "Also compute each image's influence on the metrics that have one (fd, kd).",
+            "Also compute each image's influence on fd, kd, mind and cmmd.",
             "score evaluator",
             Switch(),
             flag=False,

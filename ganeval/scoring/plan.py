@@ -19,6 +19,7 @@ from ganeval.metrics.keys import (
     parse_key,
     parse_keys,
     plain_keys,
+    set_names,
     training_names,
 )
 from ganeval.options import ScoreOptions
@@ -99,8 +100,8 @@ def make_plan(options: ScoreOptions, plain: Plain = plain_keys) -> Plan:
         _check_sides(requests, options)
     if options.blame and not any(isinstance(r, SetRequest) and r.metric.influences for r in requests):
         raise UsageError(
-            f"--blame needs a metric that says what each image contributes (fd or kd); got {options.metrics}. Add one "
-            "to --metrics."
+            "--blame needs a metric that says what each image contributes "
+            f"({set_names(lambda metric: metric.influences is not None)}); got {options.metrics}. Add one to --metrics."
         )
     if options.until_se is not None or options.until_rel is not None:
         _check_until(requests, options)
@@ -218,7 +219,10 @@ def _check_until(requests: list[Request], options: ScoreOptions) -> None:
         raise UsageError(f"{option} adds images to a set; pairs are given. Drop --paired, or {option}.")
     without = [r.asked for r in requests if not (isinstance(r, SetRequest) and r.metric.has_stderr)]
     if without:
-        raise UsageError(f"{option}: {', '.join(without)} gives no standard error. Ask for fd, kd, mind, prdc or cs.")
+        raise UsageError(
+            f"{option}: {', '.join(without)} gives no standard error. Ask for "
+            f"{set_names(lambda metric: metric.has_stderr)}."
+        )
     outputs = [output for r in requests for output in r.outputs]
     if options.until_se is not None and len(outputs) > 1:
         raise UsageError(
@@ -245,5 +249,5 @@ def _check_sides(requests: list[Request], options: ScoreOptions) -> None:
     if options.reference and not against:
         raise UsageError(
             f"--reference is given, but none of {', '.join(r.asked for r in requests)} compares with one. Drop it, or "
-            "ask for fd, kd, mind or prdc."
+            f"ask for {set_names(lambda metric: metric.reference)}."
         )

@@ -16,7 +16,7 @@ from ganeval.errors import UsageError, WeightsError
 from ganeval.explain.cross_check import _settings, check_possible, cross_check
 from ganeval.metrics.frechet import FD, frechet_of_rows
 from ganeval.metrics.inception_score import log_softmax, split_scores
-from ganeval.metrics.kernel import classic_subsets
+from ganeval.metrics.kernel import KD, classic_subsets
 from ganeval.metrics.prdc import neighbourhoods
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
@@ -99,14 +99,14 @@ def test_a_cross_check_agrees_with_the_rows_which_never_borrow_the_canonical_nam
 
 
 def test_kid_of_sets_of_other_counts_says_how_theirs_differs():
-    rows = {"kd": None, "fd": None}
+    asked = [metric.torch_fidelity for metric in (KD, FD)]
 
-    assert _settings(rows, range(12), range(15)) == (
+    assert _settings(asked, range(12), range(15)) == (
         {"kid": True, "fid": True, "isc_splits": 1, "kid_subsets": 100, "kid_subset_size": 12},
-        {"kd": "its mean over 100 random subsets of 12, ours of all pairs"},
+        "its mean over 100 random subsets of 12, ours of all pairs",
     )
-    assert _settings(rows, range(6000), range(6000))[0]["kid_subset_size"] == 1_000
-    assert _settings(rows, range(9), range(9))[1] == {}
+    assert _settings(asked, range(6000), range(6000))[0]["kid_subset_size"] == 1_000
+    assert _settings(asked, range(9), range(9))[1] == ""
 
 
 def test_what_cannot_be_cross_checked_is_refused_before_anything_is_scored(make_folder, inception_file, tmp_path):
