@@ -22,9 +22,11 @@ from ganeval.metrics.difference import (
     set_differences,
     verdict_of,
 )
-from ganeval.metrics.difference_stderr import influence_difference_stderr, part_of, second_order_once
+from ganeval.metrics.difference_stderr import in_one_order, influence_difference_stderr, part_of, second_order_once
+from ganeval.metrics.frechet import FD
 from ganeval.metrics.kernel import KD
 from ganeval.metrics.prdc import PRDC
+from ganeval.metrics.prdc_difference import prdc_difference_errors
 from ganeval.stats.influence import influence_stderr
 from ganeval.stats.intervals import bca_interval
 from ganeval.stats.jackknife import block_numbers
@@ -53,8 +55,11 @@ def summary(n, seed, shift=0.0, copies=0):
 
 
 @pytest.mark.parametrize(("degrees", "reported"), [(math.inf, None), (7.0, 7.0)])
-@pytest.mark.parametrize(("delta", "verdict"), [(2.0, "worse"), (-2.0, "better")])
-def test_every_field_of_a_difference_with_a_standard_error(delta, verdict, degrees, reported):
+@pytest.mark.parametrize(
+    ("delta", "better", "verdict"),
+    [(2.0, "lower", "worse"), (-2.0, "lower", "better"), (2.0, "higher", "better"), (2.0, "neither", "cannot tell")],
+)
+def test_every_field_of_a_difference_with_a_standard_error(delta, better, verdict, degrees, reported):
     drawn = stats.norm if math.isinf(degrees) else stats.t(degrees)
     mde = 0.5 * (drawn.ppf(0.975) + drawn.ppf(0.8))
     expected = Difference(
@@ -72,7 +77,7 @@ def test_every_field_of_a_difference_with_a_standard_error(delta, verdict, degre
     )
     words = {"method": "by hand", "note": "of a test"}
 
-    same(from_stderr(delta, 0.5, 100, "lower", paired=True, **words, degrees=degrees), expected)
+    same(from_stderr(delta, 0.5, 100, better, paired=True, **words, degrees=degrees), expected)
     assert detectable(degrees) == pytest.approx(2 * mde)
 
 
@@ -182,6 +187,16 @@ def test_few_pairs_of_which_none_can_be_significant_have_every_number_but_no_ver
     same(paired_difference(np.append(np.ones(6), np.inf), np.append(np.ones(6) + d, 1.0), "higher"), expected)
 
 
+def test_two_pairs_have_a_spread():
+    note = (
+        "cannot be significant: with 2 pairs the smallest two-sided p is 2/2^2 = 0.5, above 0.05; 6 pairs are the "
+        "fewest that can"
+    )
+    expected = of_pairs([1.0, 2.0], verdict="cannot tell", p=0.5, note=note)
+
+    same(paired_difference(np.zeros(2), np.array([1.0, 2.0]), "higher"), expected)
+
+
 @pytest.mark.parametrize(
     ("d", "p", "zero_inside"),
     [([1.0, 1.0, 1.0, 1.0, 1.0, 20.0], 2 / 64, True), ([-0.01, 1.0, 1.1, 0.9, 1.05, 1.0], 4 / 64, False)],
@@ -262,8 +277,8 @@ def test_pairs_without_a_spread(a, b, expected):
 # ---- sets
 
 
-def of_sets(metric, one, other, order=None, copies=0, output="kd"):
-    sides = summary(60, 1), summary(40, 2), summary(40, 3, 0.2, copies)
+def of_sets(metric, one, other, order=None, output="kd"):
+    sides = summary(60, 1), summary(40, 2), summary(40, 3, 0.2)
     return set_differences(metric, *sides, {output: (one, other)}, order)[output]
 
 
@@ -289,35 +304,50 @@ def test_without_both_standard_errors_there_is_a_delta_and_the_reason(one, other
     same(of_sets(KD, one, other, order), Difference(-0.25, "cannot tell", paired=order is not None, note=words))
 
 
-def test_too_many_copies_leave_a_delta_and_their_count():
-    words = (
-        "10 of 40 B's images are exact copies of others: too many for a standard error, which takes images as "
-        "independent draws"
-    )
+@pytest.mark.parametrize(("place", "words"), [(0, "3 of 40 reference"), (1, "3 of 40 A's"), (2, "3 of 40 B's")])
+def test_too_many_copies_leave_a_delta_and_their_count(place, words):
+    sides = [summary(40, seed, copies=3 if seed == place else 0) for seed in range(3)]
+    found = set_differences(KD, *sides, {"kd": (Estimate(1.0, 0.1), Estimate(3.0, 0.1))}, None)["kd"]
+    why = "too many for a standard error, which takes images as independent draws"
 
-    same(of_sets(KD, Estimate(1.0, 0.1), Estimate(3.0, 0.1), copies=10), Difference(2.0, "cannot tell", note=words))
+    same(found, Difference(2.0, "cannot tell", note=f"{words} images are exact copies of others: {why}"))
 
 
 def test_a_metric_with_neither_influences_nor_halves_is_not_paired():
-    metric = dataclasses.replace(PRDC, difference_errors=None)
-    found = of_sets(
-        metric, Estimate(0.5, 0.3, degrees=9.0), Estimate(0.75, 0.4, degrees=9.0), np.arange(40), 0, "recall"
-    )
-    degrees = 0.25**2 / (0.09**2 / 9 + 0.16**2 / 9)  # Welch and Satterthwaite
+    metric, order = dataclasses.replace(PRDC, difference_errors=None), np.arange(40)
+    found = of_sets(metric, Estimate(0.5, 0.03, degrees=9.0), Estimate(0.75, 0.04, degrees=9.0), order, "recall")
+    degrees = 0.25**2 / (0.09**2 / 9 + 0.16**2 / 9)  # Welch and Satterthwaite: of 0.3 and 0.4 as of a tenth of each
     expected = from_stderr(
-        0.25, 0.5, 40, "higher", paired=False, method="standard errors of both added as independent", degrees=degrees
+        0.25, 0.05, 40, "higher", paired=False, method="standard errors of both added as independent", degrees=degrees
     )
 
+    assert expected.verdict == "better"
     same(found, expected)
-    lacking = of_sets(metric, Estimate(0.5), Estimate(0.75, 0.4), np.arange(40), 0, "recall")
+    lacking = of_sets(metric, Estimate(0.5), Estimate(0.75, 0.4), order, "recall")
     same(lacking, Difference(0.25, "cannot tell", paired=False, note="no valid standard error"))
 
 
-def test_one_of_both_errors_normal():
+@pytest.mark.parametrize(("first", "together"), [(0.3, 0.5), (0.0, 0.4)])
+def test_normal_errors_that_are_added_stay_normal(first, together):
     metric = dataclasses.replace(PRDC, difference_errors=None)
-    found = of_sets(metric, Estimate(0.5, 0.3), Estimate(0.75, 0.4), None, 0, "recall")
+    found = of_sets(metric, Estimate(0.5, first), Estimate(0.75, 0.4), None, "recall")
 
-    assert (found.stderr, found.degrees) == (0.5, None)
+    assert (found.stderr, found.degrees) == (together, None)
+
+
+@pytest.mark.parametrize("order", [None, np.random.default_rng(0).permutation(40)])
+def test_the_standard_errors_are_those_of_partners_in_one_order(order):
+    real, a, b = summary(60, 1), summary(40, 2), summary(40, 3, 0.2)
+    kd, recall = (
+        set_differences(metric, real, a, b, {name: (Estimate(0.5, 0.1), Estimate(0.75, 0.1))}, order)[name]
+        for metric, name in ((KD, "kd"), (PRDC, "recall"))
+    )
+    ordered, paired = in_one_order(a, b, order), order is not None
+
+    assert kd.stderr == influence_difference_stderr(KD, real.canonical, *ordered, paired)
+    assert (kd.stderr == influence_difference_stderr(KD, real, a, b, paired)) != paired
+    found = prdc_difference_errors(real.canonical, *ordered, paired, PRDC.params)["recall"]
+    assert (recall.stderr, recall.degrees) == found
 
 
 @pytest.mark.parametrize(("order", "kind"), [(None, "unpaired"), (np.arange(40), "paired")])
@@ -353,21 +383,66 @@ def test_the_set_without_feature_rows_is_named_with_the_metric(side):
     assert str(refused.value) == words
 
 
+@pytest.mark.parametrize("n", [3, 4, 16])
 @pytest.mark.parametrize("paired", [False, True])
-def test_the_standard_error_is_that_of_all_images_and_of_both_halves(paired):
-    """V(n) and the mean of V(n / 2) / 2 over the halves, straight from the influences."""
-    sides = summary(20, 1), summary(16, 2), summary(16, 3, 0.2)
+def test_the_standard_error_is_that_of_all_images_and_of_both_halves(paired, n):
+    """V(n) and the mean of V(n / 2) / 2 over the halves, straight from the influences; below 4 images V(n) alone."""
+    sides = summary(20, 1), summary(n, 4), summary(n, 9)
 
     def variance(real, a, b):
         (fake_a, real_a), (fake_b, real_b) = (KD.influences(real, side, KD.params) for side in (a, b))
         return influence_stderr(*((fake_b - fake_a,) if paired else (fake_a, fake_b)), real_b - real_a) ** 2
 
-    halves = [variance(*(part_of(s, block_numbers(s.moments.n, 2) == half) for s in sides)) for half in (0, 1)]
-    expected = math.sqrt(second_order_once(variance(*sides), sum(halves) / 4))
+    expected = variance(*sides)
+    if n > 3:
+        halves = [variance(*(part_of(s, block_numbers(s.moments.n, 2) == half) for s in sides)) for half in (0, 1)]
+        expected = second_order_once(expected, sum(halves) / 4)
+        assert expected < 0.999 * variance(*sides)
 
-    assert influence_difference_stderr(KD, *sides, paired) == pytest.approx(expected, rel=1e-12)
-    few = summary(20, 1), summary(3, 2), summary(3, 3, 0.2)
-    assert influence_difference_stderr(KD, *few, paired) == pytest.approx(math.sqrt(variance(*few)), rel=1e-12)
+    assert influence_difference_stderr(KD, *sides, paired) == pytest.approx(math.sqrt(expected), rel=1e-12)
+
+
+def test_a_reference_of_moments_adds_no_error_of_its_own():
+    real, a, b = SetSummary(summary(40, 1).moments), summary(40, 2), summary(40, 3, 0.2)
+
+    def variance(a, b):
+        (fake_a, none_a), (fake_b, none_b) = (FD.influences(real, side, FD.params) for side in (a, b))
+        assert none_a is none_b is None
+        return influence_stderr(fake_a, fake_b) ** 2
+
+    halves = [variance(*(part_of(s, block_numbers(40, 2) == half) for s in (a, b))) for half in (0, 1)]
+    expected = math.sqrt(second_order_once(variance(a, b), sum(halves) / 4))
+
+    assert influence_difference_stderr(FD, real, a, b, False) == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(TypeError, match=r"^prdc has no influences$"):
+        influence_difference_stderr(PRDC, real, a, b, False)
+
+
+def test_a_part_of_a_set_has_its_rows_and_one_of_moments_stays_whole():
+    whole, kept = summary(9, 1), np.arange(9) % 3 > 0
+    part, moments = part_of(whole, kept), SetSummary(whole.moments)
+
+    assert np.array_equal(part.bank.rows(), whole.bank.rows()[kept])
+    assert (part.moments.n, part.moments.mean.tolist()) == (6, Moments.of(whole.bank.rows()[kept]).mean.tolist())
+    assert part_of(moments, kept) is moments
+
+
+def test_partners_go_by_the_content_of_b():
+    a, b, order = summary(4, 1), summary(4, 2), np.array([2, 0, 3, 1])
+    digests = tuple(b"dacb"[i : i + 1] for i in range(4))
+    logits, labels = FeatureBank.of(np.zeros((4, 2), dtype=np.float32)), tuple("abcd")
+    full = dataclasses.replace(b, digests=digests, logits=logits, labels=labels)
+
+    for side, places in ((full, [1, 3, 2, 0]), (b, [0, 1, 2, 3])):  # in the order of the digests, or as they are
+        of_a, of_b = in_one_order(a, side, order)
+        assert np.array_equal(of_b.bank.rows(), b.bank.rows()[places])
+        assert np.array_equal(of_a.bank.rows(), a.bank.rows()[order[places]])
+        assert of_b.logits is of_b.labels is of_b.digests is None
+    for one, other in ((SetSummary(a.moments), b), (a, SetSummary(b.moments))):
+        assert in_one_order(one, other, order) == (one.canonical, other.canonical)
+    assert [side.bank.rows().tolist() for side in in_one_order(a, full, None)] == [
+        side.canonical.bank.rows().tolist() for side in (a, full)
+    ]
 
 
 @pytest.mark.parametrize(
