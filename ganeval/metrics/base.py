@@ -8,7 +8,7 @@ from __future__ import annotations  # declarations are read without torch, whose
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -150,7 +150,21 @@ class Estimate:
     degrees: float | None = None
 
 
-DifferenceErrors = Callable[[SetSummary, SetSummary, SetSummary, bool, Params], dict[str, tuple[float, float]]]
+class DifferenceError(NamedTuple):
+    """How sure a difference is.
+
+    Attributes:
+        stderr: Standard error.
+        degrees: Degrees of freedom behind it; inf for a normal distribution.
+        note: What the reader must know.
+    """
+
+    stderr: float
+    degrees: float
+    note: str = ""
+
+
+DifferenceErrors = Callable[[SetSummary, SetSummary, SetSummary, bool, Params], dict[str, DifferenceError]]
 
 
 @dataclass(frozen=True)
@@ -197,8 +211,8 @@ class SetMetric:
         second_influence: (real, fake, influences of the generated images, params) -> mean over pairs of generated
             images of IF(x) IF(x, y) IF(y), IF(x, y) being what image y adds to the influence of x: how the standard
             error moves with the value. None where `influences` is.
-        difference_errors: (real, a, b, paired, params) -> output name -> standard error of b's less a's and its degrees
-            of freedom, of a metric without influences. Images are in canonical order, partners at the same index.
+        difference_errors: (real, a, b, paired, params) -> output name -> error of b's less a's, of a metric without
+            influences. Images are in canonical order, partners at the same index.
         aliases: The field's own names: they stand for the pairing with pinned weights, and only for it.
         plain: Backbone -> its place in a score that names no metrics; {} for what runs only when it is asked for.
         too_few: What to do where there are fewer than `min_n` images, besides adding some.

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganeval.errors import DataError
-from ganeval.metrics.base import Better, Estimate, SetMetric, copies_note, too_many_copies
+from ganeval.metrics.base import Better, DifferenceError, Estimate, SetMetric, copies_note, too_many_copies
 from ganeval.metrics.difference_stderr import in_one_order, influence_difference_stderr
 from ganeval.stats.intervals import bca_interval, mean_interval, t_interval
 from ganeval.stats.paired_tests import sign_flip_p
@@ -179,10 +179,17 @@ def set_differences(
     better = {output.name: output.better for output in metric.outputs}
     n = min(a.moments.n, b.moments.n)
     for output, (one, other) in rest.items():
-        stderr, degrees = errors.found[output]
+        error = errors.found[output]
         delta = _centre(other, one) - _centre(one, other)
         found[output] = from_stderr(
-            delta, stderr, n, better[output], paired=errors.paired, method=errors.method, degrees=degrees
+            delta,
+            error.stderr,
+            n,
+            better[output],
+            paired=errors.paired,
+            method=errors.method,
+            note=error.note,
+            degrees=error.degrees,
         )
     return {output: found[output] for output in estimates}
 
@@ -194,9 +201,9 @@ def _centre(estimate: Estimate, other: Estimate) -> float:
 
 @dataclass(frozen=True)
 class _Errors:
-    """Output -> (standard error, degrees of freedom) of a difference, and how they were had."""
+    """Output -> error of a difference, and how it was had."""
 
-    found: Mapping[str, tuple[float, float]]
+    found: Mapping[str, DifferenceError]
     paired: bool
     method: str
 
@@ -214,7 +221,7 @@ def _difference_errors(
     if metric.influences is not None:
         stderr = influence_difference_stderr(metric, real, a, b, paired)
         how = f"influence of each image, second order counted once, {kind}; reference shared"
-        return _Errors(dict.fromkeys(estimates, (stderr, math.inf)), paired, how)
+        return _Errors(dict.fromkeys(estimates, DifferenceError(stderr, math.inf)), paired, how)
     if metric.difference_errors is not None:
         found = metric.difference_errors(real, a, b, paired, metric.params)
         return _Errors(found, paired, f"random halves, {kind}; reference shared")
@@ -222,7 +229,10 @@ def _difference_errors(
         output: [(e.stderr or 0.0, math.inf if e.degrees is None else e.degrees) for e in pair]
         for output, pair in estimates.items()
     }
-    added = {output: (math.hypot(*(stderr for stderr, _ in own)), sum_degrees(*own)) for output, own in parts.items()}
+    added = {
+        output: DifferenceError(math.hypot(*(stderr for stderr, _ in own)), sum_degrees(*own))
+        for output, own in parts.items()
+    }
     return _Errors(added, False, "standard errors of both added as independent")
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ganeval.metrics.base import Params
+from ganeval.metrics.base import DifferenceError, Params
 from ganeval.metrics.difference_stderr import differences
 from ganeval.metrics.neighbours import CHUNK, Float32, Points, approximate, pairs, prepare
 from ganeval.stats.influence import influence_stderr
@@ -33,6 +33,8 @@ SPLITS = 40  # random divisions, and as many degrees of freedom
 SPLIT_SEED = 18
 NEAREST = 48  # neighbours that are looked at: three of them are in a quarter of the images in 999 of 1000 cases
 OUTPUTS = ("precision", "recall", "density", "coverage")
+
+MOSTLY = 2.0  # times the part of the generated images, from which that of the reference is told
 
 Groups = npt.NDArray[np.int8]
 
@@ -56,8 +58,8 @@ class Balls:
 
 def prdc_difference_errors(
     real: SetSummary, a: SetSummary, b: SetSummary, paired: bool, params: Params
-) -> dict[str, tuple[float, float]]:
-    """Output -> (standard error of b's less a's, degrees of freedom).
+) -> dict[str, DifferenceError]:
+    """Output -> error of b's less a's.
 
     Args:
         real: The reference.
@@ -93,7 +95,13 @@ def prdc_difference_errors(
             values = found.by_image[name]
             own = mean_difference_error(values[:n], values[n:], paired)
         parts = own, (float(by_reference[place]), float(SPLITS))
-        errors[name] = math.hypot(own[0], parts[1][0]), sum_degrees(*parts)
+        note = ""
+        if parts[1][0] > MOSTLY * own[0]:
+            note = (
+                "most of this interval is the reference: another draw of it moves the difference by "
+                f"{parts[1][0]:.2g}, of the generated images by {own[0]:.2g} (one standard error each)"
+            )
+        errors[name] = DifferenceError(math.hypot(own[0], parts[1][0]), sum_degrees(*parts), note)
     return errors
 
 

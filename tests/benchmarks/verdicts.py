@@ -68,7 +68,9 @@ def pair(fake: Draw, rng: np.random.Generator, noise: float, paired: bool) -> tu
     a, b = both[:N], both[N:]
     if paired:
         b = np.where(rng.random(N)[:, None] < REPLACED, b, a)
-    return a, b + noise * rng.normal(size=b.shape) * b.std(axis=0)
+    # Of one spread for all draws: that of the draw itself would be random and shared by all of B's images.
+    spread = fake(np.random.default_rng(1), 4 * N).std(axis=0)
+    return a, b + noise * rng.normal(size=b.shape) * spread
 
 
 def draws(
@@ -98,8 +100,8 @@ def ratio(found: Sequence[Difference]) -> float:
 def noise_for(output: str, drawn: tuple[Draw, Draw], setting: Setting) -> float:
     """The noise on B at which the difference is about the detectable effect, from few draws."""
     noise = 0.25
-    for _ in range(4):  # differences grow with the noise to the power of 1 to 2
-        noise /= ratio(draws(output, drawn, setting, noise, TRIAL)[output]) ** 0.6
+    for _ in range(5):  # differences grow with the noise to the power of 1 to 4
+        noise /= ratio(draws(output, drawn, setting, noise, TRIAL)[output]) ** 0.35
     return noise
 
 

@@ -265,11 +265,35 @@ def test_the_standard_error_of_a_difference_of_shares_is_the_spread_over_draws(p
         found = prdc_difference_errors(*(summary(side) for side in (real, a, b)), paired, PRDC.params)
         values = [PRDC.of_rows(real, side, PRDC.params) for side in (a, b)]
         deltas.append([values[1][name] - values[0][name] for name in found])
-        errors.append([stderr for stderr, _ in found.values()])
+        errors.append([error.stderr for error in found.values()])
 
     ratios = np.sqrt(np.mean(np.square(errors), axis=0)) / np.std(deltas, axis=0)
     assert (ratios > 1 / spread).all()
     assert (ratios < spread).all()
+
+
+def test_an_outlier_whose_ball_decides_is_named():
+    """Precision is that of one reference image: a reference drawn anew has another one, or none."""
+    rng = np.random.default_rng(5)
+    real, a, b = (rng.normal(size=(600, 4)).astype(np.float32) for _ in range(3))
+    real[0] = 60.0
+    a += np.float32(30.0)
+    found = PRDC.evaluate(summary(real), summary(a))
+    errors = prdc_difference_errors(summary(real), summary(a), summary(b), False, PRDC.params)
+
+    assert found["precision"].value == 1.0
+    assert "the ball of one reference image alone holds 100% of the generated images" in found["precision"].note
+    assert "outlier" not in found["recall"].note + PRDC.evaluate(summary(real), summary(b))["precision"].note
+    assert errors["precision"].note.startswith("most of this interval is the reference: another draw of it moves the")
+    assert errors["precision"].stderr > 0.2
+    assert (
+        "most of this interval"
+        not in prdc_difference_errors(
+            summary(real[1:]), summary(b), summary(b[::-1] * np.float32(1.1)), False, PRDC.params
+        )["precision"].note
+    )
+    turned = PRDC.evaluate(summary(a), summary(real))["recall"].note
+    assert "the ball of one generated image alone holds 100% of the reference images" in turned
 
 
 @pytest.mark.parametrize(("changed", "significant"), [(2, False), (4, False), (5, False), (6, True), (30, True)])
