@@ -197,21 +197,29 @@ def kd_influences(real: SetSummary, fake: SetSummary, params: Params) -> tuple[F
 
 
 def kernel_second_influence(rows: np.ndarray, kernel: Kernel, influences: Float64) -> float:
-    """`SetMetric.second_influence` of an unbiased MMD^2, whose second influence is 2 k(x, y).
+    """`SetMetric.second_influence` of an unbiased MMD^2, whose second influence is twice the centred kernel.
+
+    For influences that are centred themselves, centring matters on the diagonal alone: k(x, x) less both row means,
+    plus the mean. With the kernel as it is, one that is nearly constant (of cmmd) gave -2.1 for a skewness of 0.46.
 
     Args:
         rows: (n, D), n >= 2.
         kernel: Of the distance.
         influences: (n,) of the rows, centred.
     """
-    total, own = 0.0, 0.0
+    n = len(rows)
+    total, sums, diagonal = 0.0, np.zeros(n), np.zeros(n)
     for a, X in _blocks(rows):
         for b, Y in _blocks(rows[a.start :]):
             gram, left, right = kernel(X, Y), influences[a], influences[a.start :][b]
             total += (1.0 if b.start == 0 else 2.0) * float(left @ gram @ right)
-            own += float(np.diag(gram) @ left**2) if b.start == 0 else 0.0
-    n = len(rows)
-    return 2.0 * (total - own) / (n * (n - 1))
+            sums[a] += gram.sum(axis=1)
+            if b.start == 0:
+                diagonal[a] = np.diag(gram)
+            else:
+                sums[a.start + b.start : a.start + b.stop] += gram.sum(axis=0)
+    centred = diagonal - 2.0 * sums / n + sums.sum() / n**2
+    return 2.0 * (total - float(centred @ influences**2)) / (n * (n - 1))
 
 
 def kd_second_influence(real: SetSummary, fake: SetSummary, influences: Float64, params: Params) -> float:
