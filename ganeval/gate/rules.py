@@ -150,7 +150,7 @@ def write_toml(rules: GateRules, left_out: Mapping[str, str]) -> str:
         "# A quality gate, written by `ganeval gate init`. Review the margins: they say how much worse is accepted.",
         f"version = {VERSION}",
         f"mode = {_quoted(rules.mode)}  # {', '.join(MODES)}",
-        f"level = {rules.level}  # chance of failing an unchanged model, over all rules together",
+        f"level = {rules.level}  # chance of failing a model that is worse by just its margins, over all rules",
         "",
         "[run]  # how the subject is scored; options on the command line win",
         *(f"{key} = {_quoted(rules.run[key])}" for key in RUN_KEYS if key in rules.run),
