@@ -104,7 +104,7 @@ def source_of(images: object, name: str, value_range: ValueRange | None, peak: i
     if isinstance(images, ImageSource):
         return images
     if is_tensor(images) or isinstance(images, np.ndarray):
-        return ArraySource(array_of(images), name, value_range=value_range, peak=peak)
+        return ArraySource(array_of(images), name, value_range=value_range, peak=peak, marks=name == "mask")
     if isinstance(images, list | tuple):
         return ListSource(images, name, value_range, peak)
     if isinstance(images, Image.Image):

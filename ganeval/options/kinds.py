@@ -249,6 +249,16 @@ class Keys(Kind):
     python = "str | Sequence[str]"
     takes = "metric keys, as in fid,kd@efflite0"
 
+    @property
+    def shown(self) -> str:
+        """Also keys in small letters."""
+        key = r"[a-z][a-z0-9_]*(?:@[a-z0-9_-]*[a-z0-9])?"
+        return rf"{PLACEHOLDER}|{key}(?:,{key})*"
+
+    def in_python(self, shown: str) -> str:
+        """In quotes."""
+        return repr(shown)
+
     def check(self, value: object) -> object:
         """Comma-separated."""
         if isinstance(value, str):
@@ -392,6 +402,8 @@ class PairRule(Kind):
 
 
 BY_ORDER: Final = "order"
+MOST_TILES: Final = 4096
+"""Of one image, 64 x 64: a set of a thousand sheets is then four million images."""
 LONGEST_RULE: Final = 1000
 
 
@@ -401,6 +413,15 @@ class Tiles(Globs):
     metavar = "[SET=]RxC[:N]"
     takes = "rows x columns, and maybe which tile, as in --tile 1x3:2"
     twice = "cuts images of the {key} twice: {first!r} and {second!r}. Give one."
+
+    @property
+    def shown(self) -> str:
+        """Also rows and columns: 1x3, 1x3:2, ROWSxCOLUMNS."""
+        return rf"ROWSxCOLUMNS|{PLACEHOLDER}|'[^']*'|\d+x\d+(?::\d+)?"
+
+    def in_python(self, shown: str) -> str:
+        """In quotes."""
+        return super().in_python(shown) if shown.startswith("'") else repr(shown)
 
     def check(self, value: object) -> object:
         """A dict."""
@@ -422,6 +443,8 @@ class Tiles(Globs):
         which = None if found[3] is None else int(found[3])
         if rows * columns < 2 or (which or 1) > rows * columns:
             raise ValueError(f"cuts images into 2 tiles at least, and takes one of them; got {text!r}.")
+        if rows * columns > MOST_TILES:
+            raise ValueError(f"cuts images into at most {MOST_TILES:,} tiles; got {text!r}.")
         return rows, columns, which
 
 

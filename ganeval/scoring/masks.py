@@ -52,10 +52,15 @@ class Masks:
         name = self.source.items[self.indices[image]].name
         try:
             raw = self.source.read(self.indices[image])
-            pixels = raw.decode().pixels
+            decoded = raw.decode()
         except BadImageError as error:
             raise DataError(f"The mask {name} of {self.source.name} cannot be decoded: {error}") from error
-        return white(pixels), raw.digest
+        if "alpha" in decoded.notes:  # it is shown on white, so that what is transparent would count
+            raise DataError(
+                f"The mask {name} of {self.source.name} is transparent in places, and whether those count is not said. "
+                "Save it without an alpha channel: white where pixels count, black elsewhere."
+            )
+        return white(decoded.pixels), raw.digest
 
 
 def white(pixels: Pixels) -> Mask:
@@ -84,5 +89,5 @@ def check_mask(mask: Mask, stem: str, size: tuple[int, int], cut: Mask) -> None:
         inside = " inside the border that is cut off" if mask.any() else ""
         raise DataError(
             f"The mask of {stem!r} marks no pixel{inside}: none of its values is {WHITE} or more. Draw what counts in "
-            "white, or move the image aside."
+            "white (255, not 1), or move the image aside."
         )

@@ -1,7 +1,7 @@
 """Which image of one set goes with which of another: by name, never by position unless that was asked for.
 
-Names agree as they are, or once what every name of a set has around them is taken off ("0801x4" and "0801"), or by a
-rule of the user's (`--pair-by`).
+Names agree as they are, or in any case of their letters, or once what every name of a set has around them is taken off
+("0801x4" and "0801"), or by a rule of the user's (`--pair-by`).
 """
 
 import json
@@ -123,7 +123,15 @@ Stems = tuple[Sequence[str], Sequence[str]]  # fakes, originals
 
 def _as_they_are(stems: Stems) -> _Keys:
     """Keys without a rule: the names, or what is left of them where none agrees as it is."""
-    if not set(stems[0]).isdisjoint(stems[1]) or min(map(len, stems)) < 2:
+    if not set(stems[0]).isdisjoint(stems[1]):
+        return _Keys(*stems)
+    folded = [[name.casefold() for name in names] for names in stems]
+    if not set(folded[0]).isdisjoint(folded[1]):
+        if any(len(set(names)) < len(names) for names in folded):
+            return _Keys(*stems)
+        words = "names without regard to upper and lower case"
+        return _Keys(folded[0], folded[1], words, f"no name is the same in both sets, so pairs are made by {words}")
+    if min(map(len, stems)) < 2:
         return _Keys(*stems)
     ends = [_shared(names) for names in stems]
     off = tuple(_unlike(ends[0][0], ends[1][0], at_end=True)), tuple(_unlike(ends[0][1], ends[1][1], at_end=False))

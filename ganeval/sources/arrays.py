@@ -52,6 +52,7 @@ class ArraySource(ImageSource):
         value_range: What floats mean: "0..1" or "-1..1". Not looked at for integers.
         peak: The value of uint16 that means white. Not looked at for uint8 and floats.
         grey: True also takes (N, H, W) as grey images: where the user named the array as images.
+        marks: True takes masks: (N, H, W) too, and bool, whose True is white.
 
     Raises:
         DataError: another shape or dtype, no image, floats without a range, uint16 without a peak, or a value that is
@@ -67,16 +68,17 @@ class ArraySource(ImageSource):
         value_range: ValueRange | None = None,
         grey: bool = False,
         peak: int | None = None,
+        marks: bool = False,
     ) -> None:
         self.name = name
-        self._grey = grey and len(array.shape) == 3 and array.shape[2] > 4
+        self._grey = (grey or marks) and len(array.shape) == 3 and array.shape[2] > 4
         _check_shape((*array.shape, 1) if self._grey else array.shape, name)
         self._array = array
         self._range = value_range
         self._white = peak
         if _is_16_bit(array):
             _check_16_bit(array, name, peak)
-        elif array.dtype != np.uint8:
+        elif array.dtype != np.uint8 and not (marks and array.dtype == bool):
             least, most = _check_floats(array, name, value_range)
             if value_range == "-1..1" and least >= 0 and most >= NEARLY_WHITE:
                 self.origin = {"remark": f"of {len(array)} images {IN_THE_UPPER_HALF}"}
@@ -92,6 +94,8 @@ class ArraySource(ImageSource):
         stored: npt.NDArray[Any] = np.asarray(self._array[index])
         if self._grey:
             stored = stored[..., None]
+        if stored.dtype == bool:
+            stored = stored.astype(np.uint8) * 255
         if self._white is not None and _is_16_bit(stored):
             decoded = rgb_from_array(stored, self._white)
             return Raw(pixels_digest(decoded.pixels), lambda: decoded, "array")
@@ -114,8 +118,11 @@ def part_of_file(subject: str) -> tuple[Path, str] | None:
 
     None for anything else.
     """
-    found = re.fullmatch(r"(.+\.(?:npz|parquet|mp4|m4v|mov|mkv|webm|avi)):([^/\\]+)", subject, re.IGNORECASE)
-    return None if found is None or Path(subject).exists() else (Path(found[1]), found[2])
+    found = re.fullmatch(r"(.+\.(?:npz|parquet|mp4|m4v|mov|mkv|webm|avi)):(.+)", subject, re.IGNORECASE)
+    if found is None or Path(subject).exists():
+        return None
+    file = Path(found[1])
+    return (file, found[2]) if file.exists() or not {"/", "\\"} & set(found[2]) else None
 
 
 def open_array_file(
@@ -124,6 +131,7 @@ def open_array_file(
     value_range: ValueRange | None = None,
     key: str | None = None,
     peak: int | None = None,
+    marks: bool = False,
 ) -> ArraySource:
     """Opens a `.npy` or `.npz` file; an uncompressed one is read image by image. Pickled objects are refused.
 
@@ -137,6 +145,7 @@ def open_array_file(
         value_range: As in ArraySource.
         key: Of a `.npz`.
         peak: As in ArraySource.
+        marks: As in ArraySource.
 
     Raises:
         DataError: missing, damaged, pickled, no single array of images, or as ArraySource.
@@ -151,7 +160,7 @@ def open_array_file(
             if holds_statistics(path):
                 raise DataError(f"{said!r} holds mu and sigma. {STATISTICS_ADVICE}")
             array, labels = open_npy(path), None
-        return ArraySource(array, said, labels, value_range=value_range, grey=key is not None, peak=peak)
+        return ArraySource(array, said, labels, value_range=value_range, grey=key is not None, peak=peak, marks=marks)
     except Exception as error:
         if isinstance(array, StoredArray):
             array.close()

@@ -6,6 +6,7 @@ digest (for the cache and the protocol) and its pixels (decoded only when the ca
 
 import abc
 import hashlib
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -33,9 +34,13 @@ class Item:
 
     @property
     def stem(self) -> str:
-        """The name without its extension: what pairs two files ("a/b.png" -> "a/b")."""
+        """The name without its extension: what pairs two files ("a/b.png" -> "a/b").
+
+        In Unicode's composed form: macOS writes an accent as a letter of its own, and others do not.
+        """
         path = PurePosixPath(self.name)
-        return str(path.with_suffix("")) if path.suffix else self.name
+        stem = str(path.with_suffix("")) if path.suffix else self.name
+        return stem if stem.isascii() else unicodedata.normalize("NFC", stem)
 
 
 @dataclass(frozen=True)

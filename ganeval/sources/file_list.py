@@ -5,6 +5,7 @@ leave its folder do so in plain sight ("../hr/1.png", "/data/1.png"); a link tha
 """
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -74,7 +75,10 @@ class _Files:
         """Adds what a line names; why it cannot be added, "" where it was."""
         if "://" in entry or entry.replace("\\", "/").startswith("//"):
             return "is an address. A list may name image files of this machine only: copy the file here."
-        if os.path.splitext(entry)[1].lower() not in IMAGE_EXTENSIONS:
+        if not _is_called_image(entry):
+            first = re.split(r"[\s,;]", entry.strip("\"'"), maxsplit=1)[0].strip("\"'")
+            if _is_called_image(first):
+                return f"holds more than a path. Write the path alone, one a line: {first}"
             return f"is not called an image; extensions looked for: {' '.join(sorted(IMAGE_EXTENSIONS))}."
         written = os.path.normpath(os.path.join(self._folder, entry))
         try:
@@ -104,6 +108,10 @@ class _Files:
         return self._folders[folder]
 
 
+def _is_called_image(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() in IMAGE_EXTENSIONS
+
+
 def _is_below(path: str, folder: str) -> bool:
     return path.startswith(folder.rstrip(os.sep) + os.sep)
 
@@ -118,5 +126,5 @@ def _entries(path: Path, name: str) -> Sequence[tuple[int, str]]:
         ) from error
     except OSError as error:
         raise DataError(f"Cannot read the list {name!r}: {error.strerror}. Check the path.") from error
-    lines = ((number, line.strip()) for number, line in enumerate(text.split("\n"), 1))
+    lines = ((number, line.strip()) for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1))
     return [(number, line) for number, line in lines if line and not line.startswith("#")]

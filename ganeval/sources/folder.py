@@ -172,9 +172,10 @@ class FolderSource(FilesSource):
 
     def _add(self, name: str, path: str, regular: bool) -> None:
         """Adds one file."""
-        if reason_to_skip(name) is not None:
-            self.skipped[NO_EXTENSION] += 1
-            self._others[name] = path
+        if (reason := reason_to_skip(name)) is not None:
+            self.skipped[reason] += 1
+            if reason == NO_EXTENSION:
+                self._others[name] = path
         elif not regular:
             self.skipped[NOT_REGULAR] += 1
         elif name in self._paths:

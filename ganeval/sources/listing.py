@@ -16,6 +16,7 @@ from ganeval.sources.base import ImageSource, Item
 from ganeval.sources.class_folders import why_no_classes
 from ganeval.sources.decoding.formats import IMAGE_EXTENSIONS, picture_name, sniff
 from ganeval.sources.groups import find_mixture
+from ganeval.sources.video import VIDEO_EXTENSIONS
 
 Skipped = Counter[str]  # reason -> how many entries were left out for it
 
@@ -128,12 +129,16 @@ def reason_to_skip(name: str) -> str | None:
         parts = name.split("/")
         if any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in parts):
             return HIDDEN
-    return None if os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS else NO_EXTENSION
+    ending = os.path.splitext(name)[1].lower()
+    if ending in IMAGE_EXTENSIONS:
+        return None
+    return VIDEO if ending in VIDEO_EXTENSIONS else NO_EXTENSION
 
 
 HIDDEN: Final = "hidden"
 HIDDEN_FOLDER: Final = "hidden folder"
 NO_EXTENSION: Final = "no image extension"
+VIDEO: Final = "video"
 NOT_MATCHED: Final = "not matched"
 LINK_OUTSIDE: Final = "link that leads outside"
 FOLDER_OUTSIDE: Final = "link to a folder that leads outside"
@@ -194,6 +199,8 @@ def _advice(skipped: Mapping[str, int]) -> str:
         return ". --follow-links-anywhere follows links, out of the folder as well"
     if skipped.get(FOLDER_INSIDE) or skipped.get(LINK_IN_ARCHIVE):
         return ". --follow-links follows links that stay inside"
+    if any(reason.startswith("HEIC") and reason.endswith("here") for reason in skipped):
+        return ". pip install 'ganeval[heif]' reads HEIC"
     if any(PICTURE in reason for reason in skipped):
         return ". Rename or convert them to score them too"
     return ""
@@ -251,6 +258,8 @@ def no_images(where: str, skipped: Mapping[str, int]) -> DataError:
         advice = "Copy the files that the links lead to (cp -RL), or follow them with --follow-links-anywhere"
     elif skipped.get(FOLDER_INSIDE) or skipped.get(LINK_IN_ARCHIVE):
         advice = "Follow the links with --follow-links"
+    elif skipped.get(VIDEO):
+        advice = "Name one video by itself, as in clip.mp4 or clip.mp4:10"
     return DataError(
         f"0 images among {total:,} files in {where}{f' ({facts})' if facts else ''}; extensions looked for: "
         f"{' '.join(sorted(IMAGE_EXTENSIONS))}. {advice}."

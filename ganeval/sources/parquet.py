@@ -10,7 +10,7 @@ import json
 import re
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -115,6 +115,12 @@ class ParquetSource(ImageSource):
         """Closes the files."""
         for file in self._files:
             file.close()
+
+
+def tables_among(names: Iterable[str]) -> list[str]:
+    """The parquet files that may hold images, sorted; `metadata.parquet` describes image files that lie beside it."""
+    tables = [name for name in names if name.lower().endswith(PARQUET_EXTENSION)]
+    return sorted(name for name in tables if name.rpartition("/")[2].lower() != f"metadata{PARQUET_EXTENSION}")
 
 
 def open_parquet_folder(
@@ -288,6 +294,8 @@ def _columns_of(schema: Any, said: str, column: str | None) -> _Columns:
     from pyarrow import types
 
     def of_files(kind: Any) -> bool:
+        if types.is_dictionary(kind):
+            return of_files(kind.value_type)
         if types.is_struct(kind):
             index = kind.get_field_index("bytes")
             return index >= 0 and of_files(kind.field(index).type)
@@ -311,7 +319,9 @@ def _columns_of(schema: Any, said: str, column: str | None) -> _Columns:
         raise DataError(f"{said!r}: the column {column!r} {what}; there are {told}. Name a column of image files.")
     kind = schema.field(column).type
     classes = [name for name in names if features.get(name, {}).get("_type") == "ClassLabel"]
-    known = [name for name in LABELS if name in names and _may_label(schema.field(name).type)]
+    known = [
+        name for label in LABELS for name in names if name.lower() == label and _may_label(schema.field(name).type)
+    ]
     label = next(iter([name for name in known if name in classes] or classes or known), None)
     of_class = features.get(label or "", {}).get("names")
     stated_names = of_class if isinstance(of_class, list) and all(isinstance(one, str) for one in of_class) else []
@@ -326,6 +336,8 @@ def _columns_of(schema: Any, said: str, column: str | None) -> _Columns:
 def _may_label(kind: Any) -> bool:
     from pyarrow import types
 
+    if types.is_dictionary(kind):  # a categorical column of pandas
+        return _may_label(kind.value_type)
     return bool(types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind))
 
 
@@ -345,9 +357,10 @@ def _features(metadata: Any) -> dict[str, dict[str, Any]]:
 def _damaged(said: str, error: Exception) -> Exception:
     if isinstance(error, MemoryError | DataError | UsageError):
         return error
-    cause = "It is damaged, or the connection broke off: try again" if "://" in said else "It is damaged or cut short"
-    return DataError(f"Cannot read the parquet file {said!r}: {_words(error)}. {cause}, or copy it again.")
+    remote = "It is damaged, or the connection broke off: try again, or copy it here"
+    cause = remote if "://" in said else "It is damaged or cut short: copy it again"
+    return DataError(f"Cannot read the parquet file {said!r}: {_words(error)}. {cause}.")
 
 
 def _words(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")[:200]

@@ -20,7 +20,7 @@ from ganeval.sources.base import ImageSource, Raw
 from ganeval.sources.decoding.formats import HEAD
 from ganeval.sources.folder import file_raw
 from ganeval.sources.listing import ALL, LINK_OUTSIDE, NO_EXTENSION, ListedSource, Selection, reason_to_skip
-from ganeval.sources.parquet import PARQUET_EXTENSION, ParquetSource, open_parquet_folder
+from ganeval.sources.parquet import PARQUET_EXTENSION, ParquetSource, open_parquet_folder, tables_among
 from ganeval.sources.read_once import check_size
 
 # Package of each scheme that fsspec does not open by itself.
@@ -112,7 +112,7 @@ def open_remote(address: str, selection: Selection = ALL) -> ImageSource:
     found = _found(system, path, address)
     root = path.rstrip("/") + "/"
     names = [where[len(root) :] for where in found if where.startswith(root)]
-    tables = sorted(name for name in names if name.lower().endswith(PARQUET_EXTENSION))
+    tables = tables_among(names)
     images = [name for name in names if reason_to_skip(encodable(name)) is None]
     if tables and images and selection.match is None:
         raise DataError(

@@ -1,6 +1,7 @@
 """From what the user typed to an image source: a path that exists, or else the id of a data set."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ganeval.errors import DataError, UsageError
@@ -16,7 +17,7 @@ from ganeval.sources.file_list import LIST_EXTENSION, FileList
 from ganeval.sources.folder import FolderSource, SingleImage
 from ganeval.sources.listing import ALL, ListedSource, Selection
 from ganeval.sources.lmdb import DATA_FILE, LMDB_EXTENSIONS, LmdbSource
-from ganeval.sources.parquet import PARQUET_EXTENSION, ParquetSource, open_parquet_folder
+from ganeval.sources.parquet import PARQUET_EXTENSION, ParquetSource, open_parquet_folder, tables_among
 from ganeval.sources.read_once import require_file
 from ganeval.sources.shards import TARS, ShardedSource, expand, is_pattern, open_shards, shard_files, shard_name
 from ganeval.sources.tiles import tiled
@@ -101,7 +102,12 @@ def _open(
             return open_parquet_folder([file.name for file in found], path.joinpath, subject, selection)
         if (path / DATA_FILE).is_file():
             return LmdbSource(path, subject, selection)
-        return FolderSource(path, subject, selection)
+        try:
+            return FolderSource(path, subject, selection)
+        except DataError:
+            if not (found := tables_among(_below(path))):
+                raise
+            return open_parquet_folder(found, path.joinpath, subject, selection)
     if is_pattern(subject):
         paths = [Path(name) for name in expand(subject)]
         if subject.lower().endswith(PARQUET_EXTENSION):
@@ -115,8 +121,18 @@ def _open(
             return ParquetSource([named[0]], subject, named[1])
         if named[0].suffix.lower() in VIDEO_EXTENSIONS:
             return VideoSource(named[0], subject, named[1])
-        return open_array_file(named[0], subject, value_range, named[1], peak)
+        return open_array_file(named[0], subject, value_range, named[1], peak, selection.place == "mask")
     return open_dataset(subject, data_root)
+
+
+def _below(folder: Path) -> Iterator[str]:
+    """Names of the files below a folder, as a data set of the Hub is cloned; links and hidden folders are left out."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for file in files:
+            path = os.path.join(place, file)
+            if not os.path.islink(path):
+                yield os.path.relpath(path, folder).replace(os.sep, "/")
 
 
 def refuse_missing(subject: str) -> None:
@@ -180,7 +196,7 @@ def _open_file(
     require_file(path, subject)
     lower = path.name.lower()
     if lower.endswith(ARRAY_EXTENSIONS):
-        return open_array_file(path, subject, value_range, peak=peak)
+        return open_array_file(path, subject, value_range, peak=peak, marks=selection.place == "mask")
     if lower.endswith(ARCHIVE_EXTENSIONS):
         return open_archive(path, subject, selection)
     if lower.endswith(LMDB_EXTENSIONS):

@@ -31,10 +31,11 @@ def side_labels(items: Sequence[Item], others: Collection[str], read: Callable[[
     labels: dict[str, str] = {}
     for ending, size, parse in ((".cls", MAX_CLS, _of_cls), (".json", MAX_JSON, _of_json)):
         keys = {sample_key(item.name) for item in items}
-        if any(f"{key}{ending}" not in others for key in keys):
+        beside = {key: name for name in others if name[len(key := sample_key(name)) :].lower() == ending}
+        if not keys <= beside.keys():
             continue
         for key in keys:
-            data = read(f"{key}{ending}", size)
+            data = read(beside[key], size)
             label = None if data is None else parse(data)
             if label is None:
                 break

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import hashlib
+import importlib.util
 import json
 import os
 import pickle
@@ -67,7 +68,7 @@ from reference_models.recipes import RECIPES
 from reference_models.recipes.recipe import with_settings
 from reference_models.training.networks import make_networks
 from reference_models.training.state import Progress, load_state, save_state
-from tests.hostile import archives, arrays, checkpoints, images, texts
+from tests.hostile import archives, arrays, checkpoints, images, other_inputs, texts
 from tests.hostile.case import Box
 from tests.image_files import GREY, RGB, png, saved, tiff
 
@@ -315,6 +316,10 @@ IMAGE_SEEDS = {
     "bmp": [saved(SMALL, "BMP"), saved(SMALL.convert("P"), "BMP"), saved(SMALL.convert("1"), "BMP")],
     "ppm": [saved(SMALL, "PPM"), saved(SMALL.convert("L"), "PPM"), b"P3 2 1 255\n1 2 3 4 5 6\n", b"P1 2 1\n1 0\n"],
 }
+
+
+if importlib.util.find_spec("pillow_heif") is not None:
+    IMAGE_SEEDS["heic"] = [other_inputs.heic_bytes(), other_inputs.heic_bytes(deep=True)]
 
 
 def image(kind: str) -> Parser:

@@ -1,6 +1,6 @@
 """All cases, and the table of them that stands in docs/hostile-inputs.md."""
 
-from tests.hostile import archives, arrays, checkpoints, disk, folders, images, texts
+from tests.hostile import archives, arrays, checkpoints, disk, folders, images, other_inputs, texts
 from tests.hostile.case import Case
 
 GROUPS = {
@@ -8,6 +8,7 @@ GROUPS = {
     "Names, links and files that change": folders.CASES,
     "Archives": archives.CASES,
     "Arrays, statistics and data sets": arrays.CASES,
+    "Videos, strips, masks and HEIC": other_inputs.CASES,
     "Checkpoints, weights and reference statistics": checkpoints.CASES,
     "Settings, rules, rows and options": texts.CASES,
     "Disks and caches": disk.CASES,

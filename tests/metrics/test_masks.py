@@ -112,6 +112,17 @@ def test_one_image_is_the_mask_of_all_and_the_border_is_cut_from_it(run, tmp_pat
     assert scores["psnr"].provenance["mask_pixels"] == 3 * MASK.sum()
 
 
+@pytest.mark.parametrize("ending", ["npy", "npz"])
+def test_masks_of_true_and_false_are_masks_from_files_and_memory(run, tmp_path, ending):
+    marks = np.stack([MASK] * 3)
+    (np.save if ending == "npy" else np.savez)(tmp_path / f"marks.{ending}", marks)
+    given = {"paired": "real", "metrics": "psnr", "pair_by": "order"}
+    stored, held = (ganeval.score("fake", mask=mask, **given)["psnr"] for mask in (f"marks.{ending}", marks))
+
+    assert stored.value == held.value
+    assert stored.provenance["mask_pixels"] == 3 * MASK.sum()
+
+
 def test_the_first_screen_says_that_a_value_is_masked(run):
     assert "PSNR (masked)" in run("--metrics", "psnr", "--mask", "masks")[1]
 
@@ -133,6 +144,9 @@ def test_another_mask_is_another_protocol(run, tmp_path):
          "marks no pixel inside the border"),
         (np.full((40, 50), 255, np.uint8), ("--metrics", "gmsd"), 2, "gmsd has no value over a mask; psnr, ssim"),
         (None, (), 3, "1 of 3 images of fake have no partner"),
+        (np.full((40, 50), 1, np.uint8), (), 3, "white (255, not 1)"),
+        (np.dstack([np.zeros((40, 50, 3), np.uint8), np.arange(50, dtype=np.uint8)[None].repeat(40, 0)]), (), 3,
+         "The mask 1.png of masks is transparent in places"),
     ],
 )  # fmt: skip
 def test_masks_that_cannot_be_used_are_named(run, tmp_path, mask, words, code, message):

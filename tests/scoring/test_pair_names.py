@@ -72,6 +72,32 @@ def test_other_pictures_do_not_pair(fakes, reals):
         pair_up(Names("fakes", *fakes), Names("reals", *reals))
 
 
+@pytest.mark.parametrize(
+    ("fakes", "reals"),
+    [(("IMG_A", "IMG_B"), ("img_a", "img_b")), (("x/A1", "x/a2"), ("X/a1", "X/A2")), (("Straße",), ("STRASSE",))],
+)
+def test_names_that_differ_in_the_case_of_letters_pair_and_it_is_said(fakes, reals):
+    fake, real = Names("fakes", *fakes), Names("reals", *reals)
+
+    assert sorted(pairs(fake, real)) == sorted(zip(fakes, reals, strict=True))
+    assert "without regard to upper and lower case" in pair_up(fake, real).told
+
+
+def test_two_names_that_differ_in_case_alone_are_two_pictures():
+    fake, real = Names("fakes", "A", "a"), Names("reals", "A", "a")
+
+    assert sorted(pairs(fake, real)) == [("A", "A"), ("a", "a")]
+    with pytest.raises(DataError, match="No image of fakes"):
+        pair_up(Names("fakes", "AB", "aB"), Names("reals", "ab", "c"))
+
+
+def test_an_accent_of_its_own_is_the_accented_letter():
+    """macOS writes names decomposed."""
+    names = ("cafe\u0301", "nai\u0308ve"), ("caf\u00e9", "na\u00efve")
+
+    assert pairs(Names("fakes", *names[0]), Names("reals", *names[1])) == [(name, name) for name in names[1]]
+
+
 def test_names_that_agree_pair_as_they_are_whatever_else_would_fit():
     fake, real = Names("fakes", "1", "2_1", "3_1"), Names("reals", "1", "2_1", "3_1")
     assert pair_up(fake, real).told == ""

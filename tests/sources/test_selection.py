@@ -294,18 +294,18 @@ def test_what_pillow_can_decode_is_decoded_and_other_pictures_are_counted(run, t
             expected += 1
     (folder / "plain").write_bytes(stored(20))
     (folder / "b.dat").write_bytes(stored(21, "JPEG"))
-    (folder / "c.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50))
+    (folder / "c.jxl").write_bytes(b"\xff\x0a" + bytes(50))
     (folder / "notes.txt").write_text("no picture")
     code, out, err = run("score", folder, "--metrics", "vendi@pixels", "--json", "-")
     (row,) = json.loads(out)["rows"]
 
     assert (code, row["n_fake"]) == (0, expected)
     assert f"{expected} of {expected + 3} pictures" in err
-    assert "1 (HEIC picture, a format that is not decoded here)" in err
+    assert "1 (JPEG XL picture, a format that is not decoded here)" in err
     assert "1 (JPEG picture called .dat)" in err
     assert "1 (PNG picture without an ending)" in err
     assert row["provenance"]["left_out"] == {
-        "HEIC picture, a format that is not decoded here": 1,
+        "JPEG XL picture, a format that is not decoded here": 1,
         "JPEG picture called .dat": 1,
         "PNG picture without an ending": 1,
         "no image extension": 1,

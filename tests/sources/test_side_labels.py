@@ -64,6 +64,12 @@ def test_a_class_beside_every_image_labels_it(tmp_path, ending, contents, expect
     assert labels(path, labels=False) == [None, None]
 
 
+def test_endings_are_read_in_any_case(tmp_path):
+    members = {"0.PNG": png(0), "0.CLS": b"3", "1.png": png(1), "1.Cls": b"4"}
+
+    assert labels(tar(tmp_path / "a.tar", members)) == ["3", "4"]
+
+
 def test_every_image_needs_one_and_json_follows_cls(tmp_path):
     members = samples("cls", [b"1", b"2"]) | samples("json", [b'{"label": "a"}', b'{"label": "b"}'])
     assert labels(tar(tmp_path / "both.tar", members)) == ["1", "2"]

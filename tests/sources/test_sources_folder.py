@@ -206,6 +206,35 @@ def test_a_list_gives_the_items_of_the_folder_that_its_files_share(tmp_path):
     assert names(FileList(tmp_path / "list.txt", "list.txt", Selection("2.*"))) == ["dog/2.png"]
 
 
+@pytest.mark.parametrize("line", ["1.png 0", "1.png\t0", "1.png,cat", '"1.png"', "1.png (12,12,3) 1", "1.png;0"])
+def test_a_list_with_more_than_paths_is_told_what_to_write(tmp_path, line):
+    write(tmp_path / "1.png")
+    (tmp_path / "list.txt").write_text(f"{line}\n")
+    with pytest.raises(
+        DataError, match=r"line 1: .* holds more than a path\. Write the path alone, one a line: 1\.png"
+    ):
+        FileList(tmp_path / "list.txt", "list.txt")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_list_ends_its_lines_as_any_system_does(tmp_path, end):
+    for name in ("1.png", "2.png"):
+        write(tmp_path / name)
+    (tmp_path / "list.txt").write_bytes(f"1.png{end}{end}2.png{end}".encode())
+    assert names(FileList(tmp_path / "list.txt", "list.txt")) == ["1.png", "2.png"]
+
+
+def test_videos_among_pictures_are_counted_and_alone_are_to_be_named(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "clip.MP4").write_bytes(b"")
+    with pytest.raises(DataError, match=r"\(1 video\).*Name one video by itself"):
+        FolderSource(tmp_path / "set")
+    write(tmp_path / "set" / "1.png")
+    source = FolderSource(tmp_path / "set")
+    assert source.skipped == {"video": 1}
+    assert "left out: 1 (video)" in source.notes[0]
+
+
 def test_a_list_follows_a_link_inside_its_folder_and_others_if_asked(tmp_path):
     write(tmp_path / "box/store/1.png")
     write(tmp_path / "out/2.png")

@@ -204,3 +204,36 @@ def test_labels_of_texts_and_of_other_columns(tmp_path):
     pq.write_table(table, tmp_path / "a.parquet")
 
     assert [item.label for item in opened(tmp_path / "a.parquet").items] == ["a", "b", "c"] * 4
+
+
+def test_categories_of_pandas_are_images_and_labels_and_names_of_columns_have_any_case(tmp_path):
+    pictures, classes = pa.array(PICTURES).dictionary_encode(), pa.array(["a", "b", "c"] * 4).dictionary_encode()
+    pq.write_table(pa.table({"Image": pictures, "LABEL": classes}), tmp_path / "a.parquet")
+    source = opened(tmp_path / "a.parquet")
+
+    assert [item.label for item in source.items] == ["a", "b", "c"] * 4
+    assert len(set(digests(source))) == len(PICTURES)
+
+
+def test_a_data_set_of_the_hub_is_read_as_it_is_cloned(tmp_path, folder):
+    (tmp_path / "ds" / "data").mkdir(parents=True)
+    (tmp_path / "ds" / "README.md").write_text("# photos")
+    (tmp_path / "ds" / ".git").mkdir()
+    hugging_face(tmp_path / "ds" / ".git" / "x.parquet")
+    for number in range(2):
+        hugging_face(tmp_path / "ds" / "data" / f"train-{number:05d}-of-00002.parquet", PICTURES[number::2])
+
+    assert sorted(digests(opened(tmp_path / "ds"))) == sorted(digests(FolderSource(folder)))
+    hugging_face(tmp_path / "ds" / "data" / "test-00000-of-00001.parquet")
+    with pytest.raises(DataError, match=r"2 splits: data/test-\* \(1\), data/train-\* \(2\)"):
+        opened(tmp_path / "ds")
+
+
+def test_a_table_that_describes_image_files_is_not_a_set(tmp_path, folder):
+    pq.write_table(pa.table({"file_name": ["00.png"], "text": ["a cat"]}), folder / "metadata.parquet")
+
+    assert len(opened(folder)) == len(PICTURES)
+    for path in folder.glob("*.png"):
+        path.unlink()
+    with pytest.raises(DataError, match=r"1 files? of 'folder'|columns of images|0 images"):
+        opened(folder)

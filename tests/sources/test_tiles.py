@@ -83,6 +83,7 @@ def test_the_row_states_it_and_the_protocol_knows_other_tiles(sheets):
         ("3", "rows x columns"),
         ("0x2", "rows x columns"),
         ("1x99999", "rows x columns"),
+        ("65x64", "at most 4,096 tiles"),
         ({"real": "1x2"}, "picks files of|got .real"),
     ],
 )

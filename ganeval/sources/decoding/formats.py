@@ -7,6 +7,7 @@ the installed Pillow has a decoder for it; the size is read from the header befo
 must pass its own checksums.
 """
 
+import importlib.util
 import io
 import struct
 import zlib
@@ -139,6 +140,26 @@ def _is_avif(data: bytes) -> bool:
     return bool(brands & {b"avif", b"avis"}) and not brands & {b"heic", b"heix"}
 
 
+_HEIF_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+
+def _is_heic(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS and not _is_avif(data)
+
+
+def _open_heic(stream: io.BytesIO) -> ImageFile.ImageFile:
+    """By pillow-heif, which is not imported before there is such a file; never through Pillow's list of openers.
+
+    It turns the picture as the container says, gives the primary one of several, and drops the low bits of deep ones.
+    """
+    from pillow_heif import HeifImageFile
+
+    image: ImageFile.ImageFile = HeifImageFile(stream)
+    if image.info.get("bit_depth", 8) > 8:
+        raise ValueError(f"samples of {image.info['bit_depth']} bits; expected 8-bit colours")
+    return image
+
+
 def _is_pcx(data: bytes) -> bool:
     return len(data) > 3 and data[1] in (0, 2, 3, 5) and data[2] == 1
 
@@ -168,6 +189,7 @@ class Format:
             nothing before its size is known and checks enough.
         looks_right: What else the first bytes must pass.
         codec: What Pillow must have been built with, "" for nothing: `PIL.features` knows it by this name.
+        package: What must be installed besides, "" for nothing.
     """
 
     name: str
@@ -177,6 +199,13 @@ class Format:
     size: Callable[[bytes], Size] | None = None
     looks_right: Callable[[bytes], bool] | None = None
     codec: str = ""
+    package: str = ""
+
+    @property
+    def readable(self) -> bool:
+        """Whether this Python can read it."""
+        with_codec = not self.codec or bool(features.check(self.codec))
+        return with_codec and (not self.package or importlib.util.find_spec(self.package) is not None)
 
     def matches(self, data: bytes) -> bool:
         """True when the first bytes are this format's."""
@@ -194,6 +223,7 @@ _ALL: Final = (
         "ppm", (".ppm", ".pgm", ".pbm", ".pnm"), tuple(b"P%d" % d for d in range(1, 7)), PpmImagePlugin.PpmImageFile
     ),
     Format("avif", (".avif", ".avifs"), (b"",), AvifImagePlugin.AvifImageFile, None, _is_avif, "avif"),
+    Format("heic", (".heic", ".heif", ".hif"), (b"",), _open_heic, None, _is_heic, package="pillow_heif"),
     Format(
         "jpeg2000",
         (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
@@ -210,8 +240,8 @@ _ALL: Final = (
     Format("tga", (".tga",), (b"",), TgaImagePlugin.TgaImageFile, None, _is_tga),
 )
 
-FORMATS: tuple[Format, ...] = tuple(row for row in _ALL if not row.codec or features.check(row.codec))
-"""What is read here. A Pillow that was built without a codec reads less."""
+FORMATS: tuple[Format, ...] = tuple(row for row in _ALL if row.readable)
+"""What is read here. A Pillow that was built without a codec reads less, as does an environment without pillow-heif."""
 
 IMAGE_EXTENSIONS: frozenset[str] = frozenset(ending for row in FORMATS for ending in row.extensions)
 """File name endings that make a file an image of a folder or archive, compared in lower case."""
@@ -229,7 +259,6 @@ _UNREAD: Final = {
     "BPG": (b"BPG\xfb",),
     "FLIF": (b"FLIF",),
 }
-_HEIF_BRANDS: Final = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _NAMES: Final = {"jpeg2000": "JPEG 2000", "webp": "WebP", "sun": "Sun raster"}
 HEAD: Final = 64
 """First bytes of a file that are enough for `picture_name`."""
@@ -246,11 +275,9 @@ def picture_name(start: bytes) -> str | None:
     Only marks of four bytes and more count: two letters may begin any text.
     """
     for row in _ALL:
-        marked = max(map(len, row.starts)) >= 3 or row.name == "avif"
+        marked = max(map(len, row.starts)) >= 3 or row.name in ("avif", "heic")
         if marked and row.matches(start):
             return _NAMES.get(row.name, row.name.upper())
-    if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
-        return "HEIC"
     return next((name for name, marks in _UNREAD.items() if start.startswith(marks)), None)
 
 

@@ -104,8 +104,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("", "more than MAX_PIXELS pixels", "before anything is decoded"),
     Rule(
         "",
-        "not PNG, JPEG, WebP, GIF, BMP, TIFF, PPM, AVIF, JPEG 2000, QOI, TGA, PCX, SGI, Sun raster or DDS by its first "
-        "bytes, or of a kind that the installed Pillow was built without",
+        "not PNG, JPEG, WebP, GIF, BMP, TIFF, PPM, AVIF, HEIC, JPEG 2000, QOI, TGA, PCX, SGI, Sun raster or DDS by its "
+        "first bytes, or of a kind that the installed Pillow was built without (HEIC: without pillow-heif)",
         "whatever its name says",
     ),
 )
@@ -179,8 +179,9 @@ def _decode(data: bytes, row: Format, name: str, white: int) -> Decoded:
         samples = _read_samples(image, row, notes, white) if found is None else found
         shown, peak = (samples.shown, samples.peak) if isinstance(samples, Deep) else (samples, None)
         if row.name != "tiff":
-            orientation = orientation_of(image.info.get("exif", b""))
-            turned = orientation != UPRIGHT
+            orientation = orientation_of(image.info.get("exif") or b"")
+            # pillow-heif turns the picture, and keeps what the tag was.
+            turned = orientation != UPRIGHT or image.info.get("original_orientation", UPRIGHT) in range(2, 9)
         if turned:
             notes.add("exif")
         profile = None
