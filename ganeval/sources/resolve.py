@@ -105,9 +105,9 @@ def _open(
         try:
             return FolderSource(path, subject, selection)
         except DataError:
-            if not (found := tables_among(_below(path))):
+            if not (tables := tables_among(_below(path))):
                 raise
-            return open_parquet_folder(found, path.joinpath, subject, selection)
+            return open_parquet_folder(tables, path.joinpath, subject, selection)
     if is_pattern(subject):
         paths = [Path(name) for name in expand(subject)]
         if subject.lower().endswith(PARQUET_EXTENSION):

@@ -154,7 +154,7 @@ def _open_heic(stream: io.BytesIO) -> ImageFile.ImageFile:
     """
     from pillow_heif import HeifImageFile
 
-    image: ImageFile.ImageFile = HeifImageFile(stream)
+    image: ImageFile.ImageFile = HeifImageFile(stream)  # type: ignore[no-untyped-call]
     if image.info.get("bit_depth", 8) > 8:
         raise ValueError(f"samples of {image.info['bit_depth']} bits; expected 8-bit colours")
     return image
