@@ -1,5 +1,6 @@
 """Options and commands of other tools, and what to type here: for those who come from pytorch-fid or pyiqa."""
 
+import itertools
 import re
 import shlex
 from collections.abc import Sequence
@@ -14,12 +15,20 @@ from ganeval.registry import unknown_name
 _REFERENCE: Final = "--reference REF (sets) or --paired REF (image by image)"
 _SUBJECT: Final = "the images themselves, without an option: ganeval score FOLDER --reference REF"
 
+_BUILD: Final = "another command: ganeval reference build REF -o real.safetensors"
+
 HABITS: Final = {
+    "-b": "--batch-size N",
+    "-i": _SUBJECT,
+    "-m": "--metrics KEYS",
+    "-r": _REFERENCE,
+    "-t": _SUBJECT,
     "--batch": "--batch-size N",
     "--bs": "--batch-size N",
     "--crop": "--crop-border N",
     "--cuda": "--device cuda",
     "--data": "--data-root PATH",
+    "--dims": "--metrics fd@BACKBONE: the 2048 features are those of fid",
     "--fake": _SUBJECT,
     "--feature-extractor": "--metrics METRIC@BACKBONE",
     "--generated": _SUBJECT,
@@ -28,18 +37,22 @@ HABITS: Final = {
     "--input": _SUBJECT,
     "--input1": _SUBJECT,
     "--input2": _REFERENCE,
+    "--isc": "--metrics is",
     "--limit": "--num-samples N",
     "--modcrop": "--mod-crop N",
     "--model": "--metrics METRIC@BACKBONE",
     "--n": "--num-samples N",
+    "--num-workers": "--devices N to share the networks' work; images are read ahead without an option",
     "--output": "--json FILE, or --append FILE.jsonl",
     "--path": _SUBJECT,
     "--path1": _SUBJECT,
     "--path2": _REFERENCE,
     "--pred": _SUBJECT,
+    "--prc": "--metrics precision,recall",
     "--real": _REFERENCE,
     "--ref": _REFERENCE,
     "--samples": _SUBJECT,
+    "--save-stats": _BUILD,
     "--target": _REFERENCE,
     "--test-y-channel": "--channel y",
     "--ycbcr": "--channel y",
@@ -78,6 +91,8 @@ def unknown_command(words: Sequence[str], known: Sequence[str]) -> UsageError:
         known: The commands.
     """
     name = words[0]
+    if name.lower() == "help" and len(words) > 1 and words[1] in known:
+        return UsageError(f"Unknown command {name!r}. Use `ganeval {words[1]} --help`.")
     if name.lower() in COMMANDS:
         return UsageError(f"Unknown command {name!r}. Use `ganeval {COMMANDS[name.lower()]}`.")
     subject, *others = [shlex.quote(word) for word in words if _names_images(word)] or [""]
@@ -92,6 +107,10 @@ def unknown_command(words: Sequence[str], known: Sequence[str]) -> UsageError:
             f"Unknown command {name!r}. It is a metric: `ganeval score {subject or 'FOLDER'}"
             f"{f' {place} {against}' if place else ''} --metrics {name}`."
         )
+    if "/" in name or "\\" in name or " " in name or Path(name).suffix:
+        from ganeval.sources.resolve import near_paths
+
+        return UsageError(f"Unknown command {name!r}, which isn't a path either.{near_paths(Path(name))}")
     return unknown_name("command", name, list(known))
 
 
@@ -119,12 +138,38 @@ def said(error: click.ClickException) -> str:
     """What an error of click says, with the option that is meant by one of another tool."""
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         known = {option for parameter in error.ctx.command.params for option in parameter.opts}
-        meant = HABITS.get(error.option_name.replace("_", "-"), "")
-        if known & set(re.findall(r"--[a-z-]+", meant)):
+        meant = _meant(error.option_name)
+        if meant == _BUILD or known & set(re.findall(r"--[a-z-]+", meant)):
             return f"No such option {error.option_name!r}. Use {meant}."
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"{error.format_message()}{_second_set(error.format_message(), error.ctx)}"
     return error.format_message()
+
+
+def _meant(option: str) -> str:
+    """What is meant by an option of another tool, torch-fidelity's --isc and --kid among them; "" where unknown."""
+    if known := HABITS.get(option.replace("_", "-")):
+        return known
+    name = option.removeprefix("--")
+    return f"--metrics {name}" if option.startswith("--") and _place_of_metric(name) is not None else ""
+
+
+def overlooked(words: Sequence[str]) -> str:
+    """What may have gone wrong when the shell cut the command line into words; "" where all looks right.
+
+    Args:
+        words: The command line.
+    """
+    for index, (word, after) in enumerate(itertools.pairwise(words)):
+        if (together := f"{word} {after}") and not Path(word).exists() and Path(together).exists():
+            return f"A path with a space needs quotes: {shlex.quote(together)}."
+        if word in ("--metrics", "-m") and (keys := list(itertools.takewhile(_is_metric, words[index + 1 :])))[1:]:
+            return f"Metrics are separated by commas: --metrics {','.join(keys)}."
+    return ""
+
+
+def _is_metric(word: str) -> bool:
+    return not Path(word).exists() and _place_of_metric(word) is not None
 
 
 def _second_set(message: str, context: click.Context) -> str:

@@ -16,13 +16,14 @@ from ganeval._version import __version__
 from ganeval.cli.ci_log import guarded_streams
 from ganeval.cli.consoles import print_what_can_be_encoded
 from ganeval.cli.error_messages import ARGUMENTS, tell
-from ganeval.cli.habits import command_path, said, unknown_command
+from ganeval.cli.habits import command_path, overlooked, said, unknown_command
 from ganeval.devices import is_out_of_memory
 from ganeval.errors import GanevalError, UsageError
 from ganeval.escaping import printable
 from ganeval.former import OPTIONS as FORMER
 from ganeval.former import told
 from ganeval.processes.launch import launched
+from ganeval.registry import listed
 
 # name -> (module, one line for the help page). The line is here so that `--help` imports none of them.
 COMMANDS = {
@@ -71,6 +72,7 @@ class Root(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Adds to click's own error what was meant."""
+        args = [listed(args[0], COMMANDS), *args[1:]] if args else args
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             raise unknown_command(args, list(COMMANDS))
         name, command, rest = super().resolve_command(ctx, args)
@@ -143,12 +145,12 @@ def main(arguments: list[str] | None = None) -> Any:
 @contextlib.contextmanager
 def _exit_codes(arguments: list[str] | None) -> Iterator[None]:
     """Prints an error of the user's, or of the machine's, and leaves with its exit code; bugs keep their traceback."""
-    first = _is_first()
+    first, words = _is_first(), sys.argv[1:] if arguments is None else arguments
     try:
         yield
     except GanevalError as error:
         if first:
-            tell(error, command_path(root, sys.argv[1:] if arguments is None else arguments))
+            _tell(error, words)
         sys.exit(error.exit_code)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
@@ -158,7 +160,7 @@ def _exit_codes(arguments: list[str] | None) -> Iterator[None]:
         sys.exit(2)
     except click.ClickException as error:
         if first:
-            tell(UsageError(said(error)), command_path(root, sys.argv[1:] if arguments is None else arguments))
+            _tell(UsageError(said(error)), words)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         if first:
@@ -185,6 +187,10 @@ def _exit_codes(arguments: list[str] | None) -> Iterator[None]:
         except OSError:
             _forget_output()
         sys.exit(GanevalError.exit_code)
+
+
+def _tell(error: GanevalError, words: list[str]) -> None:
+    tell(error, command_path(root, words), overlooked(words))
 
 
 def _is_first() -> bool:

@@ -221,7 +221,8 @@ def near_paths(path: Path) -> str:
     try:
         beside = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
     except OSError:
-        return f" Neither does the folder {str(path.parent)!r}." if not path.parent.exists() else ""
+        above = path.parent
+        return "" if above.exists() else f" Neither does the folder {str(above)!r}.{near_paths(above)}"
     close = near_names(path.name, beside, cutoff=0.6)
     return f" Did you mean {' or '.join(repr(str(path.parent / c)) for c in close)}?" if close else ""
 

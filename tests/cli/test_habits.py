@@ -29,6 +29,14 @@ def folders(tmp_path, monkeypatch):
         (["doctor", "fake", "hr"], "ganeval doctor fake --against hr"),
         (["explain", "fake", "hr"], "ganeval explain fake --reference hr"),
         (["sample", "dcgan.digits", "-o", "x"], "Did you mean 'dcgan.digits-cpu'"),
+        (["score", "fake", "-r", "hr"], "Use --reference REF (sets) or --paired REF"),
+        (["score", "fake", "--isc"], "Use --metrics is."),
+        (["score", "fake", "--kid"], "Use --metrics kid."),
+        (["score", "fake", "--dims", "2048"], "--metrics fd@BACKBONE"),
+        (["score", "fake", "--num-workers", "8"], "images are read ahead"),
+        (["score", "hr", "--save-stats"], "ganeval reference build REF -o real.safetensors"),
+        (["help", "score"], "Use `ganeval score --help`"),
+        (["missing/fake", "hr"], "which isn't a path either"),
     ],
 )
 def test_a_word_of_another_tool_is_answered_with_the_command_that_is_meant(words, answer, folders, command_line):
@@ -37,6 +45,31 @@ def test_a_word_of_another_tool_is_answered_with_the_command_that_is_meant(words
     assert code == 2
     assert answer in err
     assert len(err) < 1200
+
+
+@pytest.mark.parametrize("where", ["subject", "reference"])
+def test_a_path_with_a_space_that_the_shell_cut_is_told_to_be_quoted(where, tmp_path, folders, command_line):
+    (tmp_path / "my images").mkdir()
+    words = ["my", "images", "--reference", "hr"] if where == "subject" else ["fake", "--reference", "my", "images"]
+    code, _, err = command_line("score", *words)
+
+    assert code in (2, 3)
+    assert "A path with a space needs quotes: 'my images'." in err
+
+
+def test_metrics_separated_by_spaces_are_told_to_be_separated_by_commas(folders, command_line):
+    code, _, err = command_line("score", "fake", "--paired", "hr", "--metrics", "PSNR", "SSIM")
+
+    assert code in (2, 3)
+    assert "separated by commas: --metrics PSNR,SSIM" in err
+
+
+def test_a_path_below_a_misspelt_folder_is_answered_with_the_folder(tmp_path, folders, command_line):
+    (tmp_path / "Samples").mkdir()
+    code, _, err = command_line("score", "sample/run1", "--reference", "hr")
+
+    assert code == 3
+    assert "Did you mean 'Samples'?" in err
 
 
 def test_options_are_read_with_underscores_too(folders, command_line):
@@ -49,7 +82,7 @@ def test_options_are_read_with_underscores_too(folders, command_line):
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["list", "Models"], "dcgan"),
+        (["List", "Models"], "dcgan"),
         (["train-reference", "DCGAN", "--recipe", "Digits-CPU", "--show", "--json"], '"dcgan.digits-cpu"'),
         (["train-reference", "DCGAN.Digits-CPU", "--show", "--json"], '"dcgan.digits-cpu"'),
         (["train-reference", "GAN-MLP", "--LIST"], "gan-mlp.digits-cpu"),
