@@ -1,4 +1,4 @@
-"""Which device runs the networks. Names only, until a network runs: torch is imported where its answer is needed."""
+"""Devices for the networks, by name: torch is imported only if it must be asked."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def resolve_device(name: str) -> torch.device:
-    """Turns "auto", "cpu", "cuda", "cuda:1" or "mps" into a device that exists.
+    """The available device of the name "auto", "cpu", "cuda", "cuda:1" or "mps".
 
     Raises:
-        UsageError: no such device here.
+        UsageError: there is no such device.
     """
     import torch
 
@@ -37,13 +37,13 @@ def resolve_device(name: str) -> torch.device:
 
 
 def device_name(name: str) -> str:
-    """The name of the device that `resolve_device` gives: "cpu", "cuda", "cuda:1" or "mps".
+    """The name of the device of `resolve_device`: "cpu", "cuda", "cuda:1" or "mps".
 
-    A run whose features are all in the cache needs no more than the name. So torch is not asked if only the CPU can be
-    meant: it takes two seconds to import.
+    A run with cached features needs only the name. torch takes two seconds to import, and is not imported if only the
+    CPU is possible.
 
     Raises:
-        UsageError: no such device here.
+        UsageError: there is no such device.
     """
     if name == "cpu" or (name == "auto" and not may_have_gpu()):
         return "cpu"
@@ -51,7 +51,7 @@ def device_name(name: str) -> str:
 
 
 def may_have_gpu() -> bool:
-    """False if "auto" cannot mean a GPU: this machine has no driver of one. True if torch has to be asked."""
+    """False if this machine has no GPU driver, so that "auto" is the CPU. True if torch must be asked."""
     if "torch" in sys.modules:
         return True
     if sys.platform == "darwin":
@@ -70,7 +70,7 @@ def _loads(library: str) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory is full: Python's own, or PyTorch's for the CPU, CUDA, cuDNN or MPS."""
+    """Whether an error means that memory is full: Python's own, or PyTorch's for CPU, CUDA, cuDNN or MPS."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
@@ -80,7 +80,7 @@ _NO_MEMORY = ("can't allocate memory", "out of memory", "_STATUS_ALLOC_FAILED")
 
 
 def torch_version() -> str | None:
-    """`torch.__version__` ("2.14.1+cu130"), read from its package without importing it; None if it isn't installed."""
+    """`torch.__version__` ("2.14.1+cu130"), read without importing torch; None if it isn't installed."""
     if (loaded := sys.modules.get("torch")) is not None:
         return str(loaded.__version__)
     spec = importlib.util.find_spec("torch")
@@ -92,9 +92,9 @@ def torch_version() -> str | None:
 
 
 def cpu_threads() -> int:
-    """Threads that a network gets on the CPU: torch's count where torch is loaded, else what its count would be.
+    """Threads of a network on the CPU: torch's number if torch is loaded, else the number that it would use.
 
-    That is OMP_NUM_THREADS or MKL_NUM_THREADS, else one a physical core of those that this process may use.
+    That is OMP_NUM_THREADS or MKL_NUM_THREADS, else the number of physical cores that this process may use.
     """
     if (loaded := sys.modules.get("torch")) is not None:
         return int(loaded.get_num_threads())

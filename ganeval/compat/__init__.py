@@ -1,5 +1,5 @@
-"""The functions that people call today, under the names and signatures of the libraries that they come from.
+"""Drop-in functions with the names, signatures and values of other libraries.
 
-One module a library: a pipeline moves by changing one import. Values are those of the library, given the same weights;
-no matrix root of SciPy's is taken, so they also come with a SciPy whose `sqrtm` has lost `disp`.
+One module per library: to migrate, change one import. Values are those of the library with the same weights. SciPy's
+`sqrtm` isn't used, so they work with any version of SciPy, also those whose `sqrtm` has no `disp`.
 """

@@ -24,7 +24,7 @@ INSTEAD: Final = {
     "frechet_distance": "Use ganeval.compat.pytorch_fid.calculate_frechet_distance.",
     "kernel_distance": "Use compute_kid.",
 }
-"""Names of the library that are not here -> what to use."""
+"""Unsupported names of the library -> alternative."""
 
 
 def __getattr__(name: str) -> Any:
@@ -67,21 +67,21 @@ def compute_fid(
         fdir1: The generated images.
         fdir2: The reference.
         gen: Not supported.
-        mode: Which of clean-fid's preparations.
+        mode: Preparation of clean-fid.
         model_name: "inception_v3".
-        num_workers: Taken and not used: images are decoded by threads.
-        batch_size: Images a network call; does not move the value.
+        num_workers: Ignored: images are decoded by threads.
+        batch_size: Images per network call; does not change the value.
         device: As torch names it, or "auto".
         dataset_name: Not supported: clean-fid downloads its statistics.
-        dataset_res: Goes with it.
-        dataset_split: Goes with it.
-        num_gen: Goes with `gen`.
-        z_dim: Goes with `gen`.
+        dataset_res: Part of `dataset_name`.
+        dataset_split: Part of `dataset_name`.
+        num_gen: Part of `gen`.
+        z_dim: Part of `gen`.
         custom_feat_extractor: Not supported.
-        verbose: Taken and not used: nothing is printed.
+        verbose: Ignored: nothing is printed.
         custom_image_tranform: Not supported (the name is clean-fid's).
         custom_fn_resize: Not supported.
-        use_dataparallel: Taken and not used.
+        use_dataparallel: Ignored.
         weights: File in the layout of torch-fidelity's; None for the canonical one in ganeval's cache.
         cache: Keep features between calls.
 
@@ -137,20 +137,20 @@ def compute_kid(
         fdir1: The generated images.
         fdir2: The reference.
         gen: Not supported.
-        mode: Which of clean-fid's preparations.
-        num_workers: Taken and not used: images are decoded by threads.
-        batch_size: Images a network call; does not move the value.
+        mode: Preparation of clean-fid.
+        num_workers: Ignored: images are decoded by threads.
+        batch_size: Images per network call; does not change the value.
         device: As torch names it, or "auto".
         dataset_name: Not supported: clean-fid downloads its features.
-        dataset_res: Goes with it.
-        dataset_split: Goes with it.
-        num_gen: Goes with `gen`.
-        z_dim: Goes with `gen`.
-        verbose: Taken and not used: nothing is printed.
-        use_dataparallel: Taken and not used.
+        dataset_res: Part of `dataset_name`.
+        dataset_split: Part of `dataset_name`.
+        num_gen: Part of `gen`.
+        z_dim: Part of `gen`.
+        verbose: Ignored: nothing is printed.
+        use_dataparallel: Ignored.
         weights: File in the layout of torch-fidelity's; None for the canonical one in ganeval's cache.
         cache: Keep features between calls.
-        seed: Of the subsets. clean-fid draws from NumPy's global random numbers: the same value after
+        seed: Seed of the subsets. clean-fid uses NumPy's global random state: it gives the same value after
             `numpy.random.seed(seed)`.
 
     Raises:
@@ -174,5 +174,5 @@ def compute_kid(
         fake, real = (open_side(path, passes, tool.reading, stack).bank for path in (fdir1, fdir2))
         if fake is None or real is None:
             raise UsageError("KID needs the images of both sets; a file of statistics has mu and sigma only.")
-        # clean-fid draws from the reference first; the kernel distance is symmetric
+        # clean-fid samples the reference first; the kernel distance is symmetric
         return float(classic_subsets(fake, real, 100, min(len(fake), len(real), 1000), seed).mean())

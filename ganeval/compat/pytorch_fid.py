@@ -1,6 +1,6 @@
 """pytorch-fid's functions: `from ganeval.compat.pytorch_fid import calculate_fid_given_paths`.
 
-Values: those of pytorch-fid 0.3.0 with batch size 1 where a folder mixes image sizes, and in every other case with any.
+Values: those of pytorch-fid 0.3.0; with batch size 1 for a folder of mixed image sizes.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ INSTEAD: Final = {
     "calculate_activation_statistics": "Use save_fid_stats, or `ganeval reference build IMAGES -o FILE`.",
     "compute_statistics_of_path": "Use save_fid_stats, or `ganeval reference build IMAGES -o FILE`.",
 }
-"""Names of the library that are not here -> what to use."""
+"""Unsupported names of the library -> alternative."""
 
 
 def __getattr__(name: str) -> Any:
@@ -47,11 +47,11 @@ def calculate_fid_given_paths(
     """FID of two folders, or files of statistics (`mu` and `sigma` in an npz).
 
     Args:
-        paths: The two.
-        batch_size: Images a network call; does not move the value.
+        paths: The two paths.
+        batch_size: Images per network call; does not change the value.
         device: As torch names it, or "auto".
         dims: 2048.
-        num_workers: Taken and not used: images are decoded by threads.
+        num_workers: Ignored: images are decoded by threads.
         weights: File in the layout of pytorch-fid's; None for the canonical one in ganeval's cache.
         cache: Keep features between calls.
 
@@ -85,14 +85,14 @@ def save_fid_stats(
     weights: str | Path | None = None,
     cache: bool = False,
 ) -> None:
-    """Writes `mu` and `sigma` of a folder into an npz.
+    """Writes `mu` and `sigma` of a folder to an npz file.
 
     Args:
-        paths: The folder, and the file, which must not be there yet.
-        batch_size: Images a network call; does not move the values.
+        paths: The folder, and the file to write, which must not exist.
+        batch_size: Images per network call; does not change the values.
         device: As torch names it, or "auto".
         dims: 2048.
-        num_workers: Taken and not used.
+        num_workers: Ignored.
         weights: As in `calculate_fid_given_paths`.
         cache: Keep features between calls.
 
@@ -121,17 +121,17 @@ def save_fid_stats(
 def calculate_frechet_distance(
     mu1: npt.ArrayLike, sigma1: npt.ArrayLike, mu2: npt.ArrayLike, sigma2: npt.ArrayLike, eps: float = 1e-6
 ) -> float:
-    """The distance of two Gaussians.
+    """The Frechet distance between two Gaussians.
 
     Args:
         mu1: Mean of the first.
         sigma1: Its covariance.
         mu2: Mean of the second.
         sigma2: Its covariance.
-        eps: Taken and not used: no matrix is made singular by the root that is taken here.
+        eps: Ignored: the matrix root here needs no regularisation.
 
     Raises:
-        UsageError: arrays that do not fit.
+        UsageError: arrays of inconsistent shapes.
     """
     del eps
     means = [np.atleast_1d(np.asarray(mean, np.float64)) for mean in (mu1, mu2)]
@@ -140,6 +140,6 @@ def calculate_frechet_distance(
     width = len(means[0])
     if shapes != [(width,), (width,), (width, width), (width, width)]:
         raise UsageError(f"calculate_frechet_distance got arrays of {shapes}; expected (D,), (D,), (D, D), (D, D).")
-    count = 10 * width + 2  # of no rows: enough that the covariances count as of full rank
+    count = 10 * width + 2  # any count from which covariances count as full rank
     first, second = (Moments(count, mean, sigma * (count - 1)) for mean, sigma in zip(means, covariances, strict=True))
     return float(frechet_distance(first, second))

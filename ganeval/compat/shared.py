@@ -1,4 +1,4 @@
-"""What the drop-in functions share: images as a tool reads them, through its own preparation, to its own arithmetic."""
+"""Shared parts of the drop-in functions: reading, preparation and arithmetic of the emulated tool."""
 
 import contextlib
 import threading
@@ -36,14 +36,14 @@ class TensorDataset(ImageSource):
     def __init__(self, dataset: Any, name: str) -> None:
         self.name = name
         self._dataset = dataset
-        self._lock = threading.Lock()  # data sets are made for processes, not for threads
+        self._lock = threading.Lock()  # Datasets support worker processes, not threads
         self.items = [Item(f"{index:09d}") for index in range(len(dataset))]
 
     def read(self, index: int) -> Raw:
-        """Takes one image out of the data set.
+        """Reads one image.
 
         Raises:
-            DataError: it is no uint8 tensor (3, H, W).
+            DataError: it isn't a uint8 tensor (3, H, W).
         """
         with self._lock:
             image = self._dataset[index]
@@ -69,12 +69,12 @@ def open_network(
         stack: Removes a temporary store when the call ends.
         path: Key of `PREPARATIONS`.
         weights: File in the canonical layout; None for the canonical one in ganeval's cache.
-        device: Where it runs.
-        batch_size: Images a call.
+        device: Device of the network.
+        batch_size: Images per call.
         cache: Keep features between calls.
 
     Raises:
-        WeightsError: no weights here, or not usable.
+        WeightsError: the weights are missing or cannot be used.
     """
     given = {} if weights is None else {"inception": Path(weights)}
     if (missing := no_weights(given)) is not None:
@@ -84,19 +84,19 @@ def open_network(
 
 
 def summary_of(source: ImageSource, passes: Passes, reading: Reading) -> SetSummary:
-    """The images of a source that a tool finds, as it reads them.
+    """Features of the images that a tool finds in a source, read as the tool reads them.
 
     Raises:
-        DataError: it finds fewer than two, or one that cannot be decoded.
+        DataError: fewer than two images, or an image that cannot be decoded.
     """
     chosen: ImageSource = source
     if source.is_folder:
         found = [i for i, item in enumerate(source.items) if reading.takes(item.name)]
         if len(found) < 2:
             raise DataError(
-                f"{source.name} holds {len(source.items)} images, of which {len(found)} have the endings that are "
-                f"looked for ({' '.join(sorted(reading.extensions or ()))})"
-                f"{'' if reading.nested else ' outside of folders'}; expected at least 2."
+                f"{source.name} holds {len(source.items)} images, of which {len(found)} have one of the "
+                f"extensions ({' '.join(sorted(reading.extensions or ()))})"
+                f"{'' if reading.nested else ' outside subfolders'}; expected at least 2."
             )
         chosen = Subset(source, found)
     side = look(chosen, passes, folder=False)
@@ -107,10 +107,10 @@ def summary_of(source: ImageSource, passes: Passes, reading: Reading) -> SetSumm
 
 
 def open_side(name: str | Path, passes: Passes, reading: Reading, stack: contextlib.ExitStack) -> SetSummary:
-    """A folder, an archive or a file of statistics.
+    """Features of a folder or an archive, or the statistics of a file.
 
     Raises:
-        GanevalError: it cannot be used.
+        GanevalError: the input cannot be used.
     """
     path = Path(name)
     if is_statistics_file(path):
@@ -128,19 +128,19 @@ def open_side(name: str | Path, passes: Passes, reading: Reading, stack: context
 
 
 def distance(real: SetSummary, fake: SetSummary, tool: Tool) -> float:
-    """The FID as a tool's arithmetic gives it."""
+    """The FID by the arithmetic of a tool."""
     return float(parts_of(real, fake).value(tool.mean, tool.ddof))
 
 
 def refuse(function: str, given: Sequence[tuple[str, bool, str]]) -> None:
-    """Names the first option that is not supported.
+    """Refuses unsupported options.
 
     Args:
-        function: Whose options they are.
-        given: Of each option its name, whether it was given a value that is not supported, and what to use instead.
+        function: Name of the function.
+        given: For each option its name, whether its value is unsupported, and the alternative.
 
     Raises:
-        UsageError: naming the option and what to use.
+        UsageError: names the first unsupported option and the alternative.
     """
     for option, unsupported, instead in given:
         if unsupported:
@@ -148,12 +148,12 @@ def refuse(function: str, given: Sequence[tuple[str, bool, str]]) -> None:
 
 
 def unsupported(module: str, name: str, instead: Mapping[str, str]) -> Exception:
-    """The error for a name that is not in a module: of the library's with what to use, of anything else as Python's.
+    """The error for a missing name of a module: with the alternative for a name of the library, else Python's own.
 
     Args:
         module: Name of the module.
-        name: What was asked for.
-        instead: Names of the library that are not here -> what to use.
+        name: The missing name.
+        instead: Unsupported names of the library -> alternative.
     """
     if name in instead:
         return ImportError(f"{module} has no {name}. {instead[name]}", name=module)

@@ -1,6 +1,6 @@
 """torch-fidelity's function: `from ganeval.compat.torch_fidelity import calculate_metrics`.
 
-Values: those of torch-fidelity 0.4.0. `fid_statistics_file`, which many forks patch in, stands for `input2` in FID.
+Values: those of torch-fidelity 0.4.0. `fid_statistics_file`, an option of many forks, replaces `input2` for FID.
 """
 
 import contextlib
@@ -100,10 +100,10 @@ def calculate_metrics(
 
     Args:
         input1: The generated images: a folder, an archive, a torch `Dataset` of uint8 tensors (3, H, W), or a data set
-            that torch-fidelity registers and ganeval has ("cifar10-train", "cifar10-val").
-        input2: The reference: the same kinds.
-        cuda: Use CUDA where there is one.
-        batch_size: Images a network call; does not move a value.
+            that both torch-fidelity and ganeval have ("cifar10-train", "cifar10-val").
+        input2: The reference, in the same forms.
+        cuda: Use CUDA if available.
+        batch_size: Images per network call; does not change values.
         isc: Inception Score of `input1`.
         fid: FID of the two.
         kid: KID of the two.
@@ -116,16 +116,16 @@ def calculate_metrics(
         feature_layer_prc: "2048".
         feature_extractor_weights_path: File in the canonical layout; None for the canonical one in ganeval's cache.
         feature_extractor_internal_dtype: "float32".
-        feature_extractor_compile: Taken and not used.
-        isc_splits: Parts of the Inception Score.
-        kid_subsets: Subsets that are drawn.
-        kid_subset_size: Images in each.
+        feature_extractor_compile: Ignored.
+        isc_splits: Splits of the Inception Score.
+        kid_subsets: Number of random subsets.
+        kid_subset_size: Images per subset.
         kid_kernel: "poly".
         kid_kernel_poly_degree: 3.
         kid_kernel_poly_gamma: None, for 1 / 2048.
         kid_kernel_poly_coef0: 1.
-        kid_kernel_rbf_sigma: Taken and not used: it goes with the RBF kernel.
-        ppl_epsilon: Taken and not used, as all of `ppl`.
+        kid_kernel_rbf_sigma: Ignored: it belongs to the RBF kernel.
+        ppl_epsilon: Ignored, as all options of `ppl`.
         ppl_reduction: The same.
         ppl_sample_similarity: The same.
         ppl_sample_similarity_resize: The same.
@@ -133,34 +133,34 @@ def calculate_metrics(
         ppl_discard_percentile_lower: The same.
         ppl_discard_percentile_higher: The same.
         ppl_z_interp_mode: The same.
-        prc_neighborhood: Neighbour whose distance is the radius.
-        prc_batch_size: Taken and not used.
-        samples_shuffle: Shuffle before the parts of the Inception Score are cut.
-        samples_find_deep: Look in folders inside the folder.
-        samples_find_ext: Endings that are looked for, comma-separated.
-        samples_ext_lossy: Taken and not used: endings of which torch-fidelity warns.
+        prc_neighborhood: Index of the neighbour whose distance is the radius.
+        prc_batch_size: Ignored.
+        samples_shuffle: Shuffle before the Inception Score is split.
+        samples_find_deep: Search subfolders.
+        samples_find_ext: Extensions of image files, comma-separated.
+        samples_ext_lossy: Ignored: extensions of lossy files, on which torch-fidelity warns.
         samples_resize_and_crop: Not supported.
         datasets_root: Folder of data sets, in torchvision's layout.
-        datasets_download: Taken and not used: only `ganeval data fetch` downloads.
-        cache_root: Taken and not used: features are kept in ganeval's cache.
-        input1_cache_name: Taken and not used: features are known by content.
-        input1_model_z_type: Taken and not used: it goes with a generator, which is refused.
+        datasets_download: Ignored: only `ganeval data fetch` downloads.
+        cache_root: Ignored: features are kept in ganeval's cache.
+        input1_cache_name: Ignored: the cache identifies features by content.
+        input1_model_z_type: Ignored: it belongs to a generator, which is refused.
         input1_model_z_size: The same.
         input1_model_num_classes: The same.
         input1_model_num_samples: The same.
-        input2_cache_name: As that of `input1`.
+        input2_cache_name: As for `input1`.
         input2_model_z_type: The same.
         input2_model_z_size: The same.
         input2_model_num_classes: The same.
         input2_model_num_samples: The same.
-        rng_seed: Of the shuffle and of the subsets.
+        rng_seed: Seed of the shuffle and of the subsets.
         cache: Keep features between calls, in ganeval's cache, by content.
-        save_cpu_ram: Taken and not used.
-        verbose: Taken and not used: nothing is printed.
+        save_cpu_ram: Ignored.
+        verbose: Ignored: nothing is printed.
         fid_statistics_file: Statistics of the reference (mu and sigma) in place of `input2`, for FID alone.
 
     Returns:
-        The keys that torch-fidelity gives for the same metrics.
+        Values under torch-fidelity's keys.
 
     Raises:
         GanevalError: inputs or weights that cannot be used, or an option that is not supported.
@@ -237,19 +237,19 @@ def _check_inputs(
     input1: object, input2: object, *, isc: bool, fid: bool, binary: bool, statistics: str | Path | None
 ) -> None:
     if not (isc or fid or binary):
-        raise UsageError("calculate_metrics was asked for nothing: give isc=True, fid=True, kid=True or prc=True.")
+        raise UsageError("calculate_metrics has no metric to compute: give isc=True, fid=True, kid=True or prc=True.")
     if input1 is None:
         raise UsageError("calculate_metrics needs input1: a folder, an archive or a Dataset of uint8 tensors.")
     if statistics is not None and (input2 is not None or binary):
         raise UsageError(
-            "fid_statistics_file stands for input2 in FID alone. Give input2 for KID, precision and recall."
+            "fid_statistics_file replaces input2 for FID alone. Give input2 for KID, precision and recall."
         )
     if (fid or binary) and input2 is None and statistics is None:
         raise UsageError("FID, KID, precision and recall compare input1 with input2. Give it.")
 
 
 REGISTERED: Final = {"cifar10-train": "cifar10:train", "cifar10-val": "cifar10:test"}
-"""Data sets that torch-fidelity registers -> ganeval's."""
+"""Data sets registered by torch-fidelity -> data sets of ganeval."""
 
 
 def _side(
@@ -273,7 +273,7 @@ def _side(
 def _bank(side: SetSummary) -> FeatureBank:
     if side.bank is None:
         raise UsageError(
-            "KID, precision and recall need images on both sides; a file of statistics has mu and sigma only."
+            "KID, precision and recall need the images of both sets; a file of statistics has mu and sigma only."
         )
     return side.bank
 

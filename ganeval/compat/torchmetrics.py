@@ -22,26 +22,26 @@ from ganeval.summaries.moments import Moments
 
 
 class _Sums(nn.Module):
-    """Sums as buffers, for where torchmetrics is not installed: what the class below uses of `torchmetrics.Metric`."""
+    """Stand-in for `torchmetrics.Metric` if torchmetrics is not installed: sums as buffers."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()
-        del settings  # of torchmetrics' synchronisation
+        del settings  # torchmetrics' options of synchronisation
         self._defaults: dict[str, Tensor] = {}
 
     @property
     def device(self) -> torch.device:
-        """Where the sums are."""
+        """Device of the sums."""
         return next(self.buffers()).device
 
     def add_state(self, name: str, default: Tensor, dist_reduce_fx: str) -> None:
-        """A sum that starts at `default`."""
+        """Adds a sum with its initial value."""
         del dist_reduce_fx
         self._defaults[name] = default.clone()
         self.register_buffer(name, default, persistent=False)
 
     def reset(self) -> None:
-        """All sums to where they started."""
+        """Resets all sums to their initial values."""
         for name, default in self._defaults.items():
             setattr(self, name, default.detach().clone().to(getattr(self, name).device))
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     _Base = _Sums
 else:
     try:
-        from torchmetrics import Metric as _Base  # a MetricCollection takes nothing else
+        from torchmetrics import Metric as _Base  # a MetricCollection accepts only this class
     except ImportError:
         _Base = _Sums
 
@@ -58,20 +58,20 @@ else:
 class FrechetInceptionDistance(_Base):
     """FID by batches: `update(images, real=...)`, `compute()`, `reset()`.
 
-    A `torchmetrics.Metric` where torchmetrics is installed, else an `nn.Module`: `to(device)` moves sums and network,
-    it goes into a `MetricCollection` or a `ModuleDict`, and its sums are joined over processes at `compute`, unless
-    `sync_on_compute=False`. Called directly, it adds a batch and returns the FID so far, NaN as long as a side has
-    fewer than two images (torchmetrics raises there).
+    A `torchmetrics.Metric` if torchmetrics is installed, else an `nn.Module`. `to(device)` moves sums and network. It
+    works in a `MetricCollection` or a `ModuleDict`, and its sums are added up over processes by `compute`, unless
+    `sync_on_compute=False`. A direct call adds a batch and returns the FID so far, or NaN while a set has fewer than
+    two images (torchmetrics raises an error).
 
     Args:
         feature: 2048.
-        reset_real_features: Whether `reset` forgets the reference too.
-        normalize: True for floats in 0..1, cut to bytes as torchmetrics does (no rounding); False for uint8.
-        input_img_size: Taken and not used: it goes with a network of one's own.
+        reset_real_features: Whether `reset` also clears the reference.
+        normalize: True for floats in 0..1, truncated to bytes as torchmetrics does; False for uint8.
+        input_img_size: Ignored: it belongs to a custom network.
         feature_extractor_weights_path: File in the canonical layout; None for the canonical one in ganeval's cache.
         antialias: True for the resize of torchmetrics from 1.8 on, False for that of 1.7 and older.
-        device: Where the network runs first, or "auto".
-        settings: Those of `torchmetrics.Metric`, as in `sync_on_compute=False`.
+        device: Initial device of the network, or "auto".
+        settings: Options of `torchmetrics.Metric`, such as `sync_on_compute=False`.
 
     Raises:
         GanevalError: weights that cannot be used, or a `feature` that is not supported.
@@ -125,9 +125,9 @@ class FrechetInceptionDistance(_Base):
             self.add_state(f"{side}_products", torch.zeros(dim, dim, dtype=torch.float64, device="cpu"), "sum")
 
     def _opened(self) -> Any:
-        """The network, opened again after a move or a copy; it is no part of the state."""
+        """The network, loaded again after a move or a copy; it isn't part of the state."""
         if self._network is None:
-            with contextlib.ExitStack() as stack:  # nothing is kept on disk
+            with contextlib.ExitStack() as stack:  # nothing stays on disk
                 passes = open_network(
                     stack, self._tool.path, weights=self._weights, device=self._place, batch_size=32, cache=False
                 )
@@ -135,7 +135,7 @@ class FrechetInceptionDistance(_Base):
         return self._network
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *arguments: Any, **others: Any) -> Self:
-        """What `to`, `cuda` and `cpu` call: the network follows the sums, which stay float64."""
+        """Called by `to`, `cuda` and `cpu`: the network moves with the sums, which stay float64."""
         before = self.fake_sum.device
         super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), *arguments, **others)  # type: ignore[no-untyped-call]
         if self.fake_sum.device != before:
@@ -151,7 +151,7 @@ class FrechetInceptionDistance(_Base):
 
         Args:
             imgs: (N, 3, H, W); uint8, or floats in 0..1 with `normalize`.
-            real: Which side it belongs to.
+            real: True for the reference.
 
         Raises:
             DataError: another shape or type, or floats outside of 0..1.
@@ -175,7 +175,7 @@ class FrechetInceptionDistance(_Base):
         setattr(self, f"{side}_products", getattr(self, f"{side}_products") + rows.T @ rows)
 
     def compute(self) -> Tensor:
-        """The FID of what was added, a float32 scalar.
+        """The FID of all batches, a float32 scalar.
 
         Raises:
             TooFewSamplesError: fewer than two images in a set.
@@ -190,14 +190,14 @@ class FrechetInceptionDistance(_Base):
         return torch.tensor(value, dtype=torch.float32, device=self.fake_sum.device)
 
     def forward(self, imgs: Tensor, real: bool) -> Tensor:
-        """Adds a batch; the FID so far, NaN as long as a side has fewer than two images."""
+        """Adds a batch and returns the FID so far; NaN while a set has fewer than two images."""
         self.update(imgs, real)
         if min(int(self.real_count), int(self.fake_count)) < 2:
             return torch.tensor(float("nan"), device=self.fake_sum.device)
         return self.compute()
 
     def reset(self) -> None:
-        """Forgets the fakes, and the reals unless they were to be kept."""
+        """Clears the generated images, and the reference if `reset_real_features` is set."""
         names = ("real_count", "real_sum", "real_products")
         kept = {name: getattr(self, name) for name in names if not self.reset_real_features}
         super().reset()

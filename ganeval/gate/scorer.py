@@ -1,4 +1,4 @@
-"""Scores a subject as its baseline was scored, and compares two subjects that way. Networks are loaded once."""
+"""Scores a subject by the protocols of its baseline, and compares two subjects by them. Networks are loaded once."""
 
 import contextlib
 import dataclasses
@@ -25,23 +25,23 @@ from ganeval.scoring.plan import missing_weights
 from ganeval.sources.base import ImageSource
 from ganeval.sources.decoding.rules import stated_peak
 
-# Images that a generator draws for a gate where the reference has fewer. Two of ten lost classes of digits failed 37
-# times in 60 at 1,198 images, 97 times in 100 at 2,200 (drawn as in tests/gate/test_gate_power.py).
+# Images that a generator draws for a gate if the reference has fewer. A generator of digits without two of the ten
+# classes failed 37 of 60 gates at 1,198 images, and 97 of 100 at 2,200 (tests/gate/test_gate_power.py).
 DRAWN = 2500
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What rows of one pass share: which subset, from which seed, against what.
+    """Settings that the rows of one score share: subset, seed and reference.
 
     Attributes:
-        num_samples: As in the protocol.
-        seed: As in the protocol.
-        crop_border: None for set metrics.
+        num_samples: Of the protocol.
+        seed: Of the protocol.
+        crop_border: Of the protocol; None for set metrics.
         paired: True for metrics of image pairs.
-        mod_crop: 0 for set metrics.
-        reference: True for set metrics that compare with a reference.
-        peak: White in 16-bit files, where the row's score was told.
+        mod_crop: Of the protocol; 0 for set metrics.
+        reference: True for set metrics with a reference.
+        peak: White in 16-bit files, if it was given for the row's score.
     """
 
     num_samples: int | None
@@ -54,7 +54,7 @@ class Setting:
 
     @staticmethod
     def of(protocol: Protocol) -> "Setting":
-        """The setting of one row."""
+        """The settings of one row."""
         by_image = protocol.crop_border is not None
         paired = by_image and protocol.reference_sha256 is not None
         reference = protocol.reference_sha256 is not None and not paired
@@ -69,8 +69,8 @@ class Scorer:
     """Scores under recorded protocols.
 
     Attributes:
-        options: How images are read and networks run, and the reference and originals; the subject, the metrics, the
-            subset and its seed are taken from the baseline's rows.
+        options: Reference, originals, and how images are read and networks run; the metrics, the subset and its seed
+            come from the baseline's rows.
         reporter: Where progress and messages go.
     """
 
@@ -79,11 +79,11 @@ class Scorer:
     _opened: OpenedNetworks = field(default_factory=OpenedNetworks)
 
     def rows(self, subject: str, wanted: Sequence[Result]) -> dict[str, Result]:
-        """Key -> row of the subject, scored as the wanted rows were; paired metrics with their values by image.
+        """Key -> row of the subject, by the protocols of the wanted rows; paired metrics with values by image.
 
         Raises:
-            ProtocolMismatchError: another number of images than in the baseline, seen before anything runs.
-            GanevalError: anything else that cannot be used.
+            ProtocolMismatchError: the number of images differs from the baseline's; checked before anything runs.
+            GanevalError: an input that cannot be used.
         """
         found: dict[str, Result] = {}
         for setting, rows in self._groups(wanted).items():
@@ -95,7 +95,7 @@ class Scorer:
         return found
 
     def recorded_rows(self, subject: str, wanted: Sequence[Result]) -> dict[str, Result]:
-        """The same of a new baseline: with a larger draw beside each row that allows one."""
+        """As `rows`, for a new baseline: with the result of a larger draw in each row that allows one."""
         found = self.rows(subject, wanted)
         for setting, rows in self._groups(wanted).items():
             own = [found[row.key] for row in rows if row.key in found]
@@ -104,7 +104,7 @@ class Scorer:
         return found
 
     def comparisons(self, against: str, subject: str, wanted: Sequence[Result]) -> dict[str, Comparison]:
-        """Key -> the paired comparison of the subject with an older one; metrics without a reference have none.
+        """Key -> paired comparison of the subject with an older one, for metrics that have one.
 
         Raises:
             GanevalError: as `rows`.
@@ -119,15 +119,15 @@ class Scorer:
         return found
 
     def outputs(self, against: str, subject: str, wanted: Sequence[Result]) -> Outputs:
-        """How the images themselves differ, on the latents or the subset of the first wanted row."""
+        """Differences of the images themselves, for the latents or the subset of the first wanted row."""
         setting, rows = next(iter(self._groups(wanted).items()))
         with contextlib.ExitStack() as stack:
             sources = [open_subject_source(self._options(name, setting, rows), stack) for name in (against, subject)]
             return compare_outputs(*sources)
 
     def origin(self, subject: str) -> Mapping[str, object]:
-        """What is known of the generator behind a subject; {} for images."""
-        # Two images are enough to ask a source where they come from.
+        """Facts of a subject's generator; {} for images."""
+        # Two images are enough to open a source and read its origin.
         source = open_generator(dataclasses.replace(self.options, subject=subject, num_samples=2))
         if source is None:
             return {}
@@ -154,7 +154,7 @@ class Scorer:
         ):
             if needed and given is None:
                 raise UsageError(
-                    f"{rows[0].key} of the baseline compares with something: give the same again with {option}, or "
+                    f"{rows[0].key} of the baseline needs what it was compared with: give it with {option}, or "
                     "under [run] in gates.toml."
                 )
         return dataclasses.replace(
@@ -173,7 +173,7 @@ class Scorer:
         )
 
     def _selected(self, subject: str, setting: Setting, row: Result) -> dict[str, Any]:
-        """Which files the baseline took, unless other ones are asked for; never links out of a folder."""
+        """The file selection of the baseline, unless options select files; links out of a folder are never followed."""
         if self.options.selected or subject in self.options.in_memory:
             return {}
         recorded = {
@@ -181,14 +181,14 @@ class Scorer:
             for name in ("match", "tile", "labels", "follow_links", "pair_by")
             if name in row.provenance
         }
-        if not setting.paired:  # rows of sets have the rule that paired rows of the same score went by
+        if not setting.paired:  # set metrics record the pairing rule of the same score, which they do not use
             recorded.pop("pair_by", None)
         if recorded.get("follow_links") == "anywhere":
             del recorded["follow_links"]
         return recorded
 
     def _check_counts(self, options: ScoreOptions, row: Result) -> None:
-        """Another number of images is another protocol; it shows before an hour of scoring does."""
+        """Refuses another number of images, which is another protocol, before scoring."""
         with contextlib.ExitStack() as stack:
             subject = open_subject_source(options, stack)
             reference = open_reference(options, stack)
@@ -200,18 +200,18 @@ class Scorer:
             said = "; ".join(f"{name} {a}, {b}" for name, (a, b) in differing.items())
             raise ProtocolMismatchError(
                 f"{options.subject} has another number of images than the baseline of {row.subject}: {said} (baseline, "
-                "candidate). Give as many, or record a new baseline with `ganeval gate init`."
+                "candidate). Give the same number, or record a new baseline with `ganeval gate init`."
             )
 
 
 def _asked(protocol: Protocol) -> str:
-    """The key that asks for a row's metric again; a class ("fd_per_class:Shirt") is asked for with all others."""
+    """The metric key of a row; for a class ("fd_per_class:Shirt") that of all classes."""
     output = protocol.metric.partition(":")[0]
     return output if protocol.backbone is None else f"{output}@{protocol.backbone}"
 
 
 def first_count(options: ScoreOptions) -> int | None:
-    """How many images a first baseline takes: as many as were asked for, and of a generator no fewer than `DRAWN`."""
+    """Number of images of a first baseline: as in the options; for a generator at least `DRAWN`."""
     if options.num_samples is not None or options.reference is None:
         return options.num_samples
     source = open_generator(options)
@@ -222,18 +222,18 @@ def first_count(options: ScoreOptions) -> int | None:
 
 
 def first_rows(options: ScoreOptions, reporter: Reporter, *, larger: bool = True) -> list[Result]:
-    """Rows for a first baseline: where no metrics are named, those that a gate can stand on and that run here.
+    """Rows of a first baseline; if no metrics are named, those of `first_gate` that run here.
 
     Args:
-        options: What to score, and how.
+        options: Options of the score.
         reporter: Where progress goes.
-        larger: Put a larger draw beside each row that allows one; of several training seeds it would say nothing.
+        larger: Add the result of a larger draw to each row that allows one; not useful for several training seeds.
     """
     if options.metrics is None:
         asked = first_gate_keys(paired=False) if options.reference is not None else []
         asked += first_gate_keys(paired=True) if options.paired is not None else []
         if not asked:
-            raise UsageError("A gate holds a subject against something: give --reference REF or --paired REF.")
+            raise UsageError("A gate compares a subject: give --reference REF or --paired REF.")
         runnable = [r.asked for r in map(parse_key, asked) if missing_weights(r, options.weights) is None]
         options = dataclasses.replace(options, metrics=",".join(runnable))
     options = dataclasses.replace(options, num_samples=first_count(options))

@@ -1,4 +1,4 @@
-"""The table of recipes: every model's tiers. To add one: write it in its family's file, add its line here.
+"""The table of recipes, by model and tier. To add one: write it in its family's file, add its line here.
 
 Listing the names loads no torch.
 """
@@ -15,13 +15,13 @@ _R = "reference_models.recipes"
 
 
 class RecipeTable(Registry["Recipe"]):
-    """Recipes, with what runs of them reached."""
+    """The registry of recipes, with their measured results."""
 
     def get(self, name: str) -> "Recipe":
-        """The plan, and its measured results from `expected.json`.
+        """A recipe, with its measured results from `expected.json`.
 
         Raises:
-            UsageError: no such recipe; the message offers the nearest ones.
+            UsageError: no such recipe; the message names similar ones.
         """
         from reference_models.recipes.expected import expected_of
 
@@ -114,12 +114,12 @@ RECIPES = RecipeTable(
 
 
 def recipes_of(model: str) -> list[str]:
-    """Names of a model's recipes, the small tier first."""
+    """Names of a model's recipes; the small tier comes first."""
     return [name for name in RECIPES if name.partition(".")[0] == model]
 
 
 def default_recipe(model: str) -> str:
-    """The small tier of a model: what `train-reference MODEL` runs.
+    """The small recipe of a model, which `train-reference MODEL` runs.
 
     Raises:
         UsageError: no such model.

@@ -1,4 +1,4 @@
-"""Recipe cards: one Markdown page a recipe, generated from its plan and its measured results."""
+"""Recipe cards: a Markdown page per recipe, generated from its settings and measured results."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -60,7 +60,7 @@ def card(name: str) -> str:
 
 
 def index() -> str:
-    """The page that lists all recipes, with what the measured ones reach."""
+    """The page that lists all recipes with their measured results."""
     rows = []
     for name in RECIPES:
         recipe = RECIPES.get(name)
@@ -78,7 +78,7 @@ def index() -> str:
 
 
 def _all_trained() -> list[str]:
-    """The board of plans that were trained to the end, beside real images and untrained generators."""
+    """The board of fully trained recipes, with real images and untrained generators for comparison."""
     board = next(one for one in standings() if one.board.name == TRAINED_BOARD)
     lines = [entry for entry in board.entries if entry.checkpoint in ("last", "untrained")]
     rows = [("", label, "", *cells(board, entry), "") for label, entry in anchors(board).items()]
@@ -120,7 +120,7 @@ def _all_shipped() -> list[str]:
 
 
 def separation(untrained: Expected, trained: Expected) -> float | None:
-    """Distance of the means in units of the larger standard deviation over seeds; None for too few seeds."""
+    """Distance of the means in units of the larger standard deviation over seeds; None with too few seeds."""
     if untrained.sd is None or trained.sd is None:
         return None
     return abs(trained.mean - untrained.mean) / max(untrained.sd, trained.sd, 1e-12)
@@ -148,7 +148,7 @@ def _results(recipe: Recipe) -> list[str]:
 
 
 def _boards(recipe: Recipe) -> list[str]:
-    """What the boards say of a recipe, beside what they have for comparison, and whether it meets the quality bar."""
+    """A recipe's lines of the boards, with the lines for comparison, and whether it meets the quality bar."""
     parts: list[str] = []
     for board, lines in boards_of(recipe):
         rows = [(entry.checkpoint, str(len(entry.seeds)), *cells(board, entry)) for entry in lines]
@@ -164,7 +164,7 @@ def _boards(recipe: Recipe) -> list[str]:
 
 
 def _shipped(recipe: Recipe) -> list[str]:
-    """How to use the checkpoint that comes with the installation; nothing where none does."""
+    """How to use the shipped checkpoint; "" without one."""
     row = shipped().get(recipe.name)
     if row is None:
         return []
@@ -213,7 +213,7 @@ def _plan(recipe: Recipe) -> list[str]:
 
 
 def _changed(part: object, settings: Mapping[str, object]) -> Mapping[str, object]:
-    """Settings that differ from the part's defaults: what is switched on."""
+    """Settings that differ from the defaults of their part."""
     defaults = {field.name: field.default for field in dataclasses.fields(part)}  # type: ignore[arg-type]
     return {name: value for name, value in settings.items() if value != defaults[name]}
 

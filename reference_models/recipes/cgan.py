@@ -30,7 +30,7 @@ CGAN_CONV = Recipe(
     optimiser=BETA_HALF,
     sources={"loss": TUTORIAL, "lr, betas": ADAM_SOURCE, "steps (100 epochs of 468), batch": "this project"},
 )
-# With He's initialisation the first images are saturated noise; of three seeds one never left it.
+# With He initialisation the first images are saturated noise; one of three seeds never recovered.
 CGAN_CONV_CPU = dataclasses.replace(
     CGAN_CONV,
     name="cgan-conv.digits-cpu",
@@ -82,7 +82,7 @@ CGAN_MNIST = dataclasses.replace(
         "steps (100 epochs of 468), batch": "this project",
     },
 )
-# Without R1 and He's initialisation every class becomes one saturated image (fd 199 at 4,000 steps, with them 165).
+# Without R1 and He initialisation each class collapses to one saturated image (fd 199 at 4,000 steps; with them 165).
 CGAN_MNIST_CPU = dataclasses.replace(
     CGAN_MNIST,
     name="cgan-mnist.digits-cpu",

@@ -1,4 +1,4 @@
-"""Parts that recipes of several families share."""
+"""Parts shared by recipes of several families."""
 
 import dataclasses
 
@@ -11,10 +11,10 @@ CIFAR10 = DataPlan("cifar10")
 
 BETA_HALF = Optimiser("adam", beta1=0.5, beta2=0.999)
 
-# 256 images against the whole test split: ten seconds of one core, enough to rank checkpoints of one run.
+# 256 images against the whole test split: ten seconds on one core, enough to rank the checkpoints of a run.
 DIGITS_SCORE = EvaluationPlan("fd@efflite0", n=256, every=1000)
 FULL_SCORE = EvaluationPlan("fd@inception", n=10_000, every=10_000)
-# As many as the test split, by the embedded network: a run needs no weights that have to be fetched.
+# As many images as the test split, with the bundled network: a run needs no download of weights.
 FASHION_SCORE = EvaluationPlan("fd@efflite0", n=10_000, every=10_000)
 
 OWN = "this project: chosen to train in minutes on two CPU cores"
@@ -24,9 +24,9 @@ EMA_SOURCE = "Yazici et al. 2019 (arXiv:1806.04498)"
 
 
 def on_fashion(recipe: Recipe) -> Recipe:
-    """A model's small recipe on Fashion-MNIST: the same plan and steps on real data, minutes of one core.
+    """A model's small recipe on Fashion-MNIST: the same settings and steps on real data, minutes on one core.
 
-    It is judged by 2,000 images, more than the 1,280 features, so that the distance is of full rank.
+    It is scored on 2,000 images, more than the 1,280 features, so that covariances have full rank.
     """
     steps = recipe.training.steps
     return dataclasses.replace(

@@ -1,4 +1,4 @@
-"""Recipes of `cyclegan`: embedded photos and their known restyling, horse2zebra, vangogh2photo."""
+"""Recipes of `cyclegan`: bundled photos restyled by a known rule, horse2zebra, vangogh2photo."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ HORSE2ZEBRA = Recipe(
     model="cyclegan",
     tier="full",
     data=DataPlan("horse2zebra", transform="two-sets", flip=True),
-    # 200 epochs of the larger set's 1,334 images, one a batch.
+    # 200 epochs of the larger set's 1,334 images, batch size 1.
     training=Training(
         steps=266_800,
         batch_size=1,
@@ -40,7 +40,7 @@ VANGOGH2PHOTO = dataclasses.replace(
     data=DataPlan("vangogh2photo", transform="two-sets", flip=True),
     # 200 epochs of the larger set's 6,287 images.
     training=dataclasses.replace(HORSE2ZEBRA.training, steps=1_257_400, grid_every=62_870, save_every=62_870),
-    # The first set is the paintings, so that photo to painting, what the set is for, is the way back.
+    # The first set is the paintings, so that photo to painting, its purpose, is direction b2a.
     evaluation=EvaluationPlan("fd@inception", n=751, every=62_870, direction="b2a"),
     schedule=LinearDecay(2e-4, start=628_700, end=1_257_400),
 )

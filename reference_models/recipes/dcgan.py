@@ -32,10 +32,10 @@ FULL = Recipe(
     settings={"image_size": 32, "channels": 3, "width": 128},
     sources={"lr, batch, initialisation": _PAPER, "betas": ADAM_SOURCE, "steps": "mimicry's DCGAN on CIFAR-10"},
 )
-# With BatchNorm in the discriminator the small one wins at once (at N(0, 0.02), 2e-4: its loss is below 0.01 within 500
-# steps, seeds 0 and 1) or, with noise and smoothing against that, pulls the images to grey (fd 141 to 161 after 1,200
-# steps of three seeds). Spectral norm in its place holds the balance: 164 after 600 steps at 5e-4, 123 at 1e-3 with the
-# hinge, 68 after 1,400 (seed 0).
+# With BatchNorm in the discriminator, the discriminator wins at once (N(0, 0.02), 2e-4: its loss is below 0.01 within
+# 500 steps, seeds 0 and 1). With noise and smoothing against that, images turn grey (fd 141 to 161 after 1,200 steps,
+# three seeds). Spectral norm instead of BatchNorm keeps the balance: fd 164 after 600 steps at 5e-4, 123 at 1e-3 with
+# the hinge loss, 68 after 1,400 (seed 0).
 CPU = dataclasses.replace(
     FULL,
     name="dcgan.digits-cpu",

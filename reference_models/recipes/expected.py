@@ -1,6 +1,6 @@
-"""What recipes are expected to reach: read from `recipes/expected.json`.
+"""Expected results of recipes, from `recipes/expected.json`.
 
-Results are kept apart from the plans, because they are measured, not chosen; `measured` writes them.
+Results are kept apart from the settings because they are measured, not chosen; `measured` writes them.
 """
 
 import json
@@ -13,12 +13,12 @@ from ganeval.errors import DataError
 from ganeval.stats.student_t import quantile, upper_tail
 from reference_models.recipes.recipe import Expected
 
-CHANCE = 0.99  # of a fresh seed to be inside, where the untrained generator leaves room
+CHANCE = 0.99  # probability that a new seed is inside, if the untrained generator's score lies outside
 FILE = Path(__file__).parent / "expected.json"
 
 
 def read_expected(path: Path = FILE) -> dict[str, Any]:
-    """Recipe -> what was measured; empty where nothing was."""
+    """Recipe -> measured results; empty if there are none."""
     table = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if not isinstance(table, dict):
         raise DataError(f"{path} is not a JSON object. Restore it from the repository.")
@@ -26,7 +26,7 @@ def read_expected(path: Path = FILE) -> dict[str, Any]:
 
 
 def expected_of(recipe: str) -> tuple[tuple[Expected, ...], str]:
-    """(results of a recipe, its cost in words); ((), "") where it was not measured."""
+    """Results of a recipe and its cost in words; ((), "") if it was not measured."""
     entry = read_expected().get(recipe)
     if entry is None:
         return (), ""
@@ -36,12 +36,12 @@ def expected_of(recipe: str) -> tuple[tuple[Expected, ...], str]:
 
 @dataclass(frozen=True)
 class CheckRange:
-    """What `--check` accepts of one more training seed.
+    """The interval that `--check` accepts for a new training seed.
 
     Attributes:
         low: Smallest score.
         high: Largest score.
-        passes: Chance that a fresh seed of the unchanged recipe lies between.
+        passes: Probability that a new seed of the unchanged recipe lies inside.
     """
 
     low: float
@@ -50,19 +50,19 @@ class CheckRange:
 
 
 def check_range(expected: Expected, untrained: float | None) -> CheckRange:
-    """The 99% prediction interval of a fresh seed, as far as it leaves the untrained generator's score out.
+    """The 99% prediction interval of a new seed, cut where it reaches the untrained generator's score.
 
-    On the log scale, where scores of training seeds scatter alike at both ends and none is below zero: with mu and s
-    the mean and standard deviation of the logarithms (of a log-normal distribution with the measured mean and
-    deviation), exp(mu +- t s sqrt(1 + 1 / seeds)), seeds - 1 degrees of freedom. Of three seeds t is 9.9, and the
-    interval may reach an untrained generator: it is cut there, and the chance that a fresh seed passes is what is left.
+    It is computed on the log scale, on which scores of training seeds scatter symmetrically and stay positive. With mu
+    and s the mean and standard deviation of the logarithms (of a log-normal distribution with the measured mean and
+    deviation), it is exp(mu +- t s sqrt(1 + 1 / seeds)), with seeds - 1 degrees of freedom. With three seeds t is 9.9,
+    and the interval may reach the untrained generator: it is cut there, and `passes` is the remaining probability.
 
     Args:
-        expected: What was measured, with a deviation.
-        untrained: Score of the untrained generator, None where it was not measured.
+        expected: Measured result with a standard deviation.
+        untrained: Score of the untrained generator; None if it was not measured.
 
     Raises:
-        ValueError: no deviation.
+        ValueError: there is no standard deviation.
     """
     if expected.sd is None:
         raise ValueError(f"{expected.metric} of {expected.checkpoint}: too few seeds for an interval")

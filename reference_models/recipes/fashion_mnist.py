@@ -1,12 +1,13 @@
-"""What each grey model can do: Fashion-MNIST, trained to the end, in 3 to 60 minutes of two CPU cores.
+"""Full training of each grey model on Fashion-MNIST, in 3 to 60 minutes on two CPU cores.
 
-`gan-fashion.fashion-mnist` and `cgan-dense.fashion-mnist` are the tutorials' own plans, in their families' files. Each
-plan here names what it changes of the tutorial's, which remains as `<model>.mnist`. Nearly all share two changes:
+`gan-fashion.fashion-mnist` and `cgan-dense.fashion-mnist` are the tutorials' own recipes, in their families' files.
+Each recipe here states its changes to the tutorial's, which remains as `<model>.mnist`. Nearly all share two changes:
 
-* the generator's moving average is what is sampled, without which a fully connected generator leaves speckle;
-* the learning rate falls to zero over the second half, so that the last checkpoint isn't one turn of the game.
+* samples come from the generator's moving average; without it a fully connected generator leaves speckle;
+* the learning rate falls to zero over the second half, so that the last checkpoint does not depend on when training
+  stops.
 
-Plans are scored twice, halfway and at the end, against the whole test split.
+Recipes are scored halfway and at the end, against the whole test split.
 """
 
 import dataclasses
@@ -33,17 +34,17 @@ _COMMON = {"ema": EMA_SOURCE, "decay over the second half": "this project, as Cy
 
 
 def _score(steps: int) -> EvaluationPlan:
-    """Halfway and at the end."""
+    """Scores halfway and at the end."""
     return dataclasses.replace(FASHION_SCORE, every=steps // 2)
 
 
 def _decay(lr: float, steps: int) -> LinearDecay:
-    """Constant for half of the steps, then a straight line to zero."""
+    """Constant for half of the steps, then linear to zero."""
     return LinearDecay(lr, start=steps // 2, end=steps)
 
 
 def _training(plan: Training, steps: int, batch_size: int) -> Training:
-    """The tutorial's training, at other lengths."""
+    """The tutorial's training with another number of steps."""
     return dataclasses.replace(
         plan, steps=steps, batch_size=batch_size, log_every=200, grid_every=steps // 10, save_every=steps // 20
     )
@@ -69,7 +70,7 @@ GAN_MLP_SMALL_FASHION = dataclasses.replace(
     techniques=Techniques(r1=0.1, ema=0.999),
     sources={"lr, batch, steps (200 epochs of 468)": TUTORIAL, "betas": ADAM_SOURCE, "r1": _R1, **_COMMON},
 )
-# The same plan under the tutorial's other schedules, for comparison: only the learning rate differs.
+# The same recipe with the tutorial's other schedules, for comparison: only the learning rate differs.
 GAN_MLP_SMALL_EXPONENTIAL = dataclasses.replace(
     GAN_MLP_SMALL_FASHION,
     name="gan-mlp-small.fashion-mnist-exponential",
@@ -160,7 +161,7 @@ WGAN_GP_FASHION = dataclasses.replace(
         **_COMMON,
     },
 )
-# The tutorial's cross entropy with dropout ends at one mean image (`gan-fcn-cnn.digits-cpu` says what was tried).
+# The tutorial's cross entropy with dropout collapses to one mean image (see `gan-fcn-cnn.digits-cpu` for attempts).
 FCN_CNN_FASHION = dataclasses.replace(
     FCN_CNN,
     name="gan-fcn-cnn.fashion-mnist",
@@ -241,7 +242,7 @@ CGAN_MNIST_FASHION = dataclasses.replace(
         **_COMMON,
     },
 )
-# The small tier's R1 of 5 at 1,400 steps gives blobs: it is the strength for images of 256 pixels.
+# The small tier's R1 of 5 gives blobs at 1,400 steps: it is a strength for images of 256 pixels.
 PROGAN_FASHION = dataclasses.replace(
     PROGAN,
     name="progan.fashion-mnist",
@@ -259,7 +260,7 @@ PROGAN_FASHION = dataclasses.replace(
         "batch": PROGAN.sources["batch"],
     },
 )
-# Three tutorials' plans end badly, and are here unchanged on the same data, so that the difference can be measured.
+# Three tutorials' recipes end badly. They are included unchanged on the same data, to measure the difference.
 GAN_BN_TUTORIAL, FCN_CNN_TUTORIAL, CGAN_MNIST_TUTORIAL = (
     dataclasses.replace(
         plan,

@@ -1,4 +1,4 @@
-"""Recipes of `gan-1d`: numbers from a mixture of four normals, judged by the 1-Wasserstein distance."""
+"""Recipes of `gan-1d`: numbers from a mixture of four normals, scored by the 1-Wasserstein distance."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ CPU = Recipe(
     evaluation=EvaluationPlan("w1", n=20_000, every=500),
     schedule=Constant(1e-3),
     optimiser=Optimiser("adam", beta1=0.0, beta2=0.999),
-    # Noise joins the modes at first: without it one seed of three ended with a mode missing (w1 0.14 instead of 0.02).
+    # Noise joins the modes at first: without it, one seed of three missed a mode (w1 0.14 instead of 0.02).
     techniques=Techniques(ema=0.998, instance_noise=0.3, instance_noise_steps=2500),
     sources={
         "instance noise": "Sønderby et al. 2017 (arXiv:1610.04490)",

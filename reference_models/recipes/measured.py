@@ -1,4 +1,4 @@
-"""What finished runs reached: reads run folders, pools training seeds, writes what recipes are expected to reach."""
+"""Results of finished runs: reads run folders, pools training seeds, and writes expected results."""
 
 import dataclasses
 import json
@@ -21,7 +21,7 @@ from reference_models.training.networks import make_networks
 from reference_models.training.run_folder import TRAINED_ON
 
 ENOUGH_SEEDS = 3
-ASLEEP = 20  # a rate this many times below the median of its run is of a machine that slept
+ASLEEP = 20  # a rate lower than the run's median by this factor comes from a suspended machine
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class RunResult:
     Attributes:
         recipe: Name of its recipe.
         seed: Training seed.
-        metric: What it was judged by.
+        metric: The recipe's metric.
         better: "lower" or "higher".
-        untrained: Score of the generator before its first step.
+        untrained: Score of the generator before the first step.
         last: Score of the last checkpoint.
-        best: Score of the best one.
-        seconds: Of training steps alone, without scores and grids.
-        device: What trained it, in words; "" where the run's folder does not say.
+        best: Score of the best checkpoint.
+        seconds: Duration of the training steps, without scores and grids.
+        device: The device in words; "" if the run's folder does not state it.
     """
 
     recipe: str
@@ -52,21 +52,21 @@ class RunResult:
 
 
 def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
-    """Reads a finished run, and scores its untrained generator as the run scored the others.
+    """Reads a finished run, and scores its untrained generator as the run scored its checkpoints.
 
     Args:
-        folder: Where it ran.
+        folder: Folder of the run.
         data_root: Folder of data sets that are not embedded.
 
     Raises:
-        DataError: the folder holds no finished run of an unchanged recipe.
+        DataError: the folder has no finished run of an unchanged recipe.
     """
     try:
         stored = json.loads(read_text(folder / "recipe.json", MAX_SETTINGS, folder))
         lines = [json.loads(line) for line in read_text(folder / "metrics.jsonl", MAX_JSON, folder).splitlines()]
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} holds no run that can be read: {error}. Train the recipe again.") from error
-    recipe = RECIPES.get(str(stored.get("name")).partition("+")[0])  # "+" marks a plan that --set changed
+    recipe = RECIPES.get(str(stored.get("name")).partition("+")[0])  # "+" marks a recipe changed by --set
     plan: Mapping[str, Any] = json.loads(json.dumps(plan_to_json(recipe)))
     changed = [part for part in plan if _completed(recipe, part, stored.get(part)) != plan[part]]
     if changed:
@@ -98,13 +98,13 @@ def read_run(folder: Path, data_root: Path | None = None) -> RunResult:
 
 
 def _awake(rates: Sequence[float]) -> list[float]:
-    """Images a second while a run was working: a machine that slept meanwhile leaves one rate near 0."""
+    """Images per second of a run, without the time in which the machine was suspended (a rate near 0)."""
     usual = statistics.median(rates)
     return [usual if rate < usual / ASLEEP else rate for rate in rates]
 
 
 def _completed(recipe: Recipe, part: str, stored: object) -> object:
-    """A part of a stored plan, with the defaults of settings that came after it: a default is what was done before."""
+    """A part of a stored recipe, with defaults for settings that were added later and did not exist then."""
     own = getattr(recipe, part)
     if part not in SETTINGS or not isinstance(stored, dict):
         return stored
@@ -113,12 +113,12 @@ def _completed(recipe: Recipe, part: str, stored: object) -> object:
 
 
 def pooled(runs: Sequence[RunResult]) -> dict[str, object]:
-    """What runs of one recipe reached: mean and standard deviation over seeds of each checkpoint, and the cost.
+    """Results of one recipe: mean and standard deviation over seeds for each checkpoint, and the cost.
 
-    The deviation is None for fewer than three seeds: with two it is known to within a factor of thirty.
+    The deviation is None with fewer than three seeds: from two it is known to a factor of thirty only.
 
     Raises:
-        DataError: runs of different recipes, a seed twice, or for a small recipe fewer than three seeds.
+        DataError: runs of different recipes, a repeated seed, or fewer than three seeds of a small recipe.
     """
     if len({(run.recipe, run.metric) for run in runs}) != 1:
         raise DataError(f"Results of one recipe are pooled; got {sorted({run.recipe for run in runs})}.")
@@ -138,9 +138,9 @@ def pooled(runs: Sequence[RunResult]) -> dict[str, object]:
                 "seeds": len(values),
             }
         )
-    fastest = min(runs, key=lambda run: run.seconds)  # other work on the machine only ever adds to the time
+    fastest = min(runs, key=lambda run: run.seconds)  # other load on the machine can only add time
     if not fastest.device:
-        raise DataError(f"{fastest.recipe}, seed {fastest.seed}: its folder does not say what trained it. Name it.")
+        raise DataError(f"{fastest.recipe}, seed {fastest.seed}: its folder does not name the device. Name it.")
     return {
         "expected": expected,
         "seconds": round(fastest.seconds, 1),
@@ -150,10 +150,10 @@ def pooled(runs: Sequence[RunResult]) -> dict[str, object]:
 
 
 def write_expected(runs: Sequence[RunResult], path: Path = FILE) -> None:
-    """Takes the results of these runs into the file; those of other recipes stay.
+    """Writes the results of these runs into the file; those of other recipes stay.
 
     Args:
-        runs: Of any recipes, at least three seeds of each small one.
+        runs: Runs of any recipes, with at least three seeds of each small one.
         path: The file.
     """
     table = read_expected(path)

@@ -1,4 +1,4 @@
-"""Recipes of `pix2pix`: edges to photos of the embedded set, and facades."""
+"""Recipes of `pix2pix`: edges to photos on bundled data, and facades."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ FULL = Recipe(
     model="pix2pix",
     tier="full",
     data=DataPlan("facades", transform="pairs", flip=True),
-    # 200 epochs of 400 images, one a batch.
+    # 200 epochs of 400 images, batch size 1.
     training=Training(steps=80_000, batch_size=1, init="normal", log_every=100, grid_every=4000, save_every=4000),
     evaluation=EvaluationPlan("fd@inception", n=106, every=4000),
     schedule=LinearDecay(2e-4, start=40_000, end=80_000),

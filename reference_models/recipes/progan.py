@@ -13,7 +13,7 @@ FULL = Recipe(
     model="progan",
     tier="full",
     data=CIFAR10,
-    # 600,000 images to fade a level in and 600,000 to settle, at 16 a batch; 12 million images in all.
+    # 600,000 images to fade a level in and 600,000 to stabilise it, batch size 16; 12 million images in total.
     training=Training(
         steps=750_000, batch_size=16, loss="wasserstein", log_every=1000, grid_every=37_500, save_every=37_500
     ),

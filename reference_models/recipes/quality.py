@@ -1,4 +1,4 @@
-"""What the boards say of a recipe, the quality bar for generated images, and what its grid of samples shows."""
+"""A recipe's lines on the boards, the quality bar for generated images, and descriptions of sample grids."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -13,18 +13,18 @@ from ganeval.leaderboard.standings import Entry, Standings, stand
 from reference_models.recipes.recipe import Recipe
 
 PICTURES = Path(__file__).parent / "pictures.toml"
-AGREEMENT = 0.9  # of a conditional model's images, the share that a classifier takes for the class asked for
+AGREEMENT = 0.9  # fraction of a conditional model's images that a classifier assigns to the requested class
 _PRECISION, _RECALL, _AGREEMENT = "precision@efflite0", "recall@efflite0", "agreement@pixels"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A grid of samples that someone looked at.
+    """A person's description of a sample grid.
 
     Attributes:
-        sha256: The first 12 digits of the picture that was seen.
-        shows: What it shows, in a line.
-        faults: What is plainly wrong with it: "speckle", "texture", "classes missing".
+        sha256: First 12 digits of the hash of the picture.
+        shows: Description, one line.
+        faults: Visible faults: "speckle", "texture", "classes missing".
     """
 
     sha256: str
@@ -33,12 +33,12 @@ class Picture:
 
 
 def picture_of(recipe: str) -> Picture:
-    """The grid of samples of a recipe; a new one says that it has not been described."""
+    """The sample grid of a recipe; a new one has a placeholder as its description."""
     return pictures().get(recipe, Picture("", "This grid has not been described yet."))
 
 
 def pictures(path: Path = PICTURES) -> dict[str, Picture]:
-    """Recipe -> its grid of samples, of those that someone looked at."""
+    """Recipe -> sample grid, for the described ones."""
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     return {name: Picture(row["sha256"], row["shows"], tuple(row.get("faults", ()))) for name, row in table.items()}
 
@@ -51,7 +51,7 @@ def standings() -> tuple[Standings, ...]:
 
 
 def boards_of(recipe: Recipe) -> list[tuple[Standings, list[Entry]]]:
-    """(board, its lines of a recipe), for each board that has one; the lines in the order of training."""
+    """Board and lines of a recipe, for each board with such lines, in order of training."""
     order = ("untrained", "last", "best", "shipped")
     found = []
     for board in standings():
@@ -62,7 +62,7 @@ def boards_of(recipe: Recipe) -> list[tuple[Standings, list[Entry]]]:
 
 
 def cells(board: Standings, entry: Entry) -> list[str]:
-    """The means of an entry, one text a column of its board, with the deviation over training seeds if known."""
+    """The means of an entry as text, one per column, with the deviation over training seeds if known."""
     shown = (entry.cells.get(column.key) for column in board.columns)
     return [
         "" if cell is None else f"{cell.mean:.4g}" + ("" if cell.sd is None else f" ± {cell.sd:.2g}") for cell in shown
@@ -70,16 +70,16 @@ def cells(board: Standings, entry: Entry) -> list[str]:
 
 
 def misses(board: Standings, last: Entry, faults: Sequence[str]) -> list[str] | None:
-    """What of the quality bar for generated images a recipe's last checkpoint misses; None where the bar says nothing.
+    """Criteria of the quality bar that a recipe's last checkpoint misses; None if the bar does not apply.
 
-    The bar: precision and recall above 0 (some images are close to real ones, and not all to the same few), where the
-    class is asked for an agreement of at least 90% or that of real images, whichever is less, and nothing plainly wrong
-    with the grid of samples.
+    The bar: precision and recall above 0 (some images are close to real ones, and not all to the same few); for
+    conditional models an agreement of at least 90%, or that of real images if lower; and no visible fault in the
+    sample grid.
 
     Args:
-        board: Where the line is, with real images for comparison.
+        board: The board of the line, with real images for comparison.
         last: The line of the last checkpoint.
-        faults: Of its grid.
+        faults: Faults of its sample grid.
     """
     if _PRECISION not in last.cells:
         return None
@@ -100,5 +100,5 @@ def last_of(lines: Sequence[Entry]) -> Entry | None:
 
 
 def anchors(board: Standings) -> Mapping[str, Entry]:
-    """What a board has for comparison, by its label: real images, bicubic enlargement, ..."""
+    """The lines for comparison of a board, by label: real images, bicubic enlargement, ..."""
     return {entry.anchor: entry for entry in board.entries if entry.anchor not in ("", "untrained")}

@@ -1,7 +1,7 @@
-"""What a recipe is: a frozen training plan, from data to evaluation, with the score that it is expected to reach.
+"""A recipe: a frozen training configuration, from data to evaluation, with its expected score.
 
-Variants are made by `dataclasses.replace`; there is no inheritance and no file format. Every part is a flat dataclass,
-so that `--set part.key=value` and a checkpoint's JSON need one check only, that of `reference_models.models.config`.
+Variants are made by `dataclasses.replace`, without inheritance or a file format. Every part is a flat dataclass, so
+that `--set part.key=value` and a checkpoint's JSON share one check, that of `reference_models.models.config`.
 """
 
 import dataclasses
@@ -34,19 +34,18 @@ DIRECTIONS: tuple[Direction, Direction] = ("a2b", "b2a")
 
 @dataclass(frozen=True)
 class DataPlan:
-    """Which images, and what is made of them (`reference_models.data.training_data` holds the rules).
+    """The data set and its transform (`reference_models.data.training_data` has the rules).
 
     Attributes:
         id: A data set id of `ganeval list datasets`, "mixture-1d", or a folder below the data folder ("div2k").
-        train: Split that is trained on.
-        test: Split that periodic scores compare with.
-        transform: "images": one by one, resized where the model's side differs; "mixture": drawn numbers; "crops":
-            random crops of whole photos, for super-resolution; "edges", "grey" and "masked": random crops, with
-            what `transforms.CONDITIONS` makes of them as the input; "restyled": random crops, and independent ones of
-            the restyled photos; "pairs": files that hold input and output side by side; "two-sets": two folders of
-            images.
-        flip: Mirrors half of the images.
-        balanced: Every class equally often.
+        train: Split for training.
+        test: Split for periodic scores.
+        transform: "images": single images, resized to the model's side; "mixture": random numbers; "crops": random
+            crops of photos, for super-resolution; "edges", "grey" and "masked": random crops, with inputs made from
+            them by `transforms.CONDITIONS`; "restyled": random crops, and independent ones of the restyled photos;
+            "pairs": files with input and output side by side; "two-sets": two folders of images.
+        flip: Mirror half of the images.
+        balanced: Sample all classes equally often.
     """
 
     id: str
@@ -59,19 +58,19 @@ class DataPlan:
 
 @dataclass(frozen=True)
 class Training:
-    """How long, and how often what happens. A step is one generator update.
+    """Number of steps, and intervals of logs and checkpoints. A step is one generator update.
 
     Attributes:
         steps: Generator updates.
-        batch_size: Images a batch, over all devices.
-        d_steps: Discriminator updates a step.
-        pretrain_steps: First steps in which the generator learns from pixels alone (super-resolution).
+        batch_size: Images per batch, over all devices.
+        d_steps: Discriminator updates per step.
+        pretrain_steps: First steps, in which the generator is trained on pixels alone (super-resolution).
         loss: A name of `losses.LOSSES`.
         init: Initialisation of both networks.
-        precision: Of the networks: float32, or bfloat16 where that is safe.
+        precision: Precision of the networks: float32, or mixed with bfloat16.
         log_every: Steps between lines of metrics.jsonl.
         grid_every: Steps between sample grids.
-        save_every: Steps between resumable states, which is what a killed run can lose.
+        save_every: Steps between resumable states: the most that a killed run loses.
     """
 
     steps: int
@@ -107,26 +106,26 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Techniques:
-    """What of `stabilise.py` is switched on; the default of each is off.
+    """Stabilisers of `stabilise.py`; all are off by default.
 
     Attributes:
-        real_label: The discriminator's target of real images; .9 is one-sided label smoothing.
-        gradient_penalty: Weight of the penalty on the critic's slope.
+        real_label: The discriminator's target for real images; 0.9 is one-sided label smoothing.
+        gradient_penalty: Weight of the gradient penalty.
         r1: γ of R1.
-        drift: Weight of the penalty that keeps the critic's scores of real images near zero.
-        clip: Bound of the critic's weights, 0 for none.
+        drift: Weight of the drift penalty, which keeps the critic's scores of real images near zero.
+        clip: Bound of the critic's weights; 0 for none.
         weight_penalty: λ of the L2 penalty on the discriminator's weights.
-        ema: Decay of the generator's average, which is then what is sampled and saved; 0 for none.
-        instance_noise: Standard deviation at step 0 of the noise on what the discriminator sees.
-        instance_noise_steps: Steps until that noise is gone.
-        replay: Past fakes that are kept for the discriminator.
-        replay_share: Chance that a kept fake takes a new one's place.
+        ema: Decay of the generator's moving average, which is sampled and saved; 0 for none.
+        instance_noise: Standard deviation of the noise on the discriminator's inputs at step 0.
+        instance_noise_steps: Steps until that noise is zero.
+        replay: Capacity of the replay buffer for the discriminator.
+        replay_share: Probability that a past fake replaces a new one.
         augment_color: DiffAugment's strengths, of color, ...
         augment_translation: ... translation ...
         augment_cutout: ... and cutout.
-        spectral_norm: On every layer of the discriminator.
+        spectral_norm: Apply it to every layer of the discriminator.
         fade_steps: Steps in which a new level of a progressive network is faded in.
-        stable_steps: Steps on a level before the next.
+        stable_steps: Steps on a level before the next one.
     """
 
     real_label: float = 1.0
@@ -159,15 +158,15 @@ class LossWeights:
     """Weights of an image-to-image model's losses.
 
     Attributes:
-        adversarial: Of the game.
-        l1: Of the absolute difference to the true image.
-        pixel: Of the squared difference to the true image.
-        content: Of the squared difference of feature maps.
-        content_network: Whose maps: "hedvgg16" or "vgg19".
-        content_layer: Which of its maps.
+        adversarial: Weight of the adversarial loss.
+        l1: Weight of the absolute difference to the true image.
+        pixel: Weight of the squared difference to the true image.
+        content: Weight of the squared difference of feature maps.
+        content_network: Network of the maps: "hedvgg16" or "vgg19".
+        content_layer: Layer of the maps.
         content_scale: Factor on the maps.
-        cycle: Of the way there and back.
-        identity: Of images that should stay as they are.
+        cycle: Weight of the cycle consistency loss.
+        identity: Weight of the identity loss.
     """
 
     adversarial: float = 1.0
@@ -190,14 +189,14 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What is measured while training, and by what "best" is chosen.
+    """Periodic scores, by which the best checkpoint is chosen.
 
     Attributes:
-        metric: A key of ganeval ("fd@efflite0", "psnr"), or "w1" for numbers.
-        n: Images drawn for it; image-to-image models take all test images up to n.
+        metric: A metric key ("fd@efflite0", "psnr"), or "w1" for numbers.
+        n: Images per score; image-to-image models use all test images up to n.
         every: Steps between scores; the last step is always scored.
-        direction: Which generator of an unpaired model is scored, and used where no direction is named: "a2b" from the
-            first set to the second, "b2a" back.
+        direction: Generator of an unpaired model that is scored, and the default direction of its checkpoints: "a2b"
+            from the first set to the second, "b2a" back.
     """
 
     metric: str
@@ -211,9 +210,9 @@ class EvaluationPlan:
 
 @dataclass(frozen=True)
 class Expected:
-    """What runs of a recipe reached: one number a metric and checkpoint, over training seeds.
+    """Measured result of a recipe over training seeds, for one metric and checkpoint.
 
-    Its `sd` is None for fewer than three seeds, which show what is reached but no interval to check against.
+    `sd` is None with fewer than three seeds, which give no interval to check against.
     """
 
     metric: str
@@ -225,25 +224,25 @@ class Expected:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training plan.
+    """A training recipe.
 
     Attributes:
-        name: "<model>.<data>" for the full plan, "<model>.<data>-cpu" for the small one; "-tuned" is a plan beside the
-            tutorial's.
+        name: "<model>.<data>" for the full recipe, "<model>.<data>-cpu" for the small one; "-tuned" for a variant of a
+            tutorial's recipe.
         model: A name of `MODELS`.
-        tier: "cpu" runs in minutes on two cores from embedded data; "data" too, on a data set that must be given;
-            "full" is for a GPU, or for up to an hour of two cores.
-        data: See the parts' own docstrings, here and below.
+        tier: "cpu" runs in minutes on two cores with bundled data; "data" too, but needs a data set; "full" is for a
+            GPU, or for up to an hour on two cores.
+        data: Data set and transform.
         training: Steps, batch, loss.
         evaluation: Periodic scores.
         schedule: Learning rate of the generator, and of the discriminator unless it has its own.
         d_schedule: Learning rate of the discriminator; None for the same.
-        optimiser: Of both.
-        techniques: What is switched on.
-        weights: Of an image-to-image model's losses.
+        optimiser: Optimiser of both networks.
+        techniques: Stabilisers.
+        weights: Weights of an image-to-image model's losses.
         settings: Settings of the model that differ from its defaults.
-        sources: What -> where its value is from; a value without a source is this project's own choice.
-        expected: Measured results; empty until there are any.
+        sources: Settings -> source of their values; values without a source are this project's choice.
+        expected: Measured results, () before there are any.
         wall_time: Minutes and device, in words; "" until measured.
     """
 
@@ -272,7 +271,7 @@ RecipeJson = dict[str, Any]
 
 
 def plan_to_json(recipe: Recipe) -> RecipeJson:
-    """What decides the weights of a run, as JSON: two runs of one seed with equal plans are the same run."""
+    """The settings that determine the weights of a run, as JSON: runs with equal settings and seed are the same run."""
     parts: RecipeJson = {part: to_json(getattr(recipe, part)) for part in SETTINGS}
     for part in RATES:
         schedule = getattr(recipe, part)
@@ -281,7 +280,7 @@ def plan_to_json(recipe: Recipe) -> RecipeJson:
 
 
 def recipe_to_json(recipe: Recipe) -> RecipeJson:
-    """The plan, its sources and what it is expected to reach."""
+    """All settings, with sources and expected results, as JSON."""
     return {
         **plan_to_json(recipe),
         "sources": dict(recipe.sources),
@@ -291,21 +290,21 @@ def recipe_to_json(recipe: Recipe) -> RecipeJson:
 
 
 def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
-    """The recipe with `key=value` assignments, as `--set` takes them; a changed recipe has no expected results.
+    """The recipe changed by `key=value` assignments of `--set`; a changed recipe has no expected results.
 
-    Its name ends in six digits of the changed plan's sha256, so that its rows are never taken for those of the recipe:
-    a board pools training seeds by this name.
+    Its name ends in six digits of the changed settings' sha256, so that boards, which pool training seeds by name, keep
+    its rows apart from those of the recipe.
 
     Args:
-        recipe: The plan.
+        recipe: The recipe.
         assignments: "steps=200" (of `training`), "model.width=32", or "<part>.<key>=<value>". Values are JSON, or text.
-            "lr=1e-3" is the schedule's rate, by any name it has there. "loss=hinge" takes with it what the loss needs
-            and drops what it has no use for (`for_loss`), unless that is named as well.
-            "schedule.kind=cyclic" takes another schedule over the run's steps, whose other settings may be named too;
-            "d_schedule.lr=4e-4" gives the discriminator one of its own, which begins as the generator's.
+            "lr=1e-3" sets the rate of any schedule. "loss=hinge" also switches the stabilisers that belong to a loss
+            (`for_loss`), unless they are set too. "schedule.kind=cyclic" selects another schedule over the run's
+            steps, whose other settings may be set too. "d_schedule.lr=4e-4" gives the discriminator its own schedule,
+            a copy of the generator's.
 
     Raises:
-        UsageError: no "=", an unknown key, or a value that the field does not take.
+        UsageError: no "=", an unknown key, or an invalid value.
     """
     changed, named = recipe, set[str]()
     rates: dict[str, dict[str, object]] = {part: {} for part in RATES}
@@ -327,7 +326,7 @@ def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
             changed = _with_setting(changed, key.strip(), _parsed(text.strip()))
     if changed.training.loss != recipe.training.loss:
         changed = for_loss(changed, named)
-    for part in RATES:  # last, since they may go by the number of steps, and the second by the first
+    for part in RATES:  # last: they may depend on the number of steps, and the second on the first
         if rates[part]:
             own: dict[str, Any] = {part: _schedule(changed, part, rates[part])}
             changed = dataclasses.replace(changed, **own)
@@ -341,20 +340,20 @@ def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
 
 
 def for_loss(recipe: Recipe, named: Collection[str] = ()) -> Recipe:
-    """The recipe with what goes with its loss; settings in `named` ("techniques.clip") stay as they are.
+    """The recipe with the stabilisers of its loss; settings in `named` ("techniques.clip") are kept.
 
-    A critic of the Wasserstein loss must be 1-Lipschitz, and is trained ahead of the generator: it gets the gradient
-    penalty and five steps (Gulrajani et al. 2017, algorithm 1) where nothing else bounds it. Other losses need neither
-    penalty nor clipping. Label smoothing is for losses with labels.
+    The critic of the Wasserstein loss must be 1-Lipschitz, and is trained ahead of the generator: it gets the gradient
+    penalty and five updates per step (Gulrajani et al. 2017, algorithm 1), unless it is bounded in another way. Other
+    losses need neither penalty nor clipping. Label smoothing needs a loss with labels.
 
     Raises:
-        UsageError: label smoothing is named for a loss without labels.
+        UsageError: label smoothing was set for a loss without labels.
     """
     techniques, training = recipe.techniques, recipe.training
     if training.loss in WITHOUT_LABELS and techniques.real_label != 1.0:
         if "techniques.real_label" in named:
             raise UsageError(
-                f"The {training.loss} loss has no labels to smooth: drop techniques.real_label, or take minimax, "
+                f"The {training.loss} loss has no labels to smooth: drop techniques.real_label, or use minimax, "
                 "non-saturating or least-squares."
             )
         techniques = dataclasses.replace(techniques, real_label=1.0)
@@ -371,7 +370,7 @@ def for_loss(recipe: Recipe, named: Collection[str] = ()) -> Recipe:
 
 
 def taken_along(before: Recipe, after: Recipe, assignments: Sequence[str]) -> list[str]:
-    """Settings that changed without being named: "techniques.clip=0.0"."""
+    """Settings that changed without being set: "techniques.clip=0.0"."""
     named = {assignment.partition("=")[0].strip() for assignment in assignments}
     changed = []
     for part in ("training", "techniques"):
@@ -407,10 +406,10 @@ def _with_setting(recipe: Recipe, key: str, value: object) -> Recipe:
 
 
 def _schedule(recipe: Recipe, part: str, values: dict[str, object]) -> Schedule:
-    """A schedule with the settings that were named for it.
+    """A schedule with the given settings.
 
     Raises:
-        UsageError: an unknown kind or setting, or a value that it does not take.
+        UsageError: an unknown kind or setting, or an invalid value.
     """
     named = {name: value for name, value in values.items() if name != "kind"}
     current: Schedule = getattr(recipe, part) or recipe.schedule
@@ -420,7 +419,7 @@ def _schedule(recipe: Recipe, part: str, values: dict[str, object]) -> Schedule:
         current = schedule_over(kind, lr, recipe.training.steps)
     top = named.get("lr")
     if isinstance(current, Cyclic) and isinstance(top, int | float) and current.high > 0.0:
-        del named["lr"]  # of a triangle it is the top, and the bottom goes with it
+        del named["lr"]  # for a triangle it is the top; the bottom scales with it
         named = {"high": top, "low": current.low * top / current.high, **named}
     try:
         return updated(current, named, f"{part} of {recipe.name}, {kind!r}")
@@ -429,7 +428,7 @@ def _schedule(recipe: Recipe, part: str, values: dict[str, object]) -> Schedule:
 
 
 def _parsed(text: str) -> object:
-    """A JSON value, a number as Python writes it, or the text itself."""
+    """A JSON value, a number in Python's notation, or the text itself."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):  # a number of 5,000 digits is a ValueError too

@@ -1,7 +1,7 @@
-"""Learning rates as pure functions of the step: a frozen dataclass each, one table, JSON both ways.
+"""Learning rate schedules: frozen dataclasses, pure functions of the step, with a table and a JSON form.
 
-A step is one generator update, counted from 0. Schedules that the tutorials state per epoch take `epoch_steps`, the
-number of steps in one, and change between epochs only.
+A step is one generator update, counted from 0. Schedules that tutorials define per epoch have `epoch_steps`, the number
+of steps in an epoch, and change between epochs only.
 """
 
 import math
@@ -16,7 +16,7 @@ from reference_models.models.config import ConfigValue, from_json, require_not_n
 
 @runtime_checkable
 class Schedule(Protocol):
-    """What every schedule is: step -> learning rate."""
+    """A schedule: step -> learning rate."""
 
     def __call__(self, step: int) -> float:
         """The learning rate of a step, >= 0."""
@@ -39,7 +39,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class TimeDecay:
-    """lr / (1 + decay · epoch): Keras 2's `decay`, by epochs."""
+    """lr / (1 + decay · epoch): Keras 2's `decay`, per epoch."""
 
     lr: float
     decay: float
@@ -71,7 +71,7 @@ class ExponentialDecay:
 
 @dataclass(frozen=True)
 class StepDecay:
-    """lr · factor^(step // every): SRGAN's is factor 0.1, every 100,000."""
+    """lr · factor^(step // every): SRGAN has factor 0.1 every 100,000 steps."""
 
     lr: float
     factor: float
@@ -87,7 +87,7 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class LinearDecay:
-    """lr until `start`, then a straight line to 0 at `end`: CycleGAN's, over its second half."""
+    """lr until `start`, then linear to 0 at `end`; CycleGAN decays over its second half."""
 
     lr: float
     start: int
@@ -122,12 +122,12 @@ class Cosine:
 
 @dataclass(frozen=True)
 class Cyclic:
-    """A straight warm-up to `high`, then a triangle high -> low -> high every `period` steps (Smith 2017).
+    """A linear warm-up to `high`, then a triangle high -> low -> high every `period` steps (Smith 2017).
 
     Attributes:
         high: Largest learning rate, first reached at step `warmup`.
         low: Smallest after the warm-up, reached half a period later.
-        period: Steps of one triangle, at least 2.
+        period: Steps per triangle, at least 2.
         warmup: Steps of the warm-up; step s < warmup has high · (s+1) / (warmup+1), so the first is not 0.
     """
 
@@ -161,10 +161,10 @@ SCHEDULES: Mapping[str, type[Schedule]] = {
 
 
 def schedule_over(kind: str, lr: float, steps: int) -> Schedule:
-    """A schedule of a kind for a run of `steps` that begins at, or rises to, `lr`; where no more is stated of it.
+    """The default schedule of a kind for a run of `steps`, with start or maximum `lr`.
 
-    "time" and "exponential" end at a half and at a tenth of `lr`, "step" falls to a tenth halfway, "linear" and
-    "cosine" end at zero, "cyclic" warms up for a hundredth of the run and has ten triangles down to a tenth of `lr`.
+    "time" ends at half of `lr` and "exponential" at a tenth, "step" falls to a tenth halfway, "linear" and "cosine" end
+    at zero, "cyclic" warms up for 1% of the run and has ten triangles down to a tenth of `lr`.
 
     Raises:
         UsageError: an unknown kind.
@@ -191,10 +191,10 @@ def schedule_to_json(schedule: Schedule) -> dict[str, ConfigValue]:
 
 
 def schedule_from_json(values: Mapping[str, object]) -> Schedule:
-    """The schedule that `schedule_to_json` described.
+    """The schedule from the form of `schedule_to_json`.
 
     Raises:
-        UsageError: no or an unknown kind, an unknown or missing field, or a value of the wrong type.
+        UsageError: a missing or unknown kind, an unknown or missing field, or a value of the wrong type.
     """
     kind = values.get("kind")
     if not isinstance(kind, str) or kind not in SCHEDULES:

@@ -1,4 +1,4 @@
-"""Recipes of `srresnet` and `srgan`: crops of the embedded photos, and DIV2K."""
+"""Recipes of `srresnet` and `srgan`: crops of bundled photos, BSDS500 and DIV2K."""
 
 import dataclasses
 
@@ -69,8 +69,8 @@ SRGAN = dataclasses.replace(
         "data": "DIV2K in place of ImageNet, as BasicSR does",
     },
 )
-# The game is short and gentle: in the hundreds of steps that a processor has time for, a strong one (1e-3 at a rate of
-# 1e-4) adds patterns at edges before it adds texture, and pd rises from 0.33 to 0.45 to 0.65, above bicubic's 0.37.
+# The adversarial phase is short, with a small weight: in the hundreds of steps that a CPU allows, a larger one (1e-3 at
+# lr 1e-4) adds artefacts at edges before texture, and pd rises from 0.33 to 0.45 to 0.65; bicubic has 0.37.
 SRGAN_CPU = dataclasses.replace(
     SRGAN,
     name="srgan.photos-cpu",
@@ -95,8 +95,8 @@ SRGAN_CPU = dataclasses.replace(
         "lr, decay, adversarial weight, steps, batch, crops, blocks, width": _OWN,
     },
 )
-# The paper's weights on the maps that HED's VGG16 has in the place of VGG19's; a game of 6,000 steps, long enough that
-# it adds texture. `srresnet.bsds500` is what it is compared with.
+# The paper's weights on maps of HED's VGG16 instead of VGG19's. The adversarial phase of 6,000 steps is long enough to
+# add texture. `srresnet.bsds500` is the baseline.
 SRGAN_BSDS500 = dataclasses.replace(
     SRGAN,
     name="srgan.bsds500",

@@ -1,1 +1,1 @@
-"""The training loop and all that a run keeps: networks, steps, losses, state, scores, logs, grids."""
+"""The training loop and the parts of a run: networks, steps, losses, state, scores, logs, grids."""

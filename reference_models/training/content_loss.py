@@ -18,11 +18,11 @@ from ganeval.errors import UsageError
 class ContentNetwork(nn.Module):
     """One feature map of a backbone. Its weights are frozen; gradients pass through to the images.
 
-    Layers behind the one asked for are not run: a VGG16 up to relu2_2 costs a third of all its 13 convolutions.
+    Later layers are not run: a VGG16 up to relu2_2 costs a third of its 13 convolutions.
 
     Args:
         name: "hedvgg16" or "vgg19".
-        layer: A name of the backbone's `pyramid_layers`.
+        layer: One of the backbone's `pyramid_layers`.
         device: Where to compute.
 
     Raises:
@@ -37,11 +37,11 @@ class ContentNetwork(nn.Module):
             raise UsageError(f"{name} has no layer {layer!r}; it has {', '.join(backbone.pyramid_layers)}.")
         self.layers, self._normalise = _first_layers(backbone, layer)
         self.layers.requires_grad_(False).eval()
-        # As the networks that it judges: 3 to 8% less time for a step of srgan on a CPU.
+        # The memory format of the trained networks: a step of srgan takes 3 to 8% less time on a CPU.
         self.layers.to(memory_format=torch.channels_last)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
-        """The map of images on [0, 1], of any size; a value outside is taken as it is, so that it has a gradient."""
+        """The map of images on [0, 1], of any size; values outside are not clipped, so that they have a gradient."""
         maps: Tensor = self.layers(self._normalise(images * 255.0))
         return maps
 

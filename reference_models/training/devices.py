@@ -1,6 +1,6 @@
-"""Several devices in one run: opening them, averaging their gradients, and stopping together.
+"""Training on several devices: start, averaged gradients, and a common end.
 
-Every device takes its share of each batch. Gradients are averaged after each backward, so the weights stay equal.
+Each device takes its share of each batch. Gradients are averaged after each backward pass, so the weights stay equal.
 """
 
 import contextlib
@@ -19,10 +19,11 @@ from reference_models.recipes.recipe import Precision
 
 
 def open_fabric(device: str, devices: int, precision: Precision) -> Fabric:
-    """Opens the devices; with several, a process is started for each, unless a launcher did so and says how many.
+    """Opens the devices. With several, one process each is started, unless a launcher has started them.
 
     Raises:
-        UsageError: a device of another kind, more than there are, or machines with unequal numbers of processes.
+        UsageError: an unsupported kind of device, more devices than are present, or machines with unequal numbers of
+            processes.
     """
     me = launched()
     nodes = 1
@@ -49,7 +50,7 @@ def open_fabric(device: str, devices: int, precision: Precision) -> Fabric:
 
 
 def machine_of(device: torch.device) -> str:
-    """What trains, in words: the GPU's name, or the processor's with its cores and the threads that work on them."""
+    """The hardware of a training, in words: the GPU's name, or the CPU's with its cores and threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     names = []
@@ -62,7 +63,7 @@ def machine_of(device: torch.device) -> str:
 
 
 def gradient_sharing(fabric: Fabric) -> Callable[[torch.optim.Optimizer], None]:
-    """Averages gradients over devices after each backward: DDP's sum, without its wrappers around two-player games."""
+    """Averages gradients over devices after each backward pass, as DDP does; its wrapper does not suit two networks."""
 
     def share(optimiser: torch.optim.Optimizer) -> None:
         gradients = [p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
@@ -72,10 +73,10 @@ def gradient_sharing(fabric: Fabric) -> Callable[[torch.optim.Optimizer], None]:
 
 
 def share_buffers(fabric: Fabric, networks: Iterable[nn.Module]) -> None:
-    """Averages BatchNorm's running statistics over devices; to be called before networks are saved or scored.
+    """Averages BatchNorm's running statistics over devices. Call it before networks are saved or scored.
 
-    Each device has seen its own share of every batch. The mean of the running variances leaves out how far the shares'
-    means lie apart, which is 1/B of the variance for shares of B images. What is equal on all devices stays as it is.
+    Each device has seen its own share of every batch. The mean of the running variances omits the variance between the
+    shares' means, which is 1/B of the variance for shares of B images. Values that are equal on all devices stay.
     """
     _average(fabric, [b for network in networks for b in network.buffers() if b.is_floating_point()])
 
@@ -91,7 +92,7 @@ def _average(fabric: Fabric, tensors: list[Tensor]) -> None:
 
 
 def from_all(fabric: Fabric, tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:
-    """What each device has, in their order; to be called by all of them. Tensors may differ in shape."""
+    """The tensors of each device, in the order of ranks. All devices must call it. Tensors may differ in shape."""
     if fabric.world_size == 1:
         return [tensors]
     found: list[dict[str, Tensor]] = [{} for _ in range(fabric.world_size)]
@@ -101,10 +102,10 @@ def from_all(fabric: Fabric, tensors: dict[str, Tensor]) -> list[dict[str, Tenso
 
 @contextlib.contextmanager
 def together(fabric: Fabric) -> Iterator[None]:
-    """What fails in one process ends all of them, so that none waits for one that has gone.
+    """An error in one process ends all of them, so that none waits for one that has ended.
 
-    The first process that failed raises its error; the others leave quietly with its exit status. Must be entered by
-    all processes.
+    The first process that failed raises its error; the others exit silently with its status. All processes must enter
+    the block.
     """
     failure: Exception | None = None
     try:

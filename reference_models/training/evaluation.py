@@ -1,4 +1,4 @@
-"""Periodic scores, by ganeval's own engine and metrics: the same numbers that `ganeval score` prints."""
+"""Periodic scores during training: the same numbers that `ganeval score` prints."""
 
 import math
 from collections.abc import Mapping
@@ -28,16 +28,16 @@ from reference_models.data.transforms import CONDITIONS
 from reference_models.models import MODELS
 from reference_models.recipes.recipe import Direction, Recipe
 
-SCORE_SEED = 1_000_003  # latents of periodic scores: the same for every run, and not those of the grids
+SCORE_SEED = 1_000_003  # latents of periodic scores: the same in every run, and other than those of the grids
 BATCH = 32
-MAX_REFERENCE = 10_000  # test images that a periodic score compares with at most
+MAX_REFERENCE = 10_000  # most test images that a periodic score compares with
 GENERATED: Final = "generated"
 HELD_OUT: Final = "<test images>"
-NUMBERS = "w1"  # the key for numbers: 1-Wasserstein distance to 65,536 draws of the mixture
+NUMBERS = "w1"  # key for models of numbers: 1-Wasserstein distance to 65,536 samples of the mixture
 
 
 def needed_weights_of(recipe: Recipe) -> list[str]:
-    """Weights that a run loads: its metric's and its content loss's."""
+    """Names of the weights that a run loads: those of its metric and of its content loss."""
     names = [] if recipe.evaluation.metric == NUMBERS else needed_weights(parse_key(recipe.evaluation.metric))
     if recipe.weights.content_network != "none":
         file = BACKBONES.get(recipe.weights.content_network).weights
@@ -62,7 +62,7 @@ class PeriodicEvaluator:
     """Scores a generator against the recipe's test images. The network is loaded and the reference read once.
 
     Args:
-        recipe: Which metric, which test images, how many.
+        recipe: Gives the metric, the test images and their number.
         device: Where the metric's network runs.
         data_root: Folder of data sets that are not embedded.
 
@@ -86,7 +86,7 @@ class PeriodicEvaluator:
         metric = request.metric
         if isinstance(metric, ImageMetric | OwnPairsMetric):
             raise UsageError(
-                f"{key} is a metric of the generated images alone; choose one that compares them for periodic scores."
+                f"{key} uses the generated images alone; choose a metric that compares them for periodic scores."
             )
         output = next(o for o in metric.outputs if o.name == request.outputs[0])
         if output.better == "neither":
@@ -97,10 +97,10 @@ class PeriodicEvaluator:
                 f"{key} needs learned heads ({', '.join(heads.values())}); choose psnr, ssim or pd for periodic scores."
             )
         if request.paired and not self._spec.kind.translates:
-            raise UsageError(f"{key} compares image with image; {recipe.model} draws new ones.")
+            raise UsageError(f"{key} compares pairs of images; {recipe.model} draws new images.")
         self._paired, self._output = request.paired, output.name
         self._inputs, truth, self._from_truth = held_out(recipe, data_root)
-        # Pairs are the same items as the inputs.
+        # Pairs must be the same items as the inputs.
         compared = seeded_subset(truth, count if request.paired else MAX_REFERENCE, 0)
         options = ScoreOptions(
             GENERATED,
@@ -115,13 +115,13 @@ class PeriodicEvaluator:
         self._evaluator = Evaluator(options)
 
     def is_better(self, value: float, best: float | None) -> bool:
-        """True if `value` beats `best`, and for the first value."""
+        """True if `value` is better than `best`; always True for the first value."""
         return best is None or (value < best if self.better == "lower" else value > best)
 
     def score(
         self, network: nn.Module, name: str = GENERATED, origin: Mapping[str, object] | None = None
     ) -> PeriodicScore:
-        """The metric of a generator; its mode and all random states stay as they were.
+        """The metric of a generator. Its mode and all random states are restored.
 
         Args:
             network: The generator.
@@ -140,7 +140,7 @@ class PeriodicEvaluator:
     def score_images(
         self, fake: ImageSource, name: str = GENERATED, origin: Mapping[str, object] | None = None
     ) -> PeriodicScore:
-        """The metric of images; unlike those of the reference, their features are not cached."""
+        """The metric of a set of images, whose features are not cached."""
         if self._paired:
             held = {**self._evaluator.options.in_memory, GENERATED: fake}
             results = self._evaluator.score(GENERATED, name, held).results
@@ -158,7 +158,7 @@ class PeriodicEvaluator:
         """1-Wasserstein distance in one dimension: the mean distance of sorted samples."""
         count = self._recipe.evaluation.n
         fake = draw_tensor(network, self._spec, self._config, range(count), SCORE_SEED).double().flatten().cpu()
-        # Quantiles of a sample of another seed than the one trained on.
+        # Quantiles of a sample whose seed differs from that of the training data.
         levels = (np.arange(count) + 0.5) / count
         real = np.quantile(mixture(65_536, 1).double().flatten().numpy(), levels)
         return float(np.abs(np.sort(fake.numpy()) - real).mean())
@@ -175,10 +175,10 @@ class PeriodicEvaluator:
 def held_out(
     recipe: Recipe, data_root: Path | None, direction: Direction | None = None
 ) -> tuple[ImageSource, ImageSource, bool]:
-    """The test images: (inputs, true outputs, whether the inputs are made from the true outputs).
+    """The test images: inputs, true outputs, and whether the inputs are made from the true outputs.
 
     Args:
-        recipe: Which images.
+        recipe: Gives the data set.
         data_root: Folder of data sets that are not embedded.
         direction: Direction of an unpaired model; None for the recipe's.
     """
@@ -190,7 +190,7 @@ def held_out(
     if plan.transform == "pairs":
         files = folder_of(plan, plan.test, data_root)
         left, right = (TranslatedSource(files, half, plan.id) for half in (_left, _right))
-        return right, left, False  # the photo is on the left, the labels it is made of on the right
+        return right, left, False  # the photo is on the left, its labels on the right
     if plan.transform in ("crops", "restyled", *CONDITIONS) and plan.id != "photos":
         source = folder_of(plan, plan.test, data_root)
     else:

@@ -1,7 +1,6 @@
-"""Grids of models that translate images: a few test images, their outputs, and the true outputs if known.
+"""Grids of image-to-image models: a few test images, their outputs, and the true outputs if known.
 
-The pictures are those of the test split, which training never sees. A row of super-resolution begins with the bicubic
-enlargement, which the network has to beat.
+The images are from the test split. A row of super-resolution starts with the bicubic enlargement as the baseline.
 """
 
 from collections.abc import Sequence
@@ -29,16 +28,16 @@ from reference_models.training.evaluation import held_out
 from reference_models.training.networks import Networks
 
 PICTURES = 8
-CROPS = 2  # super-resolution shows this many times the side of the training crops: more of a picture, at its own scale
+CROPS = 2  # super-resolution grids show squares of this many times the side of a training crop, at full resolution
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Test pictures of one direction, all of one size.
+    """Test images of one direction, all of one size.
 
     Attributes:
-        generator: Number of the generator that translates them.
-        inputs: uint8 (3, S, S) each: what it is given, or the true output of which its input is made.
+        generator: Index of the generator.
+        inputs: uint8 (3, S, S) each: the input, or the true output from which the input is made.
         truths: The true outputs; empty if unknown.
         from_truth: Whether the inputs are made from the truths.
     """
@@ -50,7 +49,7 @@ class HeldOut:
 
 
 def held_out_pictures(networks: Networks, data_root: Path | None) -> list[HeldOut]:
-    """The pictures of a run's grids: of each direction there is; none for models that draw images from noise.
+    """The images of a run's grids, for each direction; () for models that draw images from noise.
 
     Raises:
         DataError: test images are missing.
@@ -64,17 +63,19 @@ def held_out_pictures(networks: Networks, data_root: Path | None) -> list[HeldOu
 def _of(networks: Networks, data_root: Path | None, generator: int, direction: Direction) -> HeldOut:
     recipe = networks.recipe
     inputs, truths, from_truth = held_out(recipe, data_root, direction)
-    two_sets = recipe.data.transform == "two-sets"  # the second set does not answer the first
+    two_sets = recipe.data.transform == "two-sets"  # the two sets are not paired
     whole = networks.spec.kind.scale(networks.config) == 1
     side = networks.config.image_size if whole else CROPS * networks.config.image_size
     given = _squares(inputs, side, scaled=whole)
     wanted = () if two_sets else given if truths is inputs else _squares(truths, side, scaled=whole)
-    smallest = min(picture.shape[1] for picture in (*given, *wanted))  # a test picture may be smaller than asked for
+    smallest = min(
+        picture.shape[1] for picture in (*given, *wanted)
+    )  # a test image may be smaller than the requested side
     return HeldOut(generator, [_middle(p, smallest) for p in given], [_middle(p, smallest) for p in wanted], from_truth)
 
 
 def _squares(source: ImageSource, side: int, *, scaled: bool) -> list[Pixels]:
-    """The middle square of pictures spread over a source; scaled to `side`, or cut to it at the picture's own scale."""
+    """The central square of images spread evenly over a source, resized to `side` or cropped to it."""
     count = min(PICTURES, len(source))
     pictures = [source.read(k * len(source) // count).decode().pixels for k in range(count)]
     if not scaled:
@@ -84,7 +85,7 @@ def _squares(source: ImageSource, side: int, *, scaled: bool) -> list[Pixels]:
 
 
 def _middle(pixels: Pixels, side: int) -> Pixels:
-    """The middle square of a picture, of at most `side` pixels and a multiple of 4."""
+    """The central square of an image: at most `side` pixels, a multiple of 4."""
     height, width = pixels.shape[1:]
     side = min(side, height, width) // 4 * 4
     top, left = (height - side) // 2, (width - side) // 2
@@ -92,7 +93,7 @@ def _middle(pixels: Pixels, side: int) -> Pixels:
 
 
 def translated_grid(networks: Networks, shown: Sequence[HeldOut]) -> UInt8[Tensor, "3 P Q"]:
-    """Rows of inputs, outputs and, where they are known, true outputs; for each direction."""
+    """Rows of inputs, outputs and, if known, true outputs, for each direction."""
     rows: list[Pixels] = []
     for pictures in shown:
         network = networks.sampled[pictures.generator]
@@ -108,7 +109,7 @@ def translated_grid(networks: Networks, shown: Sequence[HeldOut]) -> UInt8[Tenso
 
 
 def _input(networks: Networks, picture: Pixels) -> Pixels:
-    """What the network is given, as a picture of the size of its output."""
+    """The network's input at the size of its output."""
     transform = networks.recipe.data.transform
     if transform in CONDITIONS:
         given = CONDITIONS[transform](picture)

@@ -1,4 +1,4 @@
-"""Training and its scores where people already look: TensorBoard by Fabric's logger, MLflow and W&B by their own."""
+"""Logs of training in TensorBoard (Fabric's logger), MLflow and Weights & Biases (their own clients)."""
 
 import contextlib
 import importlib.util
@@ -16,20 +16,20 @@ from reference_models.recipes.recipe import Recipe, recipe_to_json
 from reference_models.training.train import TrainingReporter
 
 LogTo = Literal["tensorboard", "mlflow", "wandb"]
-TENSORBOARD = "tensorboard"  # folder in the run's
+TENSORBOARD = "tensorboard"  # folder inside the run's
 PROJECT = "ganeval"  # MLflow's experiment, W&B's project
-GRIDS = "grids"  # folder in the run's; its files are called by their steps
+GRIDS = "grids"  # folder inside the run's; files are named by their step
 
 
 class Writer(Protocol):
-    """What a logger takes."""
+    """A logger: numbers and images by step."""
 
     def numbers(self, values: Mapping[str, float], step: int) -> None:
-        """Named numbers of a step."""
+        """Logs the numbers of a step by name."""
         ...
 
     def picture(self, path: Path, step: int) -> None:
-        """A PNG of a step."""
+        """Logs the PNG of a step."""
         ...
 
 
@@ -37,28 +37,28 @@ class LoggedReporter:
     """A reporter that also writes losses, speed, scores and sample grids to a logger.
 
     Args:
-        inner: Who tells the user.
-        writer: Where they go.
-        folder: The run's.
+        inner: The reporter that shows progress to the user.
+        writer: The logger.
+        folder: Folder of the run.
     """
 
     def __init__(self, inner: TrainingReporter, writer: Writer, folder: Path) -> None:
         self._inner = inner
         self._writer = writer
         self._grids = folder / GRIDS
-        self._sent = set(_grids(self._grids))  # of a resumed run, those that were sent before
+        self._sent = set(_grids(self._grids))  # a resumed run has sent the earlier ones
 
     def stage(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """As the inner one."""
+        """Forwards to the inner reporter."""
         return self._inner.stage(title, total)
 
     def message(self, text: str) -> None:
-        """As the inner one."""
+        """Forwards to the inner reporter."""
         self._inner.message(text)
 
     def training(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes numbers, and the grids that are new since the last time; then tells."""
-        for path, drawn in _grids(self._grids).items():  # first: W&B takes no step smaller than one it has had
+        """Logs the numbers and all new grids, then forwards to the inner reporter."""
+        for path, drawn in _grids(self._grids).items():  # grids first: W&B rejects a step smaller than the last one
             if path not in self._sent:
                 self._sent.add(path)
                 self._writer.picture(path, drawn)
@@ -66,25 +66,25 @@ class LoggedReporter:
         self._inner.training(step, values)
 
     def scoring(self, step: int) -> AbstractContextManager[None]:
-        """As the inner one."""
+        """Forwards to the inner reporter."""
         return self._inner.scoring(step)
 
 
 def _grids(folder: Path) -> dict[Path, int]:
-    """Sample grids and their steps, in their order."""
+    """Sample grids with their steps, in order of steps."""
     return {path: int(path.stem) for path in sorted(folder.glob("*.png")) if path.stem.isdecimal()}
 
 
 def tag(name: str) -> str:
-    """A name in the letters that both tools take: "score fd@efflite0" becomes "score/fd-efflite0"."""
+    """A name in characters that both tools accept: "score fd@efflite0" becomes "score/fd-efflite0"."""
     return re.sub(r"[^\w./-]", "-", name.replace("score ", "score/", 1))
 
 
 def require(kind: LogTo) -> None:
-    """Refuses a kind whose package is not installed, before anything runs.
+    """Refuses a logger whose package is not installed, before anything runs.
 
     Raises:
-        UsageError: with the command that installs it.
+        UsageError: the message has the command that installs it.
     """
     if importlib.util.find_spec(kind) is None:
         raise UsageError(f"--log {kind} needs the package {kind}. Run `pip install 'ganeval[{kind}]'`.")
@@ -94,17 +94,17 @@ def require(kind: LogTo) -> None:
 def logged(
     kind: LogTo | None, inner: TrainingReporter, recipe: Recipe, folder: Path, seed: int
 ) -> Iterator[TrainingReporter]:
-    """A reporter that writes while the block runs.
+    """A reporter that logs while the block runs.
 
-    Files of TensorBoard and W&B go into the run's folder; MLflow's go where its own settings say (MLFLOW_TRACKING_URI).
-    Whether a W&B run is sent is for its own settings too (WANDB_MODE, `wandb login`).
+    TensorBoard and W&B write into the run's folder, MLflow where MLFLOW_TRACKING_URI points to. Whether a W&B run is
+    uploaded depends on its own settings (WANDB_MODE, `wandb login`).
 
     Args:
-        kind: One of `LogTo`; None gives the inner reporter back.
-        inner: Who tells the user.
-        recipe: What is trained; its settings become parameters of the run.
-        folder: The run's.
-        seed: Of the training.
+        kind: One of `LogTo`; None returns the inner reporter.
+        inner: The reporter that shows progress to the user.
+        recipe: Its settings become parameters of the run.
+        folder: Folder of the run.
+        seed: Training seed.
     """
     if kind is None:
         yield inner
@@ -146,7 +146,7 @@ class _Mlflow:
         self.run = ""
 
     def _opened(self) -> str:
-        """The run, opened when the first thing is written: of several processes, only the first ever writes."""
+        """The run, opened at the first write: only the first of several processes writes."""
         self.run = self.run or self._start()
         return self.run
 
@@ -155,7 +155,7 @@ class _Mlflow:
             self._client.log_metric(self._opened(), name, value, step=step)
 
     def picture(self, path: Path, step: int) -> None:
-        del step  # the file is called by it
+        del step  # names the file
         self._client.log_artifact(self._opened(), str(path), GRIDS)
 
 
@@ -220,7 +220,7 @@ def _wandb(recipe: Recipe, folder: Path, seed: int) -> Iterator[Writer]:
 
 
 def _parameters(recipe: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """The recipe's plan, flat; where its choices come from is for people."""
+    """The recipe's settings as a flat dict, without their sources."""
     for name, value in recipe.items():
         if isinstance(value, Mapping) and name != "sources":
             yield from _parameters(value, f"{prefix}{name}.")

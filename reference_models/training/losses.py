@@ -1,4 +1,4 @@
-"""Losses: five adversarial games as pairs of pure functions, and what image-to-image models add to them.
+"""Losses: adversarial losses as pairs of pure functions, and the losses of image-to-image models.
 
 Every function takes scores of any shape ((B,) or a PatchGAN's (B, 1, h, w)) before any sigmoid and returns a mean, so
 batch size and map size do not change a loss's scale. softplus(s) = log(1 + e^s) = -log(1 - sigmoid(s)) is used where
@@ -20,16 +20,16 @@ Loss = Float[Tensor, ""]
 
 @dataclass(frozen=True)
 class AdversarialLoss:
-    """One game.
+    """An adversarial loss.
 
     Attributes:
-        discriminator: (scores of real, scores of fake, real_label) -> what the discriminator minimises. `real_label` is
-            the target of real images: 1, or .9 for one-sided label smoothing (Salimans et al. 2016, section 3.4; the
-            fakes' target stays 0). Games without labels accept 1 alone.
-        generator: scores of fake -> what the generator minimises.
+        discriminator: (scores of real, scores of fake, real_label) -> loss of the discriminator. `real_label` is the
+            target for real images: 1, or 0.9 for one-sided label smoothing (Salimans et al. 2016, section 3.4; the
+            target for fakes stays 0). Losses without labels accept only 1.
+        generator: scores of fake -> loss of the generator.
         source: Paper and equation.
-        probability: True where D(x) = sigmoid(score) is the chance that an image is real; else D(x) is the score.
-        boundary: Score above which the discriminator takes an image for real; None for a critic, which doesn't decide.
+        probability: True if D(x) = sigmoid(score) is the probability that an image is real; else D(x) is the score.
+        boundary: Score above which an image is classified as real; None for a critic, which does not classify.
     """
 
     discriminator: Callable[[Tensor, Tensor, float], Loss]
@@ -40,12 +40,12 @@ class AdversarialLoss:
 
     @torch.no_grad()
     def judgement(self, scores: Tensor) -> Float[Tensor, ""]:
-        """Mean D(x) of images: what tutorials watch, 1/2 for real and fake alike where a discriminator can't tell."""
+        """Mean D(x) of images, as tutorials plot it: 1/2 for real and fake if they cannot be told apart."""
         return (torch.sigmoid(scores) if self.probability else scores).mean()
 
     @torch.no_grad()
     def accuracy(self, real_scores: Tensor, fake_scores: Tensor) -> Float[Tensor, ""] | None:
-        """Share of images that the discriminator takes for what they are, real and fake counting half each."""
+        """Balanced accuracy of the discriminator: real and fake images count half each."""
         if self.boundary is None:
             return None
         right = (real_scores > self.boundary).float().mean() + (fake_scores <= self.boundary).float().mean()
@@ -59,12 +59,12 @@ def cross_entropy_discriminator(real_scores: Tensor, fake_scores: Tensor, real_l
 
 
 def saturating_generator(fake_scores: Tensor) -> Loss:
-    """E log(1-D(G(z))): the zero-sum game, flat where the discriminator is sure."""
+    """E log(1-D(G(z))): the zero-sum game, whose gradient vanishes if the discriminator is certain."""
     return -F.softplus(fake_scores).mean()
 
 
 def non_saturating_generator(fake_scores: Tensor) -> Loss:
-    """-E log D(G(z)): same fixed point, steep where the discriminator is sure."""
+    """-E log D(G(z)): the same fixed point, with a gradient where the discriminator is certain."""
     return F.softplus(-fake_scores).mean()
 
 
@@ -146,28 +146,30 @@ def identity_loss(
     real_b: Float[Tensor, "B C H W"],
     same_b: Float[Tensor, "B C H W"],
 ) -> Loss:
-    """|F(a) - a| + |G(b) - b|: an image that is already in a generator's target set stays (CycleGAN, section 5.2).
+    """|F(a) - a| + |G(b) - b|: an image of a generator's target set should not change (CycleGAN, section 5.2).
 
-    `same_a` is what the generator towards A makes of `real_a`.
+    `same_a` is the output of the generator towards A for `real_a`.
     """
     return l1_loss(same_a, real_a) + l1_loss(same_b, real_b)
 
 
 def content_loss(fake_maps: Sequence[Tensor], real_maps: Sequence[Tensor], scale: float) -> Loss:
-    """Mean squared difference of feature maps, the mean over the maps given (SRGAN, arXiv:1609.04802, eq. 5).
+    """Mean squared difference of feature maps, averaged over maps (SRGAN, arXiv:1609.04802, eq. 5).
 
-    The paper's sum over channels is a mean here. No gradient reaches the real side.
+    The paper's sum over channels is a mean here. The real maps are detached.
 
     Args:
         fake_maps: (B, C, h, w) each, of the generated images.
         real_maps: The same maps of the real images.
-        scale: Factor on the maps before the difference; the paper's is 1/12.75, "about .006" on the loss.
+        scale: Factor on the maps before the difference; the paper's is 1/12.75, "about .006" of the loss.
 
     Raises:
-        ValueError: no maps, or not as many on either side.
+        ValueError: no maps, or unequal numbers of maps.
     """
     if not fake_maps or len(fake_maps) != len(real_maps):
-        raise ValueError(f"content loss needs the same maps of both sides; got {len(fake_maps)} and {len(real_maps)}")
+        raise ValueError(
+            f"content loss needs the same maps of fake and real; got {len(fake_maps)} and {len(real_maps)}"
+        )
     terms = [(scale * (fake - real.detach())).square().mean() for fake, real in zip(fake_maps, real_maps, strict=True)]
     return torch.stack(terms).mean()
 

@@ -1,8 +1,8 @@
 """Copies and repetitions among samples, compared with those among real images.
 
-A sample is *copied* where it lies as near to a training image as one training image in a hundred lies to another, and
-*repeated* where it lies as near to another sample as one real image in a hundred does to another in a set of that size.
-New images of the true distribution would give about 1% of each.
+A sample is *copied* if its distance to a training image is below the 1% quantile of distances between training images
+and their nearest neighbours. It is *repeated* if its distance to another sample is below that quantile of as many real
+images. New images of the true distribution would give about 1% of each.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ SUBSET_SEED = 0
 
 @dataclass(frozen=True)
 class Lookalikes:
-    """One space of features, n samples, N training images.
+    """Nearest neighbours in one feature space of n samples and N training images.
 
     Attributes:
         training: The nearest training images of each sample.
-        copy_limit: At most this far from a training image is copied.
+        copy_limit: Largest distance to a training image of a copied sample.
         others: The nearest other sample of each of the first min(n, N) samples.
-        repeat_limit: At most this far from another sample is repeated.
+        repeat_limit: Largest distance to another sample of a repeated one.
     """
 
     training: Neighbours
@@ -42,7 +42,7 @@ class Lookalikes:
         return np.asarray(self.others.distances[:, 0] <= self.repeat_limit)
 
     def closest_pairs(self, most: int) -> list[tuple[int, int, float]]:
-        """The pairs of samples that are nearest to each other, (i, j, distance), nearest first, each once."""
+        """Pairs of nearest samples, (i, j, distance), nearest first, each once."""
         found: dict[tuple[int, int], float] = {}
         for i in np.argsort(self.others.distances[:, 0], kind="stable"):
             j = int(self.others.indices[i, 0])
@@ -53,12 +53,12 @@ class Lookalikes:
 
 
 def lookalikes(samples: FeatureBank, training: FeatureBank, k: int) -> Lookalikes:
-    """Finds look-alikes in one space of features.
+    """Finds copied and repeated samples in one feature space.
 
     Args:
-        samples: Features by sample, indices 0 to n - 1, n >= 2.
+        samples: Features of the samples, indices 0 to n - 1, n >= 2.
         training: Features of the training images, N >= k + 1.
-        k: Training images to find for each sample.
+        k: Number of training images for each sample.
     """
     equal = min(len(samples), len(training))
     few = FeatureBank.of(samples.rows()[:equal])

@@ -1,4 +1,4 @@
-"""All that a run trains: networks, optimisers, averages and buffers, built from a recipe and one seed."""
+"""The networks, optimisers, averages and buffers of a run, built from a recipe and one seed."""
 
 import itertools
 from collections.abc import Callable
@@ -19,29 +19,29 @@ from reference_models.training.content_loss import ContentNetwork
 from reference_models.training.losses import LOSSES, AdversarialLoss
 from reference_models.training.stabilise import EMA, DiffAugment, FadeIn, InstanceNoise, ReplayBuffer, add_spectral_norm
 
-_WEIGHTS = 0  # stream of random numbers
+_WEIGHTS = 0  # its stream of random numbers
 
 
 @dataclass
 class Networks:
-    """The networks of a run with their optimisers and techniques.
+    """The networks of a run with their optimisers and stabilisers.
 
     Attributes:
-        recipe: The plan.
+        recipe: The recipe.
         spec: The model.
         config: Its settings.
-        generators: One; two for an unpaired model, from A to B and back.
-        discriminators: Number k judges the images of generator k; empty for a model without.
-        g_optimiser: Optimiser of all generators.
-        d_optimiser: Optimiser of all discriminators, or None.
+        generators: One; for an unpaired model two, A to B and B to A.
+        discriminators: Discriminator k sees the images of generator k; empty for a model without.
+        g_optimiser: The optimiser of all generators.
+        d_optimiser: The optimiser of all discriminators, or None.
         game: The adversarial loss.
         averages: One EMA per generator, or empty.
         replays: One buffer per discriminator, or empty.
         augment: DiffAugment, or None.
         noise: Instance noise, or None.
-        fade: When a progressive network grows, or None.
-        content: Network of the content loss, or None.
-        mixes_batch: True if a discriminator's score depends on the other images of the batch.
+        fade: The growth schedule of a progressive network, or None.
+        content: The network of the content loss, or None.
+        mixes_batch: True if a score of the discriminator depends on the other images of the batch.
         backward: Computes gradients of a loss.
         share_gradients: Averages gradients over devices; does nothing on one.
     """
@@ -66,29 +66,29 @@ class Networks:
 
     @property
     def sampled(self) -> list[nn.Module]:
-        """The networks that are sampled and saved: each generator, or its average if there is one."""
+        """The networks for samples and checkpoints: each generator, or its moving average if there is one."""
         return [average.average for average in self.averages] or self.generators
 
     @property
     def best_generator(self) -> nn.Module:
-        """The scored generator: of an unpaired model's two, that of the recipe's direction."""
+        """The scored generator; of an unpaired model, that of the recipe's direction."""
         return self.sampled[DIRECTIONS.index(self.recipe.evaluation.direction)]
 
     def by_name(self) -> dict[str, nn.Module]:
-        """Every trained network by a name that stays."""
+        """Every trained network by its name in state files."""
         named: dict[str, nn.Module] = {f"generator{k}": network for k, network in enumerate(self.generators)}
         named.update({f"discriminator{k}": network for k, network in enumerate(self.discriminators)})
         return named
 
     def full_size(self, step: int) -> bool:
-        """False while networks still grow: there is nothing to score yet."""
+        """False while a progressive network still grows; it is scored from then on."""
         if self.fade is None:
             return True
         stage = self.fade.at(step)
         return stage.level == self.config.levels - 1 and stage.alpha >= 1.0
 
     def set_learning_rates(self, step: int) -> dict[str, float]:
-        """Applies the schedules and returns the current rates."""
+        """Applies the schedules; returns the current learning rates."""
         rates = {"lr_g": self.recipe.schedule(step)}
         if self.d_optimiser is not None:
             rates["lr_d"] = (self.recipe.d_schedule or self.recipe.schedule)(step)
@@ -100,7 +100,7 @@ class Networks:
 
 
 def no_sharing(optimiser: torch.optim.Optimizer) -> None:
-    """One device has nothing to average."""
+    """Does nothing: a single device has nothing to average."""
     del optimiser
 
 
@@ -112,10 +112,10 @@ def make_networks(
     share_gradients: Callable[[torch.optim.Optimizer], None] = no_sharing,
     devices: int = 1,
 ) -> Networks:
-    """Builds everything on the CPU, so that a seed gives the same weights on every device, then moves it.
+    """Builds everything on the CPU, so that a seed gives the same weights for every device, then moves it.
 
     Args:
-        recipe: The plan.
+        recipe: The recipe.
         seed: Seed of the weights.
         device: Device of the networks.
         backward: Computes gradients of a loss.
@@ -144,7 +144,7 @@ def make_networks(
     _check(recipe, spec, config, discriminators)
     if training.batch_size < 2 * devices and _needs_two_images(config, [*generators, *discriminators]):
         raise UsageError(
-            f"BatchNorm in {recipe.model} needs at least two images a batch on each device, or it has one value a "
+            f"BatchNorm in {recipe.model} needs at least two images per batch on each device, or it has one value per "
             f"channel; got {training.batch_size} on {devices}. Set batch_size={2 * devices} or more."
         )
     for network in (*generators, *discriminators):
@@ -178,7 +178,7 @@ def _optimiser(recipe: Recipe, networks: list[nn.Module]) -> torch.optim.Optimiz
     lr, chosen = recipe.schedule(0), recipe.optimiser
     if chosen.kind == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=lr, alpha=chosen.beta2)
-    # fused: one pass over each tensor, on CPU and CUDA; the same rule as the default.
+    # fused: one pass over each tensor on CPU and CUDA; the update rule is that of the default.
     fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
     return torch.optim.Adam(parameters, lr=lr, betas=(chosen.beta1, chosen.beta2), fused=fused)
 
@@ -190,8 +190,8 @@ def _mixes_batch(network: nn.Module) -> bool:
 def _needs_two_images(config: Any, networks: list[nn.Module]) -> bool:
     """True if BatchNorm has one value per channel and image, which has no variance.
 
-    That is BatchNorm of vectors, and of maps of one pixel: SRGAN's discriminator halves its image four times. Maps of
-    more pixels are normalised over their pixels: pix2pix is trained so, with one image per batch.
+    This holds for BatchNorm of vectors and of 1x1 maps: SRGAN's discriminator halves its image four times. Larger maps
+    are normalised over their pixels: pix2pix is trained that way, with one image per batch.
     """
     if any(isinstance(layer, nn.BatchNorm1d) for network in networks for layer in network.modules()):
         return True
@@ -199,10 +199,10 @@ def _needs_two_images(config: Any, networks: list[nn.Module]) -> bool:
 
 
 def _check(recipe: Recipe, spec: ModelSpec, config: Any, discriminators: list[nn.Module]) -> None:
-    """Refuses combinations that would not train what the recipe states.
+    """Refuses combinations of settings that do not train as stated.
 
     Raises:
-        UsageError: names the setting.
+        UsageError: the message names the setting.
     """
     techniques = recipe.techniques
     if recipe.training.loss in ("wasserstein", "hinge") and techniques.real_label != 1.0:
@@ -213,6 +213,6 @@ def _check(recipe: Recipe, spec: ModelSpec, config: Any, discriminators: list[nn
     penalised = techniques.gradient_penalty > 0 or techniques.r1 > 0
     if penalised and any(_mixes_batch(network) for network in discriminators):
         raise UsageError(
-            "A gradient penalty is of each image alone, which BatchNorm in the discriminator mixes. Set "
-            "techniques.gradient_penalty=0 and techniques.r1=0, or choose a model without it."
+            "A gradient penalty needs the gradient of each image alone; BatchNorm in the discriminator mixes images. "
+            "Set techniques.gradient_penalty=0 and techniques.r1=0, or choose a model without it."
         )

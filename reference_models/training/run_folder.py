@@ -1,4 +1,4 @@
-"""The folder of a run: whether this run may write there, and how far it has come."""
+"""The folder of a run: checks before writing, and the state of a resumed run."""
 
 import json
 from pathlib import Path
@@ -15,27 +15,29 @@ from reference_models.training.state import FILE as STATE
 from reference_models.training.state import Progress, load_state
 
 RECIPE = "recipe.json"
-TRAINED_ON = "trained_on"  # beside the recipe: the device in words, for what a run's time is worth
+TRAINED_ON = "trained_on"  # beside the recipe: the device in words, to interpret the run's duration
 
 
 def check_folder(folder: Path, resume: bool, identity: dict[str, Any]) -> None:
-    """Refuses a folder that a run may not write to.
+    """Refuses a folder that this run may not write to.
 
     Raises:
-        UsageError: it holds a run and --resume was not given, or another run, or something else.
+        UsageError: it holds a run and --resume was not given, another run, or other files.
     """
     if (folder / GRIDS).is_symlink():
-        raise UsageError(f"{folder / GRIDS} is a link, and grids would be written where it leads. Name another --out.")
+        raise UsageError(
+            f"{folder / GRIDS} is a symbolic link, and grids would be written to its target. Name another --out."
+        )
     if (folder / STATE).is_file():
         if not resume:
-            raise UsageError(f"{folder} holds a run already. Go on with it by --resume, or name another --out.")
-        return  # `load_state` compares the rest
+            raise UsageError(f"{folder} already holds a run. Continue it with --resume, or name another --out.")
+        return  # `load_state` compares everything else
     begun = (folder / RECIPE).is_file()
     if folder.exists() and not begun and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} exists and holds no run. Name another folder with --out.")
+        raise UsageError(f"{folder} exists and isn't a run's folder. Name another folder with --out.")
     if begun and not resume:
         raise UsageError(
-            f"{folder} holds a run that wrote no state yet. Start it again by --resume, or name another --out."
+            f"{folder} holds a run without a saved state. Start it again with --resume, or name another --out."
         )
     if begun and _stored_plan(folder) != json.loads(json.dumps(identity["plan"])):
         raise UsageError(f"{folder} holds a run of another recipe. Name another folder with --out.")
@@ -44,18 +46,18 @@ def check_folder(folder: Path, resume: bool, identity: dict[str, Any]) -> None:
 def open_folder(
     folder: Path, recipe: Recipe, networks: Networks, identity: dict[str, Any], reporter: Reporter, *, rank: int
 ) -> Progress:
-    """A new run's folder, or the state of the one that is resumed; `check_folder` has found it fit.
+    """Creates a new run's folder, or loads the state of a resumed run, after `check_folder`.
 
     Args:
-        folder: The run's.
-        recipe: The plan.
-        networks: Get the state of a run that is resumed.
-        identity: What a resumed run must agree in.
-        reporter: Is told what begins, or goes on.
-        rank: Number of this device; the first one writes.
+        folder: Folder of the run.
+        recipe: The recipe.
+        networks: Take the state of a resumed run.
+        identity: Facts that must agree in a resumed run.
+        reporter: Gets a message on the start or the resumed step.
+        rank: Index of this device; the first one writes.
 
     Raises:
-        UsageError: the state is of another run.
+        UsageError: the state belongs to another run.
         DataError: it cannot be read, or the folder cannot be written.
     """
     if (folder / STATE).is_file():

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder for people: metrics.jsonl, scores.jsonl, sample grids, and the recipe as JSON."""
+"""The logs in a run's folder: metrics.jsonl, scores.jsonl, sample grids, and the recipe as JSON."""
 
 import json
 import math
@@ -20,11 +20,11 @@ METRICS, SCORES, GRIDS = "metrics.jsonl", "scores.jsonl", "grids"
 
 
 class DivergedError(GanevalError):
-    """Training cannot go on: a loss is NaN, or every latent gives one image (exit 3)."""
+    """Training cannot continue: a loss is NaN, or all latents give the same image (exit 3)."""
 
 
 class LossMeter:
-    """Means of losses between two lines of metrics.jsonl; adding waits for no number."""
+    """Means of losses between two lines of metrics.jsonl; adding does not synchronise the device."""
 
     def __init__(self) -> None:
         self._sums: dict[str, tuple[Tensor, int]] = {}
@@ -36,7 +36,7 @@ class LossMeter:
             self._sums[name] = (total + loss, count + 1)
 
     def means(self, step: int) -> dict[str, float]:
-        """The means since the last call, and a fresh start.
+        """Returns the means since the last call and resets them.
 
         Raises:
             DivergedError: one of them is NaN or infinite.
@@ -47,13 +47,13 @@ class LossMeter:
         if wrong:
             raise DivergedError(
                 f"Training diverged before step {step:,}: {', '.join(wrong)} is NaN or infinite. The last checkpoint "
-                "is from before that. Lower the learning rate (--set schedule.lr=...), or take another seed."
+                "is older than that. Lower the learning rate (--set schedule.lr=...), or use another seed."
             )
         return means
 
 
 def truncate_logs(folder: Path, step: int) -> None:
-    """Drops the lines of metrics and scores beyond a step, which an interrupted run wrote after its last state.
+    """Drops lines of metrics and scores after a step: an interrupted run wrote them after its last state.
 
     Raises:
         DataError: a file cannot be read.
@@ -66,12 +66,12 @@ def truncate_logs(folder: Path, step: int) -> None:
         try:
             lines = read_text(path, MAX_JSON, folder).splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} cannot be read: {error}. Remove the run's folder and start anew.") from error
+            raise DataError(f"{path} cannot be read: {error}. Remove the run's folder and start again.") from error
         for line in lines:
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError):
-                continue  # cut off by the kill
+                continue  # truncated when the run was killed
             done = step_of(row) if isinstance(row, dict) else None
             if isinstance(done, int) and done <= step:
                 kept.append(line + "\n")
@@ -89,27 +89,27 @@ def _step_of_score(row: dict[str, Any]) -> object:
 
 
 def append_scores(folder: Path, rows: Sequence[Result]) -> None:
-    """Appends result rows, which boards read; links are not followed."""
+    """Appends result rows for boards; symbolic links are not followed."""
     lines = [json.dumps({"schema": SCHEMA, **row.to_dict()}, sort_keys=True, allow_nan=False) + "\n" for row in rows]
     append(folder / SCORES, "".join(lines).encode())
 
 
 def append_metrics(folder: Path, row: dict[str, Any]) -> None:
-    """Appends one line; links are not followed."""
+    """Appends one line; symbolic links are not followed."""
     append(folder / METRICS, (json.dumps(row, allow_nan=False) + "\n").encode())
 
 
 def save_grid(folder: Path, networks: Networks, step: int, shown: Sequence[HeldOut]) -> None:
-    """Writes grids/<steps done>.png, as the kind of model draws it.
+    """Writes grids/<steps done>.png, drawn by the kind of model.
 
     Args:
-        folder: The run's.
-        networks: What is trained.
+        folder: Folder of the run.
+        networks: The networks.
         step: Steps done.
-        shown: The test pictures of a model that translates; empty for others.
+        shown: Test images of an image-to-image model; empty for others.
 
     Raises:
-        DivergedError: every latent gives one and the same image.
+        DivergedError: all latents give the same image.
     """
     made = networks.spec.kind.grid(networks, step, shown)
     write_atomically(folder / GRIDS / f"{step:07d}.png", made)

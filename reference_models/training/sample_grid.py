@@ -1,4 +1,4 @@
-"""Grids of models that draw from latents: samples of fixed latents, which every run has in common."""
+"""Sample grids of models that draw from latents; the latents are the same in every run."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -8,11 +8,11 @@ from reference_models.kinds.base import Sample
 from reference_models.training.networks import Networks
 from reference_models.training.run_log import DivergedError
 
-GRID_SEED = 7  # latents of the grids: the same in every run, so that grids can be laid side by side
+GRID_SEED = 7  # latents of the grids: the same in every run, so that grids can be compared
 GRID_IMAGES = 64
 # Mean over pixels of the standard deviation over a grid's images, in grey levels; real digits have about 90.
 COLLAPSED_BELOW = 0.5
-# Before a quarter of the steps, and before 100, a generator may still give one image.
+# In the first quarter of the steps, and in the first 100, a generator may still give one image.
 COLLAPSE_SHARE, COLLAPSE_STEPS = 0.25, 100
 
 
@@ -20,13 +20,13 @@ def sample_grid(networks: Networks, step: int, *, columns: int = 8, sample: Samp
     """A PNG of 64 samples.
 
     Args:
-        networks: What is trained.
+        networks: The networks.
         step: Steps done.
-        columns: Of the grid.
-        sample: How images are drawn; None for the kind's own way.
+        columns: Columns of the grid.
+        sample: Draws images; None for the default of the kind of model.
 
     Raises:
-        DivergedError: every latent gives one and the same image.
+        DivergedError: all latents give the same image.
     """
     network, spec, config = networks.best_generator, networks.spec, networks.config
     images = draw_tensor(network, spec, config, range(GRID_IMAGES), GRID_SEED, sample=sample)
@@ -40,7 +40,7 @@ def _refuse_collapse(images: Float[Tensor, "B C H W"], networks: Networks, step:
     spread = float(images.float().std(dim=0).mean()) * 255.0 / (high - low)
     if spread < COLLAPSED_BELOW:
         raise DivergedError(
-            f"The generator collapsed before step {step:,}: {len(images)} latents give one image (mean spread "
-            f"{spread:.2f} grey levels, at least {COLLAPSED_BELOW} expected). Take another seed, or add a technique "
+            f"The generator collapsed before step {step:,}: {len(images)} latents give the same image (mean spread "
+            f"{spread:.2f} grey levels, at least {COLLAPSED_BELOW} expected). Use another seed, or add a stabiliser "
             "(--set techniques.augment_translation=.125, techniques.real_label=.9)."
         )

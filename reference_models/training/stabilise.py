@@ -1,7 +1,7 @@
-"""Techniques that keep adversarial training stable, each a small piece that any recipe may switch on.
+"""Stabilisers of adversarial training, each of which any recipe may switch on.
 
-Whatever draws random numbers takes a torch.Generator; a CPU generator gives the same numbers on every device. Whatever
-remembers something has a `state_dict` of tensors, so that a resumed run goes on as if it had never stopped.
+Those that draw random numbers take a torch.Generator; a CPU generator gives the same numbers for every device. Those
+with state have a `state_dict` of tensors, so that a resumed run continues exactly.
 """
 
 import copy
@@ -23,7 +23,7 @@ Critic = Callable[[Tensor], Tensor]
 
 @torch.no_grad()
 def clip_weights(critic: nn.Module, bound: float) -> None:
-    """Clamps every parameter to [-bound, bound], in place: WGAN's crude Lipschitz limit (arXiv:1701.07875, alg. 1)."""
+    """Clamps every parameter to [-bound, bound], in place: WGAN's Lipschitz constraint (arXiv:1701.07875, alg. 1)."""
     for parameter in critic.parameters():
         parameter.clamp_(-bound, bound)
 
@@ -34,11 +34,11 @@ def gradient_penalty(
     """E(‖∇f(x̂)‖ - 1)² at random points between real and fake (WGAN-GP, arXiv:1704.00028, eq. 3); times 10 in the paper.
 
     Args:
-        critic: Images -> scores. A conditional one is closed over its labels: `lambda x: critic(x, labels)`. It must
-            not mix images of a batch (no BatchNorm), or the norm is not that of one image's gradient.
+        critic: Images -> scores; with labels, `lambda x: critic(x, labels)`. Without BatchNorm: if scores depend on
+            other images of the batch, the norm is not that of one image's gradient.
         real: Real images.
-        fake: As many generated ones; no gradient reaches the generator.
-        generator: Draws one point of each line, U[0, 1).
+        fake: As many generated images, which are detached.
+        generator: Draws one point on each line, U[0, 1).
     """
     where = uniform((len(real),) + (1,) * (real.ndim - 1), real, generator)
     points = torch.lerp(real.detach(), fake.detach(), where).requires_grad_(True)
@@ -53,7 +53,7 @@ def r1_penalty(discriminator: Critic, real: Float[Tensor, "B ..."]) -> Float[Ten
 
 
 def drift_penalty(real_scores: Float[Tensor, "B ..."]) -> Float[Tensor, ""]:
-    """E f(x)² of real images: holds a critic near zero, whose loss sees only differences of its scores.
+    """E f(x)² of real images: keeps the scores of a critic near zero, as its loss depends on their differences only.
 
     Source: Karras et al. 2018 (arXiv:1710.10196), appendix A.1, where its weight is .001.
     """
@@ -67,7 +67,7 @@ def _input_gradient(critic: Critic, points: Tensor) -> Tensor:
 
 
 def weight_penalty(network: nn.Module) -> Float[Tensor, ""]:
-    """Sum of squares of every weight of two or more dimensions (biases and gains are free); times λ in the recipe."""
+    """Sum of squares of all weights of two or more dimensions, without biases and gains; times λ in the recipe."""
     layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
     squares = [raw_weight(layer).square().sum() for layer in network.modules() if isinstance(layer, layers)]
     if not squares:
@@ -78,11 +78,11 @@ def weight_penalty(network: nn.Module) -> Float[Tensor, ""]:
 def add_spectral_norm(network: nn.Module, generator: torch.Generator) -> nn.Module:
     """Divides the weight of every linear and convolutional layer by its largest singular value, in place.
 
-    Source: Miyato et al. 2018 (arXiv:1802.05957), one power iteration a forward pass. Layers that have it are left.
+    Source: Miyato et al. 2018 (arXiv:1802.05957), one power iteration a forward pass. Layers with it are skipped.
 
     Args:
-        network: The discriminator, already initialised.
-        generator: Draws the power iteration's first vectors.
+        network: The discriminator, after initialisation.
+        generator: Draws the start vectors of the power iteration.
     """
     with draws_from(generator):
         for layer in list(network.modules()):
@@ -94,7 +94,7 @@ def add_spectral_norm(network: nn.Module, generator: torch.Generator) -> nn.Modu
 
 @dataclass(frozen=True)
 class InstanceNoise:
-    """Gaussian noise on what the discriminator sees, real and fake, that fades to nothing.
+    """Instance noise: Gaussian noise on the discriminator's inputs, real and fake, that decays to zero.
 
     Source: Sønderby et al. 2017 (arXiv:1610.04490).
 
@@ -114,22 +114,22 @@ class InstanceNoise:
         return self.std * max(0.0, 1.0 - step / self.decay_steps)
 
     def __call__(self, images: Float[Tensor, "B ..."], step: int, generator: torch.Generator) -> Float[Tensor, "B ..."]:
-        """The images with noise; draws nothing once the noise is gone."""
+        """The images with noise; no random numbers are drawn once the noise is zero."""
         std = self.std_at(step)
         return images + std * normal_like(images, generator) if std > 0.0 else images
 
 
 class ReplayBuffer:
-    """Past fakes, some of which take a new one's place before the discriminator.
+    """Past fakes, some of which replace new ones in the discriminator's batch.
 
-    While it fills, images pass through and are kept. Then each is, with `probability`, kept in the place of a random
-    past one that is returned instead. Probability .5 and capacity 50 are CycleGAN's pool (arXiv:1703.10593, section 4,
-    after Shrivastava et al. 2017, arXiv:1612.07828, section 2.3); a large capacity and a small probability are
-    experience replay, where that share of the discriminator's fakes comes from the past.
+    While it fills, images are stored and returned. After that each one is, with `probability`, exchanged for a random
+    past one, which is returned instead. CycleGAN's pool has probability 0.5 and capacity 50 (arXiv:1703.10593,
+    section 4, after Shrivastava et al. 2017, arXiv:1612.07828, section 2.3). A large capacity and a small probability
+    give experience replay, in which that fraction of the discriminator's fakes is old.
 
     Args:
-        capacity: Number of images kept.
-        probability: Chance of an exchange, 0..1.
+        capacity: Number of stored images.
+        probability: Probability of an exchange, 0..1.
     """
 
     def __init__(self, capacity: int, probability: float) -> None:
@@ -145,20 +145,20 @@ class ReplayBuffer:
         return len(self._kept)
 
     def exchange(self, rows: tuple[Tensor, ...], generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Gives what the discriminator shall see instead of `rows`.
+        """Returns the discriminator's batch in place of `rows`.
 
         Args:
-            rows: (images,) or (images, labels, ...): tensors of B rows that belong together. No gradient passes.
-            generator: Draws 2B numbers, however full the buffer is.
+            rows: (images,) or (images, labels, ...): tensors of B corresponding rows. They are detached.
+            generator: Draws 2B numbers, whether or not the buffer is full.
 
         Raises:
-            DataError: what a state put back is of another shape.
+            DataError: a loaded state has another shape.
         """
         count = len(rows[0])
         if self._kept and [part.shape for part in self._kept[0]] != [part.shape[1:] for part in rows]:
             raise DataError(
                 f"The replay buffer's state holds rows of {[tuple(part.shape) for part in self._kept[0]]}; expected "
-                f"{[tuple(part.shape[1:]) for part in rows]}. Remove the run's folder and start anew."
+                f"{[tuple(part.shape[1:]) for part in rows]}. Remove the run's folder and start again."
             )
         coins = torch.rand(count, generator=generator, device=generator.device).tolist()
         places = torch.randint(self.capacity, (count,), generator=generator, device=generator.device).tolist()
@@ -176,11 +176,11 @@ class ReplayBuffer:
         return tuple(torch.stack([row[k].to(rows[k].device) for row in shown]) for k in range(len(rows)))
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The kept rows, "0" the images, "1" the labels, ...; empty while nothing is kept."""
+        """The stored rows: "0" images, "1" labels, ...; empty while the buffer is empty."""
         return {str(k): torch.stack(column) for k, column in enumerate(zip(*self._kept, strict=True))}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Puts back what `state_dict` gave.
+        """Loads a `state_dict`.
 
         Raises:
             DataError: more rows than the capacity, or columns of different lengths.
@@ -190,7 +190,7 @@ class ReplayBuffer:
         if len(lengths) > 1 or (lengths and lengths[0] > self.capacity):
             raise DataError(
                 f"The replay buffer's state has {' and '.join(map(str, lengths))} rows; expected one length of at most "
-                f"{self.capacity}. It is from a run with another recipe."
+                f"{self.capacity}. It belongs to a run with another recipe."
             )
         self._kept = [tuple(column[i].clone() for column in columns) for i in range(lengths[0] if lengths else 0)]
 
@@ -201,7 +201,7 @@ class EMA:
     Source: Yazıcı et al. 2019 (arXiv:1806.04498). Buffers (BatchNorm's statistics) are copied, not averaged.
 
     Args:
-        network: Copied as the first average.
+        network: Its copy is the first average.
         decay: 0..1; the average looks back about 1 / (1 - decay) updates.
     """
 
@@ -213,26 +213,26 @@ class EMA:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Moves the average towards the network."""
+        """Updates the average."""
         for average, parameter in zip(self.average.parameters(), network.parameters(), strict=True):
             average.lerp_(parameter, 1.0 - self.decay)
         for kept, buffer in zip(self.average.buffers(), network.buffers(), strict=True):
             kept.copy_(buffer)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Copies of the average's tensors, under the network's own names."""
+        """Copies of the average's tensors, under the network's names."""
         return {name: tensor.clone() for name, tensor in self.average.state_dict().items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Puts back what `state_dict` gave."""
+        """Loads a `state_dict`."""
         self.average.load_state_dict(state)
 
 
 def class_balanced_indices(labels: Int[Tensor, " N"], per_class: int, generator: torch.Generator) -> Int[Tensor, " M"]:
-    """Indices of one epoch in which every class has `per_class` images, evenly spread.
+    """Indices of one epoch with `per_class` images of each class, evenly spread.
 
-    Of K classes that occur, every K indices in a row, counted from the start, hold each class once. An image comes
-    again only after all others of its class.
+    Each block of K indices, counted from the start, holds each of the K classes once. An image is repeated only after
+    all others of its class.
 
     Args:
         labels: Class of each image.
@@ -264,12 +264,12 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True)
 class FadeIn:
-    """When a progressive network grows: each new level is faded in, then trained as it is (ProGAN, arXiv:1710.10196).
+    """Growth schedule of a progressive network: each new level is faded in, then trained (ProGAN, arXiv:1710.10196).
 
     Attributes:
         levels: Number of resolutions.
-        fade_steps: Steps in which alpha goes from 0 towards 1, on every level but the first.
-        stable_steps: Steps at alpha 1 on every level; the last level has no end.
+        fade_steps: Steps in which alpha rises from 0 to 1, on each level but the first.
+        stable_steps: Steps at alpha 1 on each level but the last, which lasts to the end.
     """
 
     levels: int
@@ -281,7 +281,7 @@ class FadeIn:
 
     @property
     def growing_steps(self) -> int:
-        """Steps until the last level is fully in."""
+        """Steps until the last level is fully faded in."""
         return (self.levels - 1) * (self.stable_steps + self.fade_steps)
 
     def at(self, step: int) -> Stage:
@@ -296,15 +296,15 @@ class FadeIn:
 
 @dataclass(frozen=True)
 class DiffAugment:
-    """Random colour, translation and cutout that gradients pass through, for real and fake alike.
+    """DiffAugment: differentiable random colour, translation and cutout of real and fake images.
 
-    Source: Zhao et al. 2020 (arXiv:2006.10738), section 3.3; its own strengths are color=1, translation=1/8,
-    cutout=1/2. A strength of 0 leaves that part out; with all at 0 the images come back as they are.
+    Source: Zhao et al. 2020 (arXiv:2006.10738), section 3.3; the paper's strengths are color=1, translation=1/8,
+    cutout=1/2. A strength of 0 switches a part off.
 
     Attributes:
         color: Brightness moves by up to ±color/2, saturation by a factor 1 ± color, contrast by 1 ± color/2.
-        translation: Largest shift, as a share of the side; what comes in is 0.
-        cutout: Side of the square set to 0, as a share of the image's; its centre lies anywhere in the image.
+        translation: Largest shift as a fraction of the side; new pixels are 0.
+        cutout: Side of the square that is set to 0, as a fraction of the image's; its centre is uniform in the image.
     """
 
     color: float
@@ -317,7 +317,7 @@ class DiffAugment:
                 raise UsageError(f"DiffAugment's {name} must be 0 to 1; got {getattr(self, name)}.")
 
     def __call__(self, images: Float[Tensor, "B C H W"], generator: torch.Generator) -> Float[Tensor, "B C H W"]:
-        """Augments each image by its own draw."""
+        """Augments each image independently."""
         if self.color > 0.0:
             images = self._recolour(images, generator)
         if self.translation > 0.0:

@@ -1,6 +1,6 @@
-"""The resumable state of a run: every tensor that training changes, in one safetensors file without any code in it.
+"""The resumable state of a run: every tensor that training changes, in one safetensors file.
 
-Nothing is stored of random numbers or of the place in the data: both are functions of (seed, step).
+Random states and the position in the data are not stored: both are functions of (seed, step).
 """
 
 import json
@@ -23,17 +23,17 @@ from reference_models.training.networks import Networks
 
 FORMAT = "ganeval-training-state-2"
 FILE = "state.safetensors"
-_AVERAGES = ("average", "average1")  # of the generators, in their order
+_AVERAGES = ("average", "average1")  # of the generators, in order
 
 
 @dataclass
 class Progress:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes:
         step: Steps done.
-        best_score: Best periodic score so far, None before the first.
-        best_step: Steps done when it was measured.
+        best_score: Best periodic score so far; None before the first one.
+        best_step: Steps done at the best score.
         last_score: The latest periodic score.
     """
 
@@ -50,14 +50,14 @@ def save_state(
     identity: dict[str, Any],
     replays: Sequence[Mapping[str, Tensor]],
 ) -> None:
-    """Writes the state, whole or not at all.
+    """Writes the state atomically.
 
     Args:
         path: The file.
-        networks: What is trained.
-        progress: How far.
-        identity: The plan, the seed and the digest of the data, which must agree in a resumed run.
-        replays: `replay_tensors` of every device: all else is equal on all.
+        networks: The networks.
+        progress: Progress of the run.
+        identity: Recipe, seed and digest of the data, which must agree in a resumed run.
+        replays: `replay_tensors` of each device: everything else is equal on all devices.
     """
     metadata = {
         "format": FORMAT,
@@ -73,43 +73,43 @@ def save_state(
 
 
 def load_state(path: Path, networks: Networks, identity: dict[str, Any], rank: int) -> Progress:
-    """Puts a state back, in place, and gives how far it was.
+    """Loads a state in place and returns its progress.
 
     Args:
         path: The file.
-        networks: Get their tensors.
+        networks: Take the tensors.
         identity: As for `save_state`.
-        rank: Number of this device, whose replay buffers are taken.
+        rank: Index of this device, whose replay buffers are loaded.
 
     Raises:
         DataError: the file is truncated or of another version.
-        UsageError: it is the state of another plan, seed or data.
+        UsageError: recipe, seed or data differ.
     """
     try:
         open_regular(path, path.parent).close()
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise DataError(f"{path} is of format {metadata.get('format')!r}; expected {FORMAT!r}. Start anew.")
+                raise DataError(f"{path} is of format {metadata.get('format')!r}; expected {FORMAT!r}. Start again.")
             _check_identity(path, json.loads(metadata["identity"]), json.loads(json.dumps(identity)))
             progress = _checked_progress(json.loads(metadata["progress"]), networks.recipe.training.steps)
             moments = json.loads(metadata["moments"]) if "moments" in metadata else None
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         _check_tensors(networks, tensors, moments, progress.step, rank)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read ({error}). Remove the run's folder and start anew.") from error
+        raise DataError(f"{path} cannot be read ({error}). Remove the run's folder and start again.") from error
     _restore(networks, tensors, rank)
     return progress
 
 
 def _checked_progress(stored: object, steps: int) -> Progress:
-    """How far a file says that the run is.
+    """The progress in a state file.
 
     Raises:
-        ValueError: values that no run of this many steps writes.
+        ValueError: values that are impossible for a run of this many steps.
     """
     if not isinstance(stored, dict) or stored.keys() != vars(Progress()).keys():
-        raise ValueError("its progress has other entries than this version writes")
+        raise ValueError("its progress has unexpected entries")
     step, best = stored["step"], stored["best_step"]
     if type(step) is not int or not 0 <= step <= steps:
         raise ValueError(f"its step is {step!r:.40}; expected a whole number up to {steps:,}")
@@ -125,17 +125,17 @@ def _checked_progress(stored: object, steps: int) -> Progress:
 def _check_tensors(
     networks: Networks, tensors: Mapping[str, Tensor], moments: Mapping[str, int] | None, step: int, rank: int
 ) -> None:
-    """Every tensor that training needs, of its type and shape, and no other one.
+    """Checks that a file has exactly the tensors of the networks, with their types and shapes.
 
     Args:
-        networks: What is to be trained on.
-        tensors: What the file holds.
-        moments: Optimiser -> parameters that it had updated at the time; None in files of earlier versions.
+        networks: The networks.
+        tensors: Tensors of the file.
+        moments: Optimiser -> parameters that it had updated; None in files of earlier versions.
         step: Steps done.
-        rank: Number of this device.
+        rank: Index of this device.
 
     Raises:
-        ValueError: tensors are missing, unknown, of another type or shape; counted, the first one named.
+        ValueError: tensors are missing, unknown, or of another type or shape; with counts and the first name.
     """
     wanted = _network_tensors(networks)
     optional = {
@@ -167,19 +167,19 @@ def _check_tensors(
         if columns != {f"device{rank}/replay{number}/{k}" for k in range(len(columns))} or any(
             tensors[name].dim() < 1 for name in columns
         ):
-            raise ValueError(f"its replay buffer {number} has other columns than this version writes")
+            raise ValueError(f"its replay buffer {number} has unexpected columns")
 
 
 _REPLAY = re.compile(r"device\d{1,6}/replay\d{1,6}/\d{1,6}")
 
 
 def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
-    """In the order of their numbers in the optimiser's state."""
+    """Parameters in the order of the optimiser's state."""
     return [parameter for group in optimiser.param_groups for parameter in group["params"]]
 
 
 def _fresh_moments(optimiser: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
-    """What the optimiser keeps of a parameter that it moved, by what it keeps of a small one; without memory."""
+    """State of the optimiser for an updated parameter, as meta tensors; derived from that of a small parameter."""
     small = torch.zeros(2, requires_grad=True, device="cpu")
     small.grad = torch.zeros(2, device="cpu")
     probe = type(optimiser)([small], lr=0.0)  # type: ignore[call-arg]
@@ -192,17 +192,17 @@ def _fresh_moments(optimiser: torch.optim.Optimizer, parameter: Tensor) -> dict[
 
 
 def _held(name: str, optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> int:
-    """Parameters of which the file holds moments.
+    """Parameters whose moments are in the file.
 
     Raises:
-        ValueError: it holds some of those of one parameter, and not all.
+        ValueError: the moments of a parameter are incomplete.
     """
     fields = _fresh_moments(optimiser, torch.zeros(2, device="meta"))
     count = 0
     for index in range(len(_parameters(optimiser))):
         there = [f"{name}/{index}/{field}" in tensors for field in fields]
         if any(there) and not all(there):
-            raise ValueError(f"it holds some moments of {name}/{index} and lacks others")
+            raise ValueError(f"the moments of {name}/{index} are incomplete")
         count += all(there)
     return count
 
@@ -221,7 +221,7 @@ def _check_identity(path: Path, stored: dict[str, Any], wanted: dict[str, Any]) 
 
 
 def _differences(stored: object, wanted: object, name: str = "") -> list[str]:
-    """Which leaves differ, as "plan.training.steps 300 (now 200)"."""
+    """Values that differ, as "plan.training.steps 300 (now 200)"."""
     if not isinstance(stored, dict) or not isinstance(wanted, dict):
         same = stored == wanted
         return [] if same else [f"{name} {json.dumps(stored)[:200]} (now {json.dumps(wanted)[:200]})"]
@@ -251,7 +251,7 @@ def _tensors(networks: Networks) -> dict[str, Tensor]:
 
 
 def replay_tensors(networks: Networks) -> dict[str, Tensor]:
-    """What this device alone knows: the past fakes that it keeps."""
+    """The state of this device alone: its replay buffers."""
     return {
         f"replay{number}/{key}": value.detach().cpu()
         for number, replay in enumerate(networks.replays)
@@ -278,7 +278,7 @@ def _restore(networks: Networks, tensors: dict[str, Tensor], rank: int) -> None:
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
         for parameter, values in optimiser.state.items():
             for field, value in values.items():
-                # The fused optimisers walk memory in order, so a moment must lie as its parameter does.
+                # Fused optimisers need moments in the memory layout of their parameters.
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
                     values[field] = torch.empty_like(parameter, requires_grad=False).copy_(value)
     for name, average in zip(_AVERAGES, networks.averages, strict=False):

@@ -1,7 +1,7 @@
-"""The parts of a training step that the kinds of models share (`reference_models.kinds` holds the steps).
+"""Parts of a training step that kinds of models share (`reference_models.kinds` has the steps).
 
-Losses are tensors on the device: nothing waits for a number. A fake that the discriminator was trained on serves the
-generator's update as well, since the generator has not moved in between.
+Losses stay tensors on the device, without synchronisation. The fakes of the discriminator's update are reused in the
+generator's: its weights have not changed in between.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,8 +22,8 @@ from reference_models.training.stabilise import (
 )
 
 Losses = dict[str, Tensor]
-DrawBatch = Callable[[int], Batch]  # number of the discriminator update within the step -> its batch
-Arguments = tuple[object, ...]  # what a network takes beside latents or images: labels; level and alpha; a condition
+DrawBatch = Callable[[int], Batch]  # index of the discriminator update within the step -> its batch
+Arguments = tuple[object, ...]  # further arguments of a network: labels; level and alpha; a condition
 Judge = Callable[[Tensor, Arguments], Tensor]
 Present = Callable[[Networks, Batch, int], tuple[Tensor, Arguments]]
 """Networks, batch, step -> the real images as the discriminator gets them, and the other arguments of both networks."""
@@ -31,7 +31,7 @@ Present = Callable[[Networks, Batch, int], tuple[Tensor, Arguments]]
 
 @contextmanager
 def frozen(networks: Sequence[nn.Module]) -> Iterator[None]:
-    """No gradients for these networks' weights inside: the generator's update needs none of the discriminator's."""
+    """Switches gradients of these networks' weights off in the block: the generator's update needs none of them."""
     for network in networks:
         network.requires_grad_(False)
     try:
@@ -42,7 +42,7 @@ def frozen(networks: Sequence[nn.Module]) -> Iterator[None]:
 
 
 def adversarial_step(networks: Networks, draw: DrawBatch, step: int, rng: torch.Generator, present: Present) -> Losses:
-    """The step of models that make images or numbers from latents."""
+    """The training step of models that draw images or numbers from latents."""
     (generator,), (discriminator,) = networks.generators, networks.discriminators
     losses: Losses = {}
 
@@ -74,10 +74,10 @@ def update_discriminator(
     step: int,
     rng: torch.Generator,
 ) -> Losses:
-    """One update of discriminator `number`, with whatever technique the recipe switches on."""
+    """One update of discriminator `number`, with the recipe's stabilisers."""
     techniques, discriminator = networks.recipe.techniques, networks.discriminators[number]
     if networks.d_optimiser is None:
-        raise TypeError(f"{networks.recipe.name} has a discriminator and no optimiser for it")
+        raise TypeError(f"{networks.recipe.name} has a discriminator without an optimiser")
     fake, fake_arguments = fake.detach(), arguments
     if networks.replays:
         fake, fake_arguments = _replayed(networks.replays[number], fake, arguments, rng)
@@ -114,7 +114,7 @@ def update_discriminator(
 def _scores(
     networks: Networks, judge: Judge, real: Tensor, fake: Tensor, arguments: Arguments, fake_arguments: Arguments
 ) -> tuple[Tensor, Tensor]:
-    """Scores of both: one pass where each image is judged alone, two where BatchNorm would mix real with fake."""
+    """Scores of real and fake: in one pass, or in two if BatchNorm would mix them."""
     if networks.mixes_batch:
         return judge(real, arguments), judge(fake, fake_arguments)
     both = tuple(
@@ -128,21 +128,21 @@ def _scores(
 def _replayed(
     buffer: ReplayBuffer, fake: Tensor, arguments: Arguments, rng: torch.Generator
 ) -> tuple[Tensor, Arguments]:
-    """Some past fakes in the place of new ones, with the labels or conditions that they were made for."""
+    """Replaces some fakes by past ones, with the labels or conditions of those."""
     tensors = tuple(argument for argument in arguments if isinstance(argument, Tensor))
     shown, *others = buffer.exchange((fake, *tensors), rng)
     return shown, tuple(others)
 
 
 def seen(networks: Networks, images: Tensor, step: int, rng: torch.Generator) -> Tensor:
-    """Images as the discriminator sees them: augmented, then with instance noise."""
+    """The discriminator's inputs: augmented images with instance noise."""
     if networks.augment is not None:
         images = networks.augment(images, rng)
     return images if networks.noise is None else networks.noise(images, step, rng)
 
 
 def minimise(networks: Networks, loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
-    """One update. Networks of which no gradient came keep their weights: Adam passes over them."""
+    """One update. Networks without gradients keep their weights: Adam skips them."""
     optimiser.zero_grad(set_to_none=True)
     networks.backward(loss)
     networks.share_gradients(optimiser)

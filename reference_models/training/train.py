@@ -1,8 +1,8 @@
-"""The one training loop: every model, every recipe, one device or several.
+"""The one training loop, for every model and recipe, on one device or several.
 
-What differs between kinds of models is in `reference_models.kinds`. The loop draws batches, makes steps, writes
-losses, scores, grids and checkpoints, and can be killed at any moment: a resumed run ends with the weights of an
-uninterrupted one (on the CPU, bit for bit).
+Differences between kinds of models are in `reference_models.kinds`. The loop draws batches, runs steps, and writes
+losses, scores, grids and checkpoints. It may be killed at any time: a resumed run ends with the weights of an
+uninterrupted one (on the CPU bit for bit).
 """
 
 import contextlib
@@ -42,46 +42,46 @@ from reference_models.training.state import FILE as STATE
 from reference_models.training.state import Progress, replay_tensors, save_state
 
 UNTRAINED, LAST, BEST = "untrained.safetensors", "last.safetensors", "best.safetensors"
-_STEP, _DROPOUT = 3, 4  # streams of random numbers; those of weights and data order are 0 to 2
+_STEP, _DROPOUT = 3, 4  # streams of random numbers; 0 to 2 are those of weights and data order
 
 
 class TrainingReporter(Reporter, Protocol):
-    """A reporter that also shows how training goes."""
+    """A reporter that also shows the progress of training."""
 
     def training(self, step: int, values: Mapping[str, float]) -> None:
-        """Losses, rates and scores after `step` steps."""
+        """Shows losses, learning rates and scores after `step` steps."""
         ...
 
     def scoring(self, step: int) -> AbstractContextManager[None]:
-        """While the generator is scored after `step` steps, which takes its time."""
+        """Shows that the generator is being scored after `step` steps."""
         ...
 
 
 class Unheard(Silent):
-    """The reporter of all processes but the first."""
+    """The reporter of all processes except the first."""
 
     def training(self, step: int, values: Mapping[str, float]) -> None:
-        """Ignores how training goes."""
+        """Does nothing."""
         del step, values
 
     def scoring(self, step: int) -> AbstractContextManager[None]:
-        """Ignores it."""
+        """Does nothing."""
         del step
         return contextlib.nullcontext()
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What to train and where.
+    """Options of a training run.
 
     Attributes:
-        recipe: The plan.
+        recipe: The recipe.
         out: Folder of the run.
         seed: Seed of weights, data order and noise.
         data_root: Folder of data sets that are not embedded.
-        resume: Go on where the run in `out` stopped.
+        resume: Continue the run in `out`.
         device: "cpu" or "cuda"; "auto" takes CUDA if available.
-        devices: How many.
+        devices: Number of devices.
     """
 
     recipe: Recipe
@@ -95,16 +95,16 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class TrainOutcome:
-    """How a run ended.
+    """Result of a run.
 
     Attributes:
-        folder: The run's.
+        folder: Folder of the run.
         steps: Steps done.
-        last_score: Score of the last checkpoint, under the recipe's metric.
+        last_score: Score of the last checkpoint by the recipe's metric.
         best_score: Score of the best checkpoint.
-        best_step: Steps done when it was scored.
-        seconds: From start to end, or since the run was resumed.
-        first: True in the one process that tells the user.
+        best_step: Steps done at the best score.
+        seconds: Duration since the start, or since the run was resumed.
+        first: True in the first process, which prints.
     """
 
     folder: Path
@@ -120,9 +120,9 @@ def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
     """Trains a recipe to its end.
 
     Raises:
-        UsageError: a folder that holds another run, or settings that cannot be.
+        UsageError: the folder holds another run, or settings conflict.
         DataError: data are missing, or a state cannot be read or written.
-        DivergedError: NaN or collapse; the checkpoints of before stay.
+        DivergedError: NaN or collapse; earlier checkpoints stay.
     """
     started = time.perf_counter()
     recipe, training = options.recipe, options.recipe.training
@@ -131,7 +131,7 @@ def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
     with together(fabric):
         if training.batch_size % fabric.world_size:
             raise UsageError(
-                f"A batch of {training.batch_size} cannot be split over {fabric.world_size} devices evenly. Set "
+                f"A batch of {training.batch_size} cannot be split evenly over {fabric.world_size} devices. Set "
                 "batch_size to a multiple."
             )
         networks = make_networks(
@@ -158,9 +158,9 @@ def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
         progress = open_folder(options.out, recipe, networks, identity, reporter, rank=fabric.global_rank)
     run = _Run(options, fabric, networks, data, evaluator, progress, identity, reporter)
     run.loop()
-    progress = fabric.broadcast(progress)  # scores belong to the first process
+    progress = fabric.broadcast(progress)  # only the first process scores
     if progress.last_score is None or progress.best_score is None or progress.best_step is None:
-        raise DataError(f"{options.out} holds a run of {training.steps} steps without a score. Train it anew.")
+        raise DataError(f"{options.out} holds a run of {training.steps} steps without a score. Train it again.")
     return TrainOutcome(
         folder=options.out,
         steps=progress.step,
@@ -174,7 +174,7 @@ def train(options: TrainOptions, reporter: TrainingReporter) -> TrainOutcome:
 
 @dataclass
 class _Run:
-    """One run on its way."""
+    """A run in progress."""
 
     options: TrainOptions
     fabric: Fabric
@@ -186,14 +186,14 @@ class _Run:
     reporter: TrainingReporter
 
     def loop(self) -> None:
-        """Runs the steps, with scores, grids and checkpoints when they are due."""
+        """Runs the steps; scores, draws grids and saves checkpoints when due."""
         recipe, training, folder = self.options.recipe, self.options.recipe.training, self.options.out
         meter, clock = LossMeter(), time.perf_counter()
         done_at_clock = self.progress.step
         shown = held_out_pictures(self.networks, self.options.data_root) if self.fabric.is_global_zero else []
         if self.progress.step == 0 and self.fabric.is_global_zero:
             save_grid(folder, self.networks, 0, shown)
-            self._save(UNTRAINED, None)  # the baseline of every later score
+            self._save(UNTRAINED, None)  # baseline for later scores
         with self.reporter.stage(recipe.name, training.steps) as advance:
             advance(self.progress.step)
             for step in range(self.progress.step, training.steps):
@@ -243,11 +243,11 @@ class _Run:
             save_state(folder / STATE, self.networks, self.progress, self.identity, replays)
 
     def _saved_networks(self) -> list[nn.Module]:
-        """Every network whose buffers are written or scored."""
+        """All networks whose buffers are saved or scored."""
         return [*self.networks.by_name().values(), *(average.average for average in self.networks.averages)]
 
     def _step(self, step: int) -> dict[str, Tensor]:
-        """One step; every random number in it is a function of (seed, step, device number)."""
+        """One step. All its random numbers are functions of (seed, step, rank)."""
         seed, rank, device = self.options.seed, self.fabric.global_rank, self.fabric.device
         rng = stream(seed, _STEP, step, rank)
         d_steps = self.options.recipe.training.d_steps
@@ -262,17 +262,17 @@ class _Run:
         return losses
 
     def _score(self) -> float:
-        """Scores the generator that would be saved now, and saves it if it is the best so far."""
+        """Scores the current generator, and saves it if it is the best so far."""
         if self.evaluator is None:
-            raise TypeError("scores belong to the first process")
+            raise TypeError("only the first process scores")
         recipe, out = self.options.recipe, self.options.out
         origin = self._checkpoint({}).origin(out / LAST)
         scored = self.evaluator.score(self.networks.best_generator, recipe.name, origin)
         value = scored.value
         if not math.isfinite(value):
             raise DivergedError(
-                f"The score at step {self.progress.step:,} is {value}: the generator gives no images that can be "
-                "scored. The last checkpoint is from before that."
+                f"The score at step {self.progress.step:,} is {value}: the generator's images cannot be "
+                "scored. The last checkpoint is older than that."
             )
         if scored.rows:
             append_scores(out, scored.rows)
@@ -283,12 +283,12 @@ class _Run:
         return value
 
     def _require_finite(self) -> None:
-        """Refuses to overwrite good files with weights that are NaN or infinite."""
+        """Refuses to save weights that are NaN or infinite."""
         for name, network in self.networks.by_name().items():
             if not all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters()):
                 raise DivergedError(
                     f"Training diverged before step {self.progress.step:,}: weights of {name} are NaN or infinite. The "
-                    "last checkpoint is from before that. Lower the learning rate (--set schedule.lr=...)."
+                    "last checkpoint is older than that. Lower the learning rate (--set schedule.lr=...)."
                 )
 
     def _save(self, name: str, score: float | None) -> None:

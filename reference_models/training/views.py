@@ -14,7 +14,7 @@ from ganeval.files.figures import figure_bytes, own_style
 from ganeval.sources.base import Pixels
 from reference_models.data.training_data import MIXTURE
 
-CELL = 72  # pixels of one image on a sheet
+CELL = 72  # side of an image on a sheet, pixels
 GAP, MARGIN, LINE = 4, 8, 15
 
 
@@ -23,9 +23,9 @@ class Row:
     """One row of a sheet.
 
     Attributes:
-        label: Left of the images, one line or more.
+        label: Text on the left, one or more lines.
         images: uint8 (3, H, W) each; None leaves a gap.
-        captions: Below each image, "" for none.
+        captions: Text below each image, "" for none.
     """
 
     label: str
@@ -37,9 +37,9 @@ def sheet(title: str, headings: Sequence[str], rows: Sequence[Row]) -> bytes:
     """A PNG of rows of images with their labels.
 
     Args:
-        title: Lines above everything.
-        headings: Above each column, "" for none.
-        rows: Images from left to right.
+        title: Lines at the top.
+        headings: Text above each column, "" for none.
+        rows: Rows of images.
     """
     font = ImageFont.load_default(11)
     columns = max(len(row.images) for row in rows)
@@ -69,7 +69,7 @@ def sheet(title: str, headings: Sequence[str], rows: Sequence[Row]) -> bytes:
 
 
 def _cell(pixels: Pixels) -> Image.Image:
-    """An image at the size of a cell: small ones in whole pixels, as they are."""
+    """An image resized to a cell; small ones are enlarged by whole factors."""
     image = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
     factor = CELL / max(image.size)
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
@@ -94,7 +94,7 @@ def numbers_distance(numbers: Float[Tensor, "N 1"]) -> float:
 @own_style()
 def density_picture(numbers: Float[Tensor, "N 1"], title: str) -> bytes:
     """A PNG: the histogram of generated numbers over the true density of the mixture."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # a second to import; one model needs it
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # takes a second to import; only one model needs it
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.5), dpi=110)

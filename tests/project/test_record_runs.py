@@ -70,7 +70,7 @@ def test_the_device_is_that_of_the_run_whose_time_is_told():
     ]
 
     assert (pooled(runs)["seconds"], pooled(runs)["device"]) == (3.0, "a fast one")
-    with pytest.raises(DataError, match="seed 1: its folder does not say what trained it"):
+    with pytest.raises(DataError, match="seed 1: its folder does not name the device"):
         pooled([dataclasses.replace(run, device="") for run in runs])
 
 

@@ -149,7 +149,7 @@ def begun(tmp_path):
 def test_a_run_killed_before_its_first_state_is_started_again_only_where_that_was_asked(begun):
     identity = {"plan": plan_to_json(NUMBERS)}
 
-    with pytest.raises(UsageError, match="wrote no state yet"):
+    with pytest.raises(UsageError, match="holds a run without a saved state"):
         check_folder(begun, False, identity)
     check_folder(begun, True, identity)
 
@@ -223,7 +223,7 @@ def test_a_batch_that_devices_cannot_share_evenly_is_refused(tmp_path, monkeypat
     monkeypatch.setattr("reference_models.training.train.open_fabric", lambda *arguments: Three())
     recipe = with_settings(NUMBERS, ["batch_size=64"])
 
-    with pytest.raises(UsageError, match="A batch of 64 cannot be split over 3 devices evenly"):
+    with pytest.raises(UsageError, match="A batch of 64 cannot be split evenly over 3 devices"):
         train(TrainOptions(recipe, tmp_path / "run"), Unheard())
     assert not (tmp_path / "run").exists()
 
@@ -256,7 +256,7 @@ def test_what_every_device_has_comes_in_the_order_of_the_devices(monkeypatch):
     [
         ("gan-1d.mixture-1d-cpu", "fd@efflite0", "gan-1d cannot be scored by 'fd@efflite0'"),
         ("dcgan.digits-cpu", evaluation.NUMBERS, "dcgan cannot be scored by"),
-        ("dcgan.digits-cpu", "psnr", "psnr compares image with image; dcgan draws new ones"),
+        ("dcgan.digits-cpu", "psnr", "psnr compares pairs of images; dcgan draws new images"),
         ("srresnet.photos-cpu", "lpips", r"lpips needs learned heads \(lpips-vgg, lpips-alex\); choose psnr"),
     ],
 )
