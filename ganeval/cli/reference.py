@@ -125,7 +125,7 @@ def import_(file: Path, tool: str, out: Path, n: int | None, weights: dict[str, 
     RichReporter().message(
         f"{out}: {tool}, {count}, {written / 1e6:.1f} MB, "
         f"{'taken to be made with the canonical weights' if given is None else f'weights {sha256[:8]}'}; "
-        f"score with --metrics fd@{backbone}"
+        f"score with --metrics {','.join(f'fd@{name}' for name in statistics.sets)}"
     )
     click.echo(statistics.content_sha256)
 

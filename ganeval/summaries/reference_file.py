@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -310,6 +311,9 @@ def _load_peer(path: Path) -> ReferenceStatistics:
     try:
         tree = read_contents(path)
         mu, sigma = (np.asarray(value_at(tree, [name]), dtype=np.float64) for name in ("mu", "sigma"))
+        sets = {"inception": SetSummary(checked_moments(mu, sigma, None, str(path)), counted=False)}
+        if (spatial := spatial_moments(tree, None, str(path))) is not None:
+            sets["inception-spatial"] = SetSummary(spatial, counted=False)
     except DataError as error:
         raise ReferenceStatisticsError(str(error)) from error
     except MemoryError:
@@ -320,19 +324,43 @@ def _load_peer(path: Path) -> ReferenceStatistics:
             "arrays mu (D,) and sigma (D, D)."
         ) from error
     sha256 = sha256_of(path)
-    sets = {"inception": SetSummary(checked_moments(mu, sigma, None, str(path)), counted=False)}
-    facts = {"inception": BackboneFacts("", "", "exact")}
+    facts = dict.fromkeys(sets, BackboneFacts("", "", "exact"))
     return ReferenceStatistics(path.name, sha256, None, "", sets, facts, peer=True)
 
 
-def checked_moments(mu: Float64, sigma: Float64, n: int | None, where: str) -> Moments:
+SPATIAL_DIM: Final = 17 * 17 * 7
+
+
+def spatial_moments(tree: object, n: int | None, where: str) -> Moments | None:
+    """Mean and covariance of the spatial features, which sFID is computed from; None in a file without them.
+
+    guided-diffusion (`evaluations/evaluator.py`) keeps them as `mu_s` and `sigma_s` in its reference batches, with the
+    divisor n - 1, of the map row by row.
+
+    Raises:
+        ReferenceStatisticsError: one of the two without the other, or as `checked_moments`.
+    """
+    mu, sigma = (value_at(tree, [name]) for name in ("mu_s", "sigma_s"))
+    if mu is None and sigma is None:
+        return None
+    if mu is None or sigma is None:
+        lacking = "mu_s" if mu is None else "sigma_s"
+        raise ReferenceStatisticsError(
+            f"{where} holds spatial statistics for sFID without {lacking}. Write both, or none."
+        )
+    wide = [np.asarray(part, dtype=np.float64) for part in (mu, sigma)]
+    return checked_moments(wide[0], wide[1], n, f"{where}, mu_s and sigma_s", SPATIAL_DIM)
+
+
+def checked_moments(mu: Float64, sigma: Float64, n: int | None, where: str, dim: int = 2048) -> Moments:
     """Mean and covariance of another tool as moments, after everything that can be wrong with them was looked for.
 
     Args:
-        mu: Mean; should be (2048,).
-        sigma: Covariance with divisor n - 1; should be (2048, 2048).
+        mu: Mean; should be (dim,).
+        sigma: Covariance with divisor n - 1; should be (dim, dim).
         n: Images behind them, None if unknown.
         where: The file, for messages.
+        dim: Width of the features that it has to be of.
 
     Raises:
         ReferenceStatisticsError: another shape, NaN, or no covariance.
@@ -350,9 +378,9 @@ def checked_moments(mu: Float64, sigma: Float64, n: int | None, where: str) -> M
         np.linalg.cholesky((sigma + sigma.T) / 2 + 1e-4 * max(float(np.abs(sigma).max()), 1e-30) * np.eye(len(mu)))
     except np.linalg.LinAlgError as error:
         raise ReferenceStatisticsError(f"{where}: sigma has negative eigenvalues, so it isn't a covariance.") from error
-    if len(mu) != 2048:
+    if len(mu) != dim:
         raise ReferenceStatisticsError(
-            f"{where}: statistics of {len(mu)} dimensions; mu/sigma files of other tools are read for the 2048-d "
+            f"{where}: statistics of {len(mu)} dimensions; mu/sigma files of other tools are read for the {dim}-d "
             "Inception features only. Build others with `ganeval reference build`."
         )
     count = UNKNOWN_N if n is None else n

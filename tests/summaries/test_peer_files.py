@@ -36,6 +36,7 @@ from tests.peer_networks import Cheap, instead_of_inception
 N = 60
 ROWS = np.abs(np.random.default_rng(0).normal(size=(N, 2048))).astype(np.float32)
 MU, SIGMA = ROWS.mean(0, dtype=np.float64), np.cov(ROWS, rowvar=False)
+MU_S, SIGMA_S = MU[:2023], SIGMA[:2023, :2023]  # as if the spatial map were the first of them
 
 
 def stylegan_cache(path):
@@ -74,7 +75,7 @@ FILES = {
     ),
     "VIRTUAL_imagenet.npz": (
         "adm",
-        lambda p: npz(p, arr_0=np.zeros((7, 8, 8, 3), np.uint8), mu=MU, sigma=SIGMA, mu_s=MU, sigma_s=SIGMA),
+        lambda p: npz(p, arr_0=np.zeros((7, 8, 8, 3), np.uint8), mu=MU, sigma=SIGMA, mu_s=MU_S, sigma_s=SIGMA_S),
         None,  # the seven images are not those that mu and sigma are of
         False,
     ),
@@ -100,8 +101,9 @@ def test_each_tools_file_is_read_with_what_it_says_of_itself(tmp_path, name):
 
     found = import_statistics(path, tool, weights_sha256="ab" * 32, resize="words")
 
-    (backbone,) = found.sets
+    backbone, *spatial = found.sets
     assert backbone == ORIGINS[tool].backbone
+    assert spatial == [ORIGINS[tool].spatial] * bool(ORIGINS[tool].spatial)
     assert found.n == n
     assert found.tool == tool
     moments = found.sets[backbone].moments
@@ -395,6 +397,47 @@ def test_names_and_counts_that_contradict_are_refused(tmp_path):
         import_statistics(tmp_path / "rows.npy", "pytorch-fid", weights_sha256="", resize="", n=7)
     npz(tmp_path / "x.npz", mu=MU, sigma=SIGMA)
     assert import_statistics(tmp_path / "x.npz", "ttur", weights_sha256="", resize="", n=77).n == 77
+
+
+@pytest.mark.parametrize("imported", [True, False], ids=["imported", "as it is"])
+def test_reference_batches_of_guided_diffusion_serve_sfid_by_their_spatial_statistics(tmp_path, imported):
+    """The distance that its evaluator prints: of its mu_s and sigma_s, with the divisor n - 1."""
+    from ganeval.metrics import METRICS
+
+    path = tmp_path / "VIRTUAL_imagenet.npz"
+    npz(path, arr_0=np.zeros((7, 8, 8, 3), np.uint8), mu=MU, sigma=SIGMA, mu_s=MU_S, sigma_s=SIGMA_S)
+    given = {"weights_sha256": "ab" * 32, "resize": "words"}
+    found = import_statistics(path, "adm", **given) if imported else load_reference(path)
+    if imported:
+        save_reference(tmp_path / "x.safetensors", found, features=True)
+        found = load_reference(tmp_path / "x.safetensors")
+    rows = ROWS[:, : len(MU_S)].astype(np.float64) + 0.25
+    fake = SetSummary(Moments.of(rows), FeatureBank.of(rows))
+    value = METRICS.get("fd").evaluate(found.sets["inception-spatial"], fake)["fd"].value
+
+    # Both are of the same covariance, so that only the means differ.
+    assert value == pytest.approx(0.25**2 * len(MU_S), rel=1e-6)
+    assert list(found.sets) == ["inception", "inception-spatial"]
+    assert found.facts["inception-spatial"] == found.facts["inception"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"mu_s": np.zeros(2048), "sigma_s": np.eye(2048)}, "statistics of 2048 dimensions.*2023-d"),
+        ({"mu_s": np.zeros(2023)}, "without sigma_s"),
+        ({"sigma_s": np.eye(2023)}, "without mu_s"),
+        ({"mu_s": np.full(2023, np.nan), "sigma_s": np.eye(2023)}, "mu_s and sigma_s: mu or sigma holds NaN"),
+        ({"mu_s": np.zeros(2023), "sigma_s": np.eye(2022)}, "mu has shape"),
+        ({"mu_s": np.zeros(2023), "sigma_s": -np.eye(2023)}, "negative eigenvalues"),
+    ],
+)
+def test_spatial_statistics_that_are_none_are_refused(tmp_path, arrays, words):
+    npz(tmp_path / "x.npz", mu=MU, sigma=SIGMA, **arrays)
+
+    for read in (load_reference, lambda path: import_statistics(path, "adm", weights_sha256="", resize="")):
+        with pytest.raises(ReferenceStatisticsError, match=words):
+            read(tmp_path / "x.npz")
 
 
 def test_an_imported_reference_comes_back_from_its_file(tmp_path):

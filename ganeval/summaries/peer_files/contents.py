@@ -13,7 +13,14 @@ from ganeval.sources.npy import header_fields, holds_statistics, npz_members, op
 from ganeval.summaries.peer_files.torch_archive import read_torch
 
 ENDINGS: Final = (".npz", ".npy", ".pkl", ".pickle", ".pt", ".pth")
-_WANTED: Final = ("mu", "sigma", "feats", "arr_0")  # of an npz; images of ADM's files are left where they are
+_WANTED: Final = (
+    "mu",
+    "sigma",
+    "mu_s",
+    "sigma_s",
+    "feats",
+    "arr_0",
+)  # of an npz; images of ADM's files are left where they are
 
 
 def read_contents(path: Path) -> object:

@@ -14,7 +14,7 @@ from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 from ganeval.summaries.peer_files.contents import read_contents
 from ganeval.summaries.peer_files.origins import ORIGINS
-from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics, checked_moments
+from ganeval.summaries.reference_file import BackboneFacts, ReferenceStatistics, checked_moments, spatial_moments
 
 DIM: Final = 2048
 
@@ -54,11 +54,15 @@ def import_statistics(
     _check_mode(path, tool)
     if not path.is_file():
         raise ReferenceStatisticsError(f"There is no file {path}. Check the path.")
-    found = _found(read_contents(path), str(path), n)
+    tree = read_contents(path)
+    found = _found(tree, str(path), n)
     if n is not None and found.n != n:
         raise UsageError(f"--n {n}: {path} says {found.n} itself. Leave --n out.")
     facts = {origin.backbone: BackboneFacts(weights_sha256, resize, "exact")}
     sets = {origin.backbone: SetSummary(found.moments, found.bank, counted=found.n is not None)}
+    if origin.spatial and (spatial := spatial_moments(tree, found.n, str(path))) is not None:
+        facts[origin.spatial] = facts[origin.backbone]  # the same network, behind the same preparation
+        sets[origin.spatial] = SetSummary(spatial, counted=found.n is not None)
     sha256 = sha256_of(path)
     return ReferenceStatistics(path.name, sha256, found.n, f"as {tool} reads files", sets, facts, tool=tool)
 

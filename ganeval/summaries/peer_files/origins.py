@@ -12,10 +12,12 @@ class Origin:
     Attributes:
         backbone: The path that its features are of.
         files: What its files are, in words.
+        spatial: The path that `mu_s` and `sigma_s` are of; "" for a tool that has none.
     """
 
     backbone: str
     files: str
+    spatial: str = ""
 
 
 ORIGINS: Final[Mapping[str, Origin]] = {
@@ -24,7 +26,9 @@ ORIGINS: Final[Mapping[str, Origin]] = {
     "clean-fid": Origin("inception-clean", "npz of mode clean: mu and sigma, or feats (..._kid.npz)"),
     "clean-fid-legacy-pytorch": Origin("inception-pytorch", "the same of mode legacy_pytorch"),
     "clean-fid-legacy-tensorflow": Origin("inception", "the same of mode legacy_tensorflow"),
-    "adm": Origin("inception", "reference batches: npz with mu and sigma beside images"),
+    "adm": Origin(
+        "inception", "reference batches: npz with mu and sigma, mu_s and sigma_s, beside images", "inception-spatial"
+    ),
     "edm": Origin("inception", "npz with mu and sigma (EDM), pkl with fid (EDM2)"),
     "stylegan": Origin("inception", "pkl of its metrics cache: raw_mean, raw_cov, num_items"),
     "torch-fidelity": Origin("inception", "pt of its cache: ...-stat-fid-2048.pt, ...-features-2048.pt"),
