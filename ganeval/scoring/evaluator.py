@@ -78,6 +78,23 @@ class ScoreOutcome:
     real: RealSide | None = None
 
 
+@dataclass(frozen=True)
+class _Inputs:
+    """The opened inputs of a score.
+
+    Attributes:
+        options: Those of the score, with the subset of a statistics file.
+        subject: Images, or features of a statistics file.
+        originals: Originals of the pairs, None without paired metrics.
+        masks: Masks of the pairs, None without.
+    """
+
+    options: ScoreOptions
+    subject: ImageSource | ReferenceStatistics
+    originals: ImageSource | None = None
+    masks: Masks | None = None
+
+
 @dataclass
 class _Reference:
     """The reference cut to one number of images, or the training set: its source, once read also its summary."""
@@ -179,42 +196,20 @@ class Evaluator:
         real: RealSide | None = None
         blamed: pd.DataFrame | None = None
         single: ImageScores | None = None
-        masks: Masks | None = None
+        inputs: _Inputs | None = None
+        opened: ImageSource | ReferenceStatistics
         with contextlib.ExitStack() as stack:
-            # Everything is opened before anything runs: a wrong path shows at once, not after an hour.
-            opened: ImageSource | ReferenceStatistics
-            stored, originals = open_stored_subject(options), None
-            if stored is not None and stored.whole is not None:
-                # Rows say how the images were chosen when the file was built.
-                options = dataclasses.replace(options, num_samples=stored.whole.num_samples, seed=stored.whole.seed)
-                opened = stored
-            elif options.until_se is not None or options.until_rel is not None:
+            stored = open_stored_subject(options)
+            if options.until_se is not None or options.until_rel is not None:
                 results, summary, real, opened = score_until(
                     plan, options, self.device, self.reporter, stack, lambda fixed: self.networks(fixed, stack)
                 )
             else:
-                opened = open_subject_source(options, stack)
-                if plan.set_requests:
-                    self._reference(options)
-                    self._training_set()
-                originals = open_originals(options, opened, stack) if plan.paired_requests else None
-                masks = open_masks(options, opened, stack) if plan.paired_requests else None
+                inputs = self._open(options, stored, stack)
+                options, opened = inputs.options, inputs.subject
             if plan.set_requests and summary is None:
-                reference = self._reference(options)
-                check_counts(plan, "generated", opened, options.on_bad)
-                training = self._training_set()
-                if isinstance(reference.source, ImageSource) and not reference.read:
-                    check_counts(plan, "reference", reference.source, options.on_bad)
-                if training.source is not None and not training.read:
-                    check_counts(plan, "training", training.source, options.on_bad)
-                if processes is not None:
-                    processes.compare_sources(
-                        {
-                            "images of the subject": opened,
-                            "images of the reference": reference.source,
-                            "images of the training set": training.source,
-                        }
-                    )
+                reference, training = self._reference(options), self._training_set()
+                self._check_sets(opened, options)
                 passes = self.networks(reference.source, stack if keep is None else keep)
                 if processes is not None and processes.rank > 0:
                     for source in (opened, *(None if one.read else one.source for one in (reference, training))):
@@ -231,22 +226,59 @@ class Evaluator:
                 results = rows_of(found, options, summary, real, passes, self.device)
             if options.blame and summary is not None and real is not None:
                 blamed = blame(summary, real.sets, plan.set_requests)
-            if plan.by_image and stored is not None:
-                asked = ", ".join(request.asked for request in plan.by_image)
-                raise UsageError(f"{asked} need the images, and {subject} holds features of a set. Score the images.")
             if plan.image_requests and isinstance(opened, ImageSource):
                 rows, single = score_single_images(plan, options, opened, self.image_models(), self.reporter)
                 results += rows
             if isinstance(opened, ImageSource):
                 for request in plan.own_requests:
                     results += score_own_pairs(request, options, opened, self.pair_networks(), self.reporter)
-            if originals is not None and isinstance(opened, ImageSource):
+            if inputs is not None and inputs.originals is not None and isinstance(opened, ImageSource):
                 networks = self.pair_networks()
-                rows, pairs = score_paired(plan, options, opened, originals, networks, self.reporter, masks)
+                rows, pairs = score_paired(
+                    plan, options, opened, inputs.originals, networks, self.reporter, inputs.masks
+                )
                 results += rows
             if isinstance(opened, ImageSource):
                 results = [with_origin(result, opened.origin) for result in results]
         return self._outcome(options, results, pairs, single, summary, blamed, real)
+
+    def _open(self, options: ScoreOptions, stored: ReferenceStatistics | None, stack: contextlib.ExitStack) -> _Inputs:
+        """Opens everything before anything runs: a wrong path is reported at once, not after an hour."""
+        plan = self.plan
+        if stored is not None and stored.whole is not None:
+            if plan.by_image:
+                asked = ", ".join(request.asked for request in plan.by_image)
+                raise UsageError(
+                    f"{asked} need the images, and {options.subject} holds features of a set. Score the images."
+                )
+            # Rows state how the images were chosen when the file was built.
+            chosen = dataclasses.replace(options, num_samples=stored.whole.num_samples, seed=stored.whole.seed)
+            return _Inputs(chosen, stored)
+        subject = open_subject_source(options, stack)
+        if plan.set_requests:
+            self._reference(options)
+            self._training_set()
+        if not plan.paired_requests:
+            return _Inputs(options, subject)
+        originals = open_originals(options, subject, stack)
+        return _Inputs(options, subject, originals, open_masks(options, subject, stack))
+
+    def _check_sets(self, subject: ImageSource | ReferenceStatistics, options: ScoreOptions) -> None:
+        """Refuses sets that are too small for a metric, or that differ between processes, before a network runs."""
+        reference, training = self._reference(options), self._training_set()
+        check_counts(self.plan, "generated", subject, options.on_bad)
+        if isinstance(reference.source, ImageSource) and not reference.read:
+            check_counts(self.plan, "reference", reference.source, options.on_bad)
+        if training.source is not None and not training.read:
+            check_counts(self.plan, "training", training.source, options.on_bad)
+        if self._processes is not None:
+            self._processes.compare_sources(
+                {
+                    "images of the subject": subject,
+                    "images of the reference": reference.source,
+                    "images of the training set": training.source,
+                }
+            )
 
     def update(
         self,
