@@ -53,6 +53,9 @@ def wrap(made: object, name: str, declared: Declared, *, translates: bool) -> Ge
         space = _latent_space(made, name, latent, value_range, len(classes))
         drawer = _from_latents(space, device_of(made))
         return Generator(name, draw=drawer, classes=classes, value_range=value_range, facts=facts, latents=space)
+    if (taken := _keywords(made)) >= {"batch_size", "generator"}:  # a network may be a pipeline, too
+        drawer = _from_pipeline(made, name)
+        return Generator(name, draw=drawer, classes=classes, value_range=value_range, facts=facts)
     if isinstance(made, nn.Module):
         if translates:
             rule = _network_translator(made, name, value_range)
@@ -61,9 +64,6 @@ def wrap(made: object, name: str, declared: Declared, *, translates: bool) -> Ge
             f"{name} is a network, and the shape of its latents is not stated. Give --latent-dim Z (or the attribute "
             "latent_dim), or the images that it translates with --inputs FOLDER."
         )
-    if (taken := _keywords(made)) >= {"batch_size", "generator"}:
-        drawer = _from_pipeline(made, name)
-        return Generator(name, draw=drawer, classes=classes, value_range=value_range, facts=facts)
     if taken >= {"prompt", "generator"}:
         raise UsageError(
             f"{name} is a pipeline that needs prompts. Give a function of (count, rng) that calls it with yours and "

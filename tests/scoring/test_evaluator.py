@@ -389,11 +389,19 @@ class Pipeline:
         return types.SimpleNamespace(images=[Image.fromarray((255 * image).astype(np.uint8)) for image in noise])
 
 
-def test_a_pipeline_draws_by_batch_size_and_generator():
-    first, second = (ganeval.score(Pipeline(), n=20, metrics="vendi@pixels", cache=False) for _ in range(2))
+class Network(torch.nn.Module):
+    """A network that is called as a pipeline."""
+
+    def __call__(self, batch_size=1, generator=None):
+        return Pipeline()(batch_size, generator)
+
+
+@pytest.mark.parametrize("kind", [Pipeline, Network])
+def test_a_pipeline_draws_by_batch_size_and_generator(kind):
+    first, second = (ganeval.score(kind(), n=20, metrics="vendi@pixels", cache=False) for _ in range(2))
 
     assert first["vendi"].value == second["vendi"].value
-    assert first["vendi"].subject == "Pipeline"
+    assert first["vendi"].subject == kind.__name__
 
 
 def test_a_pipeline_is_scored_by_an_evaluator_and_is_a_reference():
