@@ -28,11 +28,11 @@ from ganeval.summaries.reference_file import (
 
 @dataclass(frozen=True)
 class ExplainOptions:
-    """All that `ganeval explain` can be told.
+    """Options of `ganeval explain`.
 
     Attributes:
-        run: Subject and reference, subset, batch, device, engine, weights, cache: as in `score`.
-        tools: Which tools.
+        run: Subject, reference, subset, batch size, device, engine, weights and cache, as for `score`.
+        tools: The emulated tools.
         terms: Add the intermediate steps that separate two causes; costs up to two more network passes.
         statistics: Reference statistics of another tool, in place of reference images.
         other_weights: A second weights file, to measure the effect of the weights.
@@ -47,22 +47,22 @@ class ExplainOptions:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The result.
+    """The result of `explain`.
 
     Attributes:
-        subject: What the user typed.
-        reference: What the user typed.
+        subject: Subject as typed.
+        reference: Reference as typed.
         rows: ganeval's own number first.
-        weights_sha256: Hash of the weights behind every row except that of the other weights.
-        pinned: False if that file is not the canonical one: then the numbers compare only with each other.
+        weights_sha256: Hash of the weights of all rows except that of the other weights.
+        pinned: False if they aren't canonical, so that the numbers compare only with each other.
         other_sha256: Hash of the other weights, "" without any.
-        engines: Preparation -> what ran the network behind it.
-        device: Where the networks ran.
+        engines: Preparation -> engine of its network.
+        device: Device of the networks.
         statistics: True if the reference is a statistics file.
         content_sha256: Content hashes of the scored images and of the reference.
-        skipped: Scored images that could not be decoded.
-        left_out: Reason -> entries of the subject's folder or archive that are no images.
-        passes: Preparations that the network saw.
+        skipped: Number of scored images that could not be decoded.
+        left_out: Reason -> number of entries of the subject's folder or archive that aren't images.
+        passes: Preparations that went through the network.
         notes: Limits of the numbers.
     """
 
@@ -83,7 +83,7 @@ class Explanation:
 
 
 def check(options: ExplainOptions) -> None:
-    """Refuses what can be refused before an image is read.
+    """Checks the options before an image is read.
 
     Raises:
         UsageError: options that conflict.
@@ -112,7 +112,7 @@ def check(options: ExplainOptions) -> None:
 
 
 def no_weights(given: Mapping[str, Path]) -> WeightsError | None:
-    """The error for weights that are neither given nor on this machine; None if they are."""
+    """The error for missing weights; None if they are given or on this machine."""
     if "inception" in given or locate("inception") is not None:
         return None
     return WeightsError(
@@ -123,7 +123,7 @@ def no_weights(given: Mapping[str, Path]) -> WeightsError | None:
 
 
 def needed_paths(tools: Sequence[Tool], *, terms: bool) -> list[str]:
-    """Preparations that the network must see, each once."""
+    """Preparations that go through the network, without repetition."""
     names = ["inception"]
     for tool in tools:
         names += [path for _, path in tool.way] if terms else [tool.path]
@@ -202,14 +202,14 @@ def _open_reference(options: ExplainOptions, stack: contextlib.ExitStack) -> Ima
 
 
 def inception_set(reference: ReferenceStatistics) -> SetSummary:
-    """The Inception statistics of a file; tools accept any file, even one made by another preparation.
+    """The Inception statistics of a file by any preparation: tools accept files of others.
 
     Raises:
         UsageError: the file has no Inception statistics.
     """
     for name in PREPARATIONS:
         if name in reference.sets:
-            return replace(reference.sets[name], bank=None, logits=None)  # a tool that keeps statistics keeps no rows
+            return replace(reference.sets[name], bank=None, logits=None)  # statistics of tools have no feature rows
     raise UsageError(f"{reference.name} has statistics for {', '.join(reference.sets)}; expected those of inception.")
 
 

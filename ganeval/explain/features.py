@@ -1,7 +1,7 @@
-"""The passes: every image decoded once and put through each distinct preparation, with one network behind all of them.
+"""Features for all tools: each image is decoded once and goes through each distinct preparation, with one network.
 
-Readings, preparations and file choices are shared where they are the same: a tool costs a network pass only if it
-shows the network other pixels.
+Tools share readings, preparations and file selections if these are equal: a tool costs a network pass only if its
+prepared images differ from those of other tools.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ def open_paths(
     stack: contextlib.ExitStack,
     other_weights: Path | None = None,
 ) -> Passes:
-    """Opens the network once and puts it behind each preparation.
+    """Opens the network once, behind each preparation.
 
     Args:
         names: Keys of `PREPARATIONS`, each once.
@@ -69,13 +69,13 @@ def open_paths(
 
 @dataclass(frozen=True)
 class Side:
-    """One set of images as every tool sees it.
+    """The features of one set for all tools.
 
     Attributes:
-        own: By ganeval's rules for files.
-        pillow: By Pillow's conversion alone; the same object if the two agree for every image.
+        own: Read by ganeval's rules for files.
+        pillow: Read by Pillow's conversion alone; the same object if both agree for all images.
         names: Path of each image that Pillow could read, "/" between folders, in order.
-        folder: True if tools would list the files themselves.
+        folder: True for a folder, in which tools select files.
     """
 
     own: SourceSummary
@@ -85,7 +85,7 @@ class Side:
 
     @property
     def passes(self) -> tuple[SourceSummary, ...]:
-        """The passes behind it, each once."""
+        """The summaries, without repetition."""
         return (self.own,) if self.own is self.pillow else (self.own, self.pillow)
 
     def chosen(self, reading: Reading) -> tuple[int, ...]:
@@ -94,12 +94,12 @@ class Side:
 
 
 def look(source: ImageSource, passes: Passes, *, folder: bool) -> Side:
-    """Puts one set through all paths, by both readings of its files.
+    """Computes the features of one set by all paths and both readings of its files.
 
     Args:
-        source: Its files must come with their bytes (no digests remembered from an earlier run).
+        source: The images, opened without cached digests, so that the bytes of files are available.
         passes: Of `open_paths`.
-        folder: True if tools would list the files themselves.
+        folder: True for a folder, in which tools select files.
 
     Raises:
         DataError: no image is left, or an image cannot be decoded and the options say to fail.
@@ -137,7 +137,7 @@ def _some_rows(block: Block, taken: np.ndarray) -> Rows:
 
 
 def mean_in_float32(bank: FeatureBank) -> Rows:
-    """(D,) the mean as numpy takes it of a float32 array (n, D): row after row, in float32."""
+    """(D,) the mean of a float32 array (n, D) as numpy computes it: row by row, in float32."""
     total = np.zeros(bank.dim, dtype=np.float32)
     for _, rows in bank.chunks():
         total = np.add.reduce(np.concatenate([total[None], rows]), axis=0)

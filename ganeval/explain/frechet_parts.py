@@ -1,4 +1,4 @@
-"""A Frechet distance in its four parts, from which every tool's arithmetic follows without another matrix root."""
+"""The four parts of a Frechet distance, from which each tool's result follows without another matrix root."""
 
 import math
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ class Parts:
     """|m_r - m_f|^2 + tr S_r + tr S_f - 2 tr (S_r S_f)^{1/2}, the covariances divided by n - 1.
 
     Attributes:
-        gap: |m_r - m_f|^2 of means taken in float64.
-        gap_float32: The same of means and differences taken in float32.
+        gap: |m_r - m_f|^2 with means in float64.
+        gap_float32: The same with means and differences in float32.
         trace_real: tr S_r.
         trace_fake: tr S_f.
         root: tr (S_r S_f)^{1/2}.
-        n_real: Reference images, None for statistics of which it is not known, or which keep their divisor.
-        n_fake: Scored images.
+        n_real: Number of reference images; None if it is unknown, or for statistics whose divisor is fixed.
+        n_fake: Number of scored images.
     """
 
     gap: float
@@ -35,7 +35,7 @@ class Parts:
     n_fake: int
 
     def value(self, mean: Literal["float64", "float32"] = "float64", ddof: Literal[0, 1] = 1) -> float:
-        """The distance as printed by a tool that averages in this type and divides by n - ddof."""
+        """The distance of a tool that averages in this type and divides by n - ddof."""
         real = 1.0 if ddof == 1 or self.n_real is None else (self.n_real - 1) / self.n_real
         fake = 1.0 if ddof == 1 else (self.n_fake - 1) / self.n_fake
         gap = self.gap if mean == "float64" else self.gap_float32
@@ -43,12 +43,12 @@ class Parts:
 
 
 def parts_of(real: SetSummary, fake: SetSummary, *, fixed: bool = False) -> Parts:
-    """Takes the distance apart; one matrix root.
+    """Splits the distance into its parts, with one matrix root.
 
     Args:
         real: Moments of the reference, with rows unless `fixed`.
         fake: Moments and rows of the scored images.
-        fixed: True for a reference given as statistics of another tool: its divisor stays as it is.
+        fixed: True for a reference from statistics of another tool, whose divisor is fixed.
 
     Raises:
         TooFewSamplesError: fewer than two images in a set.

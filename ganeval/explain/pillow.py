@@ -1,7 +1,7 @@
-"""A source as other tools read it: where ganeval's rules for files differ, by Pillow's `convert("RGB")` alone.
+"""A source read as other tools do: by Pillow's `convert("RGB")` alone if ganeval's rules for files differ.
 
-The two readings differ only for images whose decoding left one of the notes below; everything else is passed through,
-under its own digest, so that what was computed for it serves both readings.
+The readings differ only for images with one of the decoding notes below. All others keep their digest, so that both
+readings share their features.
 """
 
 import dataclasses
@@ -24,11 +24,11 @@ _SALT: Final = b"pillow-convert-rgb\n"
 
 
 class PillowSource(ImageSource):
-    """A source of which some images are read as `Image.open(file).convert("RGB")` reads them.
+    """A source whose selected images are read by `Image.open(file).convert("RGB")`.
 
     Args:
-        source: The whole.
-        indices: Images to read this way; those that do not come from a file stay as they are.
+        source: The whole source.
+        indices: Images to read by Pillow; images that don't come from files are unchanged.
     """
 
     def __init__(self, source: ImageSource, indices: Collection[int]) -> None:

@@ -1,4 +1,4 @@
-"""The table of emulated tools: what each does to images and features, one line each. To add one, add a row.
+"""The table of emulated tools, with their preparation and arithmetic. To add one, add a row.
 
 Versions that were read: pytorch-fid 0.3.0, clean-fid 0.1.35, torch-fidelity 0.4.0, torchmetrics 1.7 and 1.9,
 guided-diffusion `evaluations/evaluator.py` (2021), stylegan2-ada-pytorch and stylegan3 `metrics/metric_utils.py`.
@@ -28,14 +28,14 @@ TERM_WORDS: Final[Mapping[Term, str]] = {
 
 @dataclass(frozen=True)
 class Reading:
-    """Which files of a folder a tool reads, and how it stacks them.
+    """File selection and batching of a tool.
 
     Attributes:
-        extensions: File extensions that it reads, without the dot; None if the user's own code reads the files.
+        extensions: Extensions that it reads, without the dot; None if the user's code reads the files.
         any_case: Whether "PNG" counts as "png".
-        nested: Whether folders inside the folder are searched.
-        stack: Images that must share one size: those of one batch of this many, None for the whole set, 1 where each
-            is resized by itself.
+        nested: Whether subfolders are searched.
+        stack: Batch size within which images must have one size; None for the whole set, 1 if each image is resized
+            alone.
     """
 
     extensions: frozenset[str] | None
@@ -44,7 +44,7 @@ class Reading:
     stack: int | None
 
     def takes(self, name: str) -> bool:
-        """Whether the tool reads the file of this name, "/" between folders."""
+        """Whether the tool reads the file of this path, with "/" between folders."""
         if self.extensions is None:
             return True
         folder, _, file = name.rpartition("/")
@@ -58,14 +58,14 @@ class Tool:
     """One tool, or one of its modes.
 
     Attributes:
-        name: As it is named on the command line and in tables.
+        name: Name on the command line and in tables.
         path: Key of `PREPARATIONS`: the preprocessing before the network.
-        way: How the waterfall gets from ganeval's own preparation to `path`: (term, key of `PREPARATIONS`), in order.
-        mean: Type in which features are averaged.
-        ddof: 1 where covariances are divided by n - 1, 0 for n.
-        reading: Which files it reads.
-        steps: Its whole pipeline in one line.
-        root: How it takes the matrix root, if that can fail.
+        way: Steps of the waterfall from ganeval's own preparation to `path`: (term, key of `PREPARATIONS`), in order.
+        mean: Type of the feature mean.
+        ddof: Divisor of covariances is n - ddof.
+        reading: File selection.
+        steps: The whole pipeline in one line.
+        root: The call of the matrix root, if it can fail.
     """
 
     name: str
@@ -181,7 +181,7 @@ def parse_tools(text: str | None) -> tuple[Tool, ...]:
     """Reads a comma-separated list of names; all tools for None.
 
     Raises:
-        UsageError: a name that is in no table, or an empty list.
+        UsageError: an unknown name, or an empty list.
     """
     if text is None:
         return _TOOLS

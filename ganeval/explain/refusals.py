@@ -1,4 +1,4 @@
-"""When a tool would stop with an error: images that it does not find, cannot read, or cannot stack."""
+"""Errors of tools: images that they don't find, cannot read, or cannot batch."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ SHOWN = 3  # sizes listed in a message
 
 
 def refusal(tool: Tool, side: Side, chosen: Sequence[int]) -> str:
-    """Why a tool would print no number for these images, "" if it would.
+    """Why a tool would stop with an error on these images; "" if it would not.
 
     Args:
         tool: The tool.
         side: The images.
-        chosen: Positions of the images that it finds.
+        chosen: Positions of the images that the tool finds.
     """
     skipped = side.pillow.skipped or side.own.skipped
     if skipped and tool.reading.extensions is not None:
@@ -27,7 +27,7 @@ def refusal(tool: Tool, side: Side, chosen: Sequence[int]) -> str:
 
 
 def mixed_sizes(reading: Reading, side: Side, chosen: Sequence[int]) -> str:
-    """Why these images cannot be stacked, "" if they can."""
+    """Why these images cannot be batched; "" if they can."""
     if reading.stack == 1:
         return ""
     sizes = [(side.pillow.facts[i].height, side.pillow.facts[i].width) for i in chosen]

@@ -1,4 +1,4 @@
-"""An explanation as JSON: result rows of the usual kind, each with its tool, its terms and its steps."""
+"""JSON of an explanation: result rows with tool, terms and steps."""
 
 import dataclasses
 from typing import Any
@@ -21,7 +21,7 @@ from ganeval.sources.decoding.rules import DECODE_POLICY
 
 
 def note_of(row: Row) -> str:
-    """Why there is no number, "" if there is one."""
+    """Why there is no value; "" if there is one."""
     if not row.refusal:
         return ""
     alone = "" if row.alone is None else f"; given the images one by one it prints {row.alone:.6g}"
@@ -29,7 +29,7 @@ def note_of(row: Row) -> str:
 
 
 def result_of(row: Row, found: Explanation, options: ExplainOptions) -> Result:
-    """A row as `score` would write it: the tool's preparation and arithmetic are its protocol."""
+    """A result row whose protocol has the tool's preparation and arithmetic."""
     tool = TOOLS.get(row.tool)
     path = "inception" if tool is None else tool.path
     sha256 = found.other_sha256 if row.tool == OTHER else found.weights_sha256
@@ -64,7 +64,7 @@ def result_of(row: Row, found: Explanation, options: ExplainOptions) -> Result:
 
 
 def to_json(found: Explanation, options: ExplainOptions) -> dict[str, Any]:
-    """What `ganeval explain --json` prints."""
+    """The JSON of `ganeval explain --json`."""
     return {
         "schema": SCHEMA,
         "subject": found.subject,

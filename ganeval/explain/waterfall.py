@@ -1,4 +1,4 @@
-"""From features to rows: what each tool would print, and the terms that lead there from ganeval's own number."""
+"""Rows from features: each tool's number, and the terms of its difference from ganeval's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,17 +16,17 @@ OTHER = "ganeval, other weights"
 
 @dataclass(frozen=True)
 class Row:
-    """What one tool would print.
+    """The result of one tool.
 
     Attributes:
-        tool: Its name.
-        value: The number, None if it would stop with an error.
-        terms: Difference from ganeval's own number by what causes it, in the order of `TERMS`; steps that the tool does
-            not take are left out. They sum to value - start.
-        n_real: Reference images that it reads, None if unknown.
-        n_fake: Scored images that it reads.
-        refusal: Why it would print nothing.
-        alone: What it prints if it is given the images one by one, for a refusal that this avoids.
+        tool: Name of the tool.
+        value: Its number; None if it would stop with an error.
+        terms: Cause -> its part of the difference from ganeval's number, in the order of `TERMS`; steps that the tool
+            lacks are left out. They sum to value - start.
+        n_real: Number of reference images that it reads; None if unknown.
+        n_fake: Number of scored images that it reads.
+        refusal: Why it would stop with an error.
+        alone: Its number if images are given one by one, if that avoids the error.
         steps: Its pipeline in one line.
     """
 
@@ -45,7 +45,7 @@ Files = tuple[tuple[int, ...] | None, tuple[int, ...] | None]
 
 
 class Stations:
-    """Distances by preparation, reading and choice of files, each taken apart once.
+    """Distances by preparation, reading and file selection, each computed once.
 
     Args:
         real: The reference images, or their statistics.
@@ -58,12 +58,12 @@ class Stations:
         self._known: dict[tuple[str, str, Files], Parts] = {}
 
     def parts(self, path: str, reading: Literal["own", "pillow"], files: Files = (None, None)) -> Parts:
-        """The distance at one station.
+        """The distance for one preparation, reading and selection.
 
         Args:
             path: Name of the preparation.
-            reading: The rules for files.
-            files: Which images, by position.
+            reading: Rules for files.
+            files: Positions of the images.
         """
         real = self.real
         same = not isinstance(real, Side) or real.own is real.pillow
@@ -85,25 +85,25 @@ def _summary(side: Side, path: str, reading: Literal["own", "pillow"], positions
 
 
 def own_row(stations: Stations) -> Row:
-    """Ganeval's own number, where every waterfall starts."""
+    """The number of ganeval itself, the start of every waterfall."""
     parts = stations.parts("inception", "own")
     steps = "ganeval's rules for files, TF1 bilinear, (x-128)/128, float64 mean, n - 1"
     return Row(OWN, parts.value(), {}, parts.n_real, parts.n_fake, steps=steps)
 
 
 def other_weights_row(stations: Stations) -> Row:
-    """Ganeval's own number with the second weights file."""
+    """The number of ganeval itself with the second weights file."""
     parts, start = stations.parts(OTHER_WEIGHTS, "own"), stations.parts("inception", "own").value()
     steps = "as ganeval, with the file of --other-weights"
     return Row(OTHER, parts.value(), {"weights": parts.value() - start}, parts.n_real, parts.n_fake, steps=steps)
 
 
 def tool_row(tool: Tool, stations: Stations, *, terms: bool) -> Row:
-    """What one tool would print, and how it gets there from ganeval's own number.
+    """The number of one tool, and the terms of its difference from ganeval's.
 
     Args:
-        tool: Which.
-        stations: The distances; `tool.path` and, with `terms`, all of `tool.way` were passed through.
+        tool: The tool.
+        stations: The distances, with `tool.path` and, with `terms`, all of `tool.way` among the preparations.
         terms: False to skip the intermediate steps: the whole difference then counts as "resize".
     """
     sides = [stations.real if isinstance(stations.real, Side) else None, stations.fake]
@@ -133,7 +133,7 @@ def _files(sides: Sequence[Side | None], chosen: Sequence[tuple[int, ...] | None
 
 
 def _walk(tool: Tool, stations: Stations, files: Files, *, terms: bool) -> tuple[float, dict[Term, float]]:
-    """Step by step from ganeval's own number to the tool's: its number, and what each step added."""
+    """The tool's number and its terms, step by step from ganeval's number."""
     at = stations.parts("inception", "own")
     value = at.value()
     taken: dict[Term, float] = {}
