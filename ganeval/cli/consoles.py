@@ -5,6 +5,7 @@ An output that cannot encode a character, as a terminal or a CI log in ASCII, ge
 
 import codecs
 import io
+import os
 import sys
 from typing import IO
 
@@ -13,6 +14,7 @@ from rich.console import Console
 PLAIN = {"↓": "v", "↑": "^", "→": "->", "±": "+-", "×": "x", "…": "...", "Δ": "d", "−": "-", "•": "*"}
 """Characters of our own words; others become backslash escapes, which JSON also reads."""
 _HANDLER = "ganeval.plain"
+PIPED_WIDTH = 1000  # characters: one line an entry, to be searched
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
@@ -48,6 +50,20 @@ def print_what_can_be_encoded() -> None:
     """From here on stdout takes any character."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors=_HANDLER)
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that stdout is, or that COLUMNS names; None for a pipe or a file."""
+    console = open_console()
+    return console.width if console.is_terminal or "COLUMNS" in os.environ else None
+
+
+def open_list_console() -> Console:
+    """A console for tables of words: in a terminal cells are wrapped to its width, a pipe gets one line an entry."""
+    console = open_console()
+    if terminal_width() is None:
+        console.width = PIPED_WIDTH
+    return console
 
 
 def open_console(*, stderr: bool = False, file: IO[str] | None = None) -> Console:

@@ -43,21 +43,19 @@ def list_(data_root: Path | None, as_json: bool) -> None:
     Example:
       ganeval data list --data-root ./data --json
     """
+    from ganeval.cli.list import print_list
     from ganeval.sources.datasets.table import DATASETS
 
     rows = [_row(DATASETS.get(name), data_root) for name in DATASETS]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
-    table = [("name", "here", "size", "licence", "what")]
+    table = []
     for row in rows:
         size = "?" if row["size"] is None else f"{float(str(row['size'])) / 1e6:,.0f} MB"
         size = "-" if row["here"] == "embedded" else size
         table.append((str(row["name"]), str(row["here"]), size, str(row["licence"]), str(row["summary"])))
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for cells in table:
-        padded = "  ".join(cell.ljust(width) for cell, width in zip(cells[:4], widths[:4], strict=True))
-        click.echo(f"{padded}  {cells[4]}")
+    print_list(("name", "here", "size", "licence", "what"), table)
     for row in rows:
         if row["here"] == "part":
             click.echo(f"{row['name']}: missing {', '.join(map(str, _listed(row['missing'])))}", err=True)

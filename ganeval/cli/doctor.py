@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -12,9 +12,12 @@ from ganeval.errors import UsageError
 from ganeval.files.read_write import write_output
 from ganeval.options import ScoreOptions
 
+if TYPE_CHECKING:
+    from ganeval.sources.base import ImageSource
+
 
 @click.command("doctor", cls=GroupedCommand, short_help="Say what is wrong with images before one trusts a score.")
-@click.argument("subject", type=PLACE)
+@click.argument("subjects", type=PLACE, nargs=-1, required=True, metavar="SUBJECT...")
 @click.option(
     "--against",
     cls=GroupedOption,
@@ -37,7 +40,7 @@ from ganeval.options import ScoreOptions
 @takes("doctor")
 @click.option("--json", "json_target", metavar="-|FILE", help="Findings as JSON, to stdout (-) or a file.")
 def command(
-    subject: str,
+    subjects: tuple[str, ...],
     options: ScoreOptions,
     against: str | None,
     effects: bool,
@@ -53,22 +56,24 @@ def command(
 
     A finding is serious (the score would be about this and not about the model), a warning (it may move the score) or
     info. With --effects, each damage is done to clean images, of REF or else of the embedded photos, and the table says
-    what fd@efflite0 of two clean sets becomes when one of them is damaged.
+    what fd@efflite0 of two clean sets becomes when one of them is damaged. Several subjects make one table, a line
+    each, without effects.
 
     Exit codes: 0 it ran, whatever it found; 4 with --fail-on, where something is that severe; 2 and 3 as everywhere.
 
     \b
     ganeval doctor ./samples
     ganeval doctor ./samples --against ./real
+    ganeval doctor ./old ./new --against ./real
     ganeval doctor samples.zip --against fashion-mnist:train --num-samples 5000 --json -
     ganeval doctor ./samples --against ./real --no-effects --fail-on serious
     ganeval doctor dcgan.digits-cpu --against digits:test
     """
     check_writable(None if json_target in (None, "-") else Path(str(json_target)))
-    from ganeval.cli.doctor_show import print_examination, to_json_text
+    from ganeval.cli.doctor_show import print_examination, print_several, to_json_text
     from ganeval.cli.progress import RichReporter
     from ganeval.doctor.check_decoding import without_depth
-    from ganeval.doctor.examine import examine
+    from ganeval.doctor.examine import examine_all
     from ganeval.generators.open import open_generated_reference, open_generator
     from ganeval.sources.base import seeded_subset
     from ganeval.summaries.reference_file import is_statistics_file
@@ -78,39 +83,46 @@ def command(
     reporter = RichReporter()
     with contextlib.ExitStack() as stack:
         options = dataclasses.replace(options, reference=against)
-        opened_sets = [open_generator(options) or options.open("subject", subject, mixed=True)]
-        stack.callback(opened_sets[0].close)
+        opened_sets: list[ImageSource] = []
+        for subject in subjects:
+            own = dataclasses.replace(options, subject=subject)
+            opened_sets.append(open_generator(own) or own.open("subject", subject, mixed=True))
+            stack.callback(opened_sets[-1].close)
         if against is not None:
             opened_sets.append(
                 open_generated_reference(options, against) or options.open("reference", against, mixed=True)
             )
-            stack.callback(opened_sets[1].close)
+            stack.callback(opened_sets[-1].close)
         sides = []
         for opened in opened_sets:
             for note in opened.notes:
                 reporter.message(note)
             sides.append(seeded_subset(opened, options.num_samples, options.seed))
+        effects = effects and len(subjects) == 1
         if effects or options.device != "auto":
             from ganeval.devices import device_name
 
             chosen = device_name(options.device)
-        reference = sides[1] if len(sides) > 1 else None
-        found = examine(sides[0], reference, reporter)
+        reference = None if against is None else sides.pop()
+        found = examine_all(sides, reference, reporter)
         if options.peak is not None:
-            found = dataclasses.replace(found, findings=without_depth(found.findings))
+            found = tuple(dataclasses.replace(one, findings=without_depth(one.findings)) for one in found)
         if effects:
             from ganeval.doctor.effects import measure
 
             # Clean images are damaged and scored as they are: only what runs the network counts.
             network = ScoreOptions(
-                subject, batch_size=options.batch_size, engine=options.engine, on_bad="skip", cache=options.cache
+                subjects[0], batch_size=options.batch_size, engine=options.engine, on_bad="skip", cache=options.cache
             )
-            found = measure(found, reference, network, chosen, reporter)
+            found = (measure(found[0], reference, network, chosen, reporter),)
     if json_target == "-":
-        click.echo(to_json_text(found))
+        click.echo(to_json_text(*found))
     else:
         if json_target is not None:
-            write_output(Path(json_target), (to_json_text(found) + "\n").encode())
-        print_examination(found)
-    if found.fails(fail_on):
+            write_output(Path(json_target), (to_json_text(*found) + "\n").encode())
+        if len(found) == 1:
+            print_examination(found[0])
+        else:
+            print_several(found, options.subject)
+    if any(one.fails(fail_on) for one in found):
         raise SystemExit(4)

@@ -1,10 +1,14 @@
 """What `doctor` prints: a table of findings, and below it what each means, what to do, examples and the effect."""
 
+import shlex
+from collections.abc import Sequence
+
 import orjson
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from ganeval.cli.consoles import open_console
+from ganeval.cli.consoles import open_console, open_list_console
 from ganeval.cli.tables import print_whole
 from ganeval.doctor.check import percent
 from ganeval.doctor.examine import Examination
@@ -15,19 +19,54 @@ from ganeval.escaping import printable
 STYLES = {"serious": "bold red", "warning": "yellow", "info": "dim"}
 
 
-def to_json_text(found: Examination) -> str:
-    """The examination as JSON."""
-    return orjson.dumps(found.to_json(), option=orjson.OPT_INDENT_2).decode()
+def to_json_text(*found: Examination) -> str:
+    """One examination as JSON; several as a list of them under "examinations"."""
+    each = [one.to_json() for one in found]
+    content = each[0] if len(each) == 1 else {"schema": 1, "examinations": each}
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
+
+
+def _advice(found: Examination) -> str:
+    worst = {finding.severity for finding in found.findings}
+    return "Fix before scoring" if "serious" in worst else "Score with care" if "warning" in worst else "Ready to score"
+
+
+def print_several(found: Sequence[Examination], first: str) -> None:
+    """A line a subject: the answer, and its serious findings and warnings by name; then how to see more of one.
+
+    Args:
+        found: The examinations.
+        first: The first subject, as it was typed.
+    """
+    console = open_console()
+    fixed = sum(_advice(one) == "Fix before scoring" for one in found)
+    against = "" if found[0].against is None else f" against {found[0].against}"
+    console.print(
+        printable(f"{fixed} of {len(found)} subjects need fixing before they are scored{against}"),
+        style="bold",
+        markup=False,
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("subject", "images", "answer", "findings"):
+        table.add_column(name, overflow="fold", justify="right" if name == "images" else "left")
+    for one in found:
+        names = [
+            f"[{STYLES[finding.severity]}]{finding.name}[/] {percent(finding.share)}"
+            for finding in one.findings
+            if finding.severity != "info"
+        ]
+        table.add_row(escape(printable(one.subject)), f"{one.n:,}", _advice(one), ", ".join(names))
+    open_list_console().print(table)
+    reference = shlex.quote(found[0].against or found[1].subject)  # "doctor fake real" may have meant that, too
+    next_command = f"Next: ganeval doctor {shlex.quote(first)} --against {reference}"
+    console.print(printable(next_command), markup=False, soft_wrap=True)
 
 
 def print_examination(found: Examination) -> None:
     """The answer with the counts, the table, the details; all on stdout."""
     console = open_console()
-    worst = {finding.severity for finding in found.findings}
-    advice = (
-        "Fix before scoring" if "serious" in worst else "Score with care" if "warning" in worst else "Ready to score"
-    )
-    console.print(printable(f"{advice}: {summary_of(found)}"), style="bold", markup=False, soft_wrap=True)
+    console.print(printable(f"{_advice(found)}: {summary_of(found)}"), style="bold", markup=False, soft_wrap=True)
     if found.findings:
         _print_table(found.findings, console)
         for number, finding in enumerate(found.findings, start=1):

@@ -96,6 +96,7 @@ def command(
     if ctx.invoked_subcommand is not None:
         return
     check_writable(junit, markdown, None if json_target in (None, "-") else Path(str(json_target)))
+    from ganeval.cli.consoles import terminal_width
     from ganeval.cli.progress import RichReporter
     from ganeval.gate.baseline import is_row_file
     from ganeval.gate.modes import GateOptions
@@ -122,7 +123,7 @@ def command(
         write_output(Path(json_target), text + "\n")
     for line in to_annotations(report) if annotations == "github" else []:
         click.echo(line, file=for_commands(sys.stderr if json_target == "-" else sys.stdout))
-    click.echo(text if json_target == "-" else to_text(report))
+    click.echo(text if json_target == "-" else to_text(report, terminal_width()))
     raise SystemExit(report.exit_code)
 
 

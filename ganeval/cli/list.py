@@ -1,16 +1,15 @@
 """`ganeval list`: what there is, one line each."""
 
 import json
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from ganeval.registry import Registry
 
 Entry = dict[str, object]
-PIPED_WIDTH = 1000  # characters: a pipe gets one line an entry, to be searched
 
 
 def metrics() -> list[Entry]:
@@ -177,20 +176,25 @@ def show_entries(entries: list[Entry], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(entries, indent=2))
         return
-    from rich.table import Table
-
-    from ganeval.cli.consoles import open_console
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
     foreign = any(entry.get("package", "ganeval") != "ganeval" for entry in entries)
-    for column in ("name", "kind", "summary", *(["package"] if foreign else [])):
-        table.add_column(column, overflow="fold")
+    rows = []
     for entry in entries:
         names = entry.get("names")  # of a metric, all that `--metrics` takes
         named = ", ".join(map(str, names)) if isinstance(names, list) else str(entry["name"])
         of = [str(entry.get("package", ""))] if foreign else []
-        table.add_row(named, str(entry["kind"]), str(entry["summary"]), *of)
-    console = open_console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = PIPED_WIDTH
-    console.print(table)
+        rows.append((named, str(entry["kind"]), str(entry["summary"]), *of))
+    print_list(("name", "kind", "summary", *(["package"] if foreign else [])), rows)
+
+
+def print_list(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table of words: in a terminal cells are wrapped to its width, in a pipe each entry has a line of its own."""
+    from rich.table import Table
+
+    from ganeval.cli.consoles import open_list_console
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in head:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    open_list_console().print(table)

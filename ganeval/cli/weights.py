@@ -37,6 +37,7 @@ def list_(as_json: bool) -> None:
     """
     from ganeval.backbones import weights_files
     from ganeval.backbones.weights_store import cache_dir, locate
+    from ganeval.cli.list import print_list
 
     rows = []
     for name, file in weights_files().items():
@@ -58,13 +59,10 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
-    table = [("name", "here", "size", "licence", "what")]
+    table = []
     for file, row in zip(weights_files().values(), rows, strict=True):
         table.append((file.name, "yes" if row["present"] else "no", _megabytes(file.size), file.license, file.note))
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for cells in table:
-        name, here, size, licence = (cell.ljust(width) for cell, width in zip(cells[:4], widths[:4], strict=True))
-        click.echo(f"{name}  {here}  {size}  {licence}  {cells[4]}")
+    print_list(("name", "here", "size", "licence", "what"), table)
     click.echo(f"The folder is {cache_dir()}. Bring what is missing with `ganeval weights fetch NAME`.", err=True)
 
 

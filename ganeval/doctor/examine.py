@@ -1,5 +1,6 @@
 """Examines a set of images, alone or against a reference: a pass over each, then the table of checks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,13 +64,24 @@ def examine(subject: ImageSource, against: ImageSource | None, reporter: Reporte
     Raises:
         DataError: a set in which no image can be decoded.
     """
-    seen = look_at(subject, reporter)
+    return examine_all([subject], against, reporter)[0]
+
+
+def examine_all(
+    subjects: Sequence[ImageSource], against: ImageSource | None, reporter: Reporter
+) -> tuple[Examination, ...]:
+    """The same of several sets, one after another; the reference is read once."""
     reference = None if against is None else look_at(against, reporter)
-    findings = worst_first(check_looks(seen, reference))
-    return Examination(
-        subject.name,
-        None if against is None else against.name,
-        seen.n,
-        None if reference is None else reference.n,
-        findings,
-    )
+    found = []
+    for subject in subjects:
+        seen = look_at(subject, reporter)
+        found.append(
+            Examination(
+                subject.name,
+                None if against is None else against.name,
+                seen.n,
+                None if reference is None else reference.n,
+                worst_first(check_looks(seen, reference)),
+            )
+        )
+    return tuple(found)

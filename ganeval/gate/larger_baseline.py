@@ -7,6 +7,7 @@ for metrics whose expectation does not depend on the count.
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 from ganeval.gate.evidence import GIVEN, LARGER, SKEWNESS
@@ -46,7 +47,11 @@ def with_larger_draw(
     source.close()
     if not drawn:
         return list(rows)
-    reporter.message(f"The baseline is drawn once more with {count:,} images, so that its own error weighs less.")
+    seconds = max(sum(row.timing.values()) for row in rows) * TIMES
+    reporter.message(
+        f"Now the baseline is drawn once more with {count:,} images, so that its own error weighs less: about "
+        f"{f'{seconds / 60:.0f} minutes' if seconds >= 90 else f'{math.ceil(seconds)} s'}."
+    )
     asked = dict.fromkeys(_asked(row) for row in chosen.values())
     with Evaluator(dataclasses.replace(larger, metrics=",".join(asked)), reporter, opened=opened) as evaluator:
         found = with_given_reference(evaluator.score(larger.subject, larger.name))

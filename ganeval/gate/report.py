@@ -1,7 +1,9 @@
 """What a gate says, for people and machines: table, plain text, Markdown, JSON, JUnit XML, GitHub annotations."""
 
 import dataclasses
+import textwrap
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 
 from ganeval.escaping import markdown, printable
 from ganeval.gate.escaping import command_data, command_property, number, signed, xml
@@ -55,8 +57,13 @@ def remarks(report: GateReport) -> list[str]:
     return [*lines, *map(printable, report.notes)]
 
 
-def to_text(report: GateReport) -> str:
-    """The table in plain characters, for logs and failure messages."""
+def to_text(report: GateReport, width: int | None = None) -> str:
+    """The table in plain characters, for logs and failure messages.
+
+    Args:
+        report: What was found.
+        width: Columns of the terminal; where the table is wider, each rule is a block of its own. None: any width.
+    """
     rows = [HEAD, *(cells(ruling) for ruling in report.rulings)]
     rows = [tuple(map(printable, row)) for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
@@ -66,7 +73,17 @@ def to_text(report: GateReport) -> str:
         )
         for row in rows
     ]
-    return "\n".join([headline(report), *(line.rstrip() for line in lines), *remarks(report), LEGEND])
+    table = [line.rstrip() for line in lines]
+    if width is not None and max(map(len, table)) > width:
+        table = [line for row in rows[1:] for line in _block(row, width)]
+    return "\n".join([headline(report), *table, *remarks(report), LEGEND])
+
+
+def _block(row: Sequence[str], width: int) -> list[str]:
+    """One rule in a narrow terminal: metric and verdict, below them the other cells by name."""
+    named = [f"{name} {cell}" for name, cell in zip(HEAD[1:-1], row[1:-1], strict=True) if cell != "-"]
+    filled = textwrap.wrap(", ".join(named).replace(" ", "\0").replace(",\0", ", "), width - 2, break_long_words=False)
+    return [f"{row[0].rstrip()}: {row[-1]}", *(f"  {line}".replace("\0", " ") for line in filled)]
 
 
 def to_markdown(report: GateReport) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from ganeval.errors import ProtocolMismatchError, UsageError
 from ganeval.gate.fixed_reference import with_given_reference
 from ganeval.gate.image_differences import Outputs, compare_outputs
-from ganeval.gate.larger_baseline import with_larger_draw
+from ganeval.gate.larger_baseline import TIMES, with_larger_draw
 from ganeval.generators.open import open_generator
 from ganeval.generators.source import GeneratorSource
 from ganeval.metrics.keys import first_gate_keys, parse_key
@@ -236,7 +236,13 @@ def first_rows(options: ScoreOptions, reporter: Reporter, *, larger: bool = True
             raise UsageError("A gate compares a subject: give --reference REF or --paired REF.")
         runnable = [r.asked for r in map(parse_key, asked) if missing_weights(r, options.weights) is None]
         options = dataclasses.replace(options, metrics=",".join(runnable))
-    options = dataclasses.replace(options, num_samples=first_count(options))
+    count = first_count(options)
+    if count is not None and options.num_samples is None:
+        again = f", then {TIMES * count:,} more for the baseline alone" if larger else ""
+        reporter.message(
+            f"{options.subject} draws {count:,} images{again}: some minutes on a CPU. --num-samples N takes fewer."
+        )
+    options = dataclasses.replace(options, num_samples=count)
     opened = OpenedNetworks()
     with Evaluator(options, reporter, opened=opened) as evaluator:
         rows = with_given_reference(evaluator.score(options.subject, options.name))

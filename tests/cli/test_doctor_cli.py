@@ -155,3 +155,31 @@ def test_effects_are_measured_with_the_network_that_scores(run, make_folder, tmp
     assert row["effect"]["n"] == 30
     assert row["effect"]["damaged"] > row["effect"]["clean"]
     assert row["effect"]["damage"] == "saved as JPEG of quality 20"
+
+
+def test_several_subjects_make_one_table(run, make_folder, monkeypatch):
+    monkeypatch.delenv("COLUMNS")
+    good, copied, real = make_folder("good", 60, seed=1), make_folder("copied", 60, seed=2), make_folder("real", 60)
+    for name in ("00000.png", "00001.png"):
+        (copied / f"leak-{name}").write_bytes((real / name).read_bytes())
+
+    code, out, err = run(good, copied, "--against", real)
+    _, text, _ = run(good, copied, "--against", real, "--json", "-")
+
+    head, _, first, second, last = out.splitlines()
+    assert (code, err) == (0, "")
+    assert head.startswith("1 of 2 subjects need fixing before they are scored against ")
+    assert "leakage" not in first
+    assert "leakage 3.2%" in second
+    assert last == f"Next: ganeval doctor {good} --against {real}"
+    alone = [json.loads(run(one, "--against", real, "--no-effects", "--json", "-")[1]) for one in (good, copied)]
+    assert json.loads(text) == {"schema": 1, "examinations": alone}
+
+
+def test_two_sets_without_a_reference_are_told_how_they_are_compared(run, make_folder):
+    fake, real = make_folder("fake", 50, seed=1), make_folder("real", 50)
+
+    code, out, _ = run(fake, real, "--fail-on", "serious")
+
+    assert code == 0
+    assert out.splitlines()[-1] == f"Next: ganeval doctor {fake} --against {real}"

@@ -26,7 +26,6 @@ def folders(tmp_path, monkeypatch):
         (["score", "fake", "--test_y_channel"], "Use --channel y"),
         (["score", "fake", "--paired", "hr", "--metrics", "psnr_y"], "psnr with --channel y"),
         (["score", "fake", "--reference", "hr", "--metrics", "inception_score"], "write is."),
-        (["doctor", "fake", "hr"], "ganeval doctor fake --against hr"),
         (["explain", "fake", "hr"], "ganeval explain fake --reference hr"),
         (["sample", "dcgan.digits", "-o", "x"], "Did you mean 'dcgan.digits-cpu'"),
         (["score", "fake", "-r", "hr"], "Use --reference REF (sets) or --paired REF"),

@@ -354,6 +354,18 @@ def test_init_and_accept_from_rows_and_the_file_only_grows(run, tmp_path):
     assert read_rules(Path("gates.toml")).rules[0].metric == "kd@efflite0"
 
 
+def test_in_a_narrow_terminal_each_rule_is_a_block(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    append_jsonl(tmp_path / "baseline.jsonl", [row(1.0)])
+    code, out, _ = run("gate", write([row(2.0, subject="b")], "b.json"), "--baseline", "baseline.jsonl")
+    _, *block = out.partition("\nmode: ")[0].splitlines()
+
+    assert code in (0, 4, 5)
+    assert block[0].startswith("kd@efflite0 ↓: ")
+    assert max(map(len, block)) <= 60
+    assert all(f"{name} " in " ".join(block) for name in ("baseline", "now", "worse by", "margin"))
+
+
 def test_accept_refuses_another_protocol_and_writes_nothing(recorded, run):
     before = Path("baseline.jsonl").read_bytes()
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -569,12 +570,17 @@ def test_a_first_baseline_of_a_generator_is_drawn_once_more_with_four_times_as_m
 
     real = str(make_folder("real", 24))
     options = ScoreOptions("g", reference=real, metrics="kd,fd", num_samples=24, device="cpu", in_memory={"g": draw})
-    kd, fd = first_rows(options, Silent())
+    told: list[str] = []
+    reporter = Silent()
+    reporter.message = told.append
+    kd, fd = first_rows(options, reporter)
     folder = first_rows(dataclasses.replace(options, subject=str(make_folder("fake", 24, seed=1))), Silent())
 
     assert kd.n_fake == kd.protocol.n_fake == 24
     kept = kd.provenance["larger_draw"]
     assert kept["n"] == 96
+    (said,) = [line for line in told if "drawn once more with 96 images" in line]
+    assert re.search(r"about \d+ (s|minutes)\.$", said)
     assert kept["stderr_given_reference"] < kd.provenance["stderr_given_reference"]
     assert "larger_draw" not in fd.provenance  # its expectation depends on the count
     assert "larger_draw" not in folder[0].provenance
