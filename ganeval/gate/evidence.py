@@ -9,6 +9,7 @@ import numpy as np
 
 from ganeval.gate.expectation import Spread
 from ganeval.gate.ruling import Evidence, Recorded, SeedSpread
+from ganeval.metrics.uncertainty import NEAR_END
 from ganeval.results.result import PER_IMAGE, Result
 from ganeval.stats.student_t import sum_degrees
 from ganeval.summaries.moments import Float64
@@ -48,7 +49,7 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
         return _image_by_image(baseline, candidate, pairs)
     baseline, drawn = larger_draw(baseline)
     b, c = _centre(baseline, candidate), _centre(candidate, baseline)
-    sides = (baseline, candidate)
+    sides = baseline, candidate = _near_end_as_other(baseline, candidate), _near_end_as_other(candidate, baseline)
     given = all(isinstance(row.provenance.get(GIVEN), float) for row in sides)
     errors = [error for row in sides if (error := stderr_and_degrees(row, given=given)) is not None]
     if len(errors) < 2:
@@ -68,6 +69,16 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
         n=candidate.n_fake,
         recorded=recorded_error(baseline, candidate, drawn, given=given),
     )
+
+
+def _near_end_as_other(row: Result, other: Result) -> Result:
+    """A row that has no standard error because its share is too near 0 or 1, with the other one's: it is larger.
+
+    Without it four of five unchanged models were inconclusive by a coverage of 0.9, whose baseline just had one.
+    """
+    if row.stderr is not None or other.stderr is None or NEAR_END not in row.note:
+        return row
+    return dataclasses.replace(row, stderr=other.stderr, degrees=other.degrees)
 
 
 def from_seeds(baseline: Sequence[Result], candidate: Sequence[Result]) -> Evidence:

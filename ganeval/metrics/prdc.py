@@ -18,7 +18,7 @@ from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.neighbours import CHUNK, approximate, neighbour_radii, prepare, within
 from ganeval.metrics.prdc_difference import prdc_difference_errors
-from ganeval.metrics.uncertainty import join
+from ganeval.metrics.uncertainty import NEAR_END, join
 from ganeval.stats.counts import check_count
 from ganeval.stats.groups import GROUPS, group_stderr, share_stderr
 from ganeval.stats.influence import SamplingError, influence_stderr, sampling_error
@@ -114,7 +114,7 @@ def _share_estimate(value: float, groups: Float64, n: int, note: str) -> Estimat
     """Precision, recall or coverage with its interval; `n` images are what it is a share of."""
     stderr = share_stderr(value, groups, n)
     if stderr is None:
-        return Estimate(value, note=join(note, "no interval: too near 0 or 1 for these n"))
+        return Estimate(value, note=join(note, NEAR_END))
     method = f"{GROUPS} random groups, both sets random, Student t on the logit; of the expectation at this n"
     return Estimate(value, stderr, share_interval(value, stderr, GROUPS - 1), None, method, note, GROUPS - 1)
 

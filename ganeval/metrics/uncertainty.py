@@ -12,6 +12,7 @@ FROM_ZERO = 2.0  # standard errors between a distance and zero below which no in
 NEAR_ZERO = (
     3.0  # below which the shown interval of a squared distance is said to be too wide: kd at 2.5 covers all of 215
 )
+NEAR_END = "no interval: too near 0 or 1 for these n"  # of a share; its standard error is smaller there than elsewhere
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def photo_laws(photos: Path) -> dict[str, tuple[Law, float]]:
                         Image.open(written).save(folders[quality] / name)
         metrics = "psnr,ssim,pd@efflite0"
         rows = {
-            quality: ganeval.score(folders[quality], paired=folders[100], metrics=metrics, cache=False).results
+            quality: ganeval.score(folders[quality], paired=folders[100], metrics=metrics, cache=False).rows
             for quality in QUALITIES
         }
     values: dict[str, Float64] = {}

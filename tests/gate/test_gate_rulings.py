@@ -21,6 +21,7 @@ from ganeval.metrics.frechet import FD
 from ganeval.metrics.kernel import CMMD, KD
 from ganeval.metrics.mind import MIND
 from ganeval.metrics.prdc import PRDC
+from ganeval.metrics.uncertainty import NEAR_END
 from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
 from ganeval.results.protocol import Protocol
@@ -119,6 +120,18 @@ def test_seeds_of_one_recipe_fail_in_at_most_five_of_a_hundred_and_worse_ones_fa
 
     assert share(0) <= 0.03
     assert share(6) >= 0.9
+
+
+def test_a_share_too_near_1_for_a_standard_error_has_that_of_the_other_side():
+    """Else an unchanged model whose baseline just had one is inconclusive; missing for another reason it is."""
+    held = row(0.92, 0.012, key="coverage@x", better="higher", degrees=9)
+    near, few = (row(0.95, key="coverage@x", better="higher", sha="b", note=n) for n in (NEAR_END, "no interval: few"))
+
+    for sides in ((held, near), (near, held)):
+        found = from_samples(*sides)
+        assert (found.stderr, found.degrees) == (pytest.approx(0.012 * 2**0.5), pytest.approx(18.0))
+    assert from_samples(held, few).stderr is None
+    assert from_samples(near, dataclasses.replace(near, provenance={"subject_sha256": "c"})).stderr is None
 
 
 # ---- closed forms
