@@ -1,4 +1,4 @@
-# Two images: `docker build --target cpu -t ganeval .` (OpenVINO, 1.6 GB) and `--target cuda -t ganeval:cuda` (GPU libraries, 5.5 GB).
+# Two images: `docker build --target cpu -t ganeval .` (OpenVINO, 2.1 GB) and `--target cuda -t ganeval:cuda` (GPU libraries, 6.8 GB).
 # docs/installing.md shows their use. A build that can be repeated names its base by digest:
 # --build-arg BASE=python:3.12-slim-bookworm@sha256:...
 ARG BASE=python:3.12-slim-bookworm

@@ -191,7 +191,7 @@ def test_a_row_names_the_engine_that_made_its_features_whatever_runs_now(make_fo
     """Cached features, estimates, floors and moments stay what they were; the row says whose they are."""
     from ganeval.scoring.compare import compare
 
-    fake, real = make_folder("fake", 20, seed=0), make_folder("real", 22, seed=1)
+    fake, real = make_folder("fake", 8, seed=0), make_folder("real", 10, seed=1)
     more = make_folder("more", 3, seed=2)
 
     def row(engine, subject=fake, **given):
@@ -212,10 +212,10 @@ def test_a_row_names_the_engine_that_made_its_features_whatever_runs_now(make_fo
     for path in more.iterdir():
         path.rename(fake / f"new-{path.name}")
     mixed = row("torch")
-    assert mixed.provenance["engine"] == f"{openvino} (42 images), {torch_} (3 images)"
+    assert mixed.provenance["engine"] == f"{openvino} (18 images), {torch_} (3 images)"
     options = ScoreOptions(str(real), reference=str(real), metrics="kd@efflite0", engine="torch")
     (compared,) = compare(options, str(fake))
-    assert compared.result.provenance["engine"] == f"{openvino} (41 images), {torch_} (3 images) (cached)"  # 22 of 23
+    assert compared.result.provenance["engine"] == f"{openvino} (17 images), {torch_} (3 images) (cached)"  # 10 of 11
 
 
 @pytest.mark.skipif("openvino" not in ENGINES, reason="needs OpenVINO")
@@ -224,7 +224,7 @@ def test_a_kept_estimate_is_that_of_the_features_whose_engine_the_row_states(mak
     import shutil
 
     monkeypatch.setenv("GANEVAL_CACHE", str(tmp_path / "cache"))
-    fake, real = make_folder("fake", 20, seed=0), make_folder("real", 22, seed=1)
+    fake, real = make_folder("fake", 8, seed=0), make_folder("real", 10, seed=1)
     options = {"reference": str(real), "metrics": "kd@efflite0,fd@efflite0"}
     score(ScoreOptions(str(fake), engine="openvino", **options))
     shutil.rmtree(tmp_path / "cache" / "features")

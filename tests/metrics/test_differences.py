@@ -390,7 +390,7 @@ def test_stems_pair_across_extensions_and_order():
 
 
 def test_a_compression_ladder_is_told_apart(make_folder, tmp_path):
-    original = make_folder("original", 60, sizes=[(48, 48)])
+    original = make_folder("original", 24, sizes=[(48, 48)])
     for quality in (95, 5):
         (tmp_path / f"q{quality}").mkdir()
         for path in original.iterdir():
