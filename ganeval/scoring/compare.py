@@ -120,7 +120,7 @@ def compare_through(evaluator: Evaluator, a: str, b: str) -> list[Comparison]:
             options = dataclasses.replace(options, num_samples=smaller)
             sources = [open_subject_source(dataclasses.replace(options, subject=name), stack) for name in (a, b)]
         named = [dataclasses.replace(options, subject=name) for name in (a, b)]
-        comparisons = _compare_images(evaluator, named, sources) if plan.image_requests else []
+        comparisons = _compare_images(evaluator, named, sources, stack) if plan.image_requests else []
         if options.paired is not None:
             return [*comparisons, *_compare_pairs(evaluator, named, sources, stack)]
         if options.reference is not None:
@@ -147,11 +147,14 @@ def _compare_pairs(
 
 
 def _compare_images(
-    evaluator: Evaluator, named: Sequence[ScoreOptions], sources: Sequence[ImageSource]
+    evaluator: Evaluator,
+    named: Sequence[ScoreOptions],
+    sources: Sequence[ImageSource],
+    stack: contextlib.ExitStack,
 ) -> list[Comparison]:
     plan, models = evaluator.plan, evaluator.image_models()
     sides = [
-        score_single_images(plan, options, source, models, evaluator.reporter)
+        score_single_images(plan, options, source, models, evaluator.reporter, open_originals(options, source, stack))
         for options, source in zip(named, sources, strict=True)
     ]
     return _by_image(plan.image_requests, sides, named, sources)

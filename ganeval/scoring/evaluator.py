@@ -227,7 +227,7 @@ class Evaluator:
             if options.blame and summary is not None and real is not None:
                 blamed = blame(summary, real.sets, plan.set_requests)
             if plan.image_requests and isinstance(opened, ImageSource):
-                rows, single = score_single_images(plan, options, opened, self.image_models(), self.reporter)
+                rows, single = score_single_images(plan, options, opened, self.image_models(), self.reporter, originals)
                 results += rows
             if isinstance(opened, ImageSource):
                 for request in plan.own_requests:

@@ -13,6 +13,7 @@ from ganeval.results.provenance import provenance
 from ganeval.results.result import MOST_IMAGES, PER_IMAGE, Result
 from ganeval.scoring.build_result import Row, Seen
 from ganeval.scoring.image_pass import ImageScores, score_images
+from ganeval.scoring.pair_names import names_of_pairs
 from ganeval.scoring.plan import Plan
 from ganeval.sources.base import ImageSource
 from ganeval.sources.decoding_differences import decoded_counts
@@ -34,6 +35,7 @@ def score_single_images(
     subject: ImageSource,
     models: Mapping[str, SceneModel],
     reporter: Reporter,
+    originals: ImageSource | None = None,
 ) -> tuple[list[Result], ImageScores]:
     """Runs the metrics of single images of a plan.
 
@@ -43,6 +45,7 @@ def score_single_images(
         subject: The images to score.
         models: Of `load_models`.
         reporter: Where progress goes.
+        originals: Of the pairs that the images are scored as besides, so that both values stand under one name.
 
     Returns:
         Rows and per-image values.
@@ -57,6 +60,7 @@ def score_single_images(
             mod_crop=options.mod_crop,
             on_bad=options.on_bad,
             progress=advance,
+            names=None if originals is None else names_of_pairs(subject, originals, options.pair_by),
         )
     if scores.skipped:
         reporter.message(f"{len(scores.skipped)} images were skipped; first: {scores.skipped[0]}")

@@ -29,7 +29,8 @@ class ImageScores:
     """Values of each image, with facts of its decoding.
 
     Attributes:
-        stems: Name of each scored image, without extension, in the order of the source.
+        stems: Name of each scored image, without extension, in the order of the source; that of its original if it is
+            scored as one of a pair as well.
         values: Key -> one finite float64 an image, in the order of `stems`.
         skipped: "stem: reason" of images left out under on_bad="skip".
         seen: What decoding did to each scored image.
@@ -78,6 +79,7 @@ def score_images(
     mod_crop: int,
     on_bad: Literal["fail", "skip"],
     progress: Callable[[int], None] | None,
+    names: Sequence[str] | None = None,
 ) -> ImageScores:
     """Runs every metric on every image.
 
@@ -89,17 +91,19 @@ def score_images(
         mod_crop: Before that, images are cropped at the right and bottom to multiples of it; 0 for not.
         on_bad: What to do with an image that cannot be decoded.
         progress: Called with the number of images since the last call.
+        names: What to call the images, in their order; None for their own names without extension.
 
     Raises:
         BadImageError: an image cannot be decoded and on_bad is "fail".
         DataError: a metric is not defined on an image, or no image is left.
     """
+    stems = [item.stem for item in source.items] if names is None else names
     found: list[_Measured] = []
     skipped: list[str] = []
     started = time.perf_counter()
 
     def load(position: int) -> _Measured | BadImageError:
-        return _measure(source, position, requests, models, crop_border, mod_crop)
+        return _measure(source, position, stems[position], requests, models, crop_border, mod_crop)
 
     with contextlib.closing(
         read_ahead(load, len(source), ahead=WORKERS, pixels=lambda _: 0, limit=WAITING_PIXELS)
@@ -108,7 +112,7 @@ def score_images(
             if isinstance(one, BadImageError):
                 if on_bad == "fail":
                     raise one
-                skipped.append(f"{source.items[position].stem}: {one}")
+                skipped.append(f"{stems[position]}: {one}")
             else:
                 found.append(one)
             if progress is not None:
@@ -132,12 +136,12 @@ def score_images(
 def _measure(
     source: ImageSource,
     position: int,
+    stem: str,
     requests: Sequence[ImageRequest],
     models: Mapping[str, Model],
     border: int,
     multiple: int,
 ) -> _Measured | BadImageError:
-    stem = source.items[position].stem
     try:
         raw = source.read(position)
         decoded = raw.decode()

@@ -103,6 +103,22 @@ def pair_up(fake: ImageSource, real: ImageSource, rule: str | None = None, *, pa
     return Pairing([(index, places[key]) for index, key in enumerate(chosen)], keys.told)
 
 
+def names_of_pairs(fake: ImageSource, real: ImageSource, rule: str | None) -> list[str]:
+    """What each image to score is called as one of a pair: as its original; of two single images as itself.
+
+    Args:
+        fake: The images to score.
+        real: Their originals.
+        rule: As in `--pair-by`.
+
+    Raises:
+        DataError, UsageError: as `pair_up`.
+    """
+    if fake.single:
+        return [item.stem for item in fake.items]
+    return [real.items[original].stem for _, original in pair_up(fake, real, rule).indices]
+
+
 def _stems(source: ImageSource) -> list[str]:
     """Names without extension, each once."""
     if not len(source):

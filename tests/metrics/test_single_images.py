@@ -264,6 +264,44 @@ def test_a_score_beside_psnr_writes_all_values_by_image(folders, models, tmp_pat
     assert len(rows["brisque"]["provenance"]["per_image"]) == 20
 
 
+def test_five_methods_are_one_command_with_all_values_of_a_picture_in_one_line(folders, models, tmp_path, run):
+    """A super-resolution engineer's: suffixes of each method's own, NIQE beside PSNR, by image and as LaTeX."""
+    sharp, _ = folders
+    for number in range(5):
+        folder = tmp_path / f"method{number}"
+        folder.mkdir()
+        for path in sorted(sharp.iterdir())[:6]:
+            image = Image.open(path).filter(ImageFilter.GaussianBlur(0.5 + 0.4 * number))
+            image.save(folder / f"{path.stem}_m{number}x4.png")
+    originals = tmp_path / "hr"
+    originals.mkdir()
+    for path in sorted(sharp.iterdir())[:6]:
+        (originals / path.name).write_bytes(path.read_bytes())
+    weights = ["--weights", f"niqe={models['niqe']}"]
+    code, table, err = run(
+        "score", *(f"method{number}" for number in range(5)), "--paired", "hr", "--metrics", "psnr,ssim,niqe",
+        "--channel", "y", "--crop-border", 2, *weights, "--per-image", "v.csv", "--format", "latex",
+    )  # fmt: skip
+    assert code == 0, err
+    lines = [line.split(",") for line in (tmp_path / "v.csv").read_text().splitlines()]
+
+    assert lines[0] == ["image", "psnr", "ssim", "niqe", "subject"]
+    assert [(line[0], line[4]) for line in lines[1:]] == [(f"{i:02}", f"method{k}") for k in range(5) for i in range(6)]
+    assert all(float(value) for line in lines[1:] for value in line[1:4])
+    assert table.startswith(r"\begin{tabular}{lrrr}")
+    assert all(rf"method{number} & " in table for number in range(5))
+    assert "% NIQE (crop 2): " in table
+    assert "scored on different images" not in table
+
+    code, out, err = run(
+        "diff", "method0", "method1", "--paired", "hr", "--metrics", "psnr,niqe", *weights, "--json", "-"
+    )
+    assert code == 0, err
+    assert [row["paired"] for row in json.loads(out)["rows"]] == [True, True]
+    scores = ganeval.score("method0", paired="hr", metrics="psnr,niqe", weights={"niqe": models["niqe"]})
+    assert len(scores.per_image) == 6
+
+
 def test_a_diff_is_paired_by_stem_and_needs_no_reference(folders, models, run):
     out = run("diff", *folders, "--metrics", "niqe,brisque", *given(models), "--json", "-")
     rows = json.loads(out[1])["rows"]
