@@ -226,17 +226,16 @@ class Evaluator:
                 results = rows_of(found, options, summary, real, passes, self.device)
             if options.blame and summary is not None and real is not None:
                 blamed = blame(summary, real.sets, plan.set_requests)
+            originals = None if inputs is None else inputs.originals
             if plan.image_requests and isinstance(opened, ImageSource):
                 rows, single = score_single_images(plan, options, opened, self.image_models(), self.reporter, originals)
                 results += rows
             if isinstance(opened, ImageSource):
                 for request in plan.own_requests:
                     results += score_own_pairs(request, options, opened, self.pair_networks(), self.reporter)
-            if inputs is not None and inputs.originals is not None and isinstance(opened, ImageSource):
+            if inputs is not None and originals is not None and isinstance(opened, ImageSource):
                 networks = self.pair_networks()
-                rows, pairs = score_paired(
-                    plan, options, opened, inputs.originals, networks, self.reporter, inputs.masks
-                )
+                rows, pairs = score_paired(plan, options, opened, originals, networks, self.reporter, inputs.masks)
                 results += rows
             if isinstance(opened, ImageSource):
                 results = [with_origin(result, opened.origin) for result in results]
