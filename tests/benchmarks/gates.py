@@ -105,7 +105,9 @@ def scorer(output: str, reference: SetSummary) -> Callable[[Float64], Scored]:
         n = len(rows)
         protocol = Protocol(output, 1, {}, "efflite0", "0" * 64, n_real=reference.moments.n, n_fake=n)
         plain = Result("model", f"{output}@efflite0", found.value, better, reference.moments.n, n, protocol=protocol)
-        plain = dataclasses.replace(plain, stderr=found.stderr, debiased=found.debiased, degrees=found.degrees)
+        plain = dataclasses.replace(
+            plain, stderr=found.stderr, debiased=found.debiased, degrees=found.degrees, note=found.note
+        )
         error = error_given_reference(plain, reference, fake)
         known = {} if error is None else {GIVEN: error.stderr, SKEWNESS: error.skewness}
         return Scored(
