@@ -58,6 +58,7 @@ class Generator:
         value_range: What its floats mean, None where it is not stated.
         facts: What rows say of it.
         latents: Its images at chosen latents, for a generator that draws from them; None for other generators.
+        by_index: True for a function of indices, whose image i may belong to original i.
     """
 
     name: str
@@ -68,3 +69,4 @@ class Generator:
     value_range: ValueRange | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
     latents: LatentSpace | None = None
+    by_index: bool = False

@@ -216,7 +216,7 @@ def _source(generator: Generator, options: ScoreOptions, only_class: str | None)
         raise TypeError(f"{generator.name} neither draws nor translates")
     if options.inputs is not None:
         raise UsageError(f"{generator.name} draws images from noise; drop --inputs.")
-    if options.paired is not None and options.subject not in options.in_memory:
+    if options.paired is not None and not (generator.by_index and options.subject in options.in_memory):
         raise UsageError(f"{generator.name} draws new images, which pair with none. Use --reference REF.")
     count = options.num_samples or options.drawn or _reference_size(options)
     if count is None and options.subject in options.in_memory:

@@ -75,7 +75,7 @@ def wrap(made: object, name: str, declared: Declared, *, translates: bool) -> Ge
         return Generator(name, translate=rule, scale=_scale_of(made, name), facts=facts)
     by_index = first in BY_INDEX or rest[0] in BY_INDEX
     drawer = (_by_index if by_index else _by_count)(made, name, value_range)
-    return Generator(name, draw=drawer, classes=classes, value_range=value_range, facts=facts)
+    return Generator(name, draw=drawer, classes=classes, value_range=value_range, facts=facts, by_index=by_index)
 
 
 def shape_of_latent(stated: object, name: str) -> tuple[int, ...] | None:

@@ -404,6 +404,17 @@ def test_a_pipeline_draws_by_batch_size_and_generator(kind):
     assert first["vendi"].subject == kind.__name__
 
 
+def test_new_images_pair_with_no_originals():
+    """Images by index may: image i is then made of original i."""
+    with pytest.raises(UsageError, match="Pipeline draws new images, which pair with none"):
+        ganeval.score(Pipeline(), paired=REAL, n=len(REAL), metrics="psnr")
+
+    def originals(indices, seed):
+        return torch.from_numpy(REAL[np.asarray(indices) % len(REAL)]).permute(0, 3, 1, 2)
+
+    assert ganeval.score(originals, paired=REAL, n=len(REAL), metrics="mae")["mae"].value == 0.0
+
+
 def test_a_pipeline_is_scored_by_an_evaluator_and_is_a_reference():
     given = {"n": 30, "metrics": "kd@pixels", "cache": False}
     alone = ganeval.score(Pipeline(), reference=REAL, **given)["kd"]
