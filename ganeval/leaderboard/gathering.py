@@ -77,5 +77,5 @@ def automatic_boards(boards: Mapping[str, Board], rows: Sequence[Row]) -> dict[s
         )
         name = file.removesuffix(".jsonl")
         if keys and name not in boards:
-            found[name] = Board(name, name, "", "", tuple(keys), note=f"{name} is in no boards.toml")
+            found[name] = Board(name, name, "", "", tuple(keys), note=f"{name} isn't in boards.toml")
     return found

@@ -176,7 +176,7 @@ class Scores:
         return by_subject if len(by_subject) > 1 else next(iter(by_subject.values()), {})
 
     def log(self, target: object, step: int) -> None:
-        """Writes the values to an experiment log as "score/<key>", of several subjects "score/<subject>/<key>".
+        """Writes the values to an experiment log as "score/kd-efflite0", of several subjects "score/<subject>/...".
 
         Args:
             target: A TensorBoard SummaryWriter, a W&B run, the module mlflow, or a Lightning logger.

@@ -112,7 +112,7 @@ def test_a_file_of_no_board_gets_one_of_its_own(project):
 
     assert "samples" in done.stdout
     assert "fd:7" not in done.stdout
-    assert "mine is in no boards.toml" in done.stdout
+    assert "mine isn't in boards.toml" in done.stdout
 
 
 def test_no_rows_is_no_error_and_says_how_to_get_some(tmp_path, monkeypatch):
