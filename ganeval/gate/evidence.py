@@ -190,7 +190,8 @@ def recorded_error(baseline: Result, candidate: Result, drawn: int | None, *, gi
     for row, factor in ((candidate, 1.0 / ratio), (baseline, 1.0)):
         if given and isinstance(one := row.provenance.get(SKEWNESS), float):
             skewness = factor * one * (-1.0 if candidate.better == "higher" else 1.0)
-    return Recorded(theirs[0], Spread(1.0, theirs[1], skewness), Spread(ratio, mine[1], skewness * ratio))
+    own, other = Spread(1.0, theirs[1], skewness), Spread(ratio, mine[1], skewness * ratio)
+    return Recorded(theirs[0], own, other, cautious=not given)
 
 
 def _same_images(baseline: Result, candidate: Result) -> Evidence:

@@ -86,7 +86,7 @@ def _rule(key: str, rows: Sequence[Result], mode: Mode) -> GateRule | str:
     scatter = recorded_error(larger, row, drawn, given=True)
     if scatter is not None:
         chance = passes(margin / scatter.stderr, scatter.baseline, scatter.candidate, LEVEL)
-        why += f"; {100 * chance:.0f} of 100 unchanged models pass"
+        why += f"; {'at least ' if scatter.cautious else ''}{100 * chance:.0f} of 100 unchanged models pass"
     return GateRule(key, margin, why=why)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ganeval.escaping import markdown, printable
 from ganeval.gate.escaping import command_data, command_property, number, signed, xml
-from ganeval.gate.ruling import Ruling, unchanged_passes
+from ganeval.gate.ruling import Ruling, roughly, unchanged_passes
 from ganeval.gate.run import GateReport
 from ganeval.results.result import SCHEMA
 
@@ -53,7 +53,8 @@ def remarks(report: GateReport) -> list[str]:
     chance = unchanged_passes(report.rulings)
     if chance is not None:
         rules = f"all {len(report.rulings)} rules" if len(report.rulings) > 1 else "the rule"
-        lines.append(f"an unchanged model passes {rules} about {100 * chance:.0f} times in 100")
+        how_often = f"{roughly(report.rulings)} {100 * chance:.0f} times in 100"
+        lines.append(f"an unchanged model passes {rules} {how_often}")
     return [*lines, *map(printable, report.notes)]
 
 

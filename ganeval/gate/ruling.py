@@ -43,11 +43,13 @@ class Recorded(NamedTuple):
         stderr: Its standard error, as it came out.
         baseline: How it scatters.
         candidate: The same of an unchanged candidate.
+        cautious: Both count the reference that they share, so that more unchanged models pass than these tell.
     """
 
     stderr: float
     baseline: Spread
     candidate: Spread
+    cautious: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,12 @@ def unchanged_passes(rulings: Sequence[Ruling]) -> float | None:
     """Chance that an unchanged model passes all rules, as if they were independent; None where none was tested."""
     chances = [ruling.unchanged_passes for ruling in rulings if ruling.unchanged_passes is not None]
     return math.prod(chances) if chances else None
+
+
+def roughly(rulings: Sequence[Ruling]) -> str:
+    """The word before that chance: "at least" where some standard error counts a shared reference, else "about"."""
+    recorded = [ruling.evidence.recorded for ruling in rulings]
+    return "at least" if any(one is not None and one.cautious for one in recorded) else "about"
 
 
 def _p(found: Evidence, margin: float) -> float | None:
