@@ -19,6 +19,7 @@ from pathlib import Path
 import lpips
 import numpy as np
 import piq
+import scipy.signal
 import skimage.metrics
 import torch
 from PIL import Image
@@ -207,6 +208,20 @@ def image_tools(peers, folder):
         scale = machine.scale_features  # SciPy's optimiser gives arrays of one number today
         machine.scale_features = lambda features: scale([float(np.ravel(each)[0]) for each in features])
         yield "brisque", "brisque", lambda f, _: machine.score(f.transpose(1, 2, 0)), ours("brisque")
+
+        def flat_at_zero(image, size, sigma):
+            kernel = machine.gaussian_kernel2d(size, sigma)
+            mean = scipy.signal.convolve2d(image, kernel, "same")
+            off = np.where(np.abs(image - mean) < 1e-12, 0.0, image - mean)
+            return off / (machine.local_deviation(image, mean, kernel) + 1 / 255)
+
+        def without_signs(fake, _):
+            machine.calculate_mscn_coefficients = flat_at_zero
+            value = machine.score(fake.transpose(1, 2, 0))
+            del machine.calculate_mscn_coefficients
+            return value
+
+        yield "brisque", "brisque, flat places at 0", without_signs, ours("brisque")
     except ImportError as error:
         print(f"without brisque: {error}", file=sys.stderr)
 
