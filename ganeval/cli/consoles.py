@@ -66,6 +66,14 @@ def open_list_console() -> Console:
     return console
 
 
+class _Console(Console):
+    """A console that leaves a closed pipe (`ganeval list metrics | head`) to the root command, which exits with 0."""
+
+    def on_broken_pipe(self) -> None:
+        """In place of rich's exit with 1."""
+        raise BrokenPipeError
+
+
 def open_console(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
     """A console that colours no numbers and replaces no `:train:` by a picture.
 
@@ -73,4 +81,4 @@ def open_console(*, stderr: bool = False, file: IO[str] | None = None) -> Consol
         stderr: Prints there instead of stdout.
         file: Prints there instead.
     """
-    return Console(stderr=stderr, file=file, highlight=False, emoji=False)
+    return _Console(stderr=stderr, file=file, highlight=False, emoji=False)

@@ -15,6 +15,7 @@ from ganeval.registry import unknown_name
 _REFERENCE: Final = "--reference REF (sets) or --paired REF (image by image)"
 _SUBJECT: Final = "the images themselves, without an option: ganeval score FOLDER --reference REF"
 
+_MARGIN: Final = "--rules FILE.toml, whose margins tell how much worse is accepted; gate init writes a first one"
 _BUILD: Final = "another command: ganeval reference build REF -o real.safetensors"
 
 HABITS: Final = {
@@ -30,6 +31,7 @@ HABITS: Final = {
     "--data": "--data-root PATH",
     "--dims": "--metrics fd@BACKBONE: the 2048 features are those of fid",
     "--fake": _SUBJECT,
+    "--fail-under": _MARGIN,
     "--feature-extractor": "--metrics METRIC@BACKBONE",
     "--generated": _SUBJECT,
     "--gpu": "--device cuda, or cuda:1",
@@ -55,6 +57,8 @@ HABITS: Final = {
     "--save-stats": _BUILD,
     "--target": _REFERENCE,
     "--test-y-channel": "--channel y",
+    "--threshold": _MARGIN,
+    "--tolerance": _MARGIN,
     "--ycbcr": "--channel y",
     "--y-channel": "--channel y",
 }

@@ -84,6 +84,14 @@ class Root(click.Group):
             )
         return name, command, rest
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command; click itself would end with 1 where the reader of stdout went away."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _forget_output()
+            raise click.exceptions.Exit(0) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the table without importing the commands."""
         with formatter.section("Commands"):

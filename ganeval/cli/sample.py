@@ -122,6 +122,8 @@ def _check_target(out: Path | None, grid: bool, views: Path | None) -> None:
         raise UsageError(f"--grid writes one PNG file; -o {out} does not end in .png.")
     if grid and not out.absolute().parent.is_dir():
         raise UsageError(f"Cannot write {out}: the folder {out.absolute().parent} does not exist. Create it.")
+    if not grid and out.suffix.lower() in (".png", ".jpg", ".jpeg"):
+        raise UsageError(f"-o {out} is named as a picture. Add --grid for one PNG with all images, or name a folder.")
     if not grid and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} exists and is not an empty folder. Name a new one with -o.")
 

@@ -99,3 +99,15 @@ def test_python_m_ganeval_is_the_command():
     done = subprocess.run([sys.executable, "-m", "ganeval", "--version"], capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stdout.split()[-1]) == (0, ganeval.__version__)
+
+
+@pytest.mark.parametrize("words", ["list models", "data list --json"])
+def test_output_into_a_pipe_that_was_closed_is_no_error(words):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "ganeval", *words.split()]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writer)
+
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr

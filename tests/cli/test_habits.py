@@ -34,6 +34,8 @@ def folders(tmp_path, monkeypatch):
         (["score", "fake", "--dims", "2048"], "--metrics fd@BACKBONE"),
         (["score", "fake", "--num-workers", "8"], "images are read ahead"),
         (["score", "hr", "--save-stats"], "ganeval reference build REF -o real.safetensors"),
+        (["gate", "fake", "--threshold", "0.1"], "Use --rules FILE.toml, whose margins"),
+        (["sample", "dcgan.digits-cpu", "-o", "grid.png"], "Add --grid"),
         (["help", "score"], "Use `ganeval score --help`"),
         (["missing/fake", "hr"], "which isn't a path either"),
     ],
