@@ -33,7 +33,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy docs/demo.py docs/first_picture.py docs/record_runs.py
+	$(BIN)/mypy docs/demo.py docs/first_picture.py docs/learning_rates.py docs/record_runs.py
 	$(BIN)/lint-imports
 	$(BIN)/zizmor --offline --quiet .github action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -1,6 +1,7 @@
 """Options and commands of other tools, and what to type here: for those who come from pytorch-fid or pyiqa."""
 
 import itertools
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Final
 
 import click
 
-from ganeval.errors import UsageError
+from ganeval.errors import GanevalError, UsageError
 from ganeval.registry import unknown_name
 
 _REFERENCE: Final = "--reference REF (sets) or --paired REF (image by image)"
@@ -121,7 +122,7 @@ def unknown_command(words: Sequence[str], known: Sequence[str]) -> UsageError:
 def _names_images(word: str) -> bool:
     from ganeval.sources.datasets.table import DATASETS
 
-    return not word.startswith("-") and (Path(word).exists() or word.partition(":")[0] in DATASETS)
+    return not word.startswith("-") and (os.path.exists(word) or word.partition(":")[0] in DATASETS)
 
 
 def _place_of_metric(name: str) -> str | None:
@@ -131,7 +132,7 @@ def _place_of_metric(name: str) -> str | None:
 
     try:
         request = parse_key(name)
-    except UsageError:
+    except GanevalError:  # also of a package that is broken: what is asked of it says so
         return None
     if request.paired:
         return "--paired"
@@ -165,7 +166,7 @@ def overlooked(words: Sequence[str]) -> str:
         words: The command line.
     """
     for index, (word, after) in enumerate(itertools.pairwise(words)):
-        if (together := f"{word} {after}") and not Path(word).exists() and Path(together).exists():
+        if (together := f"{word} {after}") and not os.path.exists(word) and os.path.exists(together):
             return f"A path with a space needs quotes: {shlex.quote(together)}."
         if word in ("--metrics", "-m") and (keys := list(itertools.takewhile(_is_metric, words[index + 1 :])))[1:]:
             return f"Metrics are separated by commas: --metrics {','.join(keys)}."
@@ -173,7 +174,7 @@ def overlooked(words: Sequence[str]) -> str:
 
 
 def _is_metric(word: str) -> bool:
-    return not Path(word).exists() and _place_of_metric(word) is not None
+    return not os.path.exists(word) and _place_of_metric(word) is not None
 
 
 def _second_set(message: str, context: click.Context) -> str:

@@ -134,3 +134,14 @@ def test_a_folder_wins_over_a_data_set_of_the_same_letters(tmp_path, monkeypatch
 
     assert code == 3
     assert "'Digits'" in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["score x --metrics {long} y", "gate {long}", "explain {long}", "sample {long}", "leaderboard show {long}"],
+)
+def test_words_longer_than_a_file_name_are_told_like_others(command, folders, command_line):
+    code, _, err = command_line(*command.format(long="a" * 300).split())
+
+    assert code in (2, 3)
+    assert err.startswith("ganeval: ")

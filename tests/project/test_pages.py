@@ -36,6 +36,7 @@ ELSEWHERE = {
     "docs/security.md": "tests/fuzz/test_fuzz.py",
     "docs/mutation.md": "tests/mutation/test_mutation.py",
     "docs/cli.md": "tests/project/test_docs.py",
+    "docs/learning-rates.md": "minutes of training: tests/reference_models/test_schedules.py",
     "docs/parity.md": "minutes, with other packages: tests/benchmarks/parity.py",
     "docs/performance.md": "tests/bench/test_bench.py",
     "ganeval bench": "minutes, by whole processes: tests/bench/test_bench.py",
