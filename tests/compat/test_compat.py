@@ -121,7 +121,7 @@ def test_files_are_found_as_the_library_finds_them(cheap, folders, inception_fil
         input1=fake, input2=real, fid=True, samples_find_deep=True, feature_extractor_weights_path=inception_file
     )
     assert flat != pytest.approx(deep, rel=1e-3)
-    with pytest.raises(DataError, match="of which 0 have the endings"):
+    with pytest.raises(DataError, match="of which 0 have one of the extensions"):
         calculate_metrics(
             input1=fake, input2=real, fid=True, samples_find_ext="jpg", feature_extractor_weights_path=inception_file
         )

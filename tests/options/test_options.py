@@ -152,7 +152,7 @@ def by_command(capsys, *arguments):
         capsys.readouterr()
         with pytest.MonkeyPatch.context() as patch:
             told = []
-            patch.setattr(cli, "tell", lambda error, command: told.append(error))
+            patch.setattr(cli, "tell", lambda error, command, hint: told.append(error))
             try:
                 cli.main(["score", *arguments, "--json", "-"])
             except SystemExit as end:
