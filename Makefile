@@ -44,7 +44,7 @@ check: $(READY)
 # Public names have types that pyright knows, as other people's type checkers need. Asks PyPI for pyright at the first call.
 types: $(READY)
 	test -x build/types/bin/basedpyright || { $(PYTHON) -m venv build/types && build/types/bin/pip install --quiet basedpyright==1.40.2; }
-	build/types/bin/basedpyright --pythonpath $(BIN)/python --verifytypes ganeval --ignoreexternal --outputjson | $(BIN)/python .ci/public-types
+	PYTHONPATH=$(CURDIR) build/types/bin/basedpyright --pythonpath $(BIN)/python --verifytypes ganeval --ignoreexternal --outputjson | $(BIN)/python .ci/public-types
 
 # The documentation site in build/site, by mkdocs-material in an environment of its own; a warning stops it.
 docs: build/docs/.ready
