@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -255,8 +256,9 @@ def _summarise_part(folder, cache, indices):
 
 
 @pytest.mark.parametrize("processes", [2, pytest.param(3, marks=pytest.mark.slow)])
-def test_any_number_of_processes_gives_the_same_number(make_folder, toy, tmp_path, processes):
+def test_any_number_of_processes_gives_the_same_number(make_folder, toy, tmp_path, monkeypatch, processes):
     """Parts computed by processes at once, into one cold cache, with a part that two of them share."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))  # torch-fidelity installs a package `tests`, too
     folder, other = make_folder("images", 30), FolderSource(make_folder("others", 30, seed=5))
     reference = go(other, toy, tmp_path / "a").sets["toy"].moments
     alone = go(FolderSource(folder), toy, tmp_path / "a").sets["toy"].moments
