@@ -42,9 +42,10 @@ check: $(READY)
 	$(BIN)/hadolint Dockerfile
 
 # Public names have types that pyright knows, as other people's type checkers need. Asks PyPI for pyright at the first call.
+# --verifytypes takes the Python of PATH, whatever --pythonpath says.
 types: $(READY)
 	test -x build/types/bin/basedpyright || { $(PYTHON) -m venv build/types && build/types/bin/pip install --quiet basedpyright==1.40.2; }
-	PYTHONPATH=$(CURDIR) build/types/bin/basedpyright --pythonpath $(BIN)/python --verifytypes ganeval --ignoreexternal --outputjson | $(BIN)/python .ci/public-types
+	PATH="$(CURDIR)/$(BIN):$$PATH" build/types/bin/basedpyright --verifytypes ganeval --ignoreexternal --outputjson | $(BIN)/python .ci/public-types
 
 # The documentation site in build/site, by mkdocs-material in an environment of its own; a warning stops it.
 docs: build/docs/.ready

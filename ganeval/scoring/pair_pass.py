@@ -160,7 +160,7 @@ def score_pairs(
         pair_by: How names pair, as in `--pair-by`.
         mod_crop: Both images are cropped at the right and bottom to multiples of it, before the border; 0 for not.
         masks: Which pixels of each fake count, for metrics that have a value over them; None for all.
-        batch_size: Pairs a batch at most, >= 1; larger images go in smaller batches (`BATCH_PIXELS`).
+        batch_size: Pairs a batch at most, >= 1; fewer of large images (`BATCH_PIXELS`, `CPU_BATCH_PIXELS`).
         backbones: Registry name -> network, for all that the requests name.
         heads: Weights-table name ("lpips-vgg") -> state dict, for all that the requests' metrics name.
         on_bad: What to do with a pair of which an image cannot be decoded.
