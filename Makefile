@@ -41,8 +41,8 @@ check: $(READY)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/hadolint Dockerfile
 
-# Public names have types that pyright knows, as other people's type checkers need. Asks PyPI for pyright at the first call.
 # --verifytypes takes the Python of PATH, whatever --pythonpath says.
+# Public names have types that pyright knows, as other people's type checkers need. Asks PyPI for pyright at the first call.
 types: $(READY)
 	test -x build/types/bin/basedpyright || { $(PYTHON) -m venv build/types && build/types/bin/pip install --quiet basedpyright==1.40.2; }
 	PATH="$(CURDIR)/$(BIN):$$PATH" build/types/bin/basedpyright --verifytypes ganeval --ignoreexternal --outputjson | $(BIN)/python .ci/public-types
