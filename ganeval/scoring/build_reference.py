@@ -67,7 +67,7 @@ def build_reference(
             name: BackboneFacts(backbone.weights_sha256, backbone.info.resize, options.precision)
             for name, backbone in passes.backbones.items()
         }
-        place = dict(zip((item.name for item in source.items), indices, strict=True))
+        place = {} if part is None else dict(zip((item.name for item in source.items), indices, strict=True))
         return ReferenceStatistics(
             source.name,
             passed.content_sha256,
@@ -77,7 +77,7 @@ def build_reference(
             {name: one if options.cache else in_memory(one) for name, one in passed.sets.items()},
             facts,
             digests=passed.digests,
-            indices=tuple(place[name] for name in passed.names),
+            indices=() if part is None else tuple(place[name] for name in passed.names),
             part=part,
             whole=Whole(
                 listing.images,

@@ -38,7 +38,6 @@ class FileList(FilesSource):
     """
 
     def __init__(self, path: Path, name: str, selection: Selection = ALL) -> None:
-        super().__init__(name, "list", selection)
         entries = _entries(path, name)
         if not entries:
             raise DataError(f"{name!r} lists no image: it has no line with a path. Write one path a line.")
@@ -50,9 +49,11 @@ class FileList(FilesSource):
             shared = os.path.commonpath([os.path.dirname(path) for path in found.written])
         except ValueError as error:  # Windows
             raise DataError(f"{name!r} lists files of several drives. Copy them to one.") from error
-        for written, real in zip(found.written, found.real, strict=True):
-            self._paths[os.path.relpath(written, shared).replace(os.sep, "/")] = real
-        self._arrange(self._paths, [], lambda other: b"")
+        super().__init__(name, "list", selection, shared)
+        names = [os.path.relpath(written, shared).replace(os.sep, "/") for written in found.written]
+        for item, real in zip(names, found.real, strict=True):
+            self._keep_path(item, real)
+        self._arrange(names, [], lambda other: b"")
 
 
 class _Files:

@@ -40,24 +40,34 @@ class FilesSource(ListedSource):
         name: What the user typed.
         kind: "folder", "file" or "list", for messages.
         selection: Which of the files are meant.
+        root: The folder that item names are relative to.
 
     Attributes:
         memo: Digests of files that did not change since an earlier run, where the caller keeps some.
     """
 
-    def __init__(self, name: str, kind: str, selection: Selection) -> None:
+    def __init__(self, name: str, kind: str, selection: Selection, root: str) -> None:
         super().__init__(name, kind, selection)
         self.memo: DigestMemo | None = None
-        self._paths: dict[str, str] = {}  # item name -> real path
+        self._root = root
+        self._elsewhere: dict[str, str] = {}  # item name -> path; a set has millions, and most lie where names say
+
+    def _keep_path(self, name: str, path: str) -> None:
+        """Remembers where an item lies, if its name does not tell."""
+        if path != os.path.join(self._root, name):
+            self._elsewhere[name] = path
+
+    def _path(self, name: str) -> str:
+        return self._elsewhere.get(name) or os.path.join(self._root, name)
 
     def read(self, index: int) -> Raw:
         """Reads one file; where the memo knows it, only if its pixels are asked for."""
         name = self.items[index].name
         try:
-            known = None if self.memo is None else self.memo.find(name, os.stat(self._paths[name]))
+            known = None if self.memo is None else self.memo.find(name, os.stat(self._path(name)))
             if known is not None:
                 return Raw(known.digest, lambda: self._decode(name, known.digest), known.format)
-            data, stat = read_whole(self._paths[name], name)
+            data, stat = read_whole(self._path(name), name)
         except OSError as error:
             raise _unreadable(name, self.name, error) from error
         raw = file_raw(data, name)
@@ -68,7 +78,7 @@ class FilesSource(ListedSource):
     def _decode(self, name: str, digest: bytes) -> Decoded:
         """Pixels of a file whose digest was remembered; it must still be that very file."""
         try:
-            raw = file_raw(read_whole(self._paths[name], name)[0], name)
+            raw = file_raw(read_whole(self._path(name), name)[0], name)
         except OSError as error:
             raise _unreadable(name, self.name, error) from error
         if raw.digest != digest:
@@ -99,9 +109,10 @@ class SingleImage(FilesSource):
     single = True
 
     def __init__(self, path: Path, name: str, selection: Selection = ALL) -> None:
-        super().__init__(name, "file", selection)
+        real = path.resolve()
+        super().__init__(name, "file", selection, str(real.parent))
         item = encodable(path.name)
-        self._paths[item] = str(path.resolve())
+        self._keep_path(item, str(real))
         self._arrange([item], [], lambda other: b"")
 
 
@@ -129,18 +140,20 @@ class FolderSource(FilesSource):
     is_folder = True
 
     def __init__(self, path: Path, name: str | None = None, selection: Selection = ALL) -> None:
-        super().__init__(str(path) if name is None else name, "folder", selection)
+        root = path.resolve()
+        super().__init__(str(path) if name is None else name, "folder", selection, str(root))
         if not path.is_dir():
             kind = "is a file, not a folder" if path.exists() else "does not exist"
             raise DataError(f"{self.name!r} {kind}; expected a folder of images. Check the path.")
         self._others: dict[str, str] = {}  # the same of files that are not called images
         self._entered: set[Path] = set()  # folders that a link led to
-        root = path.resolve()
-        folders = [(str(root), "")]
+        self._names: set[str] = set()
+        folders = [(self._root, "")]
         while folders:
             folders += self._list(*folders.pop(), root)
-        self._arrange(self._paths, list(self._others), lambda other: read_start(self._others[other], HEAD))
+        self._arrange(self._names, list(self._others), lambda other: read_start(self._others[other], HEAD))
         self._others.clear()
+        self._names.clear()
 
     def _list(self, folder: str, prefix: str, root: Path) -> list[tuple[str, str]]:
         """Adds the images of `folder` (a real one), whose names begin with `prefix`; gives its folders."""
@@ -178,13 +191,14 @@ class FolderSource(FilesSource):
                 self._others[name] = path
         elif not regular:
             self.skipped[NOT_REGULAR] += 1
-        elif name in self._paths:
+        elif name in self._names:
             raise DataError(
                 f"{self.name!r} holds two files whose names are both written {name!r}: bytes that aren't UTF-8 are "
                 "shown as \\x. Rename one of them."
             )
         else:
-            self._paths[name] = path
+            self._names.add(name)
+            self._keep_path(name, path)
 
     def _led_to(self, entry: os.DirEntry[str], root: Path) -> Path | str:
         """Where a link leads, or why it is not followed."""

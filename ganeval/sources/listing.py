@@ -231,7 +231,7 @@ def labelled(names: Iterable[str], labels: bool | None = None, where: str = "") 
                 f"--labels takes the folder of an image as its class, and {bare:,} of {len(ordered):,} images of "
                 f"{where} lie in no folder. Move them into the folders of their classes, or drop --labels."
             )
-        return [Item(name, label) for name, label in zip(ordered, above, strict=True)], ()
+        return _items(ordered, above), ()
     classes = [name.partition("/")[0] for name in ordered]
     one_deep = all(name.count("/") == 1 for name in ordered) and not {"", ".."} & set(classes)
     if labels is False or not one_deep:
@@ -240,13 +240,18 @@ def labelled(names: Iterable[str], labels: bool | None = None, where: str = "") 
     for name, label in zip(ordered, classes, strict=True):
         files.setdefault(label, []).append(name[len(label) + 1 :])
     if not (why := why_no_classes(files)):
-        return [Item(name, label) for name, label in zip(ordered, classes, strict=True)], ()
+        return _items(ordered, classes), ()
     first = ", ".join(list(files)[:3]) + (", ..." if len(files) > 3 else "")
     note = (
         f"{len(files):,} folders of {where} ({first}) seem to count images, not to name classes ({why}), so no class "
         "labels are taken from them; --labels takes them"
     )
     return [Item(name) for name in ordered], (note,)
+
+
+def _items(names: Sequence[str], labels: Sequence[str]) -> list[Item]:
+    one: dict[str, str] = {}  # one string a class, not one an image: a set has millions
+    return [Item(name, one.setdefault(label, label)) for name, label in zip(names, labels, strict=True)]
 
 
 def no_images(where: str, skipped: Mapping[str, int]) -> DataError:
