@@ -23,6 +23,10 @@ _HINT: Final = (
     r"name what the pairs share with --pair-by: a suffix to leave out ('x4'), or a regular expression whose group is "
     r"the shared part ('(\d+)')"
 )
+_ORDER: Final = (
+    'Save each array under the name of its image (np.savez(file, **{"0801": array, ...})), or pair in the order of '
+    "names with --pair-by 'order'"
+)
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,13 @@ def pair_up(fake: ImageSource, real: ImageSource, rule: str | None = None, *, pa
     chosen = [keys.fake[fake.place(index)] for index in range(len(fake))]
     common = [key for key in chosen if key in places]
     if not common:
+        numbered = next((source.name for source in (fake, real) if _only_numbered(source)), None)
+        advice = f"rename the images of one set, or {_HINT}"
+        if numbered is not None:
+            advice = f"the images of {numbered} have no names, only places. {_ORDER}"
         raise DataError(
             f"No image of {fake.name} ({len(fake)} images) has its name in {real.name} ({len(real)} images); the "
-            f"first are {_first(stems[0])} and {_first(stems[1])}. Pairs are made by {keys.made}: rename the images of "
-            f"one set, or {_HINT}."
+            f"first are {_first(stems[0])} and {_first(stems[1])}. Pairs are made by {keys.made}: {advice}."
         )
     asked = [(fake, chosen, places)] + [(real, list(places), dict.fromkeys(chosen))] * (not part)
     lonely = [
@@ -101,6 +108,12 @@ def pair_up(fake: ImageSource, real: ImageSource, rule: str | None = None, *, pa
             "or move aside what has no partner."
         )
     return Pairing([(index, places[key]) for index, key in enumerate(chosen)], keys.told)
+
+
+def _only_numbered(source: ImageSource) -> bool:
+    """Whether images are called by their places alone, as those of one array are."""
+    items = source.whole
+    return all(item.name == f"{place:0{len(items[0].name)}d}" for place, item in enumerate(items))
 
 
 def names_of_pairs(fake: ImageSource, real: ImageSource, rule: str | None) -> list[str]:

@@ -5,7 +5,6 @@ decoding, which costs more, runs in the caller's threads). A `.tar.gz` is read t
 """
 
 import bisect
-import dataclasses
 import io
 import posixpath
 import re
@@ -13,7 +12,7 @@ import stat
 import tarfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from tarfile import AREGTYPE, REGTYPE, XHDTYPE
 from tarfile import BLOCKSIZE as BLOCK
@@ -21,8 +20,7 @@ from typing import BinaryIO, Final, Literal, Protocol, Self, TypeVar
 
 from ganeval.errors import BadImageError, DataError
 from ganeval.escaping import encodable
-from ganeval.sources.base import Item, Raw
-from ganeval.sources.decoding.formats import HEAD
+from ganeval.sources.base import Raw
 from ganeval.sources.folder import file_raw
 from ganeval.sources.limits import MAX_RATIO, is_bomb
 from ganeval.sources.listing import (
@@ -38,7 +36,6 @@ from ganeval.sources.listing import (
 )
 from ganeval.sources.read_once import check_size, require_file
 from ganeval.sources.seekable_gzip import SeekableGzip
-from ganeval.sources.side_labels import side_labels
 
 ARCHIVE_EXTENSIONS: Final = (".zip", ".tar", ".tar.gz", ".tgz")
 
@@ -113,12 +110,12 @@ class ZipSource(ListedSource):
             if selection.follow_links != "no":
                 members = _followed(members, lambda name, info: _inside(name, self._start(info, MAX_TARGET)))
             self._members, others = _collect(name, members, self.skipped)
-            self._arrange(self._members, list(others), lambda other: self._start(others[other]))
+            self._arrange(self._members, list(others), lambda other, count: self._start(others[other], count))
         except DataError:
             self._zip.close()
             raise
 
-    def _start(self, info: zipfile.ZipInfo, count: int = HEAD) -> bytes:
+    def _start(self, info: zipfile.ZipInfo, count: int) -> bytes:
         """The first bytes of a member; none where it cannot be read."""
         if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             return b""
@@ -197,12 +194,7 @@ class TarSource(ListedSource):
             self._file.seek(self._tar.offset)
             if self._file.read(BLOCK) != bytes(BLOCK):
                 raise tarfile.ReadError(f"no end mark after {len(self._members):,} images")
-            labels = self._side_labels(others) if selection.labels is not False else {}
-            if labels:
-                self._selection = dataclasses.replace(selection, labels=False)
-            self._arrange(self._members, list(others), lambda other: self._start(others[other]))
-            if labels:
-                self.items = [Item(item.name, labels[item.name]) for item in self.items]
+            self._arrange(self._members, list(others), lambda other, count: self._start(others[other], count))
         except DataError:
             self._file.close()
             raise
@@ -210,21 +202,12 @@ class TarSource(ListedSource):
             self._file.close()
             raise _damaged(name, "tar", error) from error
 
-    def _start(self, info: tarfile.TarInfo, count: int = HEAD) -> bytes:
+    def _start(self, info: tarfile.TarInfo, count: int) -> bytes:
         """The first bytes of a member."""
         if info.issparse():
             return b""
         self._file.seek(info.offset_data)
         return self._file.read(min(count, info.size))
-
-    def _side_labels(self, others: Mapping[str, tarfile.TarInfo]) -> dict[str, str]:
-        """Image -> class, where the archive has a file of it beside each image that is meant."""
-        meant = [Item(name) for name in self._members if self._selection.takes(name)]
-
-        def read(name: str, most: int) -> bytes | None:
-            return None if others[name].size > most else self._start(others[name], most)
-
-        return {item.name: item.label for item in side_labels(meant, others.keys(), read) if item.label is not None}
 
     def read(self, index: int) -> Raw:
         """Reads one member."""

@@ -7,21 +7,30 @@ must be said; nothing is ever stretched to fill it, because a per-image stretch 
 import hashlib
 import math
 import re
+import threading
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from ganeval.errors import DataError
-from ganeval.escaping import printable
+from ganeval.errors import BadImageError, DataError
+from ganeval.escaping import encodable, printable
 from ganeval.sources.base import ImageSource, Item, Pixels, Raw
 from ganeval.sources.decoding.quantise import quantise
 from ganeval.sources.decoding.rules import rgb_from_array
 from ganeval.sources.limits import MAX_PIXELS
-from ganeval.sources.npy import StoredArray, holds_statistics, npz_members, open_member, open_npy
+from ganeval.sources.npy import (
+    StoredArray,
+    holds_statistics,
+    npz_members,
+    open_header,
+    open_member,
+    open_npy,
+)
 from ganeval.sources.read_once import require_file
 
 ValueRange = Literal["0..1", "-1..1"]
@@ -113,6 +122,85 @@ class ArraySource(ImageSource):
             self._array.close()
 
 
+@dataclass(frozen=True)
+class ReadAs:
+    """How stored values become pixels; as in `ArraySource`."""
+
+    value_range: ValueRange | None
+    peak: int | None
+    marks: bool
+
+
+class NamedArrays(ImageSource):
+    """The arrays of a `.npz` as one image each, called by their keys: `np.savez(file, **{"0801": image, ...})`.
+
+    Args:
+        path: The file.
+        name: What the user typed.
+        keys: Item name -> key.
+        read: How values become pixels.
+    """
+
+    def __init__(self, path: Path, name: str, keys: Mapping[str, str], read: ReadAs) -> None:
+        self.name = name
+        self.items = [Item(item) for item in sorted(keys)]
+        self._path, self._keys, self._as = path, keys, read
+        self._archive = zipfile.ZipFile(path)
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def of(path: Path, name: str, read: ReadAs) -> "NamedArrays | None":
+        """The arrays as images, where there are several and each of them can be one; None for any other file."""
+        with npz_members(path) as (archive, members):
+            if len(members) < 2 or not all(_is_image(archive, info, read) for info in members.values()):
+                return None
+            numbered = all(re.fullmatch(r"arr_\d{1,9}", key) for key in members)  # np.savez of a list
+            names = {f"{int(key[4:]):06d}" if numbered else encodable(key): key for key in members}
+        if len(names) < len(members):
+            raise DataError(f"{name!r} holds two arrays whose names are written alike. Rename one.")
+        return NamedArrays(path, name, names, read)
+
+    def read(self, index: int) -> Raw:
+        """Unpacks one array.
+
+        Raises:
+            BadImageError: the file is damaged, or changed since it was opened.
+        """
+        item = self.items[index].name
+        try:
+            with self._lock:
+                info = self._archive.getinfo(f"{self._keys[item]}.npy")
+                stored = open_member(self._path, self._archive, info)
+            values = np.asarray(stored[:])
+            if isinstance(stored, StoredArray):
+                stored.close()
+        except Exception as error:
+            if isinstance(error, BadImageError | DataError | MemoryError):
+                raise
+            raise BadImageError(f"{item!r} in {self.name!r} cannot be read: {error}. Write the file again.") from error
+        images = values[None] if values.ndim == 3 else values[None, :, :, None]
+        how = self._as
+        whole = ArraySource(images, f"{self.name}:{item}", None, None, how.value_range, False, how.peak, how.marks)
+        return whole.read(0)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._archive.close()
+
+
+def _is_image(archive: zipfile.ZipFile, info: zipfile.ZipInfo, read: ReadAs) -> bool:
+    """Whether an array may be one image. Without channels only a mask may: other tables are features or many images."""
+    try:
+        header = open_header(archive, info)
+    except Exception:  # the error is told if this array is read
+        return False
+    shape, kind = header.shape, header.dtype.kind
+    if len(shape) == 2:
+        return read.marks and min(shape) > 1 and kind in "ub"
+    colours = len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape) > 0
+    return colours and kind in ("ufb" if read.marks else "uf")
+
+
 def part_of_file(subject: str) -> tuple[Path, str] | None:
     """File and array of "file.npz:images", file and column of "file.parquet:image", or file and step of "clip.mp4:10".
 
@@ -132,12 +220,12 @@ def open_array_file(
     key: str | None = None,
     peak: int | None = None,
     marks: bool = False,
-) -> ArraySource:
+) -> "ArraySource | NamedArrays":
     """Opens a `.npy` or `.npz` file; an uncompressed one is read image by image. Pickled objects are refused.
 
     In a `.npz` the images are the array called `key`; else `arr_0` (ADM's name, with class indices in `arr_1` where
-    there are any), or the only array. Beside a named array of images that of its labels is looked for as MedMNIST
-    calls it: `train_images` and `train_labels`.
+    there are any), or the only array, or one image an array. Beside a named array of images that of its labels is
+    looked for as MedMNIST calls it: `train_images` and `train_labels`.
 
     Args:
         path: The file; its ending decides.
@@ -153,14 +241,20 @@ def open_array_file(
     said = str(path) if name is None else name
     require_file(path, said)
     array: npt.NDArray[Any] | StoredArray | None = None
+    read = ReadAs(value_range, peak, marks)
     try:
+        labels, note = None, ""
         if path.suffix.lower() == ".npz":
-            array, labels = _open_npz(path, said, key)
+            if key is None and (named := NamedArrays.of(path, said, read)) is not None:
+                return named
+            array, labels, note = _open_npz(path, said, key)
         else:
             if holds_statistics(path):
                 raise DataError(f"{said!r} holds mu and sigma. {STATISTICS_ADVICE}")
-            array, labels = open_npy(path), None
-        return ArraySource(array, said, labels, value_range=value_range, grey=key is not None, peak=peak, marks=marks)
+            array = open_npy(path)
+        source = ArraySource(array, said, labels, value_range=value_range, grey=key is not None, peak=peak, marks=marks)
+        source.notes = (note,) if note else ()
+        return source
     except Exception as error:
         if isinstance(array, StoredArray):
             array.close()
@@ -173,7 +267,8 @@ def open_array_file(
         ) from error
 
 
-def _open_npz(path: Path, said: str, key: str | None) -> tuple[npt.NDArray[Any] | StoredArray, list[str] | None]:
+def _open_npz(path: Path, said: str, key: str | None) -> tuple[npt.NDArray[Any] | StoredArray, list[str] | None, str]:
+    """The array of images, the label of each if there are any, and what to tell of labels that are not used."""
     with npz_members(path) as (archive, members):
         if key is None:
             if {"mu", "sigma"} <= members.keys() and "arr_0" not in members:
@@ -190,23 +285,32 @@ def _open_npz(path: Path, said: str, key: str | None) -> tuple[npt.NDArray[Any] 
                 f"({_told(path, archive, members) or 'none'}). Name one of them."
             )
         array = open_member(path, archive, members[key])
-        classes = members.get("arr_1" if key == "arr_0" else key.replace("images", "labels"))
-        labels = None
-        if classes is not None and array.shape and classes.file_size <= 128 + 8 * array.shape[0] + 1024:
-            labels = _labels(open_member(path, archive, classes), array.shape[0])
-    return array, labels
+        beside = "arr_1" if key == "arr_0" else key.replace("images", "labels")
+        classes = members.get(beside) if beside != key else None
+        if classes is None or not array.shape:
+            return array, None, ""
+        count = array.shape[0]
+        stored = open_member(path, archive, classes) if classes.file_size <= 1024 + MAX_LABEL * count else None
+        labels = None if stored is None else _labels(stored, count)
+        what = f"{classes.file_size:,} bytes" if stored is None else f"{stored.shape} {stored.dtype}"
+        note = (
+            "" if labels else f"{beside!r} ({what}) of {said!r} is not one class for each of {count:,} images: not used"
+        )
+    return array, labels, note
 
 
+MAX_LABEL: Final = 1024
+"""Bytes of a class name in an array."""
 STATISTICS_ADVICE: Final = "They are statistics, not images: they can serve as a --reference."
 
 
-def _labels(indices: npt.NDArray[Any] | StoredArray, count: int) -> list[str] | None:
-    """Class indices, one an image, as text; None for other arrays."""
-    fits = indices.shape in ((count,), (count, 1)) and np.issubdtype(indices.dtype, np.integer)
-    labels = [str(int(i)) for i in np.asarray(indices[:]).reshape(-1)] if fits else None
-    if isinstance(indices, StoredArray):
-        indices.close()
-    return labels
+def _labels(stored: npt.NDArray[Any] | StoredArray, count: int) -> list[str] | None:
+    """One class an image, as text; None for other arrays."""
+    fits = stored.shape in ((count,), (count, 1)) and stored.dtype.kind in "iubUS"
+    values = np.asarray(stored[:]).reshape(-1).tolist() if fits else []
+    if isinstance(stored, StoredArray):
+        stored.close()
+    return [encodable(one.decode(errors="replace") if isinstance(one, bytes) else str(one)) for one in values] or None
 
 
 def _told(path: Path, archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) -> str:

@@ -53,7 +53,7 @@ class FileList(FilesSource):
         names = [os.path.relpath(written, shared).replace(os.sep, "/") for written in found.written]
         for item, real in zip(names, found.real, strict=True):
             self._keep_path(item, real)
-        self._arrange(names, [], lambda other: b"")
+        self._arrange(names, [], lambda other, count: b"")
 
 
 class _Files:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ganeval.errors import BadImageError, DataError
 from ganeval.escaping import encodable
 from ganeval.sources.base import Decoded, Raw
-from ganeval.sources.decoding.formats import HEAD, sniff
+from ganeval.sources.decoding.formats import sniff
 from ganeval.sources.decoding.rules import decode
 from ganeval.sources.digest_memo import DigestMemo
 from ganeval.sources.listing import (
@@ -113,7 +113,7 @@ class SingleImage(FilesSource):
         super().__init__(name, "file", selection, str(real.parent))
         item = encodable(path.name)
         self._keep_path(item, str(real))
-        self._arrange([item], [], lambda other: b"")
+        self._arrange([item], [], lambda other, count: b"")
 
 
 class FolderSource(FilesSource):
@@ -151,7 +151,7 @@ class FolderSource(FilesSource):
         folders = [(self._root, "")]
         while folders:
             folders += self._list(*folders.pop(), root)
-        self._arrange(self._names, list(self._others), lambda other: read_start(self._others[other], HEAD))
+        self._arrange(self._names, list(self._others), lambda other, count: read_start(self._others[other], count))
         self._others.clear()
         self._names.clear()
 

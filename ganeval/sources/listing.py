@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from ganeval.errors import DataError
+from ganeval.formatting import counted
+from ganeval.sources.all_labels import Labelled, label_all
 from ganeval.sources.base import ImageSource, Item
 from ganeval.sources.class_folders import why_no_classes
-from ganeval.sources.decoding.formats import IMAGE_EXTENSIONS, picture_name, sniff
+from ganeval.sources.decoding.formats import HEAD, IMAGE_EXTENSIONS, picture_name, sniff
 from ganeval.sources.groups import find_mixture
+from ganeval.sources.side_labels import side_labels
 from ganeval.sources.video import VIDEO_EXTENSIONS
 
 Skipped = Counter[str]  # reason -> how many entries were left out for it
@@ -90,13 +93,15 @@ class ListedSource(ImageSource):
         self._where = f"{kind} {name!r}"
         self._selection = selection
 
-    def _arrange(self, names: Collection[str], others: Sequence[str], start: Callable[[str], bytes]) -> None:
+    def _arrange(self, names: Collection[str], others: Sequence[str], start: Callable[[str, int], bytes]) -> None:
         """Makes items of the images that are meant.
+
+        Classes come from files beside all of the images, else from folders.
 
         Args:
             names: Files that are called images.
             others: Files that are not, hidden ones left aside; pictures among them are counted.
-            start: First bytes of one of them.
+            start: First bytes of one of them, at most so many.
 
         Raises:
             DataError: there are no images, none matches, or folders are to be classes and some image is in none.
@@ -112,11 +117,29 @@ class ListedSource(ImageSource):
             raise _no_match(self._where, names, self._selection)
         if len(chosen) < len(names):
             self.skipped[NOT_MATCHED] += len(names) - len(chosen)
-        self.items, notes = labelled(chosen, self._selection.labels, repr(self.name))
         told = _left_out(self._where, len(chosen), self.skipped)
-        self.notes = (*told, *notes)
+        beside = Labelled([])
+        if self._selection.labels is not False and others:
+            beside = self._labels_beside(sorted(chosen), others, start)
+            self.skipped += beside.skipped
+        if beside.items and beside.items[0].label is not None:
+            self.items, self.notes = beside.items, told
+        else:
+            self.items, notes = labelled(chosen, self._selection.labels, repr(self.name))
+            self.notes = (*told, *beside.notes, *notes)
         if self._selection.match is None:
             self.mixture = find_mixture([item.name for item in self.items])
+
+    def _labels_beside(
+        self, names: Sequence[str], others: Sequence[str], start: Callable[[str, int], bytes]
+    ) -> Labelled:
+        """The images with the classes from the files beside them."""
+
+        def read(other: str, most: int) -> bytes | None:
+            data = start(other, most + 1)
+            return data if len(data) <= most else None
+
+        return label_all(names, side_labels(names, others, read), repr(self.name))
 
 
 def reason_to_skip(name: str) -> str | None:
@@ -132,13 +155,25 @@ def reason_to_skip(name: str) -> str | None:
     ending = os.path.splitext(name)[1].lower()
     if ending in IMAGE_EXTENSIONS:
         return None
-    return VIDEO if ending in VIDEO_EXTENSIONS else NO_EXTENSION
+    if ending in VIDEO_EXTENSIONS:
+        return VIDEO
+    file = name.rpartition("/")[2].lower()
+    return next((CONTAINERS[one] for one in CONTAINERS if file.endswith(one) and file not in _NO_SETS), NO_EXTENSION)
 
 
 HIDDEN: Final = "hidden"
 HIDDEN_FOLDER: Final = "hidden folder"
 NO_EXTENSION: Final = "no image extension"
 VIDEO: Final = "video"
+PARQUET: Final = "parquet file"
+CONTAINERS: Final = {
+    **dict.fromkeys((".zip", ".tar", ".tar.gz", ".tgz"), "archive"),
+    **dict.fromkeys((".npz", ".npy"), "array file"),
+    **dict.fromkeys((".mdb", ".lmdb"), "LMDB"),
+    ".parquet": PARQUET,
+}
+"""Endings of files that may be sets of images themselves; each is such a set only when it is named."""
+_NO_SETS: Final = frozenset({"lock.mdb", "metadata.parquet"})
 NOT_MATCHED: Final = "not matched"
 LINK_OUTSIDE: Final = "link that leads outside"
 FOLDER_OUTSIDE: Final = "link to a folder that leads outside"
@@ -156,7 +191,7 @@ SAMPLED: Final = 256
 """Files of one ending whose first bytes are read, evenly spread; all of them where one of these is a picture."""
 
 
-def _pictures_among(names: Sequence[str], start: Callable[[str], bytes]) -> Counter[str]:
+def _pictures_among(names: Sequence[str], start: Callable[[str, int], bytes]) -> Counter[str]:
     """Reason -> files that are pictures by their first bytes although they are not called so, or cannot be read."""
     by_ending: dict[str, list[str]] = {}
     for name in names:
@@ -169,10 +204,10 @@ def _pictures_among(names: Sequence[str], start: Callable[[str], bytes]) -> Coun
     return found
 
 
-def _reasons(names: Sequence[str], ending: str, start: Callable[[str], bytes]) -> Counter[str]:
+def _reasons(names: Sequence[str], ending: str, start: Callable[[str, int], bytes]) -> Counter[str]:
     reasons: Counter[str] = Counter()
     for name in names:
-        head = start(name)
+        head = start(name, HEAD)
         if (kind := picture_name(head)) is None:
             continue
         if sniff(head) is None:
@@ -234,11 +269,11 @@ def labelled(names: Iterable[str], labels: bool | None = None, where: str = "") 
         return _items(ordered, above), ()
     classes = [name.partition("/")[0] for name in ordered]
     one_deep = all(name.count("/") == 1 for name in ordered) and not {"", ".."} & set(classes)
-    if labels is False or not one_deep:
+    if labels is False:
         return [Item(name) for name in ordered], ()
-    files: dict[str, list[str]] = {}
-    for name, label in zip(ordered, classes, strict=True):
-        files.setdefault(label, []).append(name[len(label) + 1 :])
+    if not one_deep:
+        return [Item(name) for name in ordered], _most_in_classes(ordered, where)
+    files = _by_folder(ordered)
     if not (why := why_no_classes(files)):
         return _items(ordered, classes), ()
     first = ", ".join(list(files)[:3]) + (", ..." if len(files) > 3 else "")
@@ -254,6 +289,29 @@ def _items(names: Sequence[str], labels: Sequence[str]) -> list[Item]:
     return [Item(name, one.setdefault(label, label)) for name, label in zip(names, labels, strict=True)]
 
 
+def _by_folder(names: Iterable[str]) -> dict[str, list[str]]:
+    """First folder -> the rest of the names."""
+    files: dict[str, list[str]] = {}
+    for name in names:
+        folder, _, rest = name.partition("/")
+        files.setdefault(folder, []).append(rest)
+    return files
+
+
+def _most_in_classes(names: Sequence[str], where: str) -> tuple[str, ...]:
+    """What to tell where most images lie in folders that seem to be classes, and some elsewhere."""
+    inside = [name for name in names if name.count("/") == 1 and not name.startswith(("/", "../"))]
+    files = _by_folder(inside)
+    if 2 * len(inside) <= len(names) or len(files) < 2 or why_no_classes(files):
+        return ()
+    lone = next(name for name in names if name.count("/") != 1 or name.startswith(("/", "../")))
+    return (
+        f"{len(inside):,} of {len(names):,} images of {where} lie in {len(files):,} folders that may be classes and "
+        f"the others do not (first: {lone!r}), so no class labels are taken; move those aside, or leave them out with "
+        "--match",
+    )
+
+
 def no_images(where: str, skipped: Mapping[str, int]) -> DataError:
     """The error for a folder or archive without a single image, with what was there instead."""
     total = sum(skipped.values())
@@ -265,9 +323,26 @@ def no_images(where: str, skipped: Mapping[str, int]) -> DataError:
         advice = "Follow the links with --follow-links"
     elif skipped.get(VIDEO):
         advice = "Name one video by itself, as in clip.mp4 or clip.mp4:10"
+    elif any(map(skipped.get, CONTAINERS.values())):
+        advice = "Name the file that holds the images by itself"
     return DataError(
         f"0 images among {total:,} files in {where}{f' ({facts})' if facts else ''}; extensions looked for: "
         f"{' '.join(sorted(IMAGE_EXTENSIONS))}. {advice}."
+    )
+
+
+def two_sets(where: str, container: str, images: Sequence[str], advice: str) -> DataError:
+    """The error for a folder with images in a container and images beside it: one of the two would be ignored.
+
+    Args:
+        where: What the user typed.
+        container: "3 parquet files".
+        images: Names of the image files.
+        advice: How to name one of the two.
+    """
+    return DataError(
+        f"{where!r} holds {container} and {counted(len(images), 'image file')} (first: {images[0]!r}), which may be "
+        f"two sets. {advice}."
     )
 
 

@@ -24,6 +24,10 @@ from ganeval.sources.read_once import check_size
 DATA_FILE: Final = "data.mdb"
 LMDB_EXTENSIONS: Final = (".mdb", ".lmdb")
 
+NO_IMAGE: Final = "value that is no image"
+COUNTS: Final = frozenset({"length", "num-samples", "nsamples", "__len__", "__keys__", "keys", "meta"})
+"""Keys under which writers of databases keep how many images there are, or what they are called."""
+
 _MAGIC: Final = 0xBEEFC0DE
 _VERSION: Final = 1
 _HEADER: Final = struct.Struct("<QHHHH")  # page number, padding, flags, end of the pointers, begin of the nodes
@@ -70,7 +74,7 @@ class LmdbSource(ListedSource):
         try:
             for key, value in _Tree(self._file, file.stat().st_size).values():
                 self._add(key, value)
-            self._arrange(self._values, [], lambda other: b"")
+            self._arrange(self._values, [], lambda other, count: b"")
         except DataError:
             self._file.close()
             raise
@@ -85,7 +89,7 @@ class LmdbSource(ListedSource):
         text = encodable(key.decode("utf-8", "surrogateescape"))
         self._file.seek(value.begin)
         if sniff(self._file.read(min(HEAD, value.size))) is None:
-            self.skipped[NO_EXTENSION] += 1  # "length", "num-samples"
+            self.skipped[NO_EXTENSION if text.lower() in COUNTS else NO_IMAGE] += 1
             return
         called = any(text.lower().endswith(ending) for ending in IMAGE_EXTENSIONS)
         item = text if called else f"{text}.png"

@@ -214,6 +214,16 @@ def open_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> 
         return header.array(stream.read(header.nbytes))
 
 
+def open_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Header:
+    """Shape and type of one array of a `.npz` file.
+
+    Raises:
+        Exception: as `read_header` does, and whatever zipfile makes of damage.
+    """
+    with archive.open(info) as stream:
+        return read_header(stream, info.file_size, info.filename)
+
+
 @contextmanager
 def npz_members(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
     """The arrays of a `.npz` file by name, while it is open.

@@ -11,17 +11,19 @@ import re
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from ganeval.errors import BadImageError, DataError, UsageError
 from ganeval.escaping import encodable, printable
+from ganeval.formatting import counted
+from ganeval.sources.all_labels import Labelled, label_all
 from ganeval.sources.archive import Openable
-from ganeval.sources.base import ImageSource, Item, Raw
+from ganeval.sources.base import ImageSource, Raw
 from ganeval.sources.folder import file_raw
 from ganeval.sources.limits import MAX_RATIO, is_bomb
-from ganeval.sources.listing import Selection
+from ganeval.sources.listing import Selection, two_sets
 from ganeval.sources.read_once import check_size, require_file
 from ganeval.sources.side_labels import LABELS
 
@@ -42,12 +44,14 @@ class _Columns:
         label: Of labels, None without.
         names: Of classes, by number; () for labels that are texts.
         paths: Whether the struct has file names.
+        unread: A column that is called as labels are and holds other values, with its type; "" without.
     """
 
     image: str
     label: str | None
     names: tuple[str, ...]
     paths: bool
+    unread: str = ""
 
 
 class ParquetSource(ImageSource):
@@ -85,19 +89,25 @@ class ParquetSource(ImageSource):
                     f"{other.columns.image!r}. Name one file, or write them alike."
                 )
             self._starts = list(itertools.accumulate((file.rows for file in self._files), initial=0))
-            self.items = self._listed()
+            listed = self._listed()
+            self.items, self.skipped, self.notes = listed.items, listed.skipped, listed.notes
         except (DataError, UsageError):
             self.close()
             raise
 
-    def _listed(self) -> list[Item]:
+    def _listed(self) -> Labelled:
         labels = [label for file in self._files for label in file.labels()]
         names = [encodable(path) for file in self._files for path in file.paths()]
         count = self._starts[-1]
         if len(names) < count or len(set(names)) < count or any(not name or "/" in name for name in names):
             width = max(6, len(str(count - 1)))
             names = [f"{index:0{width}d}" for index in range(count)]
-        return list(map(Item, names, labels)) if len(labels) == count else list(map(Item, names))
+        listed = label_all(names, labels, repr(self.name))
+        told = [
+            f"the column {column} of {self.name!r} cannot be read as one class an image, so no labels are taken from it"
+            for column in dict.fromkeys(file.unread for file in self._files if file.unread)
+        ]
+        return replace(listed, notes=(*listed.notes, *told))
 
     def shard(self, index: int) -> int | None:
         """Number of the file that holds an image, of several."""
@@ -121,6 +131,21 @@ def tables_among(names: Iterable[str]) -> list[str]:
     """The parquet files that may hold images, sorted; `metadata.parquet` describes image files that lie beside it."""
     tables = [name for name in names if name.lower().endswith(PARQUET_EXTENSION)]
     return sorted(name for name in tables if name.rpartition("/")[2].lower() != f"metadata{PARQUET_EXTENSION}")
+
+
+def holds_images(table: Path) -> bool:
+    """Whether a parquet file has a column of images; many only describe the images that lie beside them."""
+    try:
+        schema = _pyarrow_parquet(str(table)).read_schema(table)
+    except Exception:  # not installed, damaged: it is counted as left out
+        return False
+    return any(_of_files(field.type) for field in schema)
+
+
+def two_parquet_sets(where: str, tables: Sequence[str], images: Sequence[str], selection: Selection) -> DataError:
+    """The error for a folder with parquet files and image files."""
+    advice = f"Name the folder of one of them, or pick with {selection.with_match('*.parquet')}"
+    return two_sets(where, counted(len(tables), "parquet file"), images, advice)
 
 
 def open_parquet_folder(
@@ -175,6 +200,7 @@ class _File:
                 )
             self.rows: int = metadata.num_rows
             self.columns = _columns_of(self._file.schema_arrow, said, column)
+            self.unread: str = self.columns.unread
             # Of row groups, not of their columns: pyarrow 26 ends the process where the statistics of one are damaged.
             self._sizes: list[int] = [group.total_byte_size for group in groups]
             stored = path.stat().st_size if isinstance(path, Path) else 0
@@ -192,17 +218,13 @@ class _File:
         self._stream: Iterator[Any] = iter(())
         self._at = (-1, 0)  # row group and block that the stream gives next
 
-    def labels(self) -> list[str]:
-        """One an image; [] where there are none."""
+    def labels(self) -> list[str | None]:
+        """One an image, None where the row states none."""
         column, names = self.columns.label, self.columns.names
-        if column is None:
-            return []
-        values = self._values(column, column)
-        if any(value is None for value in values):
-            return []
-        if not names:
-            return [encodable(str(value)) for value in values]
-        return [names[value] if isinstance(value, int) and 0 <= value < len(names) else str(value) for value in values]
+        values = [] if column is None else self._values(column, column)
+        if column is not None and not values:
+            self.unread = f"{column!r} (more than {MAX_TEXT:,} bytes)"
+        return [_label(value, names) for value in values] or [None] * self.rows
 
     def paths(self) -> list[str]:
         """File names that the rows state, without their folders; [] where some state none."""
@@ -291,20 +313,10 @@ def _pyarrow_parquet(said: str) -> Any:
 
 def _columns_of(schema: Any, said: str, column: str | None) -> _Columns:
     """Which column holds images, and which labels."""
-    from pyarrow import types
-
-    def of_files(kind: Any) -> bool:
-        if types.is_dictionary(kind):
-            return of_files(kind.value_type)
-        if types.is_struct(kind):
-            index = kind.get_field_index("bytes")
-            return index >= 0 and of_files(kind.field(index).type)
-        return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
-
     names = list(schema.names)
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise DataError(f"{said!r} has two columns called {twice[0]!r}. Rename one of them.")
-    images = [name for name in names if of_files(schema.field(name).type)]
+    images = [name for name in names if _of_files(schema.field(name).type)]
     features = _features(schema.metadata)
     stated = [name for name in images if features.get(name, {}).get("_type") == "Image"]
     told = ", ".join(f"{printable(name)} ({schema.field(name).type})"[:80] for name in names[:12]) or "none"
@@ -317,6 +329,8 @@ def _columns_of(schema: Any, said: str, column: str | None) -> _Columns:
     elif column not in images:
         what = "is not of images" if column in names else "is not there"
         raise DataError(f"{said!r}: the column {column!r} {what}; there are {told}. Name a column of image files.")
+    from pyarrow import types
+
     kind = schema.field(column).type
     classes = [name for name in names if features.get(name, {}).get("_type") == "ClassLabel"]
     known = [
@@ -324,13 +338,34 @@ def _columns_of(schema: Any, said: str, column: str | None) -> _Columns:
     ]
     label = next(iter([name for name in known if name in classes] or classes or known), None)
     of_class = features.get(label or "", {}).get("names")
+    called = [name for wanted in LABELS for name in names if name.lower() == wanted]
     stated_names = of_class if isinstance(of_class, list) and all(isinstance(one, str) for one in of_class) else []
     return _Columns(
         column,
         label,
         tuple(map(encodable, stated_names)),
         types.is_struct(kind) and kind.get_field_index("path") >= 0,
+        f"{called[0]!r} ({schema.field(called[0]).type})"[:80] if called and label is None else "",
     )
+
+
+def _of_files(kind: Any) -> bool:
+    """Whether a column of this type may hold image files."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return _of_files(kind.value_type)
+    if types.is_struct(kind):
+        index = kind.get_field_index("bytes")
+        return index >= 0 and _of_files(kind.field(index).type)
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
+
+
+def _label(value: object, names: Sequence[str]) -> str | None:
+    """The class that a row states; the `datasets` library writes -1 where it is not known."""
+    if names and isinstance(value, int) and -1 <= value < len(names):
+        return names[value] if value >= 0 else None
+    return None if value is None else encodable(str(value))
 
 
 def _may_label(kind: Any) -> bool:
@@ -338,7 +373,8 @@ def _may_label(kind: Any) -> bool:
 
     if types.is_dictionary(kind):  # a categorical column of pandas
         return _may_label(kind.value_type)
-    return bool(types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind))
+    texts = (types.is_string, types.is_large_string, types.is_string_view)
+    return any(holds(kind) for holds in (types.is_integer, types.is_boolean, *texts))
 
 
 def _features(metadata: Any) -> dict[str, dict[str, Any]]:

@@ -14,13 +14,17 @@ import fsspec
 
 from ganeval.errors import BadImageError, DataError, UsageError
 from ganeval.escaping import encodable
-from ganeval.formatting import counted
 from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
 from ganeval.sources.base import ImageSource, Raw
-from ganeval.sources.decoding.formats import HEAD
 from ganeval.sources.folder import file_raw
 from ganeval.sources.listing import ALL, LINK_OUTSIDE, NO_EXTENSION, ListedSource, Selection, reason_to_skip
-from ganeval.sources.parquet import PARQUET_EXTENSION, ParquetSource, open_parquet_folder, tables_among
+from ganeval.sources.parquet import (
+    PARQUET_EXTENSION,
+    ParquetSource,
+    open_parquet_folder,
+    tables_among,
+    two_parquet_sets,
+)
 from ganeval.sources.read_once import check_size
 
 # Package of each scheme that fsspec does not open by itself.
@@ -115,11 +119,7 @@ def open_remote(address: str, selection: Selection = ALL) -> ImageSource:
     tables = tables_among(names)
     images = [name for name in names if reason_to_skip(encodable(name)) is None]
     if tables and images and selection.match is None:
-        raise DataError(
-            f"{address!r} holds {counted(len(tables), 'parquet file')} and {counted(len(images), 'image file')} "
-            f"(first: {images[0]!r}), which may be two sets. Name the folder of one of them, or pick with "
-            f"{selection.with_match('*.parquet')}."
-        )
+        raise two_parquet_sets(address, tables, images, selection)
     if any(map(selection.takes, tables)) and not any(map(selection.takes, images)):
         return open_parquet_folder(tables, lambda name: RemoteFile(system, f"{root}{name}"), address, selection)
     return RemoteFolder(system, path, address, found, selection)
@@ -173,10 +173,10 @@ class RemoteFolder(ListedSource):
         # One request a file: a few of each ending show whether pictures are among them.
         self._arrange(self._files, others, self._start)
 
-    def _start(self, where: str) -> bytes:
+    def _start(self, where: str, count: int) -> bytes:
         """The first bytes of a file; none where it cannot be read."""
         try:
-            return cast(bytes, self._system.cat_file(where, start=0, end=HEAD))
+            return cast(bytes, self._system.cat_file(where, start=0, end=count))
         except Exception:  # every file system has errors of its own
             return b""
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ganeval.errors import DataError, UsageError
+from ganeval.escaping import encodable
 from ganeval.registry import near_names, unknown_name
 from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
 from ganeval.sources.arrays import ValueRange, open_array_file, part_of_file
@@ -15,9 +16,16 @@ from ganeval.sources.decoding.sixteen_bit import FULL
 from ganeval.sources.decoding.stated_white import StatedWhite
 from ganeval.sources.file_list import LIST_EXTENSION, FileList
 from ganeval.sources.folder import FolderSource, SingleImage
-from ganeval.sources.listing import ALL, ListedSource, Selection
+from ganeval.sources.listing import ALL, PARQUET, ListedSource, Selection, reason_to_skip, two_sets
 from ganeval.sources.lmdb import DATA_FILE, LMDB_EXTENSIONS, LmdbSource
-from ganeval.sources.parquet import PARQUET_EXTENSION, ParquetSource, open_parquet_folder, tables_among
+from ganeval.sources.parquet import (
+    PARQUET_EXTENSION,
+    ParquetSource,
+    holds_images,
+    open_parquet_folder,
+    tables_among,
+    two_parquet_sets,
+)
 from ganeval.sources.read_once import require_file
 from ganeval.sources.shards import TARS, ShardedSource, expand, is_pattern, open_shards, shard_files, shard_name
 from ganeval.sources.tiles import tiled
@@ -70,6 +78,12 @@ def open_source(
                 f"a group with {selection.with_match(source.mixture.example)}, or take all with "
                 f"{selection.with_match('*')}."
             )
+        if selection.labels and (bare := sum(item.label is None for item in source.items)):
+            told = f" ({'; '.join(source.notes)})" if source.notes else ""
+            raise DataError(
+                f"--labels asks for the class of each image, and {bare:,} of {len(source):,} images of {subject!r} "
+                f"have none that is used{told}. Drop --labels, or give each image its class."
+            )
     except (UsageError, DataError):
         source.close()
         raise
@@ -101,13 +115,8 @@ def _open(
         if found := shard_files(path, (PARQUET_EXTENSION,), selection):
             return open_parquet_folder([file.name for file in found], path.joinpath, subject, selection)
         if (path / DATA_FILE).is_file():
-            return LmdbSource(path, subject, selection)
-        try:
-            return FolderSource(path, subject, selection)
-        except DataError:
-            if not (tables := tables_among(_below(path))):
-                raise
-            return open_parquet_folder(tables, path.joinpath, subject, selection)
+            return _open_database(path, subject, selection)
+        return _open_folder(path, subject, selection)
     if is_pattern(subject):
         paths = [Path(name) for name in expand(subject)]
         if subject.lower().endswith(PARQUET_EXTENSION):
@@ -123,6 +132,31 @@ def _open(
             return VideoSource(named[0], subject, named[1])
         return open_array_file(named[0], subject, value_range, named[1], peak, selection.place == "mask")
     return open_dataset(subject, data_root)
+
+
+def _open_database(path: Path, subject: str, selection: Selection) -> ImageSource:
+    """A folder with a `data.mdb`, beside which image files may lie."""
+    images = sorted(name for name in _below(path) if reason_to_skip(encodable(name)) is None)
+    if images and selection.match is None:
+        advice = f"Name {path / DATA_FILE} for the database, or pick with {selection.with_match('*')} for the files"
+        raise two_sets(subject, "an LMDB", images, advice)
+    kind = FolderSource if any(map(selection.takes, images)) else LmdbSource
+    return kind(path, subject, selection)
+
+
+def _open_folder(path: Path, subject: str, selection: Selection) -> ImageSource:
+    """A folder of image files, or of parquet files at any depth."""
+    try:
+        folder = FolderSource(path, subject, selection)
+    except DataError:
+        if not (tables := tables_among(_below(path))):
+            raise
+        return open_parquet_folder(tables, path.joinpath, subject, selection)
+    if selection.match is None and folder.skipped.get(PARQUET):
+        tables = tables_among(_below(path))
+        if tables and holds_images(path / tables[0]):
+            raise two_parquet_sets(subject, tables, [item.name for item in folder.items], selection)
+    return folder
 
 
 def _below(folder: Path) -> Iterator[str]:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from ganeval.errors import DataError, UsageError
+from ganeval.sources.all_labels import label_all
 from ganeval.sources.archive import open_archive
-from ganeval.sources.base import ImageSource, Item, Raw
+from ganeval.sources.base import ImageSource, Raw
 from ganeval.sources.groups import Mixture
 from ganeval.sources.listing import ALL, Selection
 
@@ -101,11 +102,15 @@ class ShardedSource(ImageSource):
         self.notes = tuple(dict.fromkeys(note for shard in self._shards for note in shard.notes))
         self.mixture = _of_all([shard.mixture for shard in self._shards if shard.mixture is not None])
         self._starts = list(itertools.accumulate((len(shard) for shard in shards), initial=0))
-        self.items = [
-            Item(f"{shard_name}/{item.name}", item.label)
+        items = [
+            (f"{shard_name}/{item.name}", item.label)
             for shard, shard_name in zip(shards, names, strict=True)
             for item in shard.items
         ]
+        labelled = label_all([item for item, _ in items], [label for _, label in items], repr(name))
+        self.items = labelled.items
+        self.skipped += labelled.skipped
+        self.notes += labelled.notes
 
     def shard(self, index: int) -> int:
         """Number of the shard that holds an image."""

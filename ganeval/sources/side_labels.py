@@ -5,13 +5,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from ganeval.escaping import encodable
-from ganeval.sources.base import Item
 
 LABELS: Final = ("label", "labels", "fine_label", "class", "cls", "target")
 """What a class is called in JSON and in tables, in the order in which it is looked for."""
 
 MAX_CLS: Final = 256  # bytes of a class number or name
 MAX_JSON: Final = 1 << 16  # bytes of the facts of one sample
+FIRST: Final = 256  # files without a class after which no more are read: captions of a million images, say
 
 
 def sample_key(name: str) -> str:
@@ -20,29 +20,33 @@ def sample_key(name: str) -> str:
     return f"{folder}{slash}{file.partition('.')[0]}"
 
 
-def side_labels(items: Sequence[Item], others: Collection[str], read: Callable[[str, int], bytes | None]) -> list[Item]:
-    """The items with the classes from the files beside them; [] if one item has none.
+def side_labels(
+    names: Sequence[str], others: Collection[str], read: Callable[[str, int], bytes | None]
+) -> list[str | None]:
+    """The class of each image from the file beside it, None without; from `.cls`, or `.json` where that has more.
 
     Args:
-        items: The images of an archive.
-        others: Names of its other files.
+        names: Of the images.
+        others: Names of the other files.
         read: Bytes of one of them by name, None where there are more than so many.
     """
-    labels: dict[str, str] = {}
+    keys = [sample_key(name) for name in names]
+    best: list[str | None] = [None] * len(names)
     for ending, size, parse in ((".cls", MAX_CLS, _of_cls), (".json", MAX_JSON, _of_json)):
-        keys = {sample_key(item.name) for item in items}
         beside = {key: name for name in others if name[len(key := sample_key(name)) :].lower() == ending}
-        if not keys <= beside.keys():
-            continue
-        for key in keys:
+        labels: dict[str, str] = {}
+        for number, key in enumerate(sorted(beside.keys() & set(keys))):
             data = read(beside[key], size)
             label = None if data is None else parse(data)
-            if label is None:
+            if label is not None:
+                labels[key] = encodable(label)
+            elif number == FIRST and not labels:
                 break
-            labels[key] = encodable(label)
-        else:
-            return [Item(item.name, labels[sample_key(item.name)]) for item in items]
-    return []
+        found = [labels.get(key) for key in keys]
+        best = min(best, found, key=lambda each: each.count(None))
+        if None not in best:
+            break
+    return best
 
 
 def _of_cls(data: bytes) -> str | None:
@@ -57,4 +61,4 @@ def _of_json(data: bytes) -> str | None:
         return None
     found = [facts[name] for name in LABELS if name in facts] if isinstance(facts, Mapping) else []
     label = found[0] if found else None
-    return str(label) if isinstance(label, int | str) and not isinstance(label, bool) and str(label) else None
+    return str(label) if isinstance(label, int | str) and str(label) else None

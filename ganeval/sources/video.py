@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 VIDEO_EXTENSIONS: Final = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 MAX_FRAMES: Final = 1_000_000
 """Nine hours of 30 frames a second; a stream that never ends is refused after that."""
+LOST: Final = "frame that cannot be decoded"
 NO_MOTION: Final = "frames are scored as single images: nothing here measures motion, and this is not FVD"
 _KEPT: Final = 48  # frames at most, fewer of large ones; readers are a few places apart
 _FEWEST: Final = 16
@@ -69,6 +70,9 @@ class VideoSource(ImageSource):
         self._frames: Generator[Pixels, None, None] | None = None
         self._next = 0
         self._kept: OrderedDict[int, Pixels] = OrderedDict()
+        self._stated = 0  # frames of the stream, by its header; 0 where that does not say
+        self._patched = 0  # frames that were decoded in spite of damage
+        self._streams = 0
         try:
             self._file = open_regular(path)
         except OSError as error:
@@ -81,6 +85,7 @@ class VideoSource(ImageSource):
                     "out.mp4`, or give a folder of its frames."
                 )
             count = self._count()
+            self._tell(count)
         except (DataError, UsageError):
             self._file.close()
             raise
@@ -126,10 +131,22 @@ class VideoSource(ImageSource):
 
     def _count(self) -> int:
         """Frames that can be decoded: what a header says of them is not always so."""
-        count = sum(1 for _ in self._stream())
+        patched = [bool(frame.is_corrupt) for frame in self._stream()]
+        count, self._patched = len(patched), sum(patched)
         if count == 0:
             raise DataError(f"{self.name!r} holds no video frame. Name a video, or a folder of its frames.")
         return count
+
+    def _tell(self, count: int) -> None:
+        """Counts frames that are missing, those that FFmpeg patched, and streams that are not read."""
+        frames = f"of {max(count, self._stated):,} frames of {self.name!r}"
+        if (lost := self._stated - count) > 0:
+            self.skipped = {LOST: lost}
+            self.notes += (f"{lost:,} {frames} cannot be decoded: its header counts them",)
+        if self._patched:
+            self.notes += (f"{self._patched:,} {frames} are damaged, and FFmpeg filled in what is missing",)
+        if self._streams > 1:
+            self.notes += (f"the first of {self._streams} video streams of {self.name!r} is read",)
 
     def _stream(self) -> Generator[Any, None, None]:
         """The decoded frames in order, from the start.
@@ -149,7 +166,9 @@ class VideoSource(ImageSource):
             with contextlib.closing(_opened(av, self._file, self._container)) as opened:
                 if not opened.streams.video:
                     return
-                for number, frame in enumerate(opened.decode(opened.streams.video[0])):
+                stream = opened.streams.video[0]
+                self._stated, self._streams = stream.frames, len(opened.streams.video)
+                for number, frame in enumerate(opened.decode(stream)):
                     if frame.width * frame.height > MAX_PIXELS:
                         raise DataError(
                             f"{self.name!r}: frames of {frame.width}x{frame.height} (width x height); at most "
