@@ -32,6 +32,16 @@ def in_column(values: Sequence[float | None]) -> list[str]:
     return ["-" if value is None else f"{value:.{decimals}f}" for value in values]
 
 
+def filled_columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Places of the columns that a table for people shows: those in which some row has a value; all without a row.
+
+    Args:
+        head: A text a column.
+        rows: A text a cell; "" and "-" are no value.
+    """
+    return [place for place in range(len(head)) if not rows or any(row[place].strip() not in ("", "-") for row in rows)]
+
+
 def counted(count: int, word: str) -> str:
     """Counts with their word: 1 run, 1,200 runs."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -11,16 +11,18 @@ def show_table(head: list[str], lines: list[list[str]], notes: list[str]) -> Non
 
     from ganeval.cli.consoles import open_console
     from ganeval.escaping import printable
+    from ganeval.formatting import filled_columns
 
     console = open_console()
     table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     narrow = console.width < 100
-    left_out = [place for place, title in enumerate(head) if narrow and title in ("cpu s", "MiB")]
-    for place, title in enumerate(head):
-        if place not in left_out:
-            table.add_column(title, justify="left" if title in ("tool", "stage", "bound by", "loop") else "right")
+    shown = [place for place in filled_columns(head, lines) if not (narrow and head[place] in ("cpu s", "MiB"))]
+    for place in shown:
+        table.add_column(
+            head[place], justify="left" if head[place] in ("tool", "stage", "bound by", "loop") else "right"
+        )
     for line in lines:
-        table.add_row(*(Text(cell) for place, cell in enumerate(line) if place not in left_out))
+        table.add_row(*(Text(line[place]) for place in shown))
     console.print(table)
     for note in notes:
         console.print(Text(printable(note), style="dim"), soft_wrap=True)

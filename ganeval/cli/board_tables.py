@@ -26,7 +26,7 @@ def print_sheets(sheets: Sequence[Sheet], console: Console) -> None:
         for column in range(shown):
             left = column in sheet.left
             head = Text(printable(sheet.head[column]))
-            table.add_column(head, justify="left" if left else "right", no_wrap=column != 1, overflow="fold")
+            table.add_column(head, justify="left" if left else "right", no_wrap=not left, overflow="fold")
         for line in sheet.lines:
             # Only what is ranked stands out.
             table.add_row(*(Text(printable(cell)) for cell in line[:shown]), style=None if line[0] else "dim")

@@ -15,6 +15,7 @@ from ganeval.doctor.examine import Examination
 from ganeval.doctor.finding import Finding
 from ganeval.doctor.section import effect_of, images_of, summary_of
 from ganeval.escaping import printable
+from ganeval.formatting import filled_columns
 
 STYLES = {"serious": "bold red", "warning": "yellow", "info": "dim"}
 
@@ -48,15 +49,19 @@ def print_several(found: Sequence[Examination], first: str) -> None:
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("subject", "images", "answer", "findings"):
-        table.add_column(name, overflow="fold", justify="right" if name == "images" else "left")
+    head, rows = ("subject", "images", "answer", "findings"), []
     for one in found:
         names = [
             f"[{STYLES[finding.severity]}]{finding.name}[/] {percent(finding.share)}"
             for finding in one.findings
             if finding.severity != "info"
         ]
-        table.add_row(escape(printable(one.subject)), f"{one.n:,}", _advice(one), ", ".join(names))
+        rows.append((escape(printable(one.subject)), f"{one.n:,}", _advice(one), ", ".join(names)))
+    kept = filled_columns(head, rows)
+    for column in kept:
+        table.add_column(head[column], overflow="fold", justify="right" if head[column] == "images" else "left")
+    for row in rows:
+        table.add_row(*(row[column] for column in kept))
     open_list_console().print(table)
     reference = shlex.quote(found[0].against or found[1].subject)  # "doctor fake real" may have meant that, too
     next_command = f"Next: ganeval doctor {shlex.quote(first)} --against {reference}"
@@ -75,24 +80,24 @@ def print_examination(found: Examination) -> None:
 
 def _print_table(findings: tuple[Finding, ...], console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    measured = any(finding.effect is not None for finding in findings)
-    for name in ("", "severity", "finding", "images", "share"):
-        table.add_column(name, no_wrap=True, justify="right" if name in ("images", "share") else "left")
-    if measured:
-        key = next(finding.effect.key for finding in findings if finding.effect is not None)
-        table.add_column(f"{key}, clean → damaged", no_wrap=True, justify="right")
-    for number, finding in enumerate(findings, start=1):
-        effect = finding.effect
-        cells = [
+    key = next((finding.effect.key for finding in findings if finding.effect is not None), "")
+    rows = [
+        (
             f"\\[{number}]",
             f"[{STYLES[finding.severity]}]{finding.severity}[/]",
             finding.name,
             images_of(finding),
             percent(finding.share),
-        ]
-        if measured:
-            cells.append("" if effect is None else f"{effect.clean:.3g} → {effect.damaged:.3g}")
-        table.add_row(*cells)
+            "" if finding.effect is None else f"{finding.effect.clean:.3g} → {finding.effect.damaged:.3g}",
+        )
+        for number, finding in enumerate(findings, start=1)
+    ]
+    head = ("", "severity", "finding", "images", "share", f"{key}, clean → damaged")
+    kept = filled_columns(head, rows)
+    for column in kept:
+        table.add_column(head[column], no_wrap=True, justify="right" if column >= 3 else "left")
+    for row in rows:
+        table.add_row(*(row[column] for column in kept))
     print_whole(table, console)
 
 

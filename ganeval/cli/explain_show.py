@@ -9,7 +9,7 @@ from ganeval.cli.tables import format_value, print_whole
 from ganeval.escaping import printable
 from ganeval.explain.explain import Explanation
 from ganeval.explain.pipelines import TERM_WORDS, TERMS, Term
-from ganeval.explain.pixels import DIGITS, OF, TITLES, PixelExplanation
+from ganeval.explain.pixels import DIGITS, OF, TITLES, Metric, PixelExplanation, PixelRow
 from ganeval.explain.pixels import TERMS as PIXEL_TERMS
 from ganeval.explain.rows import note_of
 from ganeval.explain.waterfall import OWN, Row
@@ -31,7 +31,7 @@ def answer(rows: Sequence[Row]) -> str:
     row, value = max(others, key=lambda other: abs(other[1] - own))
     largest = abs(value - own) / abs(own) if own else float("inf")
     if largest < SAME:
-        return f"All {len(others)} tools print the same FID, within {100 * SAME:g}%."
+        return f"{_all_tools(len(others))} the same FID, within {100 * SAME:g}%."
     different = sum(abs(other - own) >= SAME * abs(own) for _, other in others)
     causes = sorted(row.terms, key=lambda term: abs(row.terms[term]), reverse=True)
     cause = f", mostly by {causes[0]}" if causes else ""
@@ -40,6 +40,28 @@ def answer(rows: Sequence[Row]) -> str:
         f"{different} of {len(others)} tools print another FID (by {100 * SAME:g}% or more). "
         f"Furthest from ganeval's is {row.tool}: {size}{cause}."
     )
+
+
+def pixel_answer(rows: Sequence[PixelRow], metric: Metric) -> str:
+    """The same of PSNR or SSIM, for the digits that a table shows."""
+    own, (title, _, unit), digits = rows[0].value, TITLES[metric].partition(", "), DIGITS[metric]
+    others = [(row, row.value) for row in rows[1:] if row.value is not None]
+    if own is None or not others:
+        return f"No other tool prints a {title} of these pairs."
+    different = [(row, value - own) for row, value in others if round(value, digits) != round(own, digits)]
+    if not different:
+        return f"{_all_tools(len(others))} the same {title}."
+    row, gap = max(different, key=lambda found: abs(found[1]))
+    causes = sorted(row.terms, key=lambda term: abs(row.terms[term]), reverse=True)
+    size = f"{gap:+.{digits}f}{f' {unit}' if unit else ''}"
+    return (
+        f"{len(different)} of {len(others)} tools print another {title}. Furthest from ganeval's is {row.tool}: {size}"
+        f"{f', mostly by {causes[0]}' if causes else ''}."
+    )
+
+
+def _all_tools(count: int) -> str:
+    return "The other tool prints" if count == 1 else f"All {count} tools print"
 
 
 def print_explanation(found: Explanation) -> None:
@@ -74,13 +96,14 @@ def print_explanation(found: Explanation) -> None:
 
 
 def print_pixels(found: PixelExplanation) -> None:
-    """A table for PSNR and one for SSIM, then what the terms are."""
+    """The answer and a table for PSNR and for SSIM, then what the terms are."""
     console = open_console()
     seen: list[str] = []
     for metric in OF:
         rows = [row for row in found.rows if row.metric == metric]
         terms = [term for term in PIXEL_TERMS if any(term in row.terms for row in rows)]
         seen += terms
+        console.print(printable(pixel_answer(rows, metric)), style="bold", markup=False, soft_wrap=True)
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("tool", no_wrap=True)
         for name in (TITLES[metric], "difference", *terms):

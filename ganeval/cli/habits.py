@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from ganeval.cli.error_messages import ARGUMENTS
 from ganeval.errors import GanevalError, UsageError
 from ganeval.registry import unknown_name
 
@@ -178,15 +179,44 @@ def _is_metric(word: str) -> bool:
 
 
 def _second_set(message: str, context: click.Context) -> str:
-    """What to do with a second set of images after a command that takes one; "" for all else."""
-    extra = re.fullmatch(r"Got unexpected extra argument \((.+)\)", message)
+    """What to do with more sets of images than a command takes; "" for all else."""
+    found = re.fullmatch(r"Got unexpected extra arguments? \((.+)\)", message)
     options = {option for parameter in context.command.params for option in parameter.opts}
-    place = next((option for option in ("--against", "--reference") if option in options), None)
-    if extra is None or place is None or not _names_images(extra[1]):
+    places = [option for option in ("--against", "--reference", "--paired") if option in options]
+    if found is None or not places:
         return ""
-    subject = next((str(value) for name, value in context.params.items() if name == "subject"), "SUBJECT")
-    words = [subject, place, extra[1]]
-    return f". What it is compared with is an option: `{context.command_path} {shlex.join(words)}`."
+    extra = [found[1]] if _names_images(found[1]) else found[1].split()
+    if not all(map(_names_images, extra)):
+        return ""
+    subjects = [str(context.params[p.name]) for p in context.command.params if isinstance(p, click.Argument) and p.name]
+    typed = [option for option in places if context.params.get(option.removeprefix("--"))]
+    path = context.command_path
+    if len(subjects) > 1:
+        table = shlex.join(["ganeval", "score", *subjects, *extra])
+        against = [f"{option} {shlex.quote(str(context.params[option.removeprefix('--')]))}" for option in typed]
+        return f". It compares two. Several make one table: `{' '.join([table, *(against or ['--reference REF'])])}`."
+    if typed:
+        commands = _one_by_one([*subjects, *extra], context)
+        return f". It takes one subject. Run it for each: {'; '.join(f'`{command}`' for command in commands)}."
+    ways = " or ".join(f"`{path} {shlex.join([*subjects, option, extra[0]])}`" for option in places)
+    return f". What it is compared with is an option: {ways}."
+
+
+def _one_by_one(subjects: Sequence[str], context: click.Context) -> list[str]:
+    """The command line of this run with one of its subjects at a time."""
+    words = [str(word) for word in context.meta[ARGUMENTS]]
+    valued = {
+        option for p in context.command.params if isinstance(p, click.Option) and not p.is_flag for option in p.opts
+    }
+    places = [
+        place
+        for place, (before, word) in enumerate(zip(["", *words], words, strict=False))
+        if word in subjects and before.replace("_", "-") not in valued
+    ]
+    return [
+        shlex.join(["ganeval", *(word for at, word in enumerate(words) if at == place or at not in places)])
+        for place in places
+    ]
 
 
 def command_path(root: click.Group, arguments: Sequence[str]) -> str:

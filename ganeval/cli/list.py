@@ -7,6 +7,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from ganeval.formatting import filled_columns
 from ganeval.registry import Registry
 
 Entry = dict[str, object]
@@ -193,8 +194,9 @@ def print_list(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from ganeval.cli.consoles import open_list_console
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in head:
-        table.add_column(column, overflow="fold")
+    kept = filled_columns(head, rows)
+    for column in kept:
+        table.add_column(head[column], overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*(escape(row[column]) for column in kept))
     open_list_console().print(table)

@@ -7,7 +7,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from ganeval.escaping import printable
-from ganeval.formatting import interval, significant
+from ganeval.formatting import filled_columns, interval, significant
 from ganeval.metrics.keys import declared
 from ganeval.results.result import Result
 
@@ -85,21 +85,24 @@ def print_results(results: Sequence[Result], console: Console) -> None:
 
 def _print_table(valued: Sequence[tuple[Result, str]], console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    columns = {
-        "metric": lambda r: printable(f"{r.key} {ARROWS[r.better]}"),
-        "value": lambda r: format_value(r.value or 0.0),
-        "debiased": lambda r: "" if r.debiased is None else format_value(r.debiased),
-        "95% interval": lambda r: interval(r.ci95),
-        "floor": format_floor,
-    }
-    cells = {name: [show(result) for result, _ in valued] for name, show in columns.items()}
-    cells = {name: column for name, column in cells.items() if any(column)}
     notes: dict[str, int] = {}
-    cells[""] = [f"\\[{notes.setdefault(note, len(notes) + 1)}]" if note else "" for _, note in valued]
-    for name in cells:
-        table.add_column(name, no_wrap=True, justify="left" if name in ("metric", "") else "right")
-    for row in zip(*cells.values(), strict=True):
-        table.add_row(*row)
+    rows = [
+        (
+            printable(f"{result.key} {ARROWS[result.better]}"),
+            format_value(result.value or 0.0),
+            "" if result.debiased is None else format_value(result.debiased),
+            interval(result.ci95),
+            format_floor(result),
+            f"\\[{notes.setdefault(note, len(notes) + 1)}]" if note else "",
+        )
+        for result, note in valued
+    ]
+    head = ("metric", "value", "debiased", "95% interval", "floor", "")
+    kept = filled_columns(head, rows)
+    for column in kept:
+        table.add_column(head[column], no_wrap=True, justify="left" if head[column] in ("metric", "") else "right")
+    for row in rows:
+        table.add_row(*(row[column] for column in kept))
     print_whole(table, console)
     for line in (*_counts(valued), *(f"[{number}] {note}" for note, number in notes.items())):
         console.print(printable(line), style="dim", markup=False, soft_wrap=True)

@@ -6,17 +6,21 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
 from ganeval.escaping import markdown, printable
+from ganeval.formatting import filled_columns
 from ganeval.gate.escaping import command_data, command_property, number, signed, xml
 from ganeval.gate.ruling import Ruling, roughly, unchanged_passes
 from ganeval.gate.run import GateReport
 from ganeval.results.result import SCHEMA
 
 ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}
+WORDS = ("metric", "verdict")  # columns of words; the others are numbers
 HEAD = ("metric", "baseline", "now", "worse by", "95% bounds", "margin", "mde", "fails from", "verdict")
-LEGEND = (
-    "worse by: in the direction that is bad. 95% bounds: one-sided. mde: smallest worsening that is told from none "
-    "four times in five. fails from: true worsening that fails four times in five."
-)
+LEGEND = {
+    "worse by": "in the direction that is bad",
+    "95% bounds": "one-sided",
+    "mde": "smallest worsening that is detected four times in five",
+    "fails from": "true worsening that fails four times in five",
+}
 
 
 def cells(ruling: Ruling) -> tuple[str, ...]:
@@ -34,6 +38,17 @@ def cells(ruling: Ruling) -> tuple[str, ...]:
         number(ruling.fails_from),
         ruling.verdict,
     )
+
+
+def _table(report: GateReport) -> list[tuple[str, ...]]:
+    """Head and rows, without the columns that have no value in any rule."""
+    rows = [cells(ruling) for ruling in report.rulings]
+    kept = filled_columns(HEAD, rows)
+    return [tuple(row[column] for column in kept) for row in (HEAD, *rows)]
+
+
+def _legend(head: Sequence[str]) -> str:
+    return " ".join(f"{name}: {meaning}." for name, meaning in LEGEND.items() if name in head)
 
 
 def headline(report: GateReport) -> str:
@@ -65,24 +80,24 @@ def to_text(report: GateReport, width: int | None = None) -> str:
         report: What was found.
         width: Columns of the terminal; where the table is wider, each rule is a block of its own. None: any width.
     """
-    rows = [HEAD, *(cells(ruling) for ruling in report.rulings)]
-    rows = [tuple(map(printable, row)) for row in rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
+    rows = [tuple(map(printable, row)) for row in _table(report)]
+    head = rows[0]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = [
         "  ".join(
-            cell.ljust(w) if i in (0, 8) else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(w) if name in WORDS else cell.rjust(w) for name, cell, w in zip(head, row, widths, strict=True)
         )
         for row in rows
     ]
     table = [line.rstrip() for line in lines]
     if width is not None and max(map(len, table)) > width:
-        table = [line for row in rows[1:] for line in _block(row, width)]
-    return "\n".join([headline(report), *table, *remarks(report), LEGEND])
+        table = [line for row in rows[1:] for line in _block(head, row, width)]
+    return "\n".join([headline(report), *table, *remarks(report), _legend(head)])
 
 
-def _block(row: Sequence[str], width: int) -> list[str]:
+def _block(head: Sequence[str], row: Sequence[str], width: int) -> list[str]:
     """One rule in a narrow terminal: metric and verdict, below them the other cells by name."""
-    named = [f"{name} {cell}" for name, cell in zip(HEAD[1:-1], row[1:-1], strict=True) if cell != "-"]
+    named = [f"{name} {cell}" for name, cell in zip(head[1:-1], row[1:-1], strict=True) if cell != "-"]
     filled = textwrap.wrap(", ".join(named).replace(" ", "\0").replace(",\0", ", "), width - 2, break_long_words=False)
     return [f"{row[0].rstrip()}: {row[-1]}", *(f"  {line}".replace("\0", " ") for line in filled)]
 
@@ -91,12 +106,13 @@ def to_markdown(report: GateReport) -> str:
     """A section for a pull request or GITHUB_STEP_SUMMARY."""
     mark = {"pass": "✅", "fail": "❌", "inconclusive": "⚠️"}[report.verdict]
     lines = [f"### {mark} {markdown(headline(report))}", ""]
-    lines += [f"| {' | '.join(HEAD)} |", f"|---|{'---:|' * (len(HEAD) - 2)}---|"]
-    for ruling in report.rulings:
-        row = [markdown(cell) for cell in cells(ruling)]
-        row[-1] = f"**{row[-1]}**" if ruling.verdict != "pass" else row[-1]
+    head, *rows = _table(report)
+    lines += [f"| {' | '.join(head)} |", f"|---|{'---:|' * (len(head) - 2)}---|"]
+    for cell_texts in rows:
+        row = [markdown(cell) for cell in cell_texts]
+        row[-1] = f"**{row[-1]}**" if row[-1] != "pass" else row[-1]
         lines.append(f"| {' | '.join(row)} |")
-    lines += ["", *(f"* {markdown(line)}" for line in remarks(report)), "", LEGEND]
+    lines += ["", *(f"* {markdown(line)}" for line in remarks(report)), "", _legend(head)]
     return "\n".join(lines) + "\n"
 
 

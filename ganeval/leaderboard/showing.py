@@ -1,9 +1,10 @@
 """Boards as cells of text: what the terminal and Markdown show. Loads neither pandas nor rich."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ganeval.escaping import markdown
+from ganeval.formatting import filled_columns
 from ganeval.leaderboard.cells import Cell
 from ganeval.leaderboard.costs import COSTS
 from ganeval.leaderboard.significance import place
@@ -38,6 +39,26 @@ class Sheet:
     notes: tuple[str, ...]
 
 
+def _sheet(
+    title: str,
+    head: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    left: Collection[int],
+    fixed: int,
+    notes: Sequence[str],
+) -> Sheet:
+    """A sheet without the columns that have no value in any line."""
+    kept = filled_columns(head, lines)
+    return Sheet(
+        title,
+        tuple(head[column] for column in kept),
+        tuple(tuple(line[column] for column in kept) for line in lines),
+        frozenset(place for place, column in enumerate(kept) if column in left),
+        sum(column < fixed for column in kept),
+        tuple(notes),
+    )
+
+
 def board_sheet(standings: Standings) -> Sheet:
     """A board of scores: ranks, entries, the sort key with its spread, other means, costs, anchors, what is apart."""
     board, columns = standings.board, _sorted_first(standings)
@@ -55,8 +76,7 @@ def board_sheet(standings: Standings) -> Sheet:
         facts = (entry.rank, name, entry.checkpoint, str(len(entry.seeds) or ""))
         lines.append((*facts, *cells[:1], *near, *cells[1:], *far))
     against = f", against {board.data}" if board.data else ""
-    notes = tuple(_notes(standings, common))
-    return Sheet(board.title + against, tuple(head), tuple(lines), frozenset({0, 1, 2}), FIRST + 1, notes)
+    return _sheet(board.title + against, head, lines, {0, 1, 2}, FIRST + 1, _notes(standings, common))
 
 
 def timing_sheet(table: TimingTable) -> Sheet:
@@ -74,7 +94,7 @@ def timing_sheet(table: TimingTable) -> Sheet:
         for line in table.lines
     )
     head = ("rank", "name", f"{table.unit} {ARROWS[table.lines[0].row.better]}", "vs best", "n", "device", "threads")
-    return Sheet(table.stage, head, lines, frozenset({0, 1, 5}), len(head), _origin([line.row for line in table.lines]))
+    return _sheet(table.stage, head, lines, {0, 1, 5}, len(head), _origin([line.row for line in table.lines]))
 
 
 def _origin(rows: Sequence[TimingRow]) -> tuple[str, ...]:
@@ -96,7 +116,7 @@ def timing_columns_sheet(tables: Sequence[TimingTable]) -> Sheet:
     head = ("name", *(f"{_head(table)} {ARROWS[table.lines[0].row.better]}" for table in ordered))
     rows = [line.row for table in ordered for line in table.lines]
     notes = ("medians, * the best; stages and spreads: --board timings", *_origin(rows))
-    return Sheet("Costs, one run on one machine", head, lines, frozenset({0}), 1, notes)
+    return _sheet("Costs, one run on one machine", head, lines, {0}, 1, notes)
 
 
 def _marked(line: TimingLine) -> str:
@@ -196,7 +216,7 @@ def _notes(standings: Standings, common: str) -> list[str]:
     told += [
         f"on {common}" if common else "",
     ]
-    told += ["* nobody is better in both score and cost" if any(e.fronts for e in standings.entries) else ""]
+    told += ["* no other entry is better in both score and cost" if any(e.fronts for e in standings.entries) else ""]
     notes.append("; ".join(filter(None, told)))
     notes += rank_notes(standings)
     for words, pinned in (

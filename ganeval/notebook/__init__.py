@@ -14,7 +14,7 @@ from PIL import Image
 
 from ganeval.errors import BadImageError
 from ganeval.escaping import printable
-from ganeval.formatting import interval
+from ganeval.formatting import filled_columns, interval
 from ganeval.notebook.by_image import Ends, by_image, ends_of
 from ganeval.notebook.experiment_log import log_numbers, logged_name
 from ganeval.notebook.subject_table import Standing, SubjectTable, subject_table
@@ -68,17 +68,14 @@ def picture_of(source: ImageSource, chosen: Sequence[int] | None = None, columns
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table whose cells are text, in lines that do not wrap; notes, its last column, stand below by number."""
-    notes: dict[str, int] = {}
 
     def line(cells: Sequence[str], tag: str) -> str:
         return "<tr>" + "".join(f"<{tag}>{html.escape(printable(cell))}</{tag}>" for cell in cells) + "</tr>"
 
-    def noted(row: Sequence[str]) -> Sequence[str]:
-        return [*row[:-1], f"[{notes.setdefault(row[-1], len(notes) + 1)}]" if row[-1] else ""]
-
-    body = "".join(line(noted(row), "td") for row in rows)
-    table = f'<table style="{STYLE}"><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table>'
-    return table + "".join(f"<div>[{number}] {html.escape(printable(note))}</div>" for note, number in notes.items())
+    shown, lines, notes = _numbered(head, rows)
+    body = "".join(line(cells, "td") for cells in lines)
+    table = f'<table style="{STYLE}"><thead>{line(shown, "th")}</thead><tbody>{body}</tbody></table>'
+    return table + "".join(f"<div>{html.escape(printable(note))}</div>" for note in notes)
 
 
 def html_picture(png: bytes, alt: str) -> str:
@@ -98,10 +95,17 @@ def _text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _noted_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose last column, the notes, stands below by number."""
-    notes: dict[str, int] = {}
-    cells = [[*row[:-1], f"[{notes.setdefault(row[-1], len(notes) + 1)}]" if row[-1] else ""] for row in rows]
-    return "\n".join([_text_table([*head[:-1], ""], cells), *(f"[{n}] {printable(note)}" for note, n in notes.items())])
+    """A table in plain text, its notes below by number."""
+    shown, lines, notes = _numbered(head, rows)
+    return "\n".join([_text_table(shown, lines), *map(printable, notes)])
+
+
+def _numbered(head: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]], list[str]]:
+    """The columns that have a value, with numbers for the notes of the last one; the notes in a list of their own."""
+    kept, notes = filled_columns(head, rows), dict[str, int]()
+    numbered = [[*row[:-1], f"[{notes.setdefault(row[-1], len(notes) + 1)}]" if row[-1] else ""] for row in rows]
+    shown = [[cells[column] for column in kept] for cells in ([*head[:-1], ""], *numbered)]
+    return shown[0], shown[1:], [f"[{number}] {note}" for note, number in notes.items()]
 
 
 def _no_such_row(key: str, known: Sequence[str]) -> KeyError:

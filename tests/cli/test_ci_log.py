@@ -73,6 +73,18 @@ def test_what_a_gate_prints_commands_nothing(hostile):
         assert inert_lines(line[2:]) == line[2:]
 
 
+def test_a_gates_table_has_no_column_without_a_value_and_explains_the_others_alone(hostile):
+    report = run_gate(GateOptions(("new.json",), Path("baseline.jsonl"), hostile), None, Silent())
+    unknown = dataclasses.replace(report.rulings[0], low=None, high=None, mde=None, fails_from=None)
+    bare = dataclasses.replace(report, rulings=(unknown,))
+
+    for show in (to_text, to_markdown):
+        assert "fails from" in show(report)
+        assert "mde" not in show(bare)
+        assert "95% bounds" not in show(bare)
+        assert "worse by: in the direction that is bad." in show(bare)
+
+
 @pytest.mark.parametrize("target", ["-", "report.json"])
 def test_in_a_ci_only_annotations_are_commands(hostile, command_line, monkeypatch, target):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")

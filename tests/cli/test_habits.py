@@ -26,7 +26,17 @@ def folders(tmp_path, monkeypatch):
         (["score", "fake", "--test_y_channel"], "Use --channel y"),
         (["score", "fake", "--paired", "hr", "--metrics", "psnr_y"], "psnr with --channel y"),
         (["score", "fake", "--reference", "hr", "--metrics", "inception_score"], "write is."),
-        (["explain", "fake", "hr"], "ganeval explain fake --reference hr"),
+        (["explain", "fake", "hr"], "`ganeval explain fake --reference hr` or `ganeval explain fake --paired hr`"),
+        (
+            ["explain", "--paired", "hr", "fake", "hr", "digits:test"],
+            "Run it for each: `ganeval explain --paired hr fake`; `ganeval explain --paired hr hr`; `ganeval explain "
+            "--paired hr digits:test`.",
+        ),
+        (
+            ["diff", "fake", "hr", "digits:test", "--reference", "hr"],
+            "`ganeval score fake hr digits:test --reference hr`",
+        ),
+        (["diff", "fake", "hr", "digits:test"], "`ganeval score fake hr digits:test --reference REF`"),
         (["sample", "dcgan.digits", "-o", "x"], "Did you mean 'dcgan.digits-cpu'"),
         (["score", "fake", "-r", "hr"], "Use --reference REF (sets) or --paired REF"),
         (["score", "fake", "--isc"], "Use --metrics is."),

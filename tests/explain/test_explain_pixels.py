@@ -142,6 +142,8 @@ def test_the_command_prints_both_tables_and_json(folders, command_line):
     code, out, _ = command_line("explain", *pair, "--tools", "basicsr,piq", "--crop-border", "4")
     assert code == 0
     assert "PSNR, dB" in out
+    assert out.splitlines()[0].startswith("1 of 2 tools print another PSNR. Furthest from ganeval's is piq: ")
+    assert out.splitlines()[0].endswith(" dB, mostly by border.")
     assert "shrunk: images of 384 pixels and more" in out
 
     code, out, _ = command_line("explain", *pair, "--tools", "basicsr", "--json", "-")

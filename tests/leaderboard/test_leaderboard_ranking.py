@@ -17,6 +17,7 @@ from ganeval.leaderboard.pareto import front
 from ganeval.leaderboard.ranking import ranked
 from ganeval.leaderboard.reading import flat_rows, read_rows
 from ganeval.leaderboard.rows import load
+from ganeval.leaderboard.showing import board_sheet, to_markdown
 from ganeval.leaderboard.significance import (
     MOST,
     NO_IMAGES,
@@ -344,6 +345,17 @@ def test_skipped_rows_and_rows_without_a_protocol_are_on_no_board():
     skipped = dataclasses.replace(result(3.0), value=None, status="skipped")
 
     assert stood([bare, skipped]).entries == ()
+
+
+def test_a_board_of_images_has_no_column_of_seeds_and_keeps_its_names_on_the_left():
+    sheet = board_sheet(stood([result(3.0, subject="a"), result(5.0, subject="b")]))
+    trained = board_sheet(stood([*seeds([7.0, 7.2]), result(9.0)]))
+
+    assert sheet.head == ("rank", "entry", "fd ↓")
+    assert sheet.left == {0, 1}
+    assert sheet.fixed == 3
+    assert "| :-- | :-- | --: |" in to_markdown(sheet)
+    assert trained.head[:5] == ("rank", "entry", "checkpoint", "seeds", "fd ↓")
 
 
 def _dominated(points, i):

@@ -328,3 +328,11 @@ def test_a_row_is_found_by_its_name_in_any_case_and_what_was_not_computed_stands
     assert found["FD"] is found["fd@EFFLITE0"] is rows[0]
     assert repr(found).splitlines()[-1] == "no fid: no weights"
     assert "protocol" not in repr(rows[0])
+
+
+def test_a_table_of_one_subject_has_no_column_without_a_value():
+    plain, corrected = Scores((result(1.0),)), Scores((result(1.0, debiased=0.5),))
+
+    assert "debiased" not in repr(plain) + plain._repr_html_()
+    assert "debiased" in repr(corrected)
+    assert "<th>debiased</th>" in corrected._repr_html_()

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ganeval.formatting import counted, in_column, interval, significant
+from ganeval.formatting import counted, filled_columns, in_column, interval, significant
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,11 @@ def test_intervals_and_counts():
     assert interval((0.815, 0.88)) == "[0.815, 0.880]"
     assert interval(None) == ""
     assert (counted(1, "row"), counted(1200, "row")) == ("1 row", "1,200 rows")
+
+
+def test_a_column_without_any_value_is_left_out_of_a_table():
+    head = ("name", "seeds", "value", "mde")
+
+    assert filled_columns(head, [("a", "", "1", "-"), ("b", "", "", "-")]) == [0, 2]
+    assert filled_columns(head, [("a", "", "1", "-"), ("b", "3", "", "-")]) == [0, 1, 2]
+    assert filled_columns(head, []) == [0, 1, 2, 3]
