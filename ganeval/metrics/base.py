@@ -397,6 +397,7 @@ class PixelMetric(_ByImage):
         min_side: Smallest height and width it is defined for.
         masked: (fake, real, mask, params) -> the value over the pixels that a boolean mask (H, W) marks, of one pair
             (1, C, H, W); None for a metric that has none.
+        takes_bytes: Whether `compute` and `masked` also take uint8, with the same value: no copy is made in float64.
         plain: As in SetMetric; "" for pixels.
         Others as in SetMetric.
     """
@@ -409,6 +410,7 @@ class PixelMetric(_ByImage):
     version: int
     compute: Callable[[Float[np.ndarray, "B C H W"], Float[np.ndarray, "B C H W"], Params], Float[np.ndarray, " B"]]
     masked: Masked | None = None
+    takes_bytes: bool = False
     params: Params = field(default_factory=dict)
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     plain: Mapping[str, int] = field(default_factory=dict)

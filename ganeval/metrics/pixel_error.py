@@ -27,12 +27,12 @@ def compute_mae(
     """Mean absolute error of each pair, 0 to 255.
 
     Args:
-        fake: float64, 0..255.
+        fake: float64 or uint8, 0..255.
         real: The same shape.
         params: Unused.
     """
     del params
-    return np.asarray(np.abs(fake - real).mean(axis=(1, 2, 3)))
+    return np.asarray(np.abs(np.subtract(fake, real, dtype=np.float64)).mean(axis=(1, 2, 3)))
 
 
 def compute_mse(
@@ -60,6 +60,7 @@ MAE = PixelMetric(
     version=1,
     compute=compute_mae,
     masked=over_pixels(compute_mae),
+    takes_bytes=True,
 )
 
 MSE = PixelMetric(
@@ -71,6 +72,7 @@ MSE = PixelMetric(
     version=1,
     compute=compute_mse,
     masked=over_pixels(compute_mse),
+    takes_bytes=True,
 )
 
 RMSE = PixelMetric(
@@ -82,4 +84,5 @@ RMSE = PixelMetric(
     version=1,
     compute=compute_rmse,
     masked=over_pixels(compute_rmse),
+    takes_bytes=True,
 )

@@ -28,7 +28,7 @@ def compute_psnr(
     """PSNR of each pair, dB, >= 0; +inf where the two images are identical.
 
     Args:
-        fake: float64, 0..255.
+        fake: float64 or uint8, 0..255.
         real: The same shape.
         params: Unused.
     """
@@ -40,7 +40,8 @@ def compute_psnr(
 def mean_square(fake: Float[np.ndarray, "B C H W"], real: Float[np.ndarray, "B C H W"]) -> Float[np.ndarray, " B"]:
     """Mean squared error of each pair. For images of whole numbers the sum of the squares is exact."""
     planes = zip(np.reshape(fake, (-1, *fake.shape[2:])), np.reshape(real, (-1, *real.shape[2:])), strict=True)
-    squares = [float(np.vdot(difference, difference)) for difference in (one - other for one, other in planes)]
+    differences = (np.subtract(one, other, dtype=np.float64) for one, other in planes)
+    squares = [float(np.vdot(difference, difference)) for difference in differences]
     return np.asarray(np.reshape(squares, fake.shape[:2]).sum(axis=1) / math.prod(fake.shape[1:]))
 
 
@@ -65,5 +66,6 @@ PSNR = PixelMetric(
     version=1,
     compute=compute_psnr,
     masked=over_pixels(compute_psnr),
+    takes_bytes=True,
     plain={"": 1},
 )

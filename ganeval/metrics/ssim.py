@@ -29,11 +29,14 @@ from ganeval.metrics.base import Margin, Output, Params, PixelMetric
 from ganeval.metrics.psnr import PEAK
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Real
+
+    Plane = Real[np.ndarray, "H W"]
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # finest to coarsest
 WINDOW = 11
-TILE = 32  # rows, and columns, that one product blurs; what it needs of a plane stays in the cache of a core
+STRIP = 32  # rows at a time, a multiple of DOWN; what they need of a plane stays in the cache of a core
+DOWN, ACROSS = 8, 16  # rows, and columns, that one product blurs
 PARAMS: Params = {"window": WINDOW, "sigma": 1.5, "k1": 0.01, "k2": 0.03}
 
 
@@ -43,7 +46,7 @@ def compute_ssim(
     """SSIM of each pair in [-1, 1]; 1 for identical images.
 
     Args:
-        fake: float64, 0..255, both sides at least `window` pixels.
+        fake: float64 or uint8, 0..255, both sides at least `window` pixels.
         real: The same shape.
         params: "window" (taps, odd), "sigma" (pixels), "k1", "k2".
     """
@@ -101,49 +104,42 @@ def _similarity(
     taps = _gaussian(int(params["window"]), float(params["sigma"]))
     if min(fake.shape[-2:]) < len(taps):
         raise ValueError(f"images of {tuple(fake.shape[-2:])} pixels are smaller than a window of {len(taps)}")
-    band = _band(taps)
+    blur = _Blur(taps, *fake.shape[-2:])
     c1, c2 = (float(params["k1"]) * PEAK) ** 2, (float(params["k2"]) * PEAK) ** 2
     planes = zip(np.reshape(fake, (-1, *fake.shape[2:])), np.reshape(real, (-1, *real.shape[2:])), strict=True)
-    return np.reshape([_similarity_of_planes(*pair, band, c1, c2, mask) for pair in planes], (*fake.shape[:2], 2))
+    return np.reshape([_similarity_of_planes(*pair, blur, c1, c2, mask) for pair in planes], (*fake.shape[:2], 2))
 
 
 def _similarity_of_planes(
-    fake: Float[np.ndarray, "H W"],
-    real: Float[np.ndarray, "H W"],
-    band: Float[np.ndarray, "t+k t"],
-    c1: float,
-    c2: float,
-    mask: npt.NDArray[np.bool_] | None,
+    fake: Plane, real: Plane, blur: _Blur, c1: float, c2: float, mask: npt.NDArray[np.bool_] | None
 ) -> tuple[float, float]:
     """The two means of one channel of one pair. Only the sum of the variances is asked for: four blurs, not five.
 
     Args:
         fake: One plane.
         real: The other.
-        band: Of `_band`.
+        blur: For planes of this size.
         c1: Constant of the luminance factor.
         c2: Of the other.
         mask: The places of the map that count; None for all.
     """
-    reach = len(band) - TILE
-    height, width = fake.shape[0] - reach, fake.shape[1] - reach
-    planes = np.empty((4, TILE + reach, fake.shape[1]))
+    height, width = blur.height, blur.width
     whole = structure = 0.0
-    for start in range(0, height, TILE):
-        rows = min(TILE, height - start)
-        one, other, squares, product = strip = planes[:, : rows + reach]
-        one[...] = fake[start : start + rows + reach]
-        other[...] = real[start : start + rows + reach]
+    for start in range(0, height, STRIP):
+        rows = min(STRIP, height - start)
+        one, other, squares, product = blur.strip[:, : rows + blur.reach]
+        one[...] = fake[start : start + rows + blur.reach]
+        other[...] = real[start : start + rows + blur.reach]
         # No fused step in the sums of squares: swapping the images changes no bit.
         np.multiply(other, other, out=product)
         np.multiply(one, one, out=squares)
         squares += product
         np.multiply(one, other, out=product)
-        luminance, contrast = _factors(_blurred(strip, band, rows, width), c1, c2)
+        luminance, contrast = _factors(blur.blurred()[:, :rows], c1, c2)  # whole rows: NumPy is slow on parts of them
         counted = True if mask is None else mask[start : start + rows]
-        structure += float(contrast.sum(where=counted))
+        structure += float(contrast[:, :width].sum(where=counted))
         luminance *= contrast
-        whole += float(luminance.sum(where=counted))
+        whole += float(luminance[:, :width].sum(where=counted))
     count = height * width if mask is None else int(np.count_nonzero(mask))
     return whole / count, structure / count
 
@@ -152,19 +148,18 @@ def _factors(
     blurred: Float[np.ndarray, "4 h w"], c1: float, c2: float
 ) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
     """The luminance factor, and that of contrast and structure, from the blurred planes, whose memory they take."""
-    mean_fake, mean_real, variances, covariance = blurred
+    mean_fake, mean_real, variances, covariance = blurred  # the last is twice the mean of the products
     product = mean_fake * mean_real
     mean_fake *= mean_fake
     mean_real *= mean_real
     mean_fake += mean_real
     variances -= mean_fake
     variances += c2
+    product *= 2.0
     covariance -= product
-    covariance *= 2.0
     covariance += c2
     covariance /= variances
     mean_fake += c1
-    product *= 2.0
     product += c1
     product /= mean_fake
     return product, covariance
@@ -177,29 +172,58 @@ def _gaussian(window: int, sigma: float) -> Float[np.ndarray, " t"]:
     return np.asarray(taps / taps.sum())
 
 
-def _band(taps: Float[np.ndarray, " t"]) -> Float[np.ndarray, "t+k t"]:
-    """The matrix that blurs `TILE` neighbouring places at once: column j holds the taps from row j on."""
-    band = np.zeros((TILE + len(taps) - 1, TILE))
-    for place in range(TILE):
+def _band(taps: Float[np.ndarray, " t"], places: int) -> Float[np.ndarray, "t+k t"]:
+    """The matrix that blurs neighbouring places at once: column j holds the taps from row j on."""
+    band = np.zeros((places + len(taps) - 1, places))
+    for place in range(places):
         band[place : place + len(taps), place] = taps
     return band
 
 
-def _blurred(
-    strip: Float[np.ndarray, "4 H W"], band: Float[np.ndarray, "t+k t"], rows: int, width: int
-) -> Float[np.ndarray, "4 h w"]:
-    """Weighted means under the window, where it fits: columns first, then rows.
+class _Blur:
+    """Weighted means under the window, where it fits, of four planes, one strip of rows after the other.
 
-    Matrix products of overlapping tiles with a band, which multiply many zeros and still take a third of the time of
-    shifted sums: those are bound by memory.
+    Columns first, then rows, each by matrix products of overlapping tiles with a band. They multiply many zeros and
+    still take a third of the time of shifted sums, which are bound by memory. The tiles are views of the strip.
+
+    Args:
+        taps: Of the window along one axis.
+        rows: Of a plane.
+        columns: Of a plane.
+
+    Attributes:
+        reach: Rows and columns that a plane has more than its map.
+        height: Of the map.
+        width: Of the map.
+        strip: What is blurred, (4, STRIP + reach, columns): written by the caller. The last plane comes out doubled.
     """
-    reach = len(band) - TILE
-    columns = np.matmul(band[: rows + reach, :rows].T, strip).reshape(4 * rows, -1)
-    blurred = np.empty((4 * rows, width))
-    for start in range(0, width, TILE):
-        n = min(TILE, width - start)
-        np.matmul(columns[:, start : start + n + reach], band[: n + reach, :n], out=blurred[:, start : start + n])
-    return blurred.reshape(4, rows, width)
+
+    def __init__(self, taps: Float[np.ndarray, " t"], rows: int, columns: int) -> None:
+        self.reach = len(taps) - 1
+        self.height, self.width = rows - self.reach, columns - self.reach
+        tiles = -(-self.width // ACROSS)
+        self.strip = np.zeros((4, STRIP + self.reach, columns))
+        down, self._across = _band(taps, DOWN).T, _band(taps, ACROSS)
+        self._down = np.stack([down, down, down, 2.0 * down])[:, None]
+        self._strip_tiles = _tiles(self.strip, 1, DOWN, DOWN + self.reach)
+        self._columns = np.zeros((4, STRIP // DOWN, DOWN, tiles * ACROSS + self.reach))
+        self._column_tiles = _tiles(self._columns.reshape(4 * STRIP, -1), 1, ACROSS, ACROSS + self.reach).swapaxes(0, 1)
+        self._blurred = np.empty((4, STRIP, tiles * ACROSS))
+        self._blurred_tiles = self._blurred.reshape(4 * STRIP, tiles, ACROSS).swapaxes(0, 1)
+
+    def blurred(self) -> Float[np.ndarray, "4 STRIP w"]:
+        """The blurred strip, in memory that the next one takes; behind the map's width there are finite numbers."""
+        columns = self.strip.shape[2]
+        np.matmul(self._down, self._strip_tiles, out=self._columns[..., :columns])
+        np.matmul(self._column_tiles, self._across, out=self._blurred_tiles)
+        return self._blurred
+
+
+def _tiles(array: npt.NDArray[np.float64], axis: int, step: int, size: int) -> npt.NDArray[np.float64]:
+    """A view of overlapping tiles along an axis: their number comes before it."""
+    windows = np.lib.stride_tricks.sliding_window_view(array, size, axis)
+    steps = [slice(None)] * axis + [slice(None, None, step)]
+    return np.moveaxis(windows[tuple(steps)], -1, axis + 1)
 
 
 def _halve(images: Float[np.ndarray, "B C H W"]) -> Float[np.ndarray, "B C h w"]:
@@ -232,6 +256,7 @@ SSIM = PixelMetric(
     version=1,
     compute=compute_ssim,
     masked=masked_ssim,
+    takes_bytes=True,
     params=PARAMS,
     plain={"": 2},
 )

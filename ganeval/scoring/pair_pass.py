@@ -12,9 +12,10 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from ganeval.devices import is_out_of_memory
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ganeval.backbones.base import Backbone
+
+Images = tuple[npt.NDArray[Any], npt.NDArray[Any]]  # (1, C, H, W), uint8 or float64
 
 __all__ = [
     "MeanUncertainty",
@@ -307,15 +310,15 @@ class _Run:
         started = time.perf_counter()
         fake, real = cut(pair.fake, self.border), cut(pair.real, self.border)
         mask = self._mask_of(pair)
-        if self.channel == "y":
-            images = pair_luma(fake, real, pair.seen[1].one_channel)
-        else:
-            images = fake.astype(np.float64), real.astype(np.float64)
-        one, other = (image[None] for image in images)
+        shown = pair_luma(fake, real, pair.seen[1].one_channel) if self.channel == "y" else (fake, real)
+        metrics = [(r, r.metric) for r in requests if isinstance(r.metric, PixelMetric)]
+        stored: Images = shown[0][None], shown[1][None]
+        wide = stored
+        if not all(metric.takes_bytes for _, metric in metrics):
+            wide = stored[0].astype(np.float64, copy=False), stored[1].astype(np.float64, copy=False)
         values = {
-            request.key: _value(request.metric, one, other, mask, request.params)
-            for request in requests
-            if isinstance(request.metric, PixelMetric)
+            request.key: _value(metric, *(stored if metric.takes_bytes else wide), mask, request.params)
+            for request, metric in metrics
         }
         with self.lock:
             self.seconds["pixels"] += time.perf_counter() - started
@@ -463,7 +466,9 @@ class _Run:
         self.values[request.key][[pair.position for pair in batch]] = found
 
 
-def _value(metric: PixelMetric, fake: Float64, real: Float64, mask: Mask | None, params: Params) -> float:
+def _value(
+    metric: PixelMetric, fake: npt.NDArray[Any], real: npt.NDArray[Any], mask: Mask | None, params: Params
+) -> float:
     """The value of one pair, over the mask if there is one."""
     if mask is None:
         return float(metric.compute(fake, real, params)[0])

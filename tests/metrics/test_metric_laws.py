@@ -231,6 +231,19 @@ def test_paired_pixel_metrics_do_not_depend_on_the_batch(name, batch):
     assert whole.dtype == np.float64
 
 
+@pytest.mark.parametrize("name", [name for name in PIXEL if ALL[name].takes_bytes])
+def test_metrics_that_take_bytes_give_the_same_bits_for_them(name):
+    metric = ALL[name]
+    [(fake, real)] = noisy(metric, 20, n=2)
+    stored = [images.round().astype(np.uint8) for images in (fake, real)]
+    wide = [images.astype(np.float64) for images in stored]
+    mask = np.random.default_rng(0).random(fake.shape[2:]) > 0.4
+
+    assert (metric.compute(*stored, metric.params) == metric.compute(*wide, metric.params)).all()
+    values = [metric.masked(*(image[:1] for image in images), mask, metric.params) for images in (stored, wide)]
+    assert values[0] == values[1]
+
+
 @pytest.mark.parametrize("name", PIXEL)
 def test_the_declared_symmetry_of_paired_pixel_metrics_is_true(name):
     metric = ALL[name]
