@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 GIVEN = "stderr_given_reference"  # in a row's provenance: standard error over the generated images alone
 SKEWNESS = "skewness_given_reference"  # beside it: how it moves with the value (`ganeval.stats.influence`)
+DEGREES = "degrees_given_reference"  # beside it: degrees of freedom behind it, absent where it hardly scatters
 LARGER = "larger_draw"  # in a baseline row's provenance: n, value, standard errors of a larger draw of its generator
+KNOWN = (GIVEN, SKEWNESS, DEGREES)
 SEED_SHARE = 0.02  # retrained: no margin below 2% of the baseline (gaps under 1.3% are noise: arXiv 2606.20536)
 FEWEST_SEEDS = 3
 FEWEST_PAIRS = 2
@@ -143,7 +145,7 @@ def larger_draw(row: Result) -> tuple[Result, int | None]:
     match row.provenance.get(LARGER):
         case {"n": int(n), "value": float(value), "stderr": float(stderr), "degrees": degrees, **more} if n > 0:
             debiased = None if row.debiased is None else value
-            own = {name: more[name] for name in (GIVEN, SKEWNESS) if isinstance(more.get(name), float)}
+            own = {name: more[name] for name in KNOWN if isinstance(more.get(name), float)}
             provenance = {**row.provenance, **own}
             known = degrees if isinstance(degrees, int | float) else None
             return dataclasses.replace(
@@ -161,7 +163,8 @@ def stderr_and_degrees(row: Result, *, given: bool) -> tuple[float, float] | Non
     """
     fixed = row.provenance.get(GIVEN)
     if given and isinstance(fixed, float):
-        return fixed, math.inf
+        degrees = row.provenance.get(DEGREES)
+        return fixed, degrees if isinstance(degrees, float) else math.inf
     return None if row.stderr is None else (row.stderr, math.inf if row.degrees is None else row.degrees)
 
 

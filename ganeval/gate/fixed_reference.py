@@ -8,9 +8,11 @@ against this very reference, and the generated images alone are random.
 """
 
 import dataclasses
+import math
+from collections.abc import Mapping
 
 from ganeval.errors import DataError
-from ganeval.gate.evidence import GIVEN, SKEWNESS
+from ganeval.gate.evidence import DEGREES, GIVEN, SKEWNESS
 from ganeval.metrics.base import SetMetric, too_many_copies
 from ganeval.metrics.keys import declared
 from ganeval.results.result import Result
@@ -18,39 +20,54 @@ from ganeval.scoring.evaluator import ScoreOutcome
 from ganeval.stats.influence import SamplingError, sampling_error
 from ganeval.summaries.base import SetSummary
 
+Errors = Mapping[str, SamplingError]
+
 
 def with_given_reference(outcome: ScoreOutcome) -> list[Result]:
-    """The rows of a score, with this standard error and its slope with the value in their provenance.
+    """The rows of a score, with this standard error, its slope with the value and its degrees in their provenance.
 
     A row stays as it is if the features are gone (a run without a cache), or if its metric declares neither influences
     nor `given_reference`.
     """
-    return [_with(row, outcome) for row in outcome.results]
+    known: dict[tuple[str, str], Errors] = {}
+    return [_with(row, outcome, known) for row in outcome.results]
 
 
-def _with(row: Result, outcome: ScoreOutcome) -> Result:
+def _with(row: Result, outcome: ScoreOutcome, known: dict[tuple[str, str], Errors]) -> Result:
+    """A row with its error; `known` holds those of metrics and networks that were met before."""
     protocol, summary, real = row.protocol, outcome.summary, outcome.real
     if protocol is None or protocol.backbone is None or summary is None or real is None:
         return row
     if protocol.backbone not in summary.sets or protocol.backbone not in real.sets:
         return row
-    try:
-        error = error_given_reference(row, real.sets[protocol.backbone], summary.sets[protocol.backbone])
-    except DataError:
+    metric, output = declared(protocol.metric) or (None, None)
+    if not isinstance(metric, SetMetric) or output is None or row.value is None:
         return row
-    if error is None:
+    if metric.influences is not None and row.stderr is None:
         return row
-    known = {GIVEN: error.stderr, SKEWNESS: error.skewness}
-    return dataclasses.replace(row, provenance={**row.provenance, **known})
+    key = metric.name, protocol.backbone
+    if key not in known:
+        try:
+            known[key] = errors_given_reference(metric, real.sets[key[1]], summary.sets[key[1]])
+        except DataError:
+            known[key] = {}
+    error = known[key].get(output.name)
+    return row if error is None else dataclasses.replace(row, provenance={**row.provenance, **stored(error)})
 
 
-def error_given_reference(row: Result, real: SetSummary, fake: SetSummary) -> SamplingError | None:
-    """Error over the generated images alone, None for a metric without a formula or images that are copies.
+def stored(error: SamplingError) -> dict[str, float]:
+    """An error as rows hold it."""
+    degrees = {} if math.isinf(error.degrees) else {DEGREES: error.degrees}
+    return {GIVEN: error.stderr, SKEWNESS: error.skewness, **degrees}
 
-    From the influence of each generated image, where the metric has one, else by its output's own formula.
+
+def errors_given_reference(metric: SetMetric, real: SetSummary, fake: SetSummary) -> Errors:
+    """Output -> error over the generated images alone; {} for a metric without a formula or images that are copies.
+
+    From the influence of each generated image, where the metric has one, else by the metric's own formula.
 
     Args:
-        row: Of any metric.
+        metric: Its declaration.
         real: The reference.
         fake: The generated set.
 
@@ -58,12 +75,12 @@ def error_given_reference(row: Result, real: SetSummary, fake: SetSummary) -> Sa
         DataError: feature rows that are needed are not there any more.
     """
     if too_many_copies([("generated", fake)]):
-        return None
-    metric, output = (None if row.protocol is None else declared(row.protocol.metric)) or (None, None)
-    if row.stderr is not None and isinstance(metric, SetMetric) and metric.influences is not None:
+        return {}
+    if metric.influences is not None:
         influences = metric.influences(real, fake, metric.params)[0]
-        known = metric.second_influence
-        return sampling_error(influences, 0.0 if known is None else known(real, fake, influences, metric.params))
-    if output is not None and output.given_reference is not None and row.value is not None:
-        return output.given_reference(real, fake, metric.params if isinstance(metric, SetMetric) else {})
-    return None
+        second = metric.second_influence
+        slope = 0.0 if second is None else second(real, fake, influences, metric.params)
+        return {metric.outputs[0].name: sampling_error(influences, slope)}
+    if metric.given_reference is not None:
+        return metric.given_reference(real.canonical, fake.canonical, metric.params)
+    return {}

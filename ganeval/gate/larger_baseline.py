@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from ganeval.gate.evidence import GIVEN, LARGER, SKEWNESS
+from ganeval.gate.evidence import KNOWN, LARGER
 from ganeval.gate.fixed_reference import with_given_reference
 from ganeval.generators.open import open_generator
 from ganeval.generators.source import GeneratorSource
@@ -82,7 +82,6 @@ def _beside(row: Result, more: Result) -> Result:
         "value": more.value if more.debiased is None else more.debiased,
         "stderr": more.stderr,
         "degrees": more.degrees,
-        GIVEN: more.provenance.get(GIVEN),
-        SKEWNESS: more.provenance.get(SKEWNESS),
+        **{name: more.provenance[name] for name in KNOWN if name in more.provenance},
     }
     return dataclasses.replace(row, provenance={**row.provenance, LARGER: kept})

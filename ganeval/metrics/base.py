@@ -104,8 +104,6 @@ class Output:
         gateable: True where it tells a worse model from another one. Paired metrics are compared image by image.
         margin: Of a gate on a paired metric.
         first_gate: Backbone ("" for pixels) -> its place in a gate's first baseline.
-        given_reference: (real, fake, params) -> the error over the generated images alone, with the reference fixed,
-            where the number is a mean over them; a metric with influences needs none.
     """
 
     name: str
@@ -124,7 +122,6 @@ class Output:
     gateable: bool = False
     margin: Margin | None = None
     first_gate: Mapping[str, int] = field(default_factory=dict)
-    given_reference: Callable[[SetSummary, SetSummary, Params], SamplingError] | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +161,7 @@ class DifferenceError(NamedTuple):
     note: str = ""
 
 
-DifferenceErrors = Callable[[SetSummary, SetSummary, SetSummary, bool, Params], dict[str, DifferenceError]]
+DifferenceErrors = Callable[[SetSummary, SetSummary, SetSummary, bool, Params], dict[str, DifferenceError | str]]
 
 
 @dataclass(frozen=True)
@@ -211,8 +208,10 @@ class SetMetric:
         second_influence: (real, fake, influences of the generated images, params) -> mean over pairs of generated
             images of IF(x) IF(x, y) IF(y), IF(x, y) being what image y adds to the influence of x: how the standard
             error moves with the value. None where `influences` is.
-        difference_errors: (real, a, b, paired, params) -> output name -> error of b's less a's, of a metric without
-            influences. Images are in canonical order, partners at the same index.
+        given_reference: (real, fake, params) -> output name -> error over the generated images alone, with the
+            reference fixed, of a metric without influences; outputs of which it is not known are left out.
+        difference_errors: (real, a, b, paired, params) -> output name -> error of b's less a's or why there is none,
+            of a metric without influences. Images are in canonical order, partners at the same index.
         aliases: The field's own names: they stand for the pairing with pinned weights, and only for it.
         plain: Backbone -> its place in a score that names no metrics; {} for what runs only when it is asked for.
         too_few: What to do where there are fewer than `min_n` images, besides adding some.
@@ -237,6 +236,7 @@ class SetMetric:
     has_stderr: bool = False
     influences: Callable[[SetSummary, SetSummary, Params], tuple[Float64, Float64 | None]] | None = None
     second_influence: Callable[[SetSummary, SetSummary, Float64, Params], float] | None = None
+    given_reference: Callable[[SetSummary, SetSummary, Params], dict[str, SamplingError]] | None = None
     difference_errors: DifferenceErrors | None = None
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     plain: Mapping[str, int] = field(default_factory=dict)

@@ -114,7 +114,8 @@ def from_stderr(
         degrees: Degrees of freedom behind the standard error; inf for a normal distribution.
     """
     if stderr == 0.0:
-        words = "the two sets give the same number image by image" if delta == 0.0 else "no spread between images"
+        same = "image by image" if paired else "and so does every division of their images"
+        words = f"the two sets give the same number {same}" if delta == 0.0 else "no spread between images"
         verdict: Verdict = "no difference detected" if delta == 0.0 else "cannot tell"
         return Difference(delta, verdict, paired=paired, method=method, note="; ".join(filter(None, [note, words])))
     ci95 = t_interval(delta, stderr, degrees, 1 - LEVEL)
@@ -146,8 +147,9 @@ def set_differences(
 
     Where the metric has influences (fd, kd, cmmd, mind) the standard error is that of their difference: shared images
     and the shared reference cancel (15 times sharper than unpaired for near-identical models in simulation). Precision,
-    recall, density and coverage are compared on random halves. A metric that declares neither has both standard errors
-    added as if independent, which counts the reference and the pairing twice.
+    recall, density and coverage are compared on random halves, which needs no standard error of either set. A metric
+    that declares neither has both standard errors added as if independent, which counts the reference and the pairing
+    twice.
 
     Args:
         metric: The declaration.
@@ -164,22 +166,35 @@ def set_differences(
     copied = f"{copies_note(sides)}: too many for a standard error, which takes images as independent draws"
     copied = copied if too_many_copies(sides) else ""
     paired = order is not None and (metric.influences is not None or metric.difference_errors is not None)
-    found: dict[str, Difference] = {}
-    for output, (one, other) in estimates.items():
-        if copied or one.stderr is None or other.stderr is None:
-            note = copied or other.note or one.note or "no valid standard error"
-            delta = _centre(other, one) - _centre(one, other)
-            found[output] = Difference(delta, "cannot tell", paired=paired, note=note)
-    rest = {output: pair for output, pair in estimates.items() if output not in found}
+
+    def cannot_tell(output: str, why: str) -> Difference:
+        one, other = estimates[output]
+        note = why or other.note or one.note or "no valid standard error"
+        return Difference(_centre(other, one) - _centre(one, other), "cannot tell", paired=paired, note=note)
+
+    needed = metric.difference_errors is None
+    rest = (
+        {}
+        if copied
+        else {
+            output: pair
+            for output, pair in estimates.items()
+            if not needed or all(one.stderr is not None for one in pair)
+        }
+    )
     if not rest:
-        return found
+        return {output: cannot_tell(output, copied) for output in estimates}
     if what := metric.lacking(real, a) or metric.lacking(real, b):
         raise DataError(f"The difference of {metric.name} needs {what}.")
     errors = _difference_errors(metric, real, a, b, rest, order)
     better = {output.name: output.better for output in metric.outputs}
     n = min(a.moments.n, b.moments.n)
+    found: dict[str, Difference] = {}
     for output, (one, other) in rest.items():
         error = errors.found[output]
+        if isinstance(error, str):
+            found[output] = cannot_tell(output, error)
+            continue
         delta = _centre(other, one) - _centre(one, other)
         found[output] = from_stderr(
             delta,
@@ -191,7 +206,7 @@ def set_differences(
             note=error.note,
             degrees=error.degrees,
         )
-    return {output: found[output] for output in estimates}
+    return {output: found.get(output) or cannot_tell(output, "") for output in estimates}
 
 
 def _centre(estimate: Estimate, other: Estimate) -> float:
@@ -201,9 +216,9 @@ def _centre(estimate: Estimate, other: Estimate) -> float:
 
 @dataclass(frozen=True)
 class _Errors:
-    """Output -> error of a difference, and how it was had."""
+    """Output -> error of a difference or why there is none, and how it was had."""
 
-    found: Mapping[str, DifferenceError]
+    found: Mapping[str, DifferenceError | str]
     paired: bool
     method: str
 

@@ -8,26 +8,27 @@ Definition: precision and recall, Kynkaanniemi et al. 2019 (arXiv 1904.06991), e
 Matches: torch-fidelity 0.4.0 `metric_prc.py` (precision, recall at equal k), exactly up to ties.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ganeval.errors import DataError, TooFewSamplesError
+from ganeval.errors import TooFewSamplesError
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.neighbours import CHUNK, approximate, neighbour_radii, prepare, within
 from ganeval.metrics.prdc_difference import prdc_difference_errors
+from ganeval.metrics.prdc_given_reference import prdc_given_reference
+from ganeval.metrics.prdc_halves import DEGREES, half_scores, half_stderr
 from ganeval.metrics.uncertainty import NEAR_END, join
 from ganeval.stats.counts import check_count
-from ganeval.stats.groups import GROUPS, group_stderr, share_stderr
-from ganeval.stats.influence import SamplingError, influence_stderr, sampling_error
+from ganeval.stats.groups import GROUPS, share_stderr
 from ganeval.stats.intervals import share_interval, t_interval
 from ganeval.stats.jackknife import block_numbers
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64
 
 GROUP_SIZE = 50  # images a side in one of the groups of the standard error; below, its level is too far from the score
+RARER = 10.0  # reference images that are covered, or are not, below which the interval of coverage is withheld
 ALONE = 0.1  # of a set in one ball and in no other: digits against clothes 0.17 to 0.76, generated clothes up to 0.05
 TIE = 1e-9  # relative; an image that is itself a k-th neighbour lies on the sphere and counts as inside
 
@@ -101,6 +102,8 @@ def neighbourhoods(real: np.ndarray, fake: np.ndarray, k: int, k_density: int) -
 def group_scores(real: np.ndarray, fake: np.ndarray, k: int, k_density: int) -> Float64:
     """(10, 4) the scores on ten disjoint parts of both sets: a tenth of the work of the scores themselves.
 
+    Enough for precision and recall, not for density and coverage (`ganeval.metrics.prdc_halves`).
+
     Raises:
         TooFewSamplesError: a part has too few images for a ball.
     """
@@ -111,7 +114,7 @@ def group_scores(real: np.ndarray, fake: np.ndarray, k: int, k_density: int) -> 
 
 
 def _share_estimate(value: float, groups: Float64, n: int, note: str) -> Estimate:
-    """Precision, recall or coverage with its interval; `n` images are what it is a share of."""
+    """Precision or recall with its interval; `n` images are what it is a share of."""
     stderr = share_stderr(value, groups, n)
     if stderr is None:
         return Estimate(value, note=join(note, NEAR_END))
@@ -119,24 +122,24 @@ def _share_estimate(value: float, groups: Float64, n: int, note: str) -> Estimat
     return Estimate(value, stderr, share_interval(value, stderr, GROUPS - 1), None, method, note, GROUPS - 1)
 
 
-def _density_estimate(found: Neighbourhoods, k_density: int, value: float, groups: Float64, note: str) -> Estimate:
-    """Density with its interval: the larger of two standard errors, because each is too small for some laws.
+def _coverage_estimate(value: float, halves: Float64, n: int, note: str) -> Estimate:
+    """Coverage of n reference images with its interval, from its values on halves."""
+    stderr, rarer = half_stderr(halves), min(value, 1.0 - value) * n
+    if rarer < RARER or stderr == 0.0:
+        return Estimate(value, note=join(note, NEAR_END))
+    degrees = min(DEGREES, rarer)
+    method = "random halves, both sets random, Student t on the logit; of the expectation at this n"
+    return Estimate(value, stderr, share_interval(value, stderr, degrees), None, method, note, degrees)
 
-    Density is a mean over pairs: influence of a generated image, the balls that hold it; of a reference image, what its
-    ball holds (its radius taken as given). Alone it came out at 0.79 to 1.30 of the true standard deviation, the random
-    groups at 0.61 to 1.39, the larger one at 0.80 to 1.39. The interval is Student's t of the groups; it covered 94%
-    of 630 disjoint draws of real features, where the standard error was 0.80 to 0.94 of the spread.
-    """
-    by_fake = found.balls / k_density
-    by_real = found.members * (len(found.members) / (len(found.balls) * k_density))
-    stderr = max(influence_stderr(by_fake, by_real), group_stderr(groups))
+
+def _density_estimate(value: float, halves: Float64, inside: int, note: str) -> Estimate:
+    """Density with its interval, from its values on halves; `inside` generated images are in some ball."""
+    stderr, degrees = half_stderr(halves), min(DEGREES, float(inside))
     if stderr == 0.0:
         return Estimate(value, note=join(note, "no interval: every ball holds as much as any other"))
-    low, high = t_interval(value, stderr, GROUPS - 1)
-    method = (
-        f"larger of influence and {GROUPS} random groups, both sets random, Student t; of the expectation at this n"
-    )
-    return Estimate(value, stderr, (max(low, 0.0), high), None, method, note, GROUPS - 1)
+    low, high = t_interval(value, stderr, degrees)
+    method = "random halves, both sets random, Student t; of the expectation at this n"
+    return Estimate(value, stderr, (max(low, 0.0), high), None, method, note, degrees)
 
 
 def prdc_of_rows(real: np.ndarray, fake: np.ndarray, params: Params) -> dict[str, float]:
@@ -174,12 +177,12 @@ def compute_prdc(real: SetSummary | None, fake: SetSummary, params: Params) -> d
     if min(real.distinct, fake.distinct) < fewest:
         note = join(note, f"no interval: it needs {fewest} images a side")
         return {name: Estimate(value, note=join(note, outliers.get(name, ""))) for name, value in values.items()}
-    groups = group_scores(a, b, k, k_density)
+    groups, halves = group_scores(a, b, k, k_density), half_scores(a, b, k_density)
     return {
         "precision": _share_estimate(values["precision"], groups[:, 0], len(b), join(note, outliers["precision"])),
         "recall": _share_estimate(values["recall"], groups[:, 1], len(a), join(note, outliers["recall"])),
-        "density": _density_estimate(found, k_density, values["density"], groups[:, 2], note),
-        "coverage": _share_estimate(values["coverage"], groups[:, 3], len(a), note),
+        "density": _density_estimate(values["density"], halves.density, int(np.count_nonzero(found.balls)), note),
+        "coverage": _coverage_estimate(values["coverage"], halves.coverage, len(a), note),
     }
 
 
@@ -188,30 +191,6 @@ def _outlier_note(owner: str, alone: int, n: int, held: str) -> str:
     if alone <= ALONE * n:
         return ""
     return f"the ball of one {owner} image alone holds {alone / n:.0%} of the {held} images: an outlier decides"
-
-
-def precision_given_reference(real: SetSummary, fake: SetSummary, params: Params) -> SamplingError:
-    """Error of precision over the generated images alone.
-
-    Each generated image lies inside the fixed balls of the reference or not, independently, so it is binomial; with two
-    of each added, so that a precision of 0 has one too (Agresti & Coull 1998, The American Statistician 52).
-    """
-    n = fake.moments.n
-    share = (int(_against(real, fake, params).fake_inside.sum()) + 2) / (n + 4)
-    stderr = math.sqrt(share * (1.0 - share) / (n + 4))
-    return SamplingError(stderr, (1.0 - 2.0 * share) / ((n + 4) * stderr))
-
-
-def density_given_reference(real: SetSummary, fake: SetSummary, params: Params) -> SamplingError:
-    """Error of density over the generated images alone: a mean of how many fixed balls hold each of them."""
-    balls = _against(real, fake, params).balls / int(params["k_density"])
-    return sampling_error(balls - balls.mean(), 0.0)
-
-
-def _against(real: SetSummary, fake: SetSummary, params: Params) -> Neighbourhoods:
-    if real.bank is None or fake.bank is None:
-        raise DataError("The error of precision and density needs the feature rows of both sets.")
-    return neighbourhoods(real.bank.rows(), fake.bank.rows(), int(params["k"]), int(params["k_density"]))
 
 
 PRDC = SetMetric(
@@ -226,7 +205,6 @@ PRDC = SetMetric(
             on_itself=1.0,
             compared={"efflite0": 4},
             gateable=True,
-            given_reference=precision_given_reference,
             headline=4,
             question="fidelity",
         ),
@@ -249,7 +227,6 @@ PRDC = SetMetric(
             "Density",
             on_itself="varies",
             gateable=True,
-            given_reference=density_given_reference,
             question="fidelity",
         ),
         Output("coverage", "higher", (0.0, 1.0), "Coverage", on_itself=1.0, gateable=True, question="diversity"),
@@ -263,6 +240,7 @@ PRDC = SetMetric(
     params={"k": 3, "k_density": 5},
     of_rows=prdc_of_rows,
     has_stderr=True,
+    given_reference=prdc_given_reference,
     difference_errors=prdc_difference_errors,
     plain={"efflite0": 4, "inception": 12},
 )

@@ -8,10 +8,14 @@ what an interval is off is divided by that. Every registered metric of sets is i
 interval, and why not; metrics of pairs and of single images show one of the mean over images, whose values are taken
 from 2,000 pairs: images of --data and the same ones compressed.
 
-`ok`: a coverage of 92 to 98% is compatible with the draws (95% binomial interval).
+`ok`: a coverage of 92 to 98% is compatible with the draws (95% binomial interval). Draws are appended to --out as they
+come; one that stands there is not scored again.
 """
 
 import argparse
+import dataclasses
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,9 +59,29 @@ class Population:
         return self.summary(rng.choice(len(self.rows), n, replace=False))
 
     @property
+    def d(self) -> int:
+        """Dimensions."""
+        return int(self.rows.shape[1])
+
+    @property
     def whole(self) -> SetSummary:
         """All of them."""
         return self.summary(np.arange(len(self.rows)))
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is drawn.
+
+    Attributes:
+        n: Images a set.
+        draws: How often.
+        out: Where the draws are kept.
+    """
+
+    n: int
+    draws: int
+    out: Path | None
 
 
 def populations(file: Path, d: int) -> tuple[Population, Population]:
@@ -79,26 +103,54 @@ def truths(metric: SetMetric, real: SetSummary, fake: SetSummary, draws: list[di
     return {name: centre(estimate) for name, estimate in found.items()}
 
 
-def table(metric: SetMetric, real: Population, fake: Population, n: int, count: int) -> None:
+def scored(metric: SetMetric, real: Population, fake: Population, case: Case) -> Iterator[dict[str, Estimate]]:
+    """Output -> estimate, draw by draw; each is kept in the file as soon as it is known.
+
+    Raises:
+        GanevalError: the metric cannot be had of so many images.
+    """
+    known = kept(case.out)
+    for draw in range(case.draws):
+        key = f"{metric.name} {real.d} {case.n} {draw}"
+        if key not in known:
+            rng = np.random.default_rng((draw, case.n))
+            known[key] = dict(metric.evaluate(real.drawn(rng, case.n), fake.drawn(rng, case.n)))
+            if case.out is not None:
+                found = {name: dataclasses.asdict(one) for name, one in known[key].items()}
+                with case.out.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"draw": key, "found": found}) + "\n")
+        yield known[key]
+
+
+def kept(file: Path | None) -> dict[str, dict[str, Estimate]]:
+    """Draw -> output -> estimate, of a file of draws; {} without one."""
+    if file is None or not file.exists():
+        return {}
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return {row["draw"]: {name: Estimate(**one) for name, one in row["found"].items()} for row in rows}
+
+
+def table(metric: SetMetric, real: Population, fake: Population, case: Case) -> None:
     """Prints the lines of one metric."""
     draws: list[dict[str, Estimate]] = []
-    for draw in range(count):
-        rng = np.random.default_rng((draw, n))
-        try:
-            draws.append(dict(metric.evaluate(real.drawn(rng, n), fake.drawn(rng, n))))
-        except GanevalError as error:
-            print(f"| {metric.name} | {n} | | | | | {str(error)[:60]} |", flush=True)
-            return
-        if draw == 4 and all(one.ci95 is None for found in draws for one in found.values()):
-            break  # it shows none
+    try:
+        for found in scored(metric, real, fake, case):
+            draws.append(found)
+            if len(draws) == 5 and all(one.ci95 is None for draw in draws for one in draw.values()):
+                break  # it shows none
+    except GanevalError as error:
+        print(f"| {metric.name} | {real.d} | {case.n} | | | | | {str(error)[:60]} |", flush=True)
+        return
     names = [output.name for output in metric.outputs]
     shown = {name: [one[name] for one in draws if one[name].ci95 is not None] for name in names}
     expected = truths(metric, real.whole, fake.whole, draws) if any(shown.values()) else {}
     for name in names:
         if shown[name]:
-            print(line(name, n, [one[name] for one in draws], expected[name], left_over(n, real, fake)), flush=True)
+            print(line(name, case.n, [one[name] for one in draws], expected[name], real, fake), flush=True)
         else:
-            print(f"| {name} | {n} | none | | | | {draws[0][name].note.partition(';')[0]} |", flush=True)
+            print(
+                f"| {name} | {real.d} | {case.n} | none | | | | {draws[0][name].note.partition(';')[0]} |", flush=True
+            )
 
 
 def left_over(n: int, real: Population, fake: Population) -> float:
@@ -106,8 +158,9 @@ def left_over(n: int, real: Population, fake: Population) -> float:
     return float(np.sqrt(1.0 - 0.5 * (n / len(real.rows) + n / len(fake.rows))))
 
 
-def line(name: str, n: int, found: list[Estimate], truth: float, less: float) -> str:
+def line(name: str, n: int, found: list[Estimate], truth: float, real: Population, fake: Population) -> str:
     """One line of the table."""
+    less = left_over(n, real, fake)
     centres = np.array([centre(one) for one in found])
     spread = float(centres.std(ddof=1)) / less
     shown = [one for one in found if one.ci95 is not None]
@@ -115,7 +168,7 @@ def line(name: str, n: int, found: list[Estimate], truth: float, less: float) ->
     errors = [one.stderr for one in found if one.stderr is not None]
     ratio = float(np.sqrt(np.mean(np.square(errors)))) / spread
     low, high = stats.binomtest(len(shown) - missed, len(shown)).proportion_ci(0.95)
-    cells = [name, n, f"{len(shown)} of {len(found)}", f"{1 - missed / len(shown):.3f} [{low:.3f}, {high:.3f}]"]
+    cells = [name, real.d, n, f"{len(shown)} of {len(found)}", f"{1 - missed / len(shown):.3f} [{low:.3f}, {high:.3f}]"]
     cells += [f"{(centres.mean() - truth) / spread:+.2f}", f"{ratio:.2f}", judged(len(shown), missed)]
     return f"| {' | '.join(map(str, cells))} |"
 
@@ -136,14 +189,16 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500, help="images a set")
     parser.add_argument("--directions", type=int, default=D)
     parser.add_argument("--metrics", default="", help="comma-separated, all without")
+    parser.add_argument("--out", type=Path, help="file of draws")
     options = parser.parse_args()
     real, fake = populations(options.features, options.directions)
     asked = set(filter(None, options.metrics.split(",")))
-    print("| interval of | n | shown | covers | bias / sd | SE / sd | |")
-    print("|---|---:|---|---|---:|---:|---|")
+    case = Case(options.count, options.draws, options.out)
+    print("| interval of | d | n | shown | covers | bias / sd | SE / sd | |")
+    print("|---|---:|---:|---|---|---:|---:|---|")
     for name in METRICS:
         if isinstance(METRICS.get(name), SetMetric) and (not asked or name in asked):
-            table(set_metric(name), real, fake, options.count, options.draws)
+            table(set_metric(name), real, fake, case)
 
 
 if __name__ == "__main__":

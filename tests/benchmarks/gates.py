@@ -16,24 +16,24 @@ many were is said.
 
 import argparse
 import dataclasses
+import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from ganeval.gate.evidence import GIVEN, LARGER, SKEWNESS, from_comparison, from_samples, from_seeds
-from ganeval.gate.fixed_reference import error_given_reference
+from ganeval.gate.evidence import KNOWN, LARGER, from_comparison, from_samples, from_seeds
+from ganeval.gate.fixed_reference import Errors, errors_given_reference, stored
 from ganeval.gate.propose import propose
 from ganeval.gate.rules import GateRule
 from ganeval.gate.ruling import Evidence, judge, overall, unchanged_passes
+from ganeval.metrics.base import Estimate
 from ganeval.metrics.difference import Difference, paired_difference, set_differences
 from ganeval.results.protocol import Protocol
 from ganeval.results.result import Result
 from ganeval.scoring.compare import Comparison
-from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Float64
 from tests.benchmarks.coverage import set_metric, summary
 from tests.benchmarks.laws import relu_mixture
@@ -81,40 +81,61 @@ def retrained(seeds: int, candidate: int | None = None) -> Draw:
 Sampler = Callable[[np.random.Generator, int], Float64]
 
 
-class Scored(NamedTuple):
-    """A set that was scored.
+class Scorer:
+    """Scores feature rows against one reference by a metric, as `gate` does; what was scored before is remembered.
 
-    Attributes:
-        row: As a gate has it.
-        summary: The set behind it.
+    Args:
+        name: Of the metric.
+        reference: Rows.
     """
 
-    row: Result
-    summary: SetSummary
+    def __init__(self, name: str, reference: Float64) -> None:
+        self.metric = set_metric(name)
+        self.reference = summary((reference, reference[:, :1]))
+        self._scored: dict[bytes, tuple[dict[str, Estimate], Errors]] = {}
+        self._compared: dict[bytes, dict[str, Difference]] = {}
 
+    def scored(self, rows: Float64) -> tuple[dict[str, Estimate], Errors]:
+        """Output -> estimate, and output -> error given the reference."""
+        key = _digest(rows)
+        if key not in self._scored:
+            fake = summary((rows, rows[:, :1]))
+            found = dict(self.metric.evaluate(self.reference, fake))
+            self._scored[key] = found, errors_given_reference(self.metric, self.reference, fake)
+        return self._scored[key]
 
-def scorer(output: str, reference: SetSummary) -> Callable[[Float64], Scored]:
-    """Scores feature rows by one output of a metric, as `gate` does."""
-    name = "prdc" if output in PRDC else output
-    metric = set_metric(name)
-    better = next(one.better for one in metric.outputs if one.name == output)
-
-    def scored(rows: Float64) -> Scored:
-        fake = summary((rows, rows[:, :10]))
-        found = metric.evaluate(reference, fake)[output]
-        n = len(rows)
-        protocol = Protocol(output, 1, {}, "efflite0", "0" * 64, n_real=reference.moments.n, n_fake=n)
-        plain = Result("model", f"{output}@efflite0", found.value, better, reference.moments.n, n, protocol=protocol)
-        plain = dataclasses.replace(
-            plain, stderr=found.stderr, debiased=found.debiased, degrees=found.degrees, note=found.note
+    def row(self, output: str, rows: Float64) -> Result:
+        """The row of one output."""
+        found, errors = self.scored(rows)
+        one, n, m = found[output], len(rows), self.reference.moments.n
+        better = next(each.better for each in self.metric.outputs if each.name == output)
+        known = stored(errors[output]) if output in errors else {}
+        plain = Result(
+            "model",
+            f"{output}@efflite0",
+            one.value,
+            better,
+            m,
+            n,
+            protocol=Protocol(output, 1, {}, "efflite0", "0" * 64, n_real=m, n_fake=n),
+            provenance={"subject_sha256": _digest(rows).hex(), **known},
         )
-        error = error_given_reference(plain, reference, fake)
-        known = {} if error is None else {GIVEN: error.stderr, SKEWNESS: error.skewness}
-        return Scored(
-            dataclasses.replace(plain, provenance={"subject_sha256": rows.tobytes().hex()[:64], **known}), fake
-        )
+        return dataclasses.replace(plain, stderr=one.stderr, debiased=one.debiased, degrees=one.degrees, note=one.note)
 
-    return scored
+    def compared(self, output: str, a: Float64, b: Float64) -> Difference:
+        """The paired difference of one output."""
+        key = _digest(a) + _digest(b)
+        if key not in self._compared:
+            (one, _), (other, _) = (self.scored(rows) for rows in (a, b))
+            both = {name: (one[name], other[name]) for name in one}
+            sides = [summary((rows, rows[:, :1])) for rows in (a, b)]
+            order = np.arange(len(a))
+            self._compared[key] = set_differences(self.metric, self.reference, sides[0], sides[1], both, order)
+        return self._compared[key][output]
+
+
+def _digest(rows: Float64) -> bytes:
+    return hashlib.sha256(rows.tobytes()).digest()
 
 
 def moved(one: Result, by: float) -> Result:
@@ -124,16 +145,15 @@ def moved(one: Result, by: float) -> Result:
     return dataclasses.replace(one, value=(one.value or 0.0) + shift, debiased=debiased)
 
 
-def samples(output: str, reference: Float64, model: Sampler, n: int, *, larger: bool = False) -> Draw:
+def samples(scorer: Scorer, output: str, model: Sampler, n: int, *, larger: bool = False) -> Draw:
     """Two sets of samples against one fixed reference."""
-    scored = scorer(output, summary((reference, reference[:, :10])))
 
     def draw(rng: np.random.Generator) -> Drawn:
         both = model(rng, 2 * n)
-        baseline, candidate = scored(both[:n]).row, scored(both[n:]).row
+        baseline, candidate = scorer.row(output, both[:n]), scorer.row(output, both[n:])
         if larger:
-            more = scored(model(rng, 4 * n)).row
-            known = {name: more.provenance.get(name) for name in (GIVEN, SKEWNESS)}
+            more = scorer.row(output, model(rng, 4 * n))
+            known = {name: more.provenance.get(name) for name in KNOWN}
             kept = {"n": 4 * n, "value": more.value, "stderr": more.stderr, "degrees": more.degrees, **known}
             baseline = dataclasses.replace(baseline, provenance={**baseline.provenance, LARGER: kept})
         rule = rule_for([baseline])
@@ -142,19 +162,15 @@ def samples(output: str, reference: Float64, model: Sampler, n: int, *, larger: 
     return draw
 
 
-def new_code(output: str, reference: Float64, model: Sampler, n: int) -> Draw:
+def new_code(scorer: Scorer, output: str, model: Sampler, n: int) -> Draw:
     """Two sets of which four images in five are the same, image by image."""
-    real = summary((reference, reference[:, :10]))
-    scored = scorer(output, real)
-    metric = set_metric("prdc" if output in PRDC else output)
 
     def draw(rng: np.random.Generator) -> Drawn:
         both = model(rng, n + n // 5)
-        a, b = scored(both[:n]), scored(np.concatenate([both[n:], both[n // 5 : n]]))
-        rule = rule_for([a.row])
-        one, other = (metric.evaluate(real, side.summary)[output] for side in (a, b))
-        found = set_differences(metric, real, a.summary, b.summary, {output: (one, other)}, np.arange(n))[output]
-        return rule, *(compared(a.row, b.row, found, by) for by in (0.0, rule.margin))
+        a, b = both[:n], np.concatenate([both[n:], both[n // 5 : n]])
+        old, new = scorer.row(output, a), scorer.row(output, b)
+        rule, found = rule_for([old]), scorer.compared(output, a, b)
+        return rule, *(compared(old, new, found, by) for by in (0.0, rule.margin))
 
     return draw
 
@@ -200,15 +216,18 @@ def modes(features: Path | None) -> Iterator[tuple[str, Draw]]:
         yield f"retrained, {seeds} seeds", retrained(seeds)
     yield "retrained, 5 against 3", retrained(5, 3)
     for shift in (0.1, 0.2, 0.4):
-        yield f"samples, kd {shift}", samples("kd", *toy(shift), 400)
-    yield "samples, kd 0.2, larger draw", samples("kd", *toy(0.2), 400, larger=True)
+        reference, model = toy(shift)
+        yield f"samples, kd {shift}", samples(Scorer("kd", reference), "kd", model, 400)
+    reference, model = toy(0.2)
+    yield "samples, kd 0.2, larger draw", samples(Scorer("kd", reference), "kd", model, 400, larger=True)
     yield "same weights, images", same_weights
     if features is not None:
-        drawn = real_features(features)
-        for output in ("fd", "kd", "mind", *PRDC):
-            yield f"samples, {output}", samples(output, *drawn, 500)
-        for output in ("fd", "kd", "precision", "recall"):
-            yield f"same weights, {output}", new_code(output, *drawn, 500)
+        reference, model = real_features(features)
+        scorers = {name: Scorer(name, reference) for name in ("fd", "kd", "mind", "prdc")}
+        by_output = {"fd": "fd", "kd": "kd", "mind": "mind", **dict.fromkeys(PRDC, "prdc")}
+        for mode, drawn in (("samples", samples), ("same weights", new_code)):
+            for output, name in by_output.items():
+                yield f"{mode}, {output}", drawn(scorers[name], output, model, 500)
 
 
 def several(draw: Draw, count: int) -> tuple[list[Drawn], int]:

@@ -24,8 +24,8 @@ from sklearn.datasets import load_digits
 
 from ganeval.backbones.engines import use_engine
 from ganeval.backbones.loading import load_backbone
-from ganeval.gate.evidence import GIVEN, SKEWNESS, from_samples
-from ganeval.gate.fixed_reference import error_given_reference
+from ganeval.gate.evidence import from_samples
+from ganeval.gate.fixed_reference import errors_given_reference, stored
 from ganeval.gate.propose import propose
 from ganeval.gate.ruling import judge, overall
 from ganeval.gate.scorer import DRAWN
@@ -103,8 +103,7 @@ def row_of(real, fake):
     n = len(fake)
     protocol = Protocol("kd", 1, backbone="efflite0", n_real=len(real), n_fake=n)
     row = Result("s", "kd@efflite0", e.value, "lower", n, n, protocol=protocol, stderr=e.stderr, ci95=e.ci95)
-    error = error_given_reference(row, *summaries)
-    return dataclasses.replace(row, provenance={GIVEN: error.stderr, SKEWNESS: error.skewness})
+    return dataclasses.replace(row, provenance=stored(errors_given_reference(kernel.KD, *summaries)["kd"]))
 
 
 def simulate(pools, own, planted, n):

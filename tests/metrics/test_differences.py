@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from ganeval.errors import DataError, UsageError
+from ganeval.metrics import prdc_given_reference, prdc_halves
 from ganeval.metrics.difference import from_stderr, images_needed, paired_difference, set_differences, verdict_of
 from ganeval.metrics.difference_stderr import influence_difference_stderr, second_order_once
 from ganeval.metrics.frechet import FD
@@ -205,16 +206,23 @@ def test_a_metric_without_a_better_direction_has_no_verdict():
     assert from_stderr(1.0, 0.1, 100, "neither", paired=False, method="").verdict == "cannot tell"
 
 
-def test_without_one_of_both_standard_errors_shares_cannot_tell():
+def test_shares_are_compared_without_a_standard_error_of_either_set():
+    """A coverage near 1 has none; the divisions of both sets give that of the difference."""
     real = rows(500, 1)
     sides = [summary(rows(500, seed, shift)) for seed, shift in ((2, 0.1), (3, 1.0))]
-    a, b = (PRDC.evaluate(summary(real), side)["recall"] for side in sides)
+    a, b = (dataclasses.replace(PRDC.evaluate(summary(real), side)["recall"], stderr=None, ci95=None) for side in sides)
     found = set_differences(PRDC, summary(real), *sides, {"recall": (a, b)}, np.arange(500))["recall"]
 
     assert (found.verdict, found.paired) == ("worse", True)
-    lacking = dataclasses.replace(b, stderr=None, ci95=None, note="too few")
-    found = set_differences(PRDC, summary(real), *sides, {"recall": (a, lacking)}, None)["recall"]
-    assert (found.verdict, found.stderr, found.note) == ("cannot tell", None, "too few")
+    assert found.stderr > 0.0
+
+
+def test_too_few_images_cannot_tell_by_shares():
+    sides = [summary(rows(n, seed)) for n, seed in ((100, 1), (99, 2), (100, 3))]
+    both = {name: (one, one) for name, one in PRDC.evaluate(sides[0], sides[1]).items()}
+    for one in set_differences(PRDC, *sides, both, None).values():
+        assert (one.verdict, one.stderr) == ("cannot tell", None)
+        assert one.note == "a difference needs 100 distinct images of each set; got 99"
 
 
 def test_a_metric_that_declares_no_errors_of_differences_has_both_added():
@@ -251,7 +259,38 @@ def test_groups_of_images_are_scored_as_sets_are():
             assert found.crossed[split, half, group] == scored(*part)
     values = neighbourhoods(*drawn, 3, 5)
     assert found.by_image["precision"].mean() == values.fake_inside.mean()
+    covered = [neighbourhoods(drawn[0], drawn[1][groups[1][0] == group], 3, 5) for group in (0, 1)]
+    assert found.apart["coverage"][0] == np.count_nonzero(covered[0].covered ^ covered[1].covered)
+    assert found.apart["recall"][0] == np.count_nonzero(covered[0].real_inside ^ covered[1].real_inside)
     assert found.by_image["density"].mean() == pytest.approx(values.balls.mean() / 5)
+
+
+def test_halves_of_both_sets_are_scored_as_sets_are():
+    drawn, rng = (rows(90, 1), rows(161, 2)), np.random.Generator(np.random.PCG64(prdc_halves.SPLIT_SEED))
+    groups = [np.stack([rng.permutation(len(side)) % 2 for _ in range(prdc_halves.SPLITS)]) for side in drawn]
+    found = prdc_halves.half_scores(*drawn, 5)
+
+    for split, half in itertools.product(range(0, prdc_halves.SPLITS, 16), (0, 1)):
+        parts = [side[own[split] == half] for side, own in zip(drawn, groups, strict=True)]
+        scored = neighbourhoods(*parts, 3, 5).scores(5)
+        assert (found.density[split, half], found.coverage[split, half]) == pytest.approx((scored[2], scored[3]))
+    assert prdc_halves.half_stderr(np.array([[0.5, 0.6], [0.4, 0.6]])) == pytest.approx((0.25 * 0.025) ** 0.5)
+
+
+def test_parts_of_the_generated_images_are_scored_against_the_whole_reference():
+    drawn, rng = (rows(90, 1), rows(161, 2)), np.random.Generator(np.random.PCG64(prdc_given_reference.SPLIT_SEED))
+    quarters = np.stack([rng.permutation(161) % 4 for _ in range(prdc_given_reference.SPLITS)])
+    found, whole = prdc_given_reference.covered(*drawn, 3, 5), neighbourhoods(*drawn, 3, 5)
+
+    assert (found.inside == whole.fake_inside).all()
+    assert (found.balls == whole.balls).all()
+    assert (found.recall[1][0, 0], found.coverage[1][0, 0]) == (whole.real_inside.mean(), whole.covered.mean())
+    for split, part in itertools.product(range(0, prdc_given_reference.SPLITS, 16), range(4)):
+        for count, own in ((4, quarters[split] == part), (2, quarters[split] // 2 == part // 2)):
+            scored = neighbourhoods(drawn[0], drawn[1][own], 3, 5).scores(5)
+            group = part if count == 4 else part // 2
+            assert found.recall[count][split, group] == pytest.approx(scored[1])
+            assert found.coverage[count][split, group] == pytest.approx(scored[3])
 
 
 @pytest.mark.parametrize(("paired", "spread"), [(False, 1.3), (True, 1.3)])
@@ -305,7 +344,9 @@ def test_a_share_that_few_pairs_move_is_held_to_as_many_degrees(changed, signifi
 
     assert degrees == changed
     assert (two_sided_p(float(after.mean()) / stderr, degrees) <= 0.05) == significant
-    assert mean_difference_error(before, after, paired=False)[1] == math.inf
+    stderr, degrees = mean_difference_error(before, after, paired=False)
+    assert degrees == changed
+    assert (two_sided_p(float(after.mean()) / stderr, degrees) <= 0.05) == significant
     assert mean_difference_error(before, before, paired=True) == (0.0, 1.0)
 
 
