@@ -41,7 +41,7 @@ def parse_batches(text: str) -> list[int]:
 
 @click.command("training")
 @click.argument("model", type=MODEL)
-@click.option("--recipe", type=RECIPE, metavar="NAME", help="Default: the model's embedded one.")
+@click.option("--recipe", type=RECIPE, metavar="NAME", help="Default: the model's small one.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting of the recipe.")
 @click.option("--vs", type=click.Choice([TUTORIAL]), help="The tutorial's loop beside it, without our techniques.")
 @click.option("--bf16", is_flag=True, help="Also in bfloat16.")
@@ -82,7 +82,7 @@ def training(
     if vs is not None:
         plain(chosen)
     if chosen.tier != "cpu":
-        raise UsageError(f"bench training takes recipes on embedded data, of tier cpu; {chosen.name} is {chosen.tier}.")
+        raise UsageError(f"bench training takes recipes on bundled data, of tier cpu; {chosen.name} is {chosen.tier}.")
     bring_weights(chosen, offline=False)
     where = resolve_device(device)
     timed = time_training(chosen, where, steps, repeats, tutorial=vs is not None, bf16=bf16)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ganeval.sources.base import ImageSource
 
 
-@click.command("doctor", cls=GroupedCommand, short_help="Say what is wrong with images before one trusts a score.")
+@click.command("doctor", cls=GroupedCommand, short_help="Check images before you trust their score.")
 @click.argument("subjects", type=PLACE, nargs=-1, required=True, metavar="SUBJECT...")
 @click.option(
     "--against",
@@ -55,7 +55,7 @@ def command(
     cannot be decoded are counted.
 
     A finding is serious (the score would be about this and not about the model), a warning (it may move the score) or
-    info. With --effects, each damage is done to clean images, of REF or else of the embedded photos, and the table says
+    info. With --effects, each damage is done to clean images, of REF or else of the bundled photos, and the table says
     what fd@efflite0 of two clean sets becomes when one of them is damaged. Several subjects make one table, a line
     each, without effects.
 

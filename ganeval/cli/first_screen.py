@@ -41,6 +41,7 @@ STYLES = {"no worse": "green", "worse": "red", "inconclusive": "yellow", None: "
 _ENOUGH = re.compile(r"needs (more than )?([\d,]+) images")
 _WITHOUT = re.compile(r"no interval: ([^;]+)")
 _COPIES = "exact copies"
+_IDENTICAL = re.compile(r"^all [\d,]+ pairs are identical")
 _ABOUT_INTERVALS = re.compile(
     "no interval|exact copies|one training seed|reference images themselves|rank-deficient|debiased value|"
     "only at equal n|it needs|published protocol"
@@ -54,7 +55,7 @@ class Line:
     Attributes:
         title: The metric in the field's words.
         value: With its unit; "" where there is none.
-        interval: "" where there is none.
+        interval: Of the value; says so where there is none.
         reading: What it means.
     """
 
@@ -97,6 +98,8 @@ def first_screen(results: Sequence[Result], options: ScoreOptions, *, doubtful: 
         for row in shown
     )
     sentence = conclusion([(question, readings[row.key]) for row in sets if (question := output_of(row).question)])
+    if any(_IDENTICAL.search(row.note) for row in shown):
+        sentence = "Each image equals its original, pixel by pixel."
     same = "the generated images are the reference images themselves"
     if any(same in row.note for row in sets):
         sentence = f"{same[0].upper()}{same[1:]}."
@@ -130,7 +133,8 @@ def _reading(row: Result) -> Reading:
         known = {stem: value for stem, value in by_image.items() if value is not None}
         pick = max if row.better == "lower" else min
         worst = pick(known, key=lambda stem: known[stem])
-        return Reading(None, f"worst: {worst} ({significant(known[worst])})")
+        alike = len(set(known.values())) == 1
+        return Reading(None, "" if alike else f"worst: {worst} ({significant(known[worst])})")
     found = Reading(None, "") if question is None else read(row, question)
     raw = "" if row.debiased is None or row.value is None else f"raw {significant(row.value)}"
     return Reading(found.verdict, "; ".join(filter(None, [found.words, raw])))
@@ -145,7 +149,7 @@ def _value(row: Result) -> str:
 
 
 def _interval(row: Result) -> str:
-    return interval(row.ci95)
+    return "" if row.value is None else interval(row.ci95) or "no interval"
 
 
 def _compared(rows: Sequence[Result], options: ScoreOptions, network: str | None) -> str:
@@ -318,9 +322,24 @@ def print_table(table: SubjectTable, results: Sequence[Result], options: ScoreOp
             for heading, cell in zip(headings, cells, strict=True):
                 _print(f"  {heading.rstrip()}: {cell.rstrip()}", console, width, "")
     alone = options.reference is None and options.paired is None
-    compare = ["To compare them, add --reference REAL or --paired ORIGINALS."] if alone else []
+    compare = _to_compare(() if options.name else table.subjects) if alone else []
     for note in (*table.notes, *_to_fetch(results, shown, options), *compare):
         _print(note, console, width, "dim")
+
+
+def _to_compare(subjects: Sequence[str]) -> list[str]:
+    """How to compare what was scored side by side without a reference; of two sets the second is mostly meant as one.
+
+    Args:
+        subjects: As they were typed; () where they have names of their own.
+    """
+    if len(subjects) != 2:
+        return ["To compare them, add --reference REAL or --paired ORIGINALS."]
+    first, second = map(shlex.quote, subjects)
+    return [
+        f"To score {subjects[0]} against {subjects[1]}: ganeval score {first} --reference {second} (sets), or --paired "
+        f"{second} (image by image)"
+    ]
 
 
 def _of_title(line: Line) -> str:
@@ -332,7 +351,7 @@ def _of_value(line: Line) -> str:
 
 
 def _of_interval(line: Line) -> str:
-    return line.interval or "no interval"
+    return line.interval
 
 
 def _padded(text: str, width: int) -> str:

@@ -147,7 +147,10 @@ TABLES: dict[str, Callable[[], list[Entry]]] = {
 }
 
 
-@click.command("list", short_help="What there is.")
+TIERS = "cpu: bundled data, minutes. data: a data set under --data-root, minutes. full: as in the paper or tutorial."
+
+
+@click.command("list", short_help="List models, recipes, metrics, backbones or data sets.")
 @click.argument("what", type=click.Choice(list(TABLES)))
 @click.option("--json", "as_json", is_flag=True, help="A list of objects, for machines.")
 def command(what: str, as_json: bool) -> None:
@@ -158,6 +161,8 @@ def command(what: str, as_json: bool) -> None:
     ganeval list backbones --json
     """
     show_entries(TABLES[what](), as_json)
+    if what == "recipes" and not as_json:
+        click.echo(TIERS, err=True)
     for problem in _problems(what):
         click.echo(f"warning: {problem}", err=True)
 

@@ -28,17 +28,20 @@ from ganeval.registry import listed
 # name -> (module, one line for the help page). The line is here so that `--help` imports none of them.
 COMMANDS = {
     "score": ("ganeval.cli.score", "Score a folder, archive, npz or data set: FID, KID, PSNR, LPIPS, ..."),
-    "doctor": ("ganeval.cli.doctor", "What is wrong with these images before one trusts a score?"),
+    "doctor": ("ganeval.cli.doctor", "Check images before you trust their score: formats, copies, leakage, damage."),
     "explain": ("ganeval.cli.explain", "Why do other libraries print another FID? Term by term."),
     "diff": ("ganeval.cli.diff", "Is B better than A? Difference, interval, verdict, smallest detectable effect."),
     "gate": ("ganeval.cli.gate", "Stop a change that makes a model worse: pass, fail or inconclusive, for a CI."),
     "leaderboard": ("ganeval.cli.leaderboard", "Boards of scores and timings: show, add rows, export."),
-    "report": ("ganeval.cli.report", "One HTML page: boards, scores, runs, pictures; loads nothing from anywhere."),
-    "list": ("ganeval.cli.list", "What there is: models, recipes, metrics, backbones, data sets."),
-    "train-reference": ("ganeval.cli.train_reference", "Train a reference model by a fixed recipe; known result."),
-    "sample": ("ganeval.cli.sample", "Draw images or a grid from a checkpoint."),
+    "report": ("ganeval.cli.report", "One HTML page with boards, scores, training runs and pictures."),
+    "list": ("ganeval.cli.list", "List models, recipes, metrics, backbones or data sets."),
+    "train-reference": (
+        "ganeval.cli.train_reference",
+        "Train a reference model by a fixed recipe, to an expected score.",
+    ),
+    "sample": ("ganeval.cli.sample", "Sample images or a grid from a generator."),
     "weights": ("ganeval.cli.weights", "Where weights come from: list, fetch, import, verify."),
-    "data": ("ganeval.cli.data", "Data sets that are not embedded: list, fetch, verify."),
+    "data": ("ganeval.cli.data", "Data sets that are not bundled: list, fetch, verify."),
     "reference": ("ganeval.cli.reference", "Precompute reference statistics in one verifiable file."),
     "merge": ("ganeval.cli.merge", "Join features that were computed on several machines."),
     "bench": ("ganeval.cli.bench", "Timings against other tools and against the machine's limits."),
@@ -127,7 +130,7 @@ def root(ctx: click.Context) -> None:
       ganeval score ./sr --paired ./hr                paired metrics (psnr, ssim, ...)
       ganeval list metrics                            what can be measured
 
-    Defaults may stand in ganeval.toml, or under [tool.ganeval] in pyproject.toml.
+    Put defaults into ganeval.toml, or under [tool.ganeval] in pyproject.toml.
 
     Exit codes: 0 done, 1 a bug, 2 usage, 3 data or weights missing or unusable, 4 gate failed, 5 gate inconclusive,
     6 protocols differ.

@@ -13,6 +13,7 @@ from ganeval.cli.options import MODEL, RECIPE, option, with_options
 from ganeval.cli.processes import several
 from ganeval.cli.progress import RichReporter
 from ganeval.errors import DataError, UsageError, WeightsError
+from ganeval.formatting import counted
 
 if TYPE_CHECKING:
     from reference_models.recipes.recipe import Recipe
@@ -50,7 +51,7 @@ class TrainingReporter(RichReporter):
 @click.command("train-reference", short_help="Train a reference model by a fixed recipe.")
 @click.argument("model", required=False, type=MODEL)
 @click.option(
-    "--recipe", "recipe_name", type=RECIPE, metavar="R", help="One of --list. Default: the model's small, embedded one."
+    "--recipe", "recipe_name", type=RECIPE, metavar="R", help="One of --list. Default: the model's small one."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights, order and noise.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. Default: runs/<recipe>-seed<seed>.")
@@ -88,7 +89,7 @@ def command(
 ) -> None:
     """Train MODEL by a fixed recipe, score it while it trains, and leave last.safetensors and best.safetensors.
 
-    MODEL may also be the name of a recipe, as --list prints it. Without one, the small tier runs: embedded data,
+    MODEL may also be the name of a recipe, as --list prints it. Without one, the small tier runs: bundled data,
     minutes on two CPU cores. With --data it runs on a folder of
     yours: size, grey or color, and classes (a folder each) are the folder's, and the recipe is named by its content.
 
@@ -312,9 +313,20 @@ def show_result(recipe: "Recipe", outcome: "TrainOutcome", as_json: bool, data: 
         f"{recipe.evaluation.metric} last {outcome.last_score:.5g}, best {outcome.best_score:.5g} at step "
         f"{outcome.best_step:,}, in {outcome.seconds / 60:.1f} minutes"
     )
-    for line in what_next(recipe, outcome, data):
+    for line in (*expected_lines(recipe), *what_next(recipe, outcome, data)):
         click.echo(line, err=True)
     click.echo(str(outcome.folder / "last.safetensors"))
+
+
+def expected_lines(recipe: "Recipe") -> list[str]:
+    """What our own runs of the recipe reached, to hold the result against; a changed recipe has no such line."""
+    from ganeval.leaderboard.showing import number, spread
+
+    return [
+        f"expected: {each.checkpoint} {number(each.mean) if each.sd is None else spread(each.mean, each.sd)} "
+        f"({counted(each.seeds, 'training seed')})"
+        for each in recipe.expected
+    ]
 
 
 def what_next(recipe: "Recipe", outcome: "TrainOutcome", own: Path | None = None) -> list[str]:

@@ -1,5 +1,6 @@
 """Boards as cells of text: what the terminal and Markdown show. Loads neither pandas nor rich."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -62,8 +63,7 @@ def _sheet(
 def board_sheet(standings: Standings) -> Sheet:
     """A board of scores: ranks, entries, the sort key with its spread, other means, costs, anchors, what is apart."""
     board, columns = standings.board, _sorted_first(standings)
-    backbones = {column.key.partition("@")[2] for column in columns} - {""}
-    common = backbones.pop() if len(backbones) == 1 else ""
+    common = _common_network(columns)
     head = ["rank", "entry", "checkpoint", "seeds"]
     headings = [_heading(column, common) for column in columns]
     beside, behind = _costs(standings.entries, fronts=True), _costs(standings.entries, fronts=False)
@@ -180,6 +180,14 @@ def _cell(cell: Cell | None, whole: bool) -> str:
     return number(cell.mean)
 
 
+def _common_network(columns: Sequence[Column]) -> str:
+    """The network that headings leave out: that of all columns with a network, or of most where each has one; or ""."""
+    networks = Counter(column.key.partition("@")[2] for column in columns)
+    unnamed = networks.pop("", 0)
+    (name, count), *others = networks.most_common() or [("", 0)]
+    return name if not others or (not unnamed and count > sum(networks.values()) / 2) else ""
+
+
 def _sorted_first(standings: Standings) -> list[Column]:
     return sorted(standings.columns, key=lambda column: column.key != standings.board.sort)
 
@@ -213,9 +221,8 @@ def _notes(standings: Standings, common: str) -> list[str]:
     board = standings.board
     notes = [board.note] if board.note else []
     told = ["mean ± sd over training seeds" if any(len(e.seeds) > 1 for e in standings.entries) else ""]
-    told += [
-        f"on {common}" if common else "",
-    ]
+    more = any(column.key.partition("@")[2] not in ("", common) for column in standings.columns)
+    told += [f"on {common}{' where no network is named' if more else ''}" if common else ""]
     told += ["* no other entry is better in both score and cost" if any(e.fronts for e in standings.entries) else ""]
     notes.append("; ".join(filter(None, told)))
     notes += rank_notes(standings)

@@ -32,7 +32,7 @@ class Standing:
     Attributes:
         key: The metric's.
         best: Place of the subject that is significantly better than all others, None where none is.
-        words: The difference of best and second.
+        words: The difference of best and second; "" where there is no number.
         untested: Why it was not tested, "" where it was.
     """
 
@@ -185,7 +185,8 @@ def subject_table(
         standing = found.get(key)
         columns.append(Column(key, title, row.better, values, None if standing is None else standing.best))
         if standing is not None:
-            words.append(f"{title}: {standing.words}{', untested' if standing.untested else ''}")
+            if standing.words:
+                words.append(f"{title}: {standing.words}{', untested' if standing.untested else ''}")
             if standing.untested:
                 reasons.setdefault(standing.untested, []).append(title)
         words += training_notes(title, by_subject)

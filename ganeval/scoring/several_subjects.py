@@ -178,7 +178,7 @@ def _standing(key: str, names: tuple[str, str], first: int, found: Difference | 
     """A mark with its explanation."""
     pair = f"{names[0]} against {names[1]}"
     if isinstance(found, str):
-        return Standing(key, None, pair, found)
+        return Standing(key, None, "", found)
     size = f"{found.delta:+.3g}"
     interval = "" if found.ci95 is None else f" [{found.ci95[0]:.3g}, {found.ci95[1]:.3g}]"
     if found.verdict == "better":

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import ganeval
-from ganeval.cli.train_reference import inside_expected
+from ganeval.cli.train_reference import expected_lines, inside_expected
 from ganeval.errors import UsageError
 from ganeval.sources.datasets.table import open_dataset
 from reference_models.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -213,6 +213,19 @@ def test_what_cannot_be_meant_is_told_before_anything_is_written(arguments, code
     assert said in err
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_told_what_its_recipe_is_expected_to_reach():
+    recipe = dataclasses.replace(
+        RECIPES.get("gan-1d.mixture-1d-cpu"),
+        expected=(Expected("w1", "last", 0.0203, 0.00075, 3), Expected("w1", "untrained", 0.375, None, 1)),
+    )
+
+    assert expected_lines(recipe) == [
+        "expected: last 0.02030 ± 0.00075 (3 training seeds)",
+        "expected: untrained 0.3750 (1 training seed)",
+    ]
+    assert expected_lines(dataclasses.replace(recipe, expected=())) == []
 
 
 def test_the_list_shows_both_tiers_of_every_model(run):

@@ -14,6 +14,7 @@ from rich.console import Console
 from ganeval.cli.first_screen import Line, Screen, first_screen, print_screen
 from ganeval.cli.main import main
 from ganeval.options import ScoreOptions
+from ganeval.results.result import PER_IMAGE
 from ganeval.scoring.against_floor import Reading, conclusion, read
 from tests.rows import BASE, result
 
@@ -188,7 +189,9 @@ def test_every_row_of_a_named_metric_is_shown():
     row = result(5.0, key="mind@efflite0", protocol=dataclasses.replace(BASE, metric="mind"), floor=4.0, floor_n=9)
 
     assert first_screen([row], named).lines == (
-        Line("Sliced Wasserstein distance", "5.000", "", Reading("inconclusive", "inconclusive (1.2x real)")),
+        Line(
+            "Sliced Wasserstein distance", "5.000", "no interval", Reading("inconclusive", "inconclusive (1.2x real)")
+        ),
     )
 
 
@@ -250,7 +253,17 @@ def test_identical_pairs_say_why_there_is_no_number():
     row = result(None, key="psnr", status="failed", note="all 3 pairs are identical (PSNR is infinite)")
     lines = printed(first_screen([row], ScoreOptions(subject="a", paired="b")))
 
-    assert "all 3 pairs are identical" in lines[1]
+    assert lines[1] == "Each image equals its original, pixel by pixel."
+    assert "all 3 pairs are identical" in lines[2]
+    assert "no interval" not in lines[2]
+
+
+def test_a_value_that_all_images_share_names_no_worst_image():
+    row = result(1.0, key="ssim", better="higher", provenance={PER_IMAGE: {"a": 1.0, "b": 1.0}})
+    (line,) = first_screen([row], ScoreOptions(subject="a", paired="b")).lines
+
+    assert line.reading.words == ""
+    assert line.interval == "no interval"
 
 
 def test_the_name_of_a_data_set_is_not_a_picture(monkeypatch, capsys):

@@ -358,6 +358,29 @@ def test_a_board_of_images_has_no_column_of_seeds_and_keeps_its_names_on_the_lef
     assert trained.head[:5] == ("rank", "entry", "checkpoint", "seeds", "fd ↓")
 
 
+@pytest.mark.parametrize(
+    ("keys", "heads", "note"),
+    [
+        (["fd@efflite0", "kd@efflite0"], ["fd ↓", "kd ↓"], "on efflite0"),
+        (
+            ["fd@efflite0", "kd@efflite0", "fd@pixels"],
+            ["fd ↓", "kd ↓", "fd@pixels ↓"],
+            "on efflite0 where no network is named",
+        ),
+        (["fd@efflite0", "fd@pixels"], ["fd@efflite0 ↓", "fd@pixels ↓"], None),
+        (["psnr", "fd@efflite0", "kd@efflite0"], ["psnr ↓", "fd ↓", "kd ↓"], "on efflite0"),
+        (["psnr", "fd@efflite0", "kd@efflite0", "fd@pixels"], None, None),
+    ],
+)
+def test_headings_leave_out_the_network_that_most_columns_share(keys, heads, note):
+    board = dataclasses.replace(BOARD, sort=keys[0], metrics=tuple(keys))
+    sheet = board_sheet(stood([result(3.0, subject=s, key=key) for s in "ab" for key in keys], board))
+    heads = heads or [f"{key} ↓" for key in keys]
+
+    assert list(sheet.head[2:]) == heads
+    assert any(told in (note, f"{note};") for told in sheet.notes) or note is None
+
+
 def _dominated(points, i):
     q, c = points[i]
     return any(oq >= q and oc <= c and (oq, oc) != (q, c) for oq, oc in points)

@@ -97,7 +97,7 @@ def test_sets_are_separated_as_diff_separates_them(tmp_path, monkeypatch, comman
     assert "*" not in far_line
     assert near_line.count("*") == 1
     assert "better" in difference
-    assert any("Vendi score: " in note and "untested" in note for note in notes)
+    assert any(note.startswith("Untested: ") and "Vendi score: " in note for note in notes)
 
 
 def test_sets_are_tested_by_metrics_that_were_named_by_their_family(tmp_path):
@@ -144,7 +144,10 @@ def test_two_subjects_without_a_reference_are_told_how_to_compare(five, monkeypa
     code, out, err = command_line("score", "a", "b", "--metrics", "vendi@pixels")
 
     assert code == 0, err
-    assert out.splitlines()[-1] == "To compare them, add --reference REAL or --paired ORIGINALS."
+    assert out.splitlines()[-1] == (
+        "To score a against b: ganeval score a --reference b (sets), or --paired b (image by image)"
+    )
+    assert out.count("without a reference") == 2  # in the first line, and as the reason why nothing was tested
 
 
 @pytest.mark.parametrize(

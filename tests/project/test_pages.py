@@ -23,6 +23,7 @@ PAGES = [
     "docs/ci.md",
     "docs/doctor.md",
     "docs/explain.md",
+    "docs/faq.md",
     "docs/gate-statistics.md",
     "docs/generators.md",
     "docs/installing.md",
