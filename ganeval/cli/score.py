@@ -91,7 +91,7 @@ def command(
         raise UsageError(f"--name was given {len(names)} times for {len(subjects)} subjects. Name each one.")
     if statistics is not None:
         if was_typed(ctx, "reference"):
-            raise UsageError("--fid-statistics-file stands in place of --reference. Give one of the two.")
+            raise UsageError("--fid-statistics-file takes the place of --reference. Give one of the two.")
         options = dataclasses.replace(options, reference=str(statistics))
     options = dataclasses.replace(options, name=names[0] if names else None, blame=blame is not None)
     options.check_match()
@@ -111,15 +111,15 @@ def command(
             from ganeval.cli.bring import bring_lacking
 
             bring_lacking(options, subjects)
-        from ganeval.cli.show import show_outcome, show_several  # torch is imported from here on
+        # Nothing of these is needed for a wrong option, and some are slow to import.
+        from ganeval.cli.progress import RichReporter
+        from ganeval.cli.show import show_outcome, show_several
         from ganeval.progress import Silent
         from ganeval.scoring.evaluator import Evaluator
         from ganeval.scoring.open_inputs import check_places
         from ganeval.scoring.several_subjects import score_several
 
         options = dataclasses.replace(options, devices=1 if processes is None else processes.count)
-        from ganeval.cli.progress import RichReporter
-
         check_places(options, *subjects)
         reporter = RichReporter()
         if cross_check:
