@@ -63,6 +63,8 @@ def plans(recipe: Recipe, checkpoint: Path) -> Iterator[tuple[str, ScoreOptions]
         yield "photos-sr", dataclasses.replace(options, paired="photos:test")
         if root is not None and (root / "set5").is_dir():
             yield "set5-sr", dataclasses.replace(options, paired=str(root / "set5"), channel="y", crop_border=4)
+        if root is not None and (root / "bsds500").is_dir():
+            yield "bsd100-sr", dataclasses.replace(options, paired="bsds500:test", channel="y", crop_border=4)
     elif transform in CONDITIONS:
         yield f"photos-{transform}", dataclasses.replace(options, paired=f"{recipe.data.id}:{recipe.data.test}")
     elif transform == "restyled":

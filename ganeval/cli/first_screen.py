@@ -186,7 +186,8 @@ def _without_interval(rows: Sequence[Result], readings: Mapping[str, Reading]) -
     return quoted + [f"No interval of {_joined(titles)}: {reason}" for reason, titles in reasons.items()]
 
 
-def _joined(words: Sequence[str]) -> str:
+def _joined(names: Sequence[str]) -> str:
+    words = list(dict.fromkeys(names))  # a metric by two networks is named once
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 

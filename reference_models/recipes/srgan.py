@@ -3,7 +3,7 @@
 import dataclasses
 
 from reference_models.recipes.recipe import DataPlan, EvaluationPlan, LossWeights, Recipe, Training
-from reference_models.recipes.schedules import Constant, StepDecay
+from reference_models.recipes.schedules import Constant, Cosine, StepDecay
 
 _PAPER = "Ledig et al. 2017 (arXiv:1609.04802), section 3.2"
 _OWN = "this project: chosen to train in minutes on two CPU cores"
@@ -37,9 +37,9 @@ SRRESNET_BSDS500 = dataclasses.replace(
     SRRESNET,
     name="srresnet.bsds500",
     data=DataPlan("bsds500", transform="crops", flip=True),
-    training=Training(steps=10_000, batch_size=8, log_every=100, grid_every=1000, save_every=500),
-    evaluation=EvaluationPlan("psnr", n=100, every=5000),
-    schedule=StepDecay(4e-4, factor=0.25, every=7500),
+    training=Training(steps=14_000, batch_size=8, log_every=100, grid_every=1000, save_every=500),
+    evaluation=EvaluationPlan("psnr", n=100, every=7000),
+    schedule=Cosine(4e-4, final=1e-6, steps=14_000),
     settings=_MEDIUM,
     sources={"loss": _PAPER, "data": "BSDS500 but for its 100 validation photos, which are BSD100", "the rest": _HOUR},
 )
