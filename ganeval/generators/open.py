@@ -14,7 +14,7 @@ from ganeval.generators.base import Generator
 from ganeval.generators.names import ONNX_EXTENSION, TORCH_EXTENSIONS, is_factory_name
 from ganeval.generators.shipped import is_run, is_shipped, listed_recipe, refuse_unshipped
 from ganeval.generators.source import BLOCK, GeneratorSource
-from ganeval.generators.translated import TranslatedSource
+from ganeval.generators.translated import TranslatedSource, in_tiles
 from ganeval.options import ScoreOptions
 from ganeval.registry import imported, listed, unknown_name
 from ganeval.sources.arrays import IN_THE_UPPER_HALF, NEARLY_WHITE
@@ -71,7 +71,7 @@ def kind_of(options: ScoreOptions) -> str | None:
     return "factory" if is_factory_name(options.subject) and not path.exists() and not known else None
 
 
-def open_generator(options: ScoreOptions, only_class: str | None = None) -> ImageSource | None:
+def open_generator(options: ScoreOptions, only_class: str | None = None, tile: int | None = None) -> ImageSource | None:
     """The images of a generator, or of a tensor or array in memory; None where the subject is a set of images by name.
 
     A generator that draws gives as many images as the reference has, or `num_samples`, with latents from `seed`. One
@@ -81,6 +81,7 @@ def open_generator(options: ScoreOptions, only_class: str | None = None) -> Imag
     Args:
         options: The subject, and what is stated of it.
         only_class: For a generator with classes, the class of all images, by name or number; None for all in turn.
+        tile: Side of the tiles that a generator translates one by one, as in `in_tiles`; None for whole images.
 
     Raises:
         UntrustedPlaceError: a file named it, and not a person, and opening it would run code.
@@ -112,7 +113,7 @@ def open_generator(options: ScoreOptions, only_class: str | None = None) -> Imag
         )
     opener = cast(Callable[[ScoreOptions], Generator], imported(OPENERS[kind]))
     generator = opener(options)
-    source = _source(generator, options, only_class)
+    source = _source(generator, options, only_class, tile)
     source.origin = generator.facts
     if kind not in OURS:
         source.read(0)
@@ -203,7 +204,7 @@ def _refuse_options(options: ScoreOptions) -> None:
         raise UsageError(f"{options.subject} isn't a generator. Remove {', '.join(named)}: only generators take that.")
 
 
-def _source(generator: Generator, options: ScoreOptions, only_class: str | None) -> ImageSource:
+def _source(generator: Generator, options: ScoreOptions, only_class: str | None, tile: int | None) -> ImageSource:
     """The images that a generator makes."""
     only = _class_number(generator, only_class)
     if generator.translate is not None:
@@ -211,7 +212,10 @@ def _source(generator: Generator, options: ScoreOptions, only_class: str | None)
         if named is None:
             raise UsageError(f"{generator.name} translates images. Name them with --inputs FOLDER.")
         images = open_set(options, "paired" if options.inputs is None else "inputs", named)
-        return TranslatedSource(images, generator.translate, options.subject)
+        translate = generator.translate if tile is None else in_tiles(generator.translate, tile)
+        return TranslatedSource(images, translate, options.subject)
+    if tile is not None:
+        raise UsageError(f"{generator.name} draws images from noise, and --tile divides images that are translated.")
     if generator.draw is None:
         raise TypeError(f"{generator.name} neither draws nor translates")
     if options.inputs is not None:
