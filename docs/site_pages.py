@@ -30,7 +30,9 @@ def text_of(notebook: Path) -> str:
         for output in cell["outputs"]:
             data = output.get("data", {"text/plain": output.get("text", "")})
             if "text/html" in data:
-                parts.append(f'<div class="output">{"".join(data["text/html"])}</div>')
+                # The theme styles tables without a class, and lets them scroll where the window is narrow.
+                table = "".join(data["text/html"]).replace(' border="1" class="dataframe"', "")
+                parts.append(f'<div class="output">{table}</div>')
             elif "image/png" in data:
                 parts.append(f"![What the cell draws](data:image/png;base64,{''.join(data['image/png']).strip()})")
             else:

@@ -8,6 +8,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 
 from ganeval.report.numbers import MINUS
 
+STEPS = (1, 2, 2.5, 5, 10)  # between ticks, times a power of ten
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -56,13 +58,15 @@ def axis_over(
         inside = [tick for tick in decades if low <= tick <= high]
         round_ones = [tick for tick in inside if math.isclose(math.log10(tick) % 1, 0, abs_tol=1e-9)]
         ticks = round_ones if len(round_ones) > 2 else inside
+        if len(ticks) < 2:  # within a decade, where powers and their halves are too far apart
+            ticks = [float(t) for t in MaxNLocator(nbins=4, steps=STEPS).tick_values(low, high) if low <= t <= high]
         return Axis(low, high, start, stop, tuple(ticks), log=True)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
     if low == high:
         margin = abs(low) / 10 or 1.0
         low, high = low - margin, high + margin
-    ticks = [float(t) for t in MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(low, high)]
+    ticks = [float(t) for t in MaxNLocator(nbins=4, steps=STEPS, integer=whole).tick_values(low, high)]
     # Ends stand at the outer ticks only where little is wasted by that.
     span = high - low
     low = ticks[0] if low - ticks[0] < 0.12 * span else low - 0.04 * span

@@ -32,6 +32,14 @@ def test_an_axis_holds_its_values_and_has_ticks_inside(values):
     assert all(10 <= axis.at(tick) <= 110 for tick in axis.ticks)
 
 
+def test_a_logarithmic_axis_of_less_than_a_decade_has_several_ticks():
+    for low, high in ((64.0, 144.0), (3.1, 4.2), (1.1e6, 1.6e6)):
+        ticks = axis_over([low, high], 0, 300, log=True).ticks
+
+        assert len(ticks) >= 2
+        assert all(low / 1.25 <= tick <= high * 1.25 for tick in ticks)
+
+
 def test_a_logarithmic_axis_sets_equal_ratios_at_equal_distances():
     axis = axis_over([1.0, 1000.0], 0, 300, log=True)
 
