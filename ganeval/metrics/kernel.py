@@ -59,6 +59,7 @@ class KernelSums:
         real_fake: (n_r,) sum over all fake rows.
         real_diagonal: (n_r,) k(x, x).
         fake_diagonal: (n_f,) k(x, x).
+        squares: Sums of squares of all three, the diagonals left out: real, fake, both.
     """
 
     real_real: Float64
@@ -67,6 +68,7 @@ class KernelSums:
     real_fake: Float64
     real_diagonal: Float64
     fake_diagonal: Float64
+    squares: tuple[float, float, float]
 
     def mmd2_unbiased(self) -> float:
         """U-statistic estimate of MMD^2; may be negative.
@@ -108,6 +110,26 @@ class KernelSums:
         """
         return influence_stderr(self.real_influence(), self.fake_influence())
 
+    def degenerate_variance(self) -> float:
+        """Variance of the unbiased MMD^2 between equal distributions, doubled as the influences double it.
+
+        What is left where the first order is zero is 2 z_r / n_r^2 + 2 z_f / n_f^2 + 4 z_rf / (n_r n_f), z being mean
+        squares of the kernel less its row and column means (Gretton et al. 2012, JMLR 13, 723-773, theorem 12). Within
+        a set these are centred without bias (Szekely & Rizzo 2014, Annals of Statistics 42, 2382-2412, (3.1)).
+        """
+        n, m = len(self.real_real), len(self.fake_fake)
+        check_count("The variance of an unbiased kernel distance", min(n, m), 4, "images a side")
+        within = [
+            (square - 2.0 * float(sums @ sums) / (count - 2) + float(sums.sum()) ** 2 / ((count - 1) * (count - 2)))
+            / (count * (count - 3))
+            for square, sums, count in zip(self.squares, (self.real_real, self.fake_fake), (n, m), strict=False)
+        ]
+        rows, columns = float(self.fake_real @ self.fake_real) / n, float(self.real_fake @ self.real_fake) / m
+        across = self.squares[2] - rows - columns + float(self.fake_real.sum()) ** 2 / (n * m)
+        across /= (n - 1) * (m - 1)
+        once = 2.0 * within[0] / (n * (n - 1)) + 2.0 * within[1] / (m * (m - 1)) + 4.0 * across / (n * m)
+        return 2.0 * max(once, 0.0)
+
     def resolution(self) -> float:
         """Standard errors below this are rounding: ten digits of the mean kernel values that are subtracted."""
         check_count("A kernel distance", min(len(self.real_diagonal), len(self.fake_diagonal)), 1, "image a side")
@@ -120,20 +142,23 @@ def _blocks(rows: np.ndarray) -> Iterator[tuple[slice, Float64]]:
         yield part, np.asarray(rows[part], dtype=np.float64)
 
 
-def _within(rows: np.ndarray, kernel: Kernel) -> tuple[Float64, Float64]:
-    """Off-diagonal row sums and the diagonal of one Gram matrix; each off-diagonal block is computed once."""
-    sums, diagonal = np.zeros(len(rows)), np.zeros(len(rows))
+def _within(rows: np.ndarray, kernel: Kernel) -> tuple[Float64, Float64, float]:
+    """Off-diagonal row sums, the diagonal, and the sum of off-diagonal squares of one Gram matrix.
+
+    Each off-diagonal block is computed once.
+    """
+    sums, diagonal, square = np.zeros(len(rows)), np.zeros(len(rows)), 0.0
     for a, X in _blocks(rows):
         for b, Y in _blocks(rows[a.start :]):
             gram = kernel(X, Y)
             if b.start == 0:
                 diagonal[a] = np.diag(gram)
                 np.fill_diagonal(gram, 0.0)
-                sums[a] += gram.sum(axis=1)
             else:
-                sums[a] += gram.sum(axis=1)
                 sums[a.start + b.start : a.start + b.stop] += gram.sum(axis=0)
-    return sums, diagonal
+            sums[a] += gram.sum(axis=1)
+            square += (1.0 if b.start == 0 else 2.0) * float(np.vdot(gram, gram))
+    return sums, diagonal, square
 
 
 def kernel_sums(real: np.ndarray, fake: np.ndarray, kernel: Kernel) -> KernelSums:
@@ -144,15 +169,17 @@ def kernel_sums(real: np.ndarray, fake: np.ndarray, kernel: Kernel) -> KernelSum
         fake: (n_f, D) rows, n_f >= 2.
         kernel: (n, D), (m, D) -> (n, m).
     """
-    real_real, real_diagonal = _within(real, kernel)
-    fake_fake, fake_diagonal = _within(fake, kernel)
-    fake_real, real_fake = np.zeros(len(fake)), np.zeros(len(real))
+    real_real, real_diagonal, real_square = _within(real, kernel)
+    fake_fake, fake_diagonal, fake_square = _within(fake, kernel)
+    fake_real, real_fake, both_square = np.zeros(len(fake)), np.zeros(len(real)), 0.0
     for a, X in _blocks(fake):
         for b, Y in _blocks(real):
             gram = kernel(X, Y)
             fake_real[a] += gram.sum(axis=1)
             real_fake[b] += gram.sum(axis=0)
-    return KernelSums(real_real, fake_fake, fake_real, real_fake, real_diagonal, fake_diagonal)
+            both_square += float(np.vdot(gram, gram))
+    squares = real_square, fake_square, both_square
+    return KernelSums(real_real, fake_fake, fake_real, real_fake, real_diagonal, fake_diagonal, squares)
 
 
 def _rows(real: SetSummary | None, fake: SetSummary) -> tuple[np.ndarray, np.ndarray]:
@@ -183,7 +210,8 @@ def compute_kd(real: SetSummary | None, fake: SetSummary, params: Params) -> dic
     if why := too_few(len(sums.real_real), len(sums.fake_fake)):
         return {"kd": Estimate(value, note=why)}
     spread = Spread(value, sums.stderr(), INF, SE_METHOD, False)
-    return {"kd": distance_estimate(value, spread, resolution=sums.resolution())}
+    resolution, degenerate = sums.resolution(), sums.degenerate_variance()
+    return {"kd": distance_estimate(value, spread, resolution=resolution, degenerate=degenerate)}
 
 
 def kd_influences(real: SetSummary, fake: SetSummary, params: Params) -> tuple[Float64, Float64 | None]:
@@ -288,7 +316,8 @@ def compute_cmmd(real: SetSummary | None, fake: SetSummary, params: Params) -> d
     if why := too_few(len(real_rows), len(fake_rows)):
         return {"cmmd": Estimate(value, debiased=debiased, note=why)}
     spread = Spread(debiased, scale * sums.stderr(), INF, f"bias: exact (diagonal); SE: {SE_METHOD}", True)
-    return {"cmmd": distance_estimate(value, spread, resolution=scale * sums.resolution())}
+    resolution, degenerate = scale * sums.resolution(), scale**2 * sums.degenerate_variance()
+    return {"cmmd": distance_estimate(value, spread, resolution=resolution, degenerate=degenerate)}
 
 
 def cmmd_influences(real: SetSummary, fake: SetSummary, params: Params) -> tuple[Float64, Float64 | None]:

@@ -4,14 +4,13 @@ import math
 from dataclasses import dataclass, replace
 
 from ganeval.metrics.base import Estimate
-from ganeval.stats.intervals import shown_distance_interval, t_interval
+from ganeval.stats.intervals import near_zero_interval, shown_distance_interval, t_interval
 from ganeval.stats.jackknife import Jackknife
 
 MIN_N = 20  # images a side; below, neither 20 blocks nor a central limit theorem can be had
 FROM_ZERO = 2.0  # standard errors between a distance and zero below which no interval is shown
-NEAR_ZERO = (
-    3.0  # below which the shown interval of a squared distance is said to be too wide: kd at 2.5 covers all of 215
-)
+NEAR_ZERO = 3.0  # below which that interval is too wide, and another one is taken where the variance at zero is known
+SHARED = 8.0  # times its variance: influences cancel where sets share images; of 1,350 independent pairs 5.4 was most
 NEAR_END = "no interval: too near 0 or 1 for these n"  # of a share; its standard error is smaller there than elsewhere
 
 
@@ -61,25 +60,35 @@ def _without_interval(value: float, spread: Spread, resolution: float, lowest: s
     return Estimate(value, spread.stderr, None, debiased, spread.method, words, spread.stored_degrees)
 
 
-def distance_estimate(value: float, spread: Spread, note: str = "", *, resolution: float) -> Estimate:
+def distance_estimate(
+    value: float, spread: Spread, note: str = "", *, resolution: float, degenerate: float | None = None
+) -> Estimate:
     """A squared distance with its interval, or with the reason why there is none.
 
     If the two distributions almost agree, the limit distribution of a squared distance is of second order, and the
-    interval would be too wide and off centre (Rippl, Munk & Sturm 2016, arXiv 1507.04090). So none is shown within two
-    standard errors of zero. The standard error is shown, and is then up to a factor of root two too large. The lower
-    end of an interval that is shown allows for that choice.
+    interval would be too wide and off centre (Rippl, Munk & Sturm 2016, arXiv 1507.04090). Where the variance of that
+    limit is known, the interval goes by it below three standard errors, unless the sets share images. Elsewhere none is
+    shown within two standard errors of zero, and the lower end of one that is shown allows for that choice. The
+    standard error is up to a factor of root two too large there.
 
     Args:
         value: The metric.
         spread: What is known of it.
         note: Other things the reader must know.
         resolution: Standard errors up to this are rounding.
+        degenerate: Variance between equal distributions, as large as the standard error counts it; None if unknown.
     """
+    debiased = spread.centre if spread.biased else None
+    near = max(resolution, spread.centre / NEAR_ZERO) < spread.stderr
+    if near and degenerate is not None and degenerate < SHARED * spread.stderr**2:
+        ends = near_zero_interval(spread.centre, spread.stderr, degenerate)
+        if ends[0] < ends[1]:
+            method = f"{spread.method}; near zero: by the variance of each distance"
+            return Estimate(value, spread.stderr, ends, debiased, method, note, spread.stored_degrees)
     bare = _without_interval(value, spread, resolution, "equal distributions")
     if bare is not None:
         return replace(bare, note=join(note, bare.note))
     ends = shown_distance_interval(spread.centre, spread.stderr, spread.degrees, FROM_ZERO)
-    debiased = spread.centre if spread.biased else None
     if spread.centre < NEAR_ZERO * spread.stderr:
         note = join(
             note, f"less than {NEAR_ZERO:g} standard errors from zero: the interval is wider than it needs to be"

@@ -80,6 +80,29 @@ def shown_distance_interval(
     return min(low, float(optimize.brentq(excess, 0.0, away)) * stderr), high
 
 
+def near_zero_interval(centre: float, stderr: float, degenerate: float, level: float = 0.95) -> Interval:
+    """Interval of a squared distance whose variance at zero is known: all m >= 0 with (centre - m)^2 <= z^2 V(m).
+
+    To first order the variance grows with the distance, V(m) = degenerate + slope m, and stderr^2 = V(centre) gives the
+    slope; from a centre below one standard error that would be a quotient of two small numbers. A test of each m by its
+    own variance is valid at zero as well as far from it, so that nothing has to be withheld.
+
+    Args:
+        centre: Estimate of the squared distance; may be negative.
+        stderr: Its standard error, > 0.
+        degenerate: Variance at zero, >= 0.
+        level: Coverage aimed at, in (0, 1).
+
+    Returns:
+        Its lower end is 0 at least; the upper one is below it where no distance is compatible with so low a centre.
+    """
+    z = quantile(0.5 + level / 2, math.inf)
+    slope = max(stderr**2 - degenerate, 0.0) / max(centre, stderr)
+    middle = centre + 0.5 * z * z * slope
+    half = z * math.sqrt(max(degenerate + slope * centre + 0.25 * z * z * slope * slope, 0.0))
+    return max(middle - half, 0.0), middle + half
+
+
 def share_interval(share: float, stderr: float, degrees: float, level: float = 0.95) -> Interval:
     """T interval of a share, made on the logit scale, where it stays within (0, 1) and follows the skewness near them.
 

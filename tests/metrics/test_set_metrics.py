@@ -160,6 +160,29 @@ def test_cmmd_agrees_with_the_double_loop():
     assert 1000 * sums.mmd2_biased() == pytest.approx(oracles.cmmd(real, fake), rel=1e-8)
 
 
+def test_the_variance_of_a_kernel_distance_between_equal_sets_is_that_of_the_centred_kernel():
+    """Twice 2 z_r / n^2 + 2 z_f / m^2 + 4 z / (n m), from the kernel's values one by one, and over draws."""
+    rng = np.random.default_rng(5)
+
+    def mean_square(K, ddof):
+        n, m = K.shape
+        if ddof:
+            centred = K - K.mean(axis=1)[:, None] - K.mean(axis=0) + K.mean()
+            return (centred**2).sum() / ((n - 1) * (m - 1))
+        K = K - np.diag(np.diag(K))
+        rows = K.sum(axis=1) / (n - 2)
+        centred = K - rows[:, None] - rows + K.sum() / ((n - 1) * (n - 2))
+        return (centred[~np.eye(n, dtype=bool)] ** 2).sum() / (n * (n - 3))
+
+    x, y = rng.normal(size=(30, 5)), rng.normal(size=(23, 5))
+    parts = [mean_square(cubic_kernel(a, b), ddof) for a, b, ddof in ((x, x, False), (y, y, False), (x, y, True))]
+    once = 2 * parts[0] / (30 * 29) + 2 * parts[1] / (23 * 22) + 4 * parts[2] / (30 * 23)
+    assert kernel_sums(x, y, cubic_kernel).degenerate_variance() == pytest.approx(2 * once)
+    drawn = [kernel_sums(*rng.normal(size=(2, 60, 4)), cubic_kernel) for _ in range(400)]
+    spread = np.var([one.mmd2_unbiased() for one in drawn])
+    assert np.mean([one.degenerate_variance() for one in drawn]) == pytest.approx(2 * spread, rel=0.25)
+
+
 def test_kernel_sums_do_not_depend_on_the_block_size(monkeypatch):
     real, fake = relu_features(53, 9, seed=1), relu_features(41, 9, 0.4, seed=2)
     whole = kernel_sums(real, fake, cubic_kernel)

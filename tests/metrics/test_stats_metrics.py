@@ -297,7 +297,7 @@ def test_prdc_intervals_cover_the_expectation_at_this_n():
 def test_equal_laws_have_no_interval_and_say_so():
     """Within two standard errors of zero for nearly every draw; the standard error stays."""
     rng = np.random.default_rng(0)
-    for name in ("fd", "kd", "cmmd", "mind"):
+    for name in ("fd", "mind"):
         found = [
             evaluate(name, summary(relu_mixture(rng, 100, 5)), summary(relu_mixture(rng, 100, 5)))[name]
             for _ in range(15)
@@ -305,6 +305,18 @@ def test_equal_laws_have_no_interval_and_say_so():
         withheld = [e for e in found if e.ci95 is None]
         assert len(withheld) >= 13, name
         assert all("too close" in e.note and e.stderr is not None for e in withheld)
+
+
+@pytest.mark.parametrize("name", ["kd", "cmmd"])
+def test_the_interval_of_equal_laws_begins_at_zero(name):
+    """In few dimensions some pairs of sets look as if they shared images, and have none."""
+    rng = np.random.default_rng(0)
+    found = [
+        evaluate(name, summary(relu_mixture(rng, 100, 5)), summary(relu_mixture(rng, 100, 5)))[name] for _ in range(40)
+    ]
+    shown = [e.ci95 for e in found if e.ci95 is not None]
+    assert len(shown) >= 30
+    assert np.mean([low == 0.0 for low, _ in shown]) >= 0.87
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -8,6 +8,7 @@ from ganeval.stats.groups import group_stderr, share_stderr
 from ganeval.stats.intervals import (
     bca_interval,
     mean_interval,
+    near_zero_interval,
     root_interval,
     share_interval,
     shown_distance_interval,
@@ -210,6 +211,24 @@ def test_shown_distances_are_covered_whatever_share_of_draws_is_shown(distance):
 
     assert len(shown) >= 300
     assert np.mean([low <= distance <= high for low, high in shown]) >= 0.95 - 2.6 * (0.95 * 0.05 / len(shown)) ** 0.5
+
+
+@pytest.mark.parametrize(("centre", "stderr", "degenerate"), [(0.5, 0.4, 0.1), (0.1, 0.4, 0.1), (-0.2, 0.3, 0.1)])
+def test_an_interval_near_zero_ends_where_a_test_by_the_variance_of_that_distance_does(centre, stderr, degenerate):
+    slope = max(stderr**2 - degenerate, 0.0) / max(centre, stderr)
+    for end in near_zero_interval(centre, stderr, degenerate):
+        if end > 0.0:
+            assert (centre - end) ** 2 == pytest.approx(1.959964**2 * (degenerate + slope * end), rel=1e-5)
+
+
+@pytest.mark.parametrize("distance", [0.0, 3.0, 10.0, 30.0])
+def test_distances_near_zero_are_covered_in_all_draws(distance):
+    """|x|^2 - d of d = 20 normal values of mean m: variance 2 d + 4 |m|^2, of which 2 d is counted twice; all shown."""
+    values = np.random.default_rng(0).normal((distance / 20) ** 0.5, 1.0, (2000, 20))
+    draws = (values**2).sum(axis=1) - 20.0
+    ends = [near_zero_interval(x, max(80.0 + 4.0 * x, 1.0) ** 0.5, 80.0) for x in draws]
+
+    assert np.mean([low <= distance <= high for low, high in ends]) >= 0.94
 
 
 # ---- random groups
