@@ -22,6 +22,7 @@ from ganeval.metrics.prdc_halves import DEGREES, half_scores, half_stderr
 from ganeval.metrics.uncertainty import NEAR_END, join
 from ganeval.stats.counts import check_count
 from ganeval.stats.groups import GROUPS, share_stderr
+from ganeval.stats.influence import influence_stderr
 from ganeval.stats.intervals import share_interval, t_interval
 from ganeval.stats.jackknife import block_numbers
 from ganeval.summaries.base import SetSummary
@@ -132,13 +133,21 @@ def _coverage_estimate(value: float, halves: Float64, n: int, note: str) -> Esti
     return Estimate(value, stderr, share_interval(value, stderr, degrees), None, method, note, degrees)
 
 
-def _density_estimate(value: float, halves: Float64, inside: int, note: str) -> Estimate:
-    """Density with its interval, from its values on halves; `inside` generated images are in some ball."""
-    stderr, degrees = half_stderr(halves), min(DEGREES, float(inside))
+def _density_estimate(found: Neighbourhoods, k_density: int, value: float, halves: Float64, note: str) -> Estimate:
+    """Density with its interval: the larger of two standard errors, because each is too small for some distributions.
+
+    Density is a mean over pairs: influence of a generated image, the balls that hold it; of a reference image, what its
+    ball holds (its radius taken as given). Over draws of real features that was 0.85 to 0.87 of the spread, halves 0.92
+    to 0.95; of ReLU mixtures in 6 and 16 dimensions 1.11 to 1.53, halves 0.82 to 1.10.
+    """
+    by_fake = found.balls / k_density
+    by_real = found.members * (len(found.members) / (len(found.balls) * k_density))
+    stderr = max(half_stderr(halves), influence_stderr(by_fake, by_real))
+    degrees = min(DEGREES, float(np.count_nonzero(found.balls)))
     if stderr == 0.0:
         return Estimate(value, note=join(note, "no interval: every ball holds as much as any other"))
     low, high = t_interval(value, stderr, degrees)
-    method = "random halves, both sets random, Student t; of the expectation at this n"
+    method = "larger of influence and random halves, both sets random, Student t; of the expectation at this n"
     return Estimate(value, stderr, (max(low, 0.0), high), None, method, note, degrees)
 
 
@@ -181,7 +190,7 @@ def compute_prdc(real: SetSummary | None, fake: SetSummary, params: Params) -> d
     return {
         "precision": _share_estimate(values["precision"], groups[:, 0], len(b), join(note, outliers["precision"])),
         "recall": _share_estimate(values["recall"], groups[:, 1], len(a), join(note, outliers["recall"])),
-        "density": _density_estimate(values["density"], halves.density, int(np.count_nonzero(found.balls)), note),
+        "density": _density_estimate(found, k_density, values["density"], halves.density, note),
         "coverage": _coverage_estimate(values["coverage"], halves.coverage, len(a), note),
     }
 
