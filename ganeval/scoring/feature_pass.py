@@ -266,26 +266,26 @@ class Walked:
                     self.kept.append(first + index)
                     self.digests.append(loaded.digest)
                     self.facts.append(self.seen.setdefault(loaded.facts, loaded.facts))
-                    for queue in self.queues:
-                        known = queue.sums is None and (
-                            queue.store.find(loaded.digest) is not None or loaded.digest in queue.queued
-                        )
-                        if loaded.decoded is not None and not known:
-                            if queue.sums is None:
-                                queue.queued.add(loaded.digest)
-                            pixels = loaded.decoded.pixels if on_device is None else on_device[index]
-                            queue.waiting.append((loaded.digest, loaded.facts, pixels))
-                            queue.pixels += loaded.pixels
-                            if (
-                                len(queue.waiting) >= full(queue.backbone.device_type, batch_size)
-                                or queue.pixels >= WAITING_PIXELS
-                            ):
-                                _submit(queue, self, source.name)
-                            if len(queue.digests) >= SHARD_ROWS:
-                                self._flush(queue)
+                    if loaded.decoded is not None:
+                        pixels = loaded.decoded.pixels if on_device is None else on_device[index]
+                        self._enqueue(loaded, pixels, batch_size, source.name)
                 if progress is not None:
                     progress(1)
                 started = time.perf_counter()
+
+    def _enqueue(self, loaded: _Loaded, pixels: Pixels | torch.Tensor, batch_size: int, name: str) -> None:
+        """Sends an image to each network whose features of it are neither stored nor on their way."""
+        for queue in self.queues:
+            if queue.sums is None:
+                if loaded.digest in queue.queued or queue.store.find(loaded.digest) is not None:
+                    continue
+                queue.queued.add(loaded.digest)
+            queue.waiting.append((loaded.digest, loaded.facts, pixels))
+            queue.pixels += loaded.pixels
+            if len(queue.waiting) >= full(queue.backbone.device_type, batch_size) or queue.pixels >= WAITING_PIXELS:
+                _submit(queue, self, name)
+            if len(queue.digests) >= SHARD_ROWS:
+                self._flush(queue)
 
     def finish(self, name: str) -> None:
         """Puts what still waits through the networks, and writes the last rows: every image has its features then.

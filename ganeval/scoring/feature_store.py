@@ -13,7 +13,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +25,11 @@ from ganeval.files.safetensors_bytes import tensor_bytes
 from ganeval.sources.image_facts import ImageFacts
 
 FORMAT = "ganeval-features-1"
+MOST_ROWS = 2**32  # of one shard
 UNRECORDED = "an engine that was not recorded"  # of shards that were written before shards said it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """Where the features of one image are, and what made them.
 
@@ -43,6 +44,29 @@ class Row:
     row: int
     facts: ImageFacts
     engine: str
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """What a file says of its rows.
+
+    Attributes:
+        path: The file.
+        facts: What decoding said of images of each kind, but for their size.
+        kinds: (n,), place in `facts` of each row.
+        sizes: (n, 2), height and width.
+        engine: What ran the network.
+    """
+
+    path: Path
+    facts: tuple[ImageFacts, ...]
+    kinds: npt.NDArray[np.int32]
+    sizes: npt.NDArray[np.int32]
+    engine: str
+
+    def row(self, number: int) -> Row:
+        of, (height, width) = self.facts[self.kinds[number]], self.sizes[number].tolist()
+        return Row(self.path, number, ImageFacts(height, width, of.format, of.notes, of.peak), self.engine)
 
 
 class FeatureStore:
@@ -60,7 +84,9 @@ class FeatureStore:
         self.folder = folder
         self.protocol = protocol
         self.temporary = False
-        self._rows: dict[bytes, Row] = {}
+        # A store may have millions of rows, and each run looks at all of its digests: a row is made when it is wanted.
+        self._shards: list[_Shard] = []
+        self._places: dict[bytes, int] = {}  # digest -> number of the shard · MOST_ROWS + row
         self._read: set[Path] = set()
         self._trusted: dict[Path, bool] = {}
         self._lock = threading.Lock()
@@ -84,7 +110,8 @@ class FeatureStore:
             folder: Where it writes; None for the same folder.
         """
         branch = copy.copy(self)
-        branch._rows, branch._read, branch._trusted = dict(self._rows), set(self._read), dict(self._trusted)
+        branch._shards, branch._places = list(self._shards), dict(self._places)
+        branch._read, branch._trusted = set(self._read), dict(self._trusted)
         branch._lock = threading.Lock()
         branch._base = self  # whose folder may be a temporary one that goes with it
         branch.folder = self.folder if folder is None else folder
@@ -108,27 +135,35 @@ class FeatureStore:
                     return
                 digests, facts = shard.get_tensor("digests"), json.loads(meta["facts"])
                 kinds, sizes = shard.get_tensor("kinds"), shard.get_tensor("sizes")
-            found = [ImageFacts(0, 0, kind["format"], tuple(kind["notes"]), _peak(kind)) for kind in facts]
+            found = tuple(ImageFacts(0, 0, kind["format"], tuple(kind["notes"]), _peak(kind)) for kind in facts)
             # Older shards lack the largest sample of 16-bit files, which is looked at: those are decoded again.
-            complete = ["peak" in kind or "16-bit" not in kind["notes"] for kind in facts]
-            for row, (kind, (height, width)) in enumerate(zip(kinds.tolist(), sizes.tolist(), strict=True)):
-                if not complete[kind]:
-                    continue
-                fact = replace(found[kind], height=height, width=width)
-                self._rows[digests[row].tobytes()] = Row(path, row, fact, meta.get("engine", UNRECORDED))
+            complete = np.array(["peak" in kind or "16-bit" not in kind["notes"] for kind in facts], dtype=bool)
+            if digests.shape != (len(kinds), 32) or digests.dtype != np.uint8 or sizes.shape != (len(kinds), 2):
+                return
+            rows = np.flatnonzero(complete[kinds]).tolist()
+            shard = _Shard(path, found, kinds, sizes, str(meta.get("engine", UNRECORDED)))
+            self._add(shard, np.ascontiguousarray(digests), rows)
         except (OSError, SafetensorError, LookupError, TypeError, ValueError, RecursionError):
             return
 
+    def _add(self, shard: _Shard, digests: npt.NDArray[np.uint8], rows: Sequence[int]) -> None:
+        """Takes these rows of a shard into the index; of two with one digest the one that came last counts."""
+        data, first = digests.tobytes(), len(self._shards) * MOST_ROWS
+        self._shards.append(shard)  # before a digest leads there: other threads look rows up
+        self._places.update((data[32 * row : 32 * row + 32], first + row) for row in rows)
+
     def find(self, digest: bytes) -> Row | None:
         """Where the features of an image with this digest are, or None. Safe to call from several threads."""
-        row = self._rows.get(digest)
-        if row is None or self._trusted.get(row.shard):
-            return row
-        with self._lock:
-            # A shard is hashed when something of it is wanted first: a store may hold far more than this run needs.
-            if row.shard not in self._trusted:
-                self._trusted[row.shard] = _has_its_hash(row.shard)
-        return row if self._trusted[row.shard] else None
+        place = self._places.get(digest)
+        if place is None:
+            return None
+        shard, number = self._shards[place // MOST_ROWS], place % MOST_ROWS
+        if shard.path not in self._trusted:
+            with self._lock:
+                # A shard is hashed when something of it is wanted first: a store may hold far more than this run needs.
+                if shard.path not in self._trusted:
+                    self._trusted[shard.path] = _has_its_hash(shard.path)
+        return shard.row(number) if self._trusted[shard.path] else None
 
     def write(
         self,
@@ -167,8 +202,9 @@ class FeatureStore:
         write_atomically(path, data)
         self._read.add(path)
         self._trusted[path] = True
-        for row, (digest, fact) in enumerate(zip(digests, facts, strict=True)):
-            self._rows[digest] = Row(path, row, fact, engine)
+        of_kinds = tuple(ImageFacts(0, 0, kind[0], kind[1], kind[2] or None) for kind in kinds)
+        shard = _Shard(path, of_kinds, tensors["kinds"], tensors["sizes"], engine)
+        self._add(shard, tensors["digests"], range(len(digests)))
 
     @staticmethod
     def load(shard: Path, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

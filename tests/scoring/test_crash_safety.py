@@ -43,7 +43,7 @@ def score(folder, cache, ready=None):
 def trusted(cache):
     """Every row that a later run would believe, digest -> features."""
     store = FeatureStore(cache, "toy|v1")
-    rows = {digest: store.find(digest) for digest in store._rows}
+    rows = {digest: store.find(digest) for digest in store._places}
     return {
         digest: FeatureStore.load(row.shard, "features", np.array([row.row]))[0]
         for digest, row in rows.items()

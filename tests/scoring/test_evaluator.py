@@ -170,11 +170,11 @@ def test_the_index_of_features_does_not_grow_with_the_number_of_scores():
     with ganeval.Evaluator(reference=REAL, metrics=KEYS) as evaluator:
         evaluator.score(FAKE)
         (store,) = evaluator._loaded._passes.stores.values()
-        before = len(store._rows)
+        before = len(store._places)
         for _ in range(3):
             evaluator.score(RNG.integers(0, 256, FAKE.shape, dtype=np.uint8))
 
-    assert len(store._rows) == before
+    assert len(store._places) == before
 
 
 # ---- batches
@@ -229,7 +229,7 @@ def test_images_of_batches_are_not_kept_in_the_cache(tmp_path, monkeypatch):
         (store,) = evaluator._loaded._passes.stores.values()
 
     digests = {ArraySource(FAKE, "").read(i).digest for i in range(len(FAKE))}
-    assert not digests & set(store._rows)
+    assert not digests & set(store._places)
 
 
 def test_batches_that_cannot_be_used_are_refused_in_words():
