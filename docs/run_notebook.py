@@ -13,9 +13,11 @@ from nbclient import NotebookClient
 
 
 def joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
-    """Pieces of one stream as one output: where a stream is cut depends on the time."""
+    """Pieces of one stream as one output: where a stream is cut depends on the time. No bars that are done."""
     kept: list[nbformat.NotebookNode] = []
     for output in outputs:
+        if output.output_type == "display_data" and output.data.get("text/html") == "":
+            continue
         if kept and output.output_type == "stream" == kept[-1].output_type and output.name == kept[-1].name:
             kept[-1].text += output.text
         else:

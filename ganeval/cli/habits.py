@@ -190,16 +190,18 @@ def _second_set(message: str, context: click.Context) -> str:
         return ""
     subjects = [str(context.params[p.name]) for p in context.command.params if isinstance(p, click.Argument) and p.name]
     typed = [option for option in places if context.params.get(option.removeprefix("--"))]
-    path = context.command_path
+    ways = " or ".join(f"`{context.command_path} {shlex.join([*subjects, o, extra[0]])}`" for o in places)
+    named = "" if typed or len(extra) > 1 else f" What to compare with is an option: {ways}."
     if len(subjects) > 1:
         table = shlex.join(["ganeval", "score", *subjects, *extra])
         against = [f"{option} {shlex.quote(str(context.params[option.removeprefix('--')]))}" for option in typed]
-        return f". It compares two. Several make one table: `{' '.join([table, *(against or ['--reference REF'])])}`."
-    if typed:
-        commands = _one_by_one([*subjects, *extra], context)
-        return f". It takes one subject. Run it for each: {'; '.join(f'`{command}`' for command in commands)}."
-    ways = " or ".join(f"`{path} {shlex.join([*subjects, option, extra[0]])}`" for option in places)
-    return f". What it is compared with is an option: {ways}."
+        several = f"Several make one table: `{' '.join([table, *(against or ['--reference REF'])])}`."
+        return f". It compares two.{named} {several}"
+    if named:
+        return f".{named}"
+    missing = "" if typed else f" {places[0]} REF"
+    commands = [command + missing for command in _one_by_one([*subjects, *extra], context)]
+    return f". It takes one subject. Run it for each: {'; '.join(f'`{command}`' for command in commands)}."
 
 
 def _one_by_one(subjects: Sequence[str], context: click.Context) -> list[str]:

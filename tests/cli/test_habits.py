@@ -37,6 +37,14 @@ def folders(tmp_path, monkeypatch):
             "`ganeval score fake hr digits:test --reference hr`",
         ),
         (["diff", "fake", "hr", "digits:test"], "`ganeval score fake hr digits:test --reference REF`"),
+        (
+            ["diff", "fake", "fake", "hr"],
+            "`ganeval diff fake fake --reference hr` or `ganeval diff fake fake --paired hr`",
+        ),
+        (
+            ["explain", "fake", "hr", "hr"],
+            "Run it for each: `ganeval explain fake --reference REF`; `ganeval explain hr ",
+        ),
         (["sample", "dcgan.digits", "-o", "x"], "Did you mean 'dcgan.digits-cpu'"),
         (["score", "fake", "-r", "hr"], "Use --reference REF (sets) or --paired REF"),
         (["score", "fake", "--isc"], "Use --metrics is."),
