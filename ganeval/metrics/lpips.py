@@ -90,7 +90,8 @@ def _distances(
     """The weighted squared difference at each position of each map."""
     for k, (fake, real) in enumerate(zip(fake_maps, real_maps, strict=True)):
         head = _head(heads or {}, k, fake)
-        yield ((unit_normalise(fake) - unit_normalise(real)).square() * head).sum(dim=1)
+        # In place: fresh memory for maps of this size costs more than the arithmetic.
+        yield unit_normalise(fake).sub_(unit_normalise(real)).square_().mul_(head).sum(dim=1)
 
 
 def head_shapes(channels: Sequence[int]) -> dict[str, tuple[int, ...]]:
