@@ -7,7 +7,10 @@ import ganeval
 from ganeval.errors import DataError
 from ganeval.metrics import METRICS
 from ganeval.metrics.distance_ratio import ratio_of_distances
-from ganeval.metrics.likelihood import fls_of_rows, likelihood_score
+from ganeval.metrics.likelihood import FLS, fls_of_rows, likelihood_score
+from ganeval.summaries.bank import FeatureBank
+from ganeval.summaries.base import SetSummary
+from ganeval.summaries.moments import Moments
 from tests import oracles
 
 # dgm-eval 74c79f7 `compute_fls` of `rows(0, 0)`, `rows(.4, 0)`, `rows(.9, 0)` and rows(2, shift)
@@ -65,6 +68,56 @@ def test_no_more_images_than_stated_are_taken():
     params = METRICS.get("fls").params
 
     assert fls_of_rows(real, fake, {**params, "most": 40}) != fls_of_rows(real, fake, params)
+
+
+def summary(rows):
+    return SetSummary(Moments.of(rows), FeatureBank.of(rows.astype(np.float32)))
+
+
+def test_fls_has_its_three_parts_by_the_seed_and_says_how_large_they_are():
+    real, fake = (normal(n, seed).astype(np.float32) for n, seed in ((50, 1), (40, 2)))
+    for most, part in ((2000, 16), (10, 10)):
+        rng = np.random.default_rng(7)
+        order, taken = rng.permutation(50), rng.permutation(40)
+        thirds = [real[np.sort(order[k * part : (k + 1) * part])].astype(float) for k in range(3)]
+        expected = likelihood_score(*thirds, fake[np.sort(taken[:part])].astype(float))
+        [(name, found)] = FLS.compute(summary(real), summary(fake), {"seed": 7, "most": most}).items()
+
+        assert name == "fls"
+        assert found.note == f"three parts of {part} real images; no interval: its standard error is not known"
+        assert found.value == pytest.approx(expected, rel=1e-12)
+        assert (found.stderr, found.ci95) == (None, None)
+    with pytest.raises(ValueError, match=r"^fls needs the feature rows of both sides$"):
+        FLS.compute(None, summary(fake), FLS.params)
+
+
+@pytest.mark.parametrize(("counts", "most", "part"), [((60, 50, 40), 2000, 30), ((60, 20, 40), 2000, 20),
+    ((60, 50, 14), 2000, 14), ((60, 50, 40), 9, 9), ((41, 50, 40), 2000, 20)])  # fmt: skip
+def test_fls_of_a_training_set_takes_as_many_of_each_and_says_so(counts, most, part):
+    train, real, fake = (normal(n, seed).astype(np.float32) for seed, n in enumerate(counts))
+    rng = np.random.default_rng(7)
+    order, *others = rng.permutation(len(train)), rng.permutation(len(real)), rng.permutation(len(fake))
+    parts = [train[np.sort(order[:part])], train[np.sort(order[part : 2 * part])]]
+    parts += [rows[np.sort(taken[:part])] for rows, taken in zip((real, fake), others, strict=True)]
+    given = [summary(rows) for rows in (train, real, fake)]
+    found = FLS.training.compute(*given, {"seed": 7, "most": most})["fls"]
+
+    assert found.value == pytest.approx(likelihood_score(*(rows.astype(float) for rows in parts)), rel=1e-12)
+    assert found.note == (
+        f"two parts of {part} training images, {part} reference and {part} generated images; no interval: its standard "
+        "error is not known"
+    )
+    with pytest.raises(ValueError, match=r"^fls needs the feature rows of all sets$"):
+        FLS.training.compute(given[0], None, given[2], FLS.params)
+
+
+def test_a_dimension_that_varies_by_less_than_rounding_is_left_out():
+    sets = [normal(30, seed) for seed in range(1, 5)]
+    flat = [np.hstack([x, 1e6 + 1e-9 * normal(30, 9 + k, d=1)]) for k, x in enumerate(sets)]
+    slight = [np.hstack([x, 1e6 + 1e-3 * normal(30, 9 + k, d=1)]) for k, x in enumerate(sets)]
+
+    assert likelihood_score(*flat) == pytest.approx(likelihood_score(*sets), rel=1e-12)
+    assert likelihood_score(*slight) != pytest.approx(likelihood_score(*sets), rel=1e-6)
 
 
 # ---- FDr

@@ -9,6 +9,7 @@ from pathlib import Path
 import lpips
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 import torch_fidelity.sample_similarity_lpips as peer_lpips
 from PIL import Image
@@ -21,8 +22,9 @@ from ganeval.backbones.loading import load_backbone
 from ganeval.errors import DataError, TooFewSamplesError, UsageError
 from ganeval.generators.open import open_generator
 from ganeval.metrics import METRICS
-from ganeval.metrics.base import Distances
-from ganeval.metrics.diversity import mean_of_pairs, pair_at, random_pairs
+from ganeval.metrics.base import Distances, Estimate
+from ganeval.metrics.diversity import draw_pairs, estimate_diversity, mean_of_pairs, pair_at, random_pairs
+from ganeval.metrics.pair_mean import FEWEST
 from ganeval.metrics.path_length import estimate_ppl, random_paths
 from ganeval.metrics.perceptual import compute_pd
 from ganeval.options import ScoreOptions
@@ -287,3 +289,102 @@ def test_the_source_of_paths_holds_both_ends_of_each(small_vgg16):
     first, second = (ends.read(i).decode().pixels.astype(int) for i in (0, 1))
     other = ends.read(2).decode().pixels.astype(int)
     assert np.abs(first - second).max() <= 1 < np.abs(first - other).max()
+
+
+# ---- every field of an estimate of diversity
+
+
+def groups_of(counts, rng, n=30, spread=1.0):
+    """Label -> distances: `counts` pairs of each class and of "", among n images."""
+    return {
+        label: Distances(1 + k + spread * rng.random(count), random_pairs(np.arange(n), count, rng))
+        for k, (label, count) in enumerate(counts.items())
+    }
+
+
+def test_a_mean_of_pairs_has_every_field():
+    group = groups_of({"": 200}, np.random.default_rng(0))[""]
+    found = mean_of_pairs(group.values, group.pairs)
+    value, images = group.values.mean(), len(np.unique(group.pairs))
+    reach = found.stderr * scipy.stats.t(images - 1).ppf(0.975)
+
+    assert found == Estimate(
+        pytest.approx(value, rel=1e-12),
+        found.stderr,
+        (pytest.approx(value - reach), pytest.approx(value + reach)),
+        None,
+        "pairs that share an image vary together, Student t",
+        f"200 pairs of {images} images",
+        images - 1,
+    )
+    wide = mean_of_pairs(np.where(np.arange(200) < 2, 1e6, 1e-6), group.pairs)
+    assert wide.ci95[0] == 0.0  # distances are never below
+
+
+def test_few_images_or_equal_distances_have_a_value_and_the_reason():
+    pairs = random_pairs(np.arange(FEWEST - 1), 100, np.random.default_rng(0))
+    few = mean_of_pairs(np.arange(100.0), pairs)
+    assert few == Estimate(49.5, note=f"100 pairs of {FEWEST - 1} images; no interval: fewer than {FEWEST} images")
+    pairs = random_pairs(np.arange(FEWEST), 150, np.random.default_rng(0))
+    assert mean_of_pairs(np.arange(150.0), pairs).ci95 is not None
+    equal = mean_of_pairs(np.full(150, 0.25), pairs)
+    assert equal == Estimate(0.25, note=f"150 pairs of {FEWEST} images; no interval: all pairs are equally far apart")
+
+
+def test_the_mean_within_many_classes_takes_the_classes_as_draws():
+    groups = groups_of({"": 50, **{f"c{k:02d}": 5 for k in range(FEWEST)}}, np.random.default_rng(0), n=6)
+    found = estimate_diversity(groups, {}, "d")
+    values = [groups[f"c{k:02d}"].values.mean() for k in range(FEWEST)]
+    stderr = np.std(values, ddof=1) / math.sqrt(FEWEST)
+    reach = stderr * scipy.stats.t(FEWEST - 1).ppf(0.975)
+
+    assert list(found) == ["d", "d_within", *(f"d_within:c{k:02d}" for k in range(FEWEST))]
+    assert found["d"].value == pytest.approx(groups[""].values.mean())
+    assert found["d_within"] == Estimate(
+        pytest.approx(np.mean(values)),
+        pytest.approx(stderr),
+        (pytest.approx(np.mean(values) - reach), pytest.approx(np.mean(values) + reach)),
+        None,
+        f"mean over classes, Student t, n={FEWEST}",
+        f"mean over {FEWEST} classes",
+        FEWEST - 1,
+    )
+
+
+def test_the_mean_within_few_classes_adds_their_errors_and_needs_all_of_them():
+    groups = groups_of({"": 50, "a": 100, "b": 60, "c": 80}, np.random.default_rng(0))
+    found = estimate_diversity(groups, {}, "d")
+    own = [found[f"d_within:{label}"] for label in "abc"]
+    value, stderr = np.mean([one.value for one in own]), math.sqrt(sum(one.stderr**2 for one in own)) / 3
+    reach = stderr * scipy.stats.norm.ppf(0.975)
+
+    assert found["d_within"] == Estimate(
+        pytest.approx(value),
+        pytest.approx(stderr),
+        (pytest.approx(value - reach), pytest.approx(value + reach)),
+        None,
+        "of independent classes",
+        "mean over 3 classes",
+        None,
+    )
+    groups["b"] = Distances(np.ones(3), groups["b"].pairs[:3])
+    without = estimate_diversity(groups, {}, "d")["d_within"]
+    assert without.value == pytest.approx((own[0].value + 1 + own[2].value) / 3)
+    assert (without.stderr, without.ci95) == (None, None)
+    assert without.note == "mean over 3 classes; no interval: too few classes, and too few images in one"
+    assert list(estimate_diversity({"": groups["a"]}, {}, "d")) == ["d"]
+
+
+def test_pairs_are_drawn_of_all_images_and_within_each_class_by_the_seed():
+    labels = tuple("bbabcaa")
+    drawn = draw_pairs(labels, 7, {"seed": 4, "pairs": 100})
+
+    assert list(drawn) == ["", "a", "b"]  # one image of class c has no pair
+    assert {tuple(pair) for pair in drawn["a"].tolist()} == {(2, 5), (2, 6), (5, 6)}
+    assert {tuple(pair) for pair in drawn["b"].tolist()} == {(0, 1), (0, 3), (1, 3)}
+    assert len(drawn[""]) == 21
+    assert list(draw_pairs(None, 7, {"seed": 4, "pairs": 100})) == [""]
+    some = draw_pairs(labels, 7, {"seed": 4, "pairs": 2})
+    rng = np.random.default_rng(4)
+    for label, members in (("", np.arange(7)), ("a", np.array([2, 5, 6])), ("b", np.array([0, 1, 3]))):
+        assert (some[label] == random_pairs(members, 2, rng)).all()
