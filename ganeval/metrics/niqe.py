@@ -11,8 +11,8 @@ Matches: BasicSR `calculate_niqe(img, crop_border, convert_to="y")` within 2e-3 
     make the difference. A luma of 185.49999 becomes 185.5 and is rounded up: 12 pixels move a photo of Set5 by 1.2e-3.
     Local deviations of near-flat places are up to 0.06 from rounding alone, beside a constant of 1: 4e-4. In flat
     places the signs of rounding errors are counted, which are zero here: 1.5e-3. With all three put in, its own
-    function in float64 gives its value to 6e-8. Without them it gives the value given here to 3e-5 with this luma; it
-    still halves the image in float32. MATLAB's own function `niqe` uses other photographs.
+    function in float64 gives its value to 1.5e-7 in 99 of 105 photos, and to 1.5e-4 in all. Without them it gives the
+    value given here to 3e-5 with this luma; it still halves the image in float32. MATLAB's own function `niqe` uses other photographs.
 """
 
 from collections.abc import Mapping

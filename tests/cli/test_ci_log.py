@@ -110,7 +110,8 @@ def test_errors_and_tables_of_other_commands_are_guarded_as_well(tmp_path, comma
         Path(name).mkdir()
         Image.new("RGB", (8, 8)).save(Path(name) / "x.png")
         (Path(name) / "::warning::bad.png").write_bytes(b"no")
-        for arguments in (("score", name, "--metrics", "vendi"), ("doctor", name), ("score", f"{name}x"), (name,)):
+        scored = [("score", name, "--metrics", "vendi"), ("doctor", name)] if variable == "CI" else []
+        for arguments in (*scored, ("score", f"{name}x"), (name,)):
             _, out, err = command_line(*arguments)
             assert inert_lines(out + err) == out + err, arguments
 
