@@ -12,7 +12,8 @@ Matches: BasicSR `calculate_niqe(img, crop_border, convert_to="y")` within 2e-3 
     Local deviations of near-flat places are up to 0.06 from rounding alone, beside a constant of 1: 4e-4. In flat
     places the signs of rounding errors are counted, which are zero here: 1.5e-3. With all three put in, its own
     function in float64 gives its value to 1.5e-7 in 99 of 105 photos, and to 1.5e-4 in all. Without them it gives the
-    value given here to 3e-5 with this luma; it still halves the image in float32. MATLAB's own function `niqe` uses other photographs.
+    value given here to 3e-5 with this luma; it still halves the image in float32. MATLAB's own function `niqe` uses
+    other photographs.
 """
 
 from collections.abc import Mapping
