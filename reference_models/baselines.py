@@ -6,8 +6,12 @@ the low resolution by the recipes' rule (antialiased bicubic) and enlarges it wi
 Restyled photos: what the colours of two sets give without training. `ganeval score
 reference_models.baselines:histogram_matching --inputs photos:test --paired photos-evening:test` applies one map to each
 colour channel, taken from the training photos and the restyled ones: no test picture is used, and no pair.
+
+Photos from their edges, grey versions or parts: one colour, and what the generator is given, as it is. `ganeval score
+reference_models.baselines:grey_input --inputs photos:test --paired photos:test`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +21,10 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
+from ganeval.sources.base import Pixels
 from ganeval.sources.datasets.photos import photo, photo_names
 from ganeval.sources.datasets.photos_evening import restyle
+from reference_models.data.transforms import CONDITIONS
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,39 @@ def mean_colour() -> ColourMap:
     """The mean colour of the restyled photos, all over: what a constant reaches."""
     _, restyled = _levels()
     constant = np.rint(restyled.mean(axis=1, keepdims=True)).astype(np.uint8)
+    return ColourMap(torch.from_numpy(np.repeat(constant, 256, axis=1)))
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a paired translator is given, as its output.
+
+    Attributes:
+        condition: Makes it of a true image.
+    """
+
+    condition: Callable[[Pixels], Pixels]
+
+    def __call__(self, images: UInt8[Tensor, "B 3 H W"]) -> UInt8[Tensor, "B 3 H W"]:
+        """The input of every true image, in three channels."""
+        made = [torch.from_numpy(np.ascontiguousarray(self.condition(image.numpy()))) for image in images]
+        return torch.stack([one.expand(3, -1, -1) for one in made])
+
+
+def grey_input() -> Given:
+    """Photos without their colours: what colouring has to beat."""
+    return Given(CONDITIONS["grey"])
+
+
+def masked_input() -> Given:
+    """Photos with grey holes: what filling them has to beat."""
+    return Given(CONDITIONS["masked"])
+
+
+def photo_colour() -> ColourMap:
+    """The mean colour of the training photos, all over: what a constant reaches."""
+    photos = np.concatenate([photo(name).reshape(3, -1) for name in photo_names("train")], axis=1)
+    constant = np.rint(photos.mean(axis=1, keepdims=True)).astype(np.uint8)
     return ColourMap(torch.from_numpy(np.repeat(constant, 256, axis=1)))
 
 

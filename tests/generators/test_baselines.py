@@ -71,6 +71,30 @@ def test_colour_maps_learn_from_training_photos_what_matching_gives_and_boards_h
     assert {"photos:test", "histogram-matching", "mean-and-deviation", "mean-colour"} <= anchors
 
 
+def test_anchors_of_paired_translation_are_what_doing_nothing_gives_and_boards_have_their_rows():
+    value, boards = {}, Path(__file__).parents[2] / "leaderboards" / "results"
+    for name in ("photo_colour", "grey_input", "masked_input"):
+        subject = ScoreOptions(
+            f"reference_models.baselines:{name}",
+            paired="photos:test",
+            inputs="photos:test",
+            metrics="psnr",
+            device="cpu",
+        )
+        (row,) = score(subject).results
+        value[name] = row.value
+
+    assert 10.9 < value["photo_colour"] < 11.1  # computed beforehand with NumPy alone: 10.97 dB
+    assert value["photo_colour"] < value["grey_input"] < value["masked_input"]
+    for board, anchors in (
+        ("photos-edges", {"photo-colour"}),
+        ("photos-grey", {"photo-colour", "grey-input"}),
+        ("photos-masked", {"photo-colour", "masked-input"}),
+    ):
+        lines = (boards / f"{board}.jsonl").read_text().splitlines()
+        assert anchors <= {json.loads(line).get("subject") for line in lines}
+
+
 def test_the_better_filter_scores_higher_and_rows_name_the_baseline(smooth):
     rows = {name: score(options(name, smooth)).results for name in FILTERS}
     psnr = {name: row[0].value for name, row in rows.items()}
