@@ -1,5 +1,7 @@
 """FLS against dgm-eval's recorded values and a slow oracle; FDr against the slow Fréchet distance, and its mean."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -107,8 +109,19 @@ def test_fls_of_a_training_set_takes_as_many_of_each_and_says_so(counts, most, p
         f"two parts of {part} training images, {part} reference and {part} generated images; no interval: its standard "
         "error is not known"
     )
+    moments = [dataclasses.replace(one, bank=None) for one in given]
+    for lacking in range(3):
+        sets = [*given[:lacking], moments[lacking], *given[lacking + 1 :]]
+        with pytest.raises(ValueError, match=r"^fls needs the feature rows of all sets$"):
+            FLS.training.compute(*sets, FLS.params)
     with pytest.raises(ValueError, match=r"^fls needs the feature rows of all sets$"):
         FLS.training.compute(given[0], None, given[2], FLS.params)
+
+
+def test_fls_does_not_depend_on_the_scale_of_the_features():
+    sets = [normal(30, seed) for seed in range(1, 5)]
+
+    assert likelihood_score(*(x * 1e-14 for x in sets)) == pytest.approx(likelihood_score(*sets), rel=1e-9)
 
 
 def test_a_dimension_that_varies_by_less_than_rounding_is_left_out():

@@ -388,3 +388,14 @@ def test_pairs_are_drawn_of_all_images_and_within_each_class_by_the_seed():
     rng = np.random.default_rng(4)
     for label, members in (("", np.arange(7)), ("a", np.array([2, 5, 6])), ("b", np.array([0, 1, 3]))):
         assert (some[label] == random_pairs(members, 2, rng)).all()
+
+
+def test_distances_of_any_scale_have_an_interval_and_equal_classes_have_none():
+    group = groups_of({"": 200}, np.random.default_rng(0))[""]
+    whole, tiny = mean_of_pairs(group.values, group.pairs), mean_of_pairs(group.values * 1e-9, group.pairs)
+    assert np.array(tiny.ci95) / 1e-9 == pytest.approx(np.array(whole.ci95))
+
+    equal = {f"c{k:02d}": Distances(np.full(3, 0.5), np.array([[0, 1], [0, 2], [1, 2]])) for k in range(FEWEST)}
+    found = estimate_diversity({"": group, **equal}, {}, "d")["d_within"]
+    assert (found.value, found.stderr) == (0.5, None)
+    assert "no interval" in found.note
