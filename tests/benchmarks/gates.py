@@ -230,9 +230,9 @@ def modes(features: Path | None) -> Iterator[tuple[str, Draw]]:
                 yield f"{mode}, {output}", drawn(scorers[name], output, model, 500)
 
 
-def several(draw: Draw, count: int) -> tuple[list[Drawn], int]:
+def several(draw: Draw, count: int, seed: int) -> tuple[list[Drawn], int]:
     """So many draws, and how many others had no rule."""
-    rng, found, without = np.random.default_rng(7), list[Drawn](), 0
+    rng, found, without = np.random.default_rng(seed), list[Drawn](), 0
     while len(found) < count:
         try:
             found.append(draw(rng))
@@ -246,6 +246,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--only", action="append", help="one mode of the table, several times for several")
+    parser.add_argument("--seed", type=int, default=7, help="of the draws")
     parser.add_argument("--features", type=Path)
     options = parser.parse_args()
     draws, only = options.draws, options.only
@@ -254,7 +255,7 @@ def main() -> None:
     for name, draw in modes(options.features):
         if only and name not in only:
             continue
-        drawn, without = several(draw, draws)
+        drawn, without = several(draw, draws, options.seed)
         name += f", {without} of {draws + without} baselines without a rule" if without else ""
         for rules in (1, 3):
             gates = [drawn[i : i + rules] for i in range(0, draws - rules + 1, rules)]

@@ -2,11 +2,11 @@
 
 A and B are drawn from one distribution (no difference), or B has noise on it. Paired: image i of both is one image, but
 for one in five of B's, which is its own. The reference is drawn anew each time ("random") or once for all ("fixed"). A,
-B and the reference are of 500 each, ReLU mixtures of 16 dimensions, or with --features FILE.npz (arrays `rows`, (n, D),
-and `labels`) disjoint draws of those in 64 random directions: the reference of every other image, A and B of the first
-eight classes of the rest. Power: B's noise is chosen on few draws so that the difference is about the printed minimum
-detectable effect. Beside what it came to over that effect: verdicts that see it, and those that see it where every
-difference is moved by one amount, so that their mean is the mean effect.
+B and the reference are of 500 each (--count), ReLU mixtures of 16 dimensions, or with --features FILE.npz (arrays
+`rows`, (n, D), and `labels`) disjoint draws of those in 64 random directions: the reference of every other image, A and
+B of the first eight classes of the rest. Power: B's noise is chosen on few draws so that the difference is about the
+printed minimum detectable effect. Beside what it came to over that effect: verdicts that see it, and those that see it
+where every difference is moved by one amount, so that their mean is the mean effect.
 """
 
 import argparse
@@ -39,10 +39,12 @@ class Setting:
     Attributes:
         paired: Image by image.
         fixed: One reference for all draws.
+        n: Images of each set.
     """
 
     paired: bool
     fixed: bool
+    n: int = N
 
     @property
     def words(self) -> tuple[str, str]:
@@ -62,14 +64,15 @@ def laws(features: Path | None) -> tuple[Draw, Draw]:
     return tuple(lambda rng, n, of=of: of[rng.choice(len(of), n, replace=False)] for of in (first, rest))  # type: ignore[return-value]
 
 
-def pair(fake: Draw, rng: np.random.Generator, noise: float, paired: bool) -> tuple[Float64, Float64]:
+def pair(fake: Draw, rng: np.random.Generator, noise: float, setting: Setting) -> tuple[Float64, Float64]:
     """A and B."""
-    both = fake(rng, 2 * N)
-    a, b = both[:N], both[N:]
-    if paired:
-        b = np.where(rng.random(N)[:, None] < REPLACED, b, a)
+    n = setting.n
+    both = fake(rng, 2 * n)
+    a, b = both[:n], both[n:]
+    if setting.paired:
+        b = np.where(rng.random(n)[:, None] < REPLACED, b, a)
     # Of one spread for all draws: that of the draw itself would be random and shared by all of B's images.
-    spread = fake(np.random.default_rng(1), 4 * N).std(axis=0)
+    spread = fake(np.random.default_rng(1), 4 * n).std(axis=0)
     return a, b + noise * rng.normal(size=b.shape) * spread
 
 
@@ -81,11 +84,11 @@ def draws(
     found: dict[str, list[Difference]] = {output.name: [] for output in metric.outputs}
     for draw in range(count):
         rng = np.random.default_rng((draw, 7, setting.paired))
-        real = drawn[0](np.random.default_rng(0) if setting.fixed else rng, N)
-        sides = [summary((rows, rows[:, :1])) for rows in (real, *pair(drawn[1], rng, noise, setting.paired))]
+        real = drawn[0](np.random.default_rng(0) if setting.fixed else rng, setting.n)
+        sides = [summary((rows, rows[:, :1])) for rows in (real, *pair(drawn[1], rng, noise, setting))]
         estimates = [metric.evaluate(sides[0], side) for side in sides[1:]]
         both = {output: (estimates[0][output], estimates[1][output]) for output in found}
-        order = np.arange(N) if setting.paired else None
+        order = np.arange(setting.n) if setting.paired else None
         for output, one in set_differences(metric, sides[0], sides[1], sides[2], both, order).items():
             found[output].append(one)
     return found
@@ -143,12 +146,13 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=300)
     parser.add_argument("--metrics", default=",".join(METRICS), help="comma-separated outputs")
     parser.add_argument("--features", type=Path)
+    parser.add_argument("--count", type=int, default=N, help="images a set")
     parser.add_argument("--pairs", choices=("paired", "unpaired"))
     parser.add_argument("--reference", choices=("fixed", "random"))
     parser.add_argument("--power", action="store_true", help="draws with a difference")
     options = parser.parse_args()
     drawn, count, asked = laws(options.features), options.draws, options.metrics.split(",")
-    settings = [Setting(paired, fixed) for paired in (False, True) for fixed in (True, False)]
+    settings = [Setting(paired, fixed, options.count) for paired in (False, True) for fixed in (True, False)]
     settings = [one for one in settings if {options.pairs, options.reference} <= {*one.words, None}]
     if options.power:
         print("| metric | pairs | reference | difference / MDE | seen | seen at the MDE | SE / sd | interval holds |")
