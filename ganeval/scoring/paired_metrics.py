@@ -85,7 +85,8 @@ def score_paired(
     with reporter.stage(f"{subject.name} against {originals.name}", len(subject)) as advance:
         pairs = measure_pairs(plan, options, subject, originals, networks, masks, advance)
     rows = rows_of_pairs(plan, options, pairs, networks, reporter)
-    for source in (originals,) if plan.set_requests else (subject, originals):
+    sources = [*(() if plan.set_requests else (subject,)), originals, *(() if masks is None else (masks.source,))]
+    for source in sources:
         for note in source.notes:
             reporter.message(note)
     return rows, pairs

@@ -287,8 +287,10 @@ def _open_npz(path: Path, said: str, key: str | None) -> tuple[npt.NDArray[Any] 
         array = open_member(path, archive, members[key])
         beside = "arr_1" if key == "arr_0" else key.replace("images", "labels")
         classes = members.get(beside) if beside != key else None
+        others = ", ".join(printable(name) for name in members if key == "arr_0" and name not in (key, beside))
+        unread = f"other arrays of {said!r} are not read: {others[:200]}" if others else ""
         if classes is None or not array.shape:
-            return array, None, ""
+            return array, None, unread
         count = array.shape[0]
         stored = open_member(path, archive, classes) if classes.file_size <= 1024 + MAX_LABEL * count else None
         labels = None if stored is None else _labels(stored, count)
@@ -296,7 +298,7 @@ def _open_npz(path: Path, said: str, key: str | None) -> tuple[npt.NDArray[Any] 
         note = (
             "" if labels else f"{beside!r} ({what}) of {said!r} is not one class for each of {count:,} images: not used"
         )
-    return array, labels, note
+    return array, labels, "; ".join(filter(None, (note, unread)))
 
 
 MAX_LABEL: Final = 1024

@@ -24,8 +24,9 @@ MAX_LIST_BYTES: Final = 1 << 28
 class FileList(FilesSource):
     """The image files that a text file names, relative to the folder that it lies in.
 
-    Empty lines and lines that begin with "#" are passed over. Images are named by their path below the folder that all
-    of them share, as they would be if that folder had been named; so they pair and are labelled alike.
+    Empty lines are passed over, and lines that begin with "#" unless there is an image file of that name. Images are
+    named by their path below the folder that all of them share, as they would be if that folder had been named; so they
+    pair and are labelled alike.
 
     Args:
         path: The list.
@@ -128,4 +129,8 @@ def _entries(path: Path, name: str) -> Sequence[tuple[int, str]]:
     except OSError as error:
         raise DataError(f"Cannot read the list {name!r}: {error.strerror}. Check the path.") from error
     lines = ((number, line.strip()) for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1))
-    return [(number, line) for number, line in lines if line and not line.startswith("#")]
+    return [(number, line) for number, line in lines if line and not _is_comment(line, path.parent)]
+
+
+def _is_comment(line: str, folder: Path) -> bool:
+    return line.startswith("#") and not (_is_called_image(line) and (folder / line).is_file())

@@ -353,3 +353,32 @@ def test_frames_that_a_video_lost_are_counted(tmp_path):
         return  # refused: as good
     assert source.skipped == {"frame that cannot be decoded": 20 - len(source)}
     assert any("frames of" in note and "its header counts them" in note for note in source.notes)
+
+
+def test_a_file_whose_name_begins_as_a_comment_is_an_image_of_the_list(tmp_path):
+    for name in ("a.png", "#1.png"):
+        (tmp_path / name).write_bytes(png(1))
+    (tmp_path / "list.txt").write_text("# images\n#2.png\n#1.png\na.png\n")
+
+    assert [item.name for item in opened(tmp_path / "list.txt").items] == ["#1.png", "a.png"]
+
+
+def test_arrays_that_are_not_read_are_named(tmp_path):
+    images = np.zeros((3, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "a.npz", images, np.arange(3), images, extra=images)
+    source = opened(tmp_path / "a.npz")
+
+    assert labels(source) == ["0", "1", "2"]
+    assert source.notes == (f"other arrays of {str(tmp_path / 'a.npz')!r} are not read: extra, arr_2",)
+
+
+def test_what_is_left_out_of_the_masks_is_said(tmp_path, command_line):
+    for name in ("fake", "real", "mask"):
+        write(tmp_path / name, ["0801", "0802"])
+    (tmp_path / "mask" / "old.zip").write_bytes(b"PK")
+    folders = [tmp_path / name for name in ("fake", "real", "mask")]
+    code, _, err = command_line("score", folders[0], "--paired", folders[1], "--mask", folders[2], "--metrics", "mae")
+
+    assert code == 0
+    assert "2 pictures of folder" in err
+    assert "left out: 1 (archive)" in err
