@@ -100,7 +100,8 @@ def print_comparisons(comparisons: "Sequence[Comparison]", console: "Console") -
             parts.append(f"smallest detectable {format_value(d.mde)}")
         show(f"{'':<{width}}  {', '.join(parts)}")
         if d.verdict == "no difference detected" and d.n_needed is not None:
-            show(f"{'':<{width}}  a difference of this size would need about {d.n_needed} images a side")
+            unit = "images per set" if d.wins is None else "pairs"
+            show(f"{'':<{width}}  a difference of this size would need about {d.n_needed} {unit}")
         if d.note:
             show(f"{'':<{width}}  {d.note}")
     for how in dict.fromkeys(c.difference.method for c in comparisons if c.difference.method):

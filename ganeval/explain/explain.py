@@ -218,7 +218,7 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = []
     if not subject_is_folder or (isinstance(reference, ImageSource) and not reference.is_folder):
-        notes.append("what is no folder counts as if each tool were given all of its images")
+        notes.append("a set that isn't a folder counts as if each tool were given all of its images")
     if not pinned:
         notes.append(
             "these weights are not the canonical ones: the rows compare with each other, with nothing published"

@@ -1,4 +1,4 @@
-"""Which entries nobody beats in quality and in cost at once."""
+"""Which entries no other beats in quality and in cost at once."""
 
 import math
 from collections.abc import Sequence

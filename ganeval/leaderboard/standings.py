@@ -28,7 +28,7 @@ class Entry:
         parameters: Of the generator, None where unknown.
         cost: Its costs by name, measured on one machine in one run each; those that are known.
         rank: "1", "2=", "2?", or "" for anchors and where the sort key is missing: see `significance.Ranking`.
-        fronts: Costs in which nobody beats it at its quality or better: "parameters", "training", "sampling".
+        fronts: Costs in which no other entry beats it at its quality or better: "parameters", "training", "sampling".
     """
 
     name: str

@@ -149,10 +149,13 @@ def test_a_difference_that_was_not_seen_says_how_many_images_would_show_it():
     assert first == "No difference between A (old) and B (folder) was detected"
     assert lines[0] == "fd@efflite0  A 1  B 1.01 ↓  no difference detected"
     assert lines[1].strip() == "B - A = 0.01, 95% [-0.0300, 0.0500], p 0.6, smallest detectable 0.056"
-    assert lines[2].strip() == "a difference of this size would need about 3136 images a side"
+    assert lines[2].strip() == "a difference of this size would need about 3136 images per set"
     assert lines[3].startswith("kd           A 1")
     assert lines[-1] == "influence"  # once, for both
     assert len(lines) == 7
+    by_pair = dataclasses.replace(found, wins=4, losses=4)
+    _, *lines = printed(Comparison(result(1.01), "old", 1.0, by_pair))
+    assert lines[2].strip() == "a difference of this size would need about 3136 pairs"
 
 
 def test_a_difference_without_an_interval_is_a_number_and_a_reason():

@@ -143,7 +143,7 @@ def test_what_is_no_folder_counts_as_given_whole(run, make_folder, tmp_path):
 
     zipped, plain = run(tmp_path / "fake.zip", real), run(fake, real)
 
-    assert any("what is no folder" in note for note in zipped.notes)
+    assert any("a set that isn't a folder" in note for note in zipped.notes)
     for name, row in rows_of(zipped).items():
         assert row.value == pytest.approx(rows_of(plain)[name].value, rel=1e-9)
 
