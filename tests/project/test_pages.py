@@ -41,7 +41,7 @@ ELSEWHERE = {
     "docs/parity.md": "minutes, with other packages: tests/benchmarks/parity.py",
     "docs/performance.md": "tests/bench/test_bench.py",
     "ganeval bench": "minutes, by whole processes: tests/bench/test_bench.py",
-    "ganeval leaderboard add benchmark.json": "minutes: tests/leaderboard/test_leaderboard_timings.py",
+    "ganeval leaderboard add build/benchmark.json": "minutes: tests/leaderboard/test_leaderboard_timings.py",
     "ganeval leaderboard show --board timings": "the same",
 }
 MAY_BE = {"gate": {0, 4, 5}, "doctor": {0, 4}}  # a verdict is no failure of the command
