@@ -78,7 +78,7 @@ def test_a_translator_is_timed_on_inputs_of_its_size():
     ("arguments", "said"),
     [
         (["training", "wgan", "--vs", "tutorial"], "Drop --vs tutorial"),
-        (["training", "gan-mlp", "--recipe", "gan-mlp.mnist"], "embedded data"),
+        (["training", "gan-mlp", "--recipe", "gan-mlp.mnist"], "bundled data"),
         (["training", "gan-mpl"], "gan-mlp"),
         (["sampling", "gan-1d"], "numbers, not images"),
         (["sampling", "dcgn"], "dcgan"),
