@@ -21,8 +21,9 @@ import numpy as np
 from ganeval._version import __version__
 from ganeval.backbones import BACKBONES
 from ganeval.backbones.call_sizes import full
-from ganeval.backbones.engines import Engine, Precision
+from ganeval.backbones.engines import Engine
 from ganeval.backbones.loading import open_backbone, open_pipeline
+from ganeval.backbones.precision import Precision
 from ganeval.devices import device_name
 from ganeval.errors import BadImageError, DataError, UsageError
 from ganeval.processes.listing_hash import list_source

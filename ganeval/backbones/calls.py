@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ganeval.backbones.call_sizes import CALL, SMALLER, call_size
 from ganeval.backbones.cuda_graph import Captured
-from ganeval.backbones.engines import Precision, refuse_inexact
 from ganeval.backbones.float32 import true_float32
+from ganeval.backbones.precision import Precision, refuse_inexact
 
 Outputs = Tensor | tuple[Tensor, ...]
 

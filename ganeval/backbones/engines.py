@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ganeval.backbones.openvino_package import import_openvino, openvino_version
+from ganeval.backbones.precision import Precision
 from ganeval.devices import torch_version
 from ganeval.errors import UsageError
 
@@ -17,33 +18,10 @@ if TYPE_CHECKING:
     import torch
 
     from ganeval.backbones.base import Backbone
-    from ganeval.backbones.loading import AnyBackbone
 
-__all__ = ["Engine", "Precision", "engine_of", "import_openvino", "measured_error", "openvino_version", "use_engine"]
+__all__ = ["Engine", "engine_of", "import_openvino", "openvino_version", "use_engine"]
 
 Engine = Literal["auto", "torch", "openvino"]
-Precision = Literal["exact", "fast"]
-
-MOST_ERROR = 0.1
-"""Relative error of an image's features from which on `fast` is refused. Those of EfficientNet-Lite0, whose blocks end
-without an activation and are added up in bfloat16, are off by 0.03 to 0.15 on crops of photos, by 0.4 on some."""
-
-
-def refuse_inexact(error: float, name: str) -> None:
-    """Refuses features that bfloat16 moves too far.
-
-    Args:
-        error: Largest relative error that was measured, |fast - exact| / |exact| of one image.
-        name: Of the backbone.
-
-    Raises:
-        UsageError: it is above `MOST_ERROR`.
-    """
-    if error > MOST_ERROR:
-        raise UsageError(
-            f"--precision fast moves features of {name} by up to {error:.0%} of their length on these images; at most "
-            f"{MOST_ERROR:.0%} can be used. Score with --precision exact, or name another backbone."
-        )
 
 
 def engine_of(engine: Engine, device: str, *, network: bool) -> str:
@@ -128,17 +106,3 @@ def _openvino_under(backbone: Backbone, precision: Precision, folder: Path | Non
     converted = Converted(lambda: network, shape, f"{backbone.info.name}|{backbone.weights_sha256}", folder)
     exact = OpenVinoNetwork(converted, "exact")
     return exact if precision == "exact" else Measured(OpenVinoNetwork(converted, "fast"), exact, backbone.info.name)
-
-
-def measured_error(backbone: AnyBackbone) -> float | None:
-    """Largest relative error of features under "fast", once images went through; None under "exact"."""
-    from ganeval.backbones.loading import LazyBackbone
-
-    if isinstance(backbone, LazyBackbone) and backbone.model is not None:
-        return backbone.model.error
-    if backbone.loaded is None:
-        return None
-    from ganeval.backbones.calls import Measured
-
-    network = backbone.loaded.network
-    return network.error if isinstance(network, Measured) else None

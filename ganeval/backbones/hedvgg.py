@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganeval.backbones.base import Backbone, BackboneInfo
+from ganeval.backbones.networks.vgg_blocks import BLOCKS
 from ganeval.backbones.preparation import Preparation
 from ganeval.backbones.weights import LoadedWeights, load_network
 from ganeval.backbones.weights_file import WeightsFile, WheelMember
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 SIDE = 224  # of the input of the pooled features; the pyramid takes images as they are
 MEAN_BGR = (104.00699, 116.66877, 122.67892)  # blue, green, red: the Caffe means of ImageNet, on the 0..255 scale
 
-BLOCKS = ((1, 64, 2), (2, 128, 2), (3, 256, 3), (4, 512, 3), (5, 512, 3))  # (number, channels, convolutions)
 LAYERS = tuple(f"relu{block}_{conv}" for block, _, convs in BLOCKS for conv in range(1, convs + 1))
 
 

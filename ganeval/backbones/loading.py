@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ganeval.backbones import BACKBONES
-from ganeval.backbones.engines import Engine, Precision, engine_of, use_engine
+from ganeval.backbones.engines import Engine, engine_of, use_engine
 from ganeval.backbones.openvino_model import Converted
 from ganeval.backbones.openvino_pipeline import OpenVinoModel, OpenVinoPipeline
+from ganeval.backbones.precision import Precision
 from ganeval.backbones.weights_store import NO_WEIGHTS_SHA256, find_weights
 
 if TYPE_CHECKING:
@@ -171,3 +172,15 @@ def open_pipeline(backbone: AnyBackbone) -> Pipeline | OpenVinoPipeline:
     from ganeval.backbones.pipeline import Pipeline
 
     return Pipeline(backbone.load())
+
+
+def measured_error(backbone: AnyBackbone) -> float | None:
+    """Largest relative error of features under "fast", once images went through; None under "exact"."""
+    if isinstance(backbone, LazyBackbone) and backbone.model is not None:
+        return backbone.model.error
+    if backbone.loaded is None:
+        return None
+    from ganeval.backbones.calls import Measured
+
+    network = backbone.loaded.network
+    return network.error if isinstance(network, Measured) else None

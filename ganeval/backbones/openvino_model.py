@@ -25,7 +25,7 @@ from ganeval.files.disk_cache import content_key, read_checked, write_checked
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganeval.backbones.engines import Precision
+    from ganeval.backbones.precision import Precision
 
 Float32 = npt.NDArray[np.float32]
 Rows = tuple[Float32, ...]  # one array an output of the network

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from ganeval.backbones.call_sizes import CALL
 from ganeval.backbones.calls import Outputs, in_calls, joined
-from ganeval.backbones.engines import Precision
 from ganeval.backbones.openvino_model import Compiled, Converted, Rows
+from ganeval.backbones.precision import Precision
 
 
 class OpenVinoNetwork(nn.Module):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ganeval.backbones.base import BackboneInfo
-    from ganeval.backbones.engines import Precision
+    from ganeval.backbones.precision import Precision
     from ganeval.backbones.preparation import Preparation
 
 
@@ -74,7 +74,7 @@ class OpenVinoModel:
         self.compiled.begin(call, results, place)
         if self._exact is None:
             return
-        from ganeval.backbones.engines import refuse_inexact
+        from ganeval.backbones.precision import refuse_inexact
 
         exact = self._exact.run(call)[0][:count].astype(np.float64)
         self._exact = None

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
 from ganeval.errors import DataError
-from ganeval.generators.in_memory import images_in, numbered, raw_of
 from ganeval.generators.latents import draws_from
+from ganeval.generators.single_images import images_in, numbered, raw_of
 from ganeval.sources.arrays import ValueRange
 from ganeval.sources.base import ImageSource, Raw
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganeval.backbones import BACKBONES
-from ganeval.backbones.engines import Precision, measured_error, refuse_inexact
-from ganeval.backbones.loading import AnyBackbone, LazyBackbone, load_backbone, open_backbone
+from ganeval.backbones.loading import AnyBackbone, LazyBackbone, load_backbone, measured_error, open_backbone
+from ganeval.backbones.precision import Precision, refuse_inexact
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
 from ganeval.files.disk_cache import cache_home, read_json, write_json
 from ganeval.options import ScoreOptions

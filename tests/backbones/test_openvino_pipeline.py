@@ -99,7 +99,7 @@ def test_the_error_of_fast_is_measured_on_the_first_images_and_refused_above_the
     rows(OpenVinoPipeline(fast), [images(11)])
     assert 0 <= fast.error < 0.05
 
-    monkeypatch.setattr("ganeval.backbones.engines.MOST_ERROR", -1.0)
+    monkeypatch.setattr("ganeval.backbones.precision.MOST_ERROR", -1.0)
     with pytest.raises(UsageError, match="--precision fast moves features of small"):
         OpenVinoPipeline(model(network, "fast")).submit(images(8))
 

@@ -14,9 +14,9 @@ import torch
 
 from ganeval.backbones.call_sizes import CALL
 from ganeval.backbones.calls import Measured, TorchNetwork, in_calls, joined
-from ganeval.backbones.engines import measured_error, use_engine
+from ganeval.backbones.engines import use_engine
 from ganeval.backbones.float32 import true_float32
-from ganeval.backbones.loading import load_backbone
+from ganeval.backbones.loading import load_backbone, measured_error
 from ganeval.errors import UsageError
 from ganeval.files.disk_cache import cache_home, write_json
 from ganeval.options import ScoreOptions
@@ -149,7 +149,7 @@ def test_fast_is_refused_if_features_are_too_far_off(engine, folder):
 def test_cached_features_that_are_too_far_off_are_refused(make_folder, monkeypatch):
     options = ScoreOptions(str(make_folder("fake", 3)), metrics="vendi", engine="torch", precision="fast")
     score(options)
-    monkeypatch.setattr("ganeval.backbones.engines.MOST_ERROR", 1e-4)
+    monkeypatch.setattr("ganeval.backbones.precision.MOST_ERROR", 1e-4)
 
     with pytest.raises(UsageError, match="fast moves features of efflite0"):
         score(options)
@@ -263,7 +263,7 @@ def test_features_of_a_cache_that_names_no_engine_are_used_and_said_to_be_of_an_
 def test_the_error_of_fast_is_the_largest_that_was_measured_where_features_come_from_the_cache(
     make_folder, monkeypatch
 ):
-    monkeypatch.setattr("ganeval.backbones.engines.MOST_ERROR", 1.0)
+    monkeypatch.setattr("ganeval.backbones.precision.MOST_ERROR", 1.0)
     real = make_folder("real", 8, seed=1)
     options = {"reference": str(real), "metrics": "kd@efflite0", "engine": "torch", "precision": "fast"}
     first = score(ScoreOptions(str(make_folder("a", 8, seed=0)), **options)).results[0]

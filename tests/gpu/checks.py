@@ -16,9 +16,9 @@ import torch
 from ganeval.backbones import BACKBONES
 from ganeval.backbones.base import Backbone
 from ganeval.backbones.calls import remark_of
-from ganeval.backbones.engines import measured_error, use_engine
+from ganeval.backbones.engines import use_engine
 from ganeval.backbones.float32 import true_float32
-from ganeval.backbones.loading import load_backbone
+from ganeval.backbones.loading import load_backbone, measured_error
 from ganeval.backbones.pipeline import Pipeline
 from ganeval.backbones.weights import LoadedWeights, load_network
 from ganeval.bench.machine import describe_machine

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganeval.backbones.engines import Precision, use_engine
+from ganeval.backbones.engines import use_engine
+from ganeval.backbones.precision import Precision
 from ganeval.bench.machine import describe_machine
 from ganeval.leaderboard.timings import TimingRow, append_timings
 from ganeval.results.provenance import installed_versions

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ganeval.backbones.hedvgg import BLOCKS
+from ganeval.backbones.networks.vgg_blocks import BLOCKS
 
 
 class VggConvolutions(nn.Module):
