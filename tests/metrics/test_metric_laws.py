@@ -240,8 +240,9 @@ def test_metrics_that_take_bytes_give_the_same_bits_for_them(name):
     mask = np.random.default_rng(0).random(fake.shape[2:]) > 0.4
 
     assert (metric.compute(*stored, metric.params) == metric.compute(*wide, metric.params)).all()
-    values = [metric.masked(*(image[:1] for image in images), mask, metric.params) for images in (stored, wide)]
-    assert values[0] == values[1]
+    if metric.masked is not None:
+        values = [metric.masked(*(image[:1] for image in images), mask, metric.params) for images in (stored, wide)]
+        assert values[0] == values[1]
 
 
 @pytest.mark.parametrize("name", PIXEL)
