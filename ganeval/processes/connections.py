@@ -324,8 +324,11 @@ class Lines:
 
 
 def _try_to_send(line: _Line, kind: str, facts: object) -> None:
-    """Sends a few words, unless that would mean waiting: the other end may have stopped reading."""
-    if not line.lock.acquire(blocking=False):
+    """Sends a few words, unless that would mean waiting long: the other end may have stopped reading.
+
+    A beat that is being sent at this moment holds the lock for an instant, and is waited for.
+    """
+    if not line.lock.acquire(timeout=1.0):
         return
     try:
         _, writable, _ = select.select([], [line.connection.fileno()], [], 0)
