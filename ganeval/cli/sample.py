@@ -53,6 +53,9 @@ def command(
     Image i depends on the seed and i alone: the first 10 of 1,000 are the 10 of -n 10. Conditional models take their
     classes in turn, into a folder each.
 
+    --tile gives the output of the whole image. Seams may show with networks that normalise over the image or see
+    further than 32 pixels, such as cyclegan and pix2pix.
+
     --views writes pictures of what was learnt, with the numbers in views.json: samples beside their nearest training
     images, the samples that are most alike, one row a class; for gan-1d the density.
 
