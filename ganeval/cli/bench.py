@@ -43,17 +43,31 @@ def command() -> None:
     """Time ganeval: scores beside other tools, stages beside the machine's limits, training, sampling."""
 
 
-@command.command("scoring")
-@click.option("--vs", multiple=True, metavar="PEER", help="torch-fidelity, pytorch-fid, torchmetrics; repeatable.")
-@click.option("--images", default="200", show_default=True, metavar="N,N", help="Images a side; several for the plot.")
-@click.option("--size", type=click.IntRange(min=32), default=256, show_default=True, help="Pixels a side.")
-@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Rounds.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images a batch, of all.")
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Keep images and weights here.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Picture: .png, .svg or .pdf.")
-@click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="The table as Markdown.")
-@click.option("--append", type=click.Path(dir_okay=False, path_type=Path), help="Timing rows for a leaderboard.")
-@click.option("--json", "json_target", metavar="-|FILE", help="Everything measured as JSON.")
+@command.command("scoring", short_help="Time FID and IS of two folders, beside other tools.")
+@click.option(
+    "--vs", multiple=True, metavar="PEER", help="Other tool: torch-fidelity, pytorch-fid or torchmetrics; repeatable."
+)
+@click.option("--images", default="200", show_default=True, metavar="N,N", help="Images per set; several for the plot.")
+@click.option(
+    "--size", type=click.IntRange(min=32), default=256, show_default=True, help="Width and height of the images."
+)
+@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Number of rounds.")
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images per batch, for every tool."
+)
+@click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), help="Folder that keeps the images and weights."
+)
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Plot to write: .png, .svg or .pdf.")
+@click.option(
+    "--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Markdown file to write the table to."
+)
+@click.option(
+    "--append",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="JSONL file to append timing rows to, for a leaderboard.",
+)
+@click.option("--json", "json_target", metavar="-|FILE", help="All measurements as JSON, to stdout (-) or a file.")
 def scoring(
     vs: tuple[str, ...],
     images: str,
@@ -66,7 +80,7 @@ def scoring(
     append: Path | None,
     json_target: str | None,
 ) -> None:
-    """FID and IS of two folders by ganeval and by other tools, each as a whole process, in turn.
+    """Time FID and IS of two folders by ganeval and by other tools, each as a whole process, in turn.
 
     All get the same PNGs, cut from the photos that come with the installation, and the same random weights in the
     layout of the published ones. Times are of this machine in this run; read the ratios.
@@ -219,18 +233,32 @@ def scoring_markdown(compared: "Comparison") -> str:
     return "\n".join([*rows, "", *(f"{note}.  " for note in notes)]) + "\n"
 
 
-@command.command("stages")
-@click.option("--backbone", "name", default="efflite0", show_default=True, metavar="NAME", help="Whose stages.")
-@click.option("--images", type=click.IntRange(min=2), default=64, show_default=True, help="Images of a repeat.")
-@click.option("--size", type=click.IntRange(min=32), default=256, show_default=True, help="Pixels a side.")
-@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Of each stage.")
-@click.option("--engine", type=click.Choice(["auto", "torch", "openvino"]), default="auto", show_default=True)
-@click.option("--precision", type=click.Choice(["exact", "fast"]), default="exact", show_default=True)
-@click.option("--json", "json_target", metavar="-|FILE", help="Everything measured as JSON.")
+@command.command("stages", short_help="Time each stage, beside the machine's limit.")
+@click.option("--backbone", "name", default="efflite0", show_default=True, metavar="NAME", help="Backbone to time.")
+@click.option("--images", type=click.IntRange(min=2), default=64, show_default=True, help="Images per repeat.")
+@click.option(
+    "--size", type=click.IntRange(min=32), default=256, show_default=True, help="Width and height of the images."
+)
+@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats of each stage.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "torch", "openvino"]),
+    default="auto",
+    show_default=True,
+    help="Engine of the network on a CPU.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["exact", "fast"]),
+    default="exact",
+    show_default=True,
+    help="Precision of the network: float32 or bfloat16.",
+)
+@click.option("--json", "json_target", metavar="-|FILE", help="All measurements as JSON, to stdout (-) or a file.")
 def stages(
     name: str, images: int, size: int, repeats: int, engine: str, precision: str, json_target: str | None
 ) -> None:
-    """Decode, resize, network, all three at once, reduction and solve, beside the limit that binds each.
+    """Time decode, resize, network, all three at once, reduction and solve, each beside the limit that bounds it.
 
     The limits are measured in the same run: rates of float32 and float64 matrix products, and of copying memory.
     Inception runs with random weights of its layout; others need theirs.

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 TUTORIAL = "tutorial"
 SOURCE = "ganeval bench"
 
-_ROUNDS = click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds.")
-_DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-_APPEND = click.option(
-    "--append", type=click.Path(dir_okay=False, path_type=Path), help="Timing rows for a leaderboard."
+_ROUNDS = click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Number of rounds.")
+_DEVICE = click.option(
+    "--device", default="auto", show_default=True, help="Device of the networks: auto, cpu, cuda or cuda:1."
 )
-_JSON = click.option("--json", "json_target", metavar="-|FILE", help="Everything measured as JSON.")
+_APPEND = click.option(
+    "--append",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="JSONL file to append timing rows to, for a leaderboard.",
+)
+_JSON = click.option(
+    "--json", "json_target", metavar="-|FILE", help="All measurements as JSON, to stdout (-) or a file."
+)
 
 
 def parse_batches(text: str) -> list[int]:
@@ -39,13 +45,17 @@ def parse_batches(text: str) -> list[int]:
     return sorted({int(part) for part in parts})
 
 
-@click.command("training")
+@click.command("training", short_help="Count training steps per second of a reference model.")
 @click.argument("model", type=MODEL)
-@click.option("--recipe", type=RECIPE, metavar="NAME", help="Default: the model's small one.")
+@click.option("--recipe", type=RECIPE, metavar="NAME", help="Recipe of the model. Default: its small one.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting of the recipe.")
-@click.option("--vs", type=click.Choice([TUTORIAL]), help="The tutorial's loop beside it, without our techniques.")
-@click.option("--bf16", is_flag=True, help="Also in bfloat16.")
-@click.option("--steps", type=click.IntRange(min=1), default=10, show_default=True, help="Of a round.")
+@click.option(
+    "--vs",
+    type=click.Choice([TUTORIAL]),
+    help="Also time the tutorial's plain loop, without this project's techniques.",
+)
+@click.option("--bf16", is_flag=True, help="Also time bfloat16.")
+@click.option("--steps", type=click.IntRange(min=1), default=10, show_default=True, help="Training steps per round.")
 @_ROUNDS
 @_DEVICE
 @_APPEND
@@ -62,10 +72,10 @@ def training(
     append: Path | None,
     json_target: str | None,
 ) -> None:
-    """Steps a second of a reference model's training, in turn with the tutorial's plain loop where asked.
+    """Count training steps per second of a reference model; with --vs also those of the tutorial's plain loop, in turn.
 
-    The plain loop is eager PyTorch as tutorials write it, on the same networks and data. One call of each side comes
-    first and does not count.
+    The plain loop is eager PyTorch as tutorials write it, on the same networks and data. A first call of each does not
+    count.
 
     \b
     ganeval bench training gan-mlp
@@ -102,9 +112,9 @@ def training(
     _finish(chosen.name, stage, head, lines, rows, timed, append, json_file, json_target)
 
 
-@click.command("sampling")
+@click.command("sampling", short_help="Count images per second of a generator.")
 @click.argument("subject", type=PLACE)
-@click.option("--batch", "batches", default="1,64", show_default=True, metavar="N,N", help="Images a batch.")
+@click.option("--batch", "batches", default="1,64", show_default=True, metavar="N,N", help="Images per batch.")
 @_ROUNDS
 @_DEVICE
 @_APPEND
@@ -112,7 +122,7 @@ def training(
 def sampling(
     subject: str, batches: str, repeats: int, device: str, append: Path | None, json_target: str | None
 ) -> None:
-    """Images a second of a generator, from latents to bytes: a checkpoint, or a model by name (untrained, as fast).
+    """Count images per second of a generator, from latents to bytes: a checkpoint, or a model by name (untrained).
 
     \b
     ganeval bench sampling dcgan

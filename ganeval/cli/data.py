@@ -16,20 +16,19 @@ if TYPE_CHECKING:
     from ganeval.sources.datasets.table import DatasetInfo
 
 DATA_ROOT = click.option(
-    "--data-root", type=click.Path(path_type=Path, file_okay=False), envvar="GANEVAL_DATA", help="The data folder."
+    "--data-root", type=click.Path(path_type=Path, file_okay=False), envvar="GANEVAL_DATA", help="Folder of data sets."
 )
 
 
 @click.group("data", short_help="Data sets: list, fetch, verify.")
 def command() -> None:
-    """Lists, fetches and checks data sets below the data folder: --data-root DIR, or GANEVAL_DATA.
+    """List, fetch and check data sets below the data folder: --data-root DIR, or GANEVAL_DATA.
 
     Only `fetch` reaches the network. Read a set's licence before you fetch it: `list` prints it.
 
     \b
-    Example:
-      ganeval data list
-      ganeval data fetch fashion-mnist --data-root ./data
+    ganeval data list
+    ganeval data fetch fashion-mnist --data-root ./data
     """
 
 
@@ -37,11 +36,10 @@ def command() -> None:
 @DATA_ROOT
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects instead of a table.")
 def list_(data_root: Path | None, as_json: bool) -> None:
-    """Lists all data sets, and which of them are here.
+    """List all data sets, and which of them are here.
 
     \b
-    Example:
-      ganeval data list --data-root ./data --json
+    ganeval data list --data-root ./data --json
     """
     from ganeval.cli.list import print_list
     from ganeval.sources.datasets.table import DATASETS
@@ -100,13 +98,12 @@ def _parts(info: "DatasetInfo") -> list[str]:
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, type=DATASET)
 @DATA_ROOT
 def fetch(names: tuple[str, ...], data_root: Path | None) -> None:
-    """Downloads data sets, checks their hashes and puts their files below the data folder.
+    """Download data sets, check their hashes and put them below the data folder.
 
     What is here already is checked and left alone. A download that broke off is resumed.
 
     \b
-    Example:
-      ganeval data fetch bsds500 set5 --data-root ./data
+    ganeval data fetch bsds500 set5 --data-root ./data
     """
     from ganeval.cli.bring import bring_data
     from ganeval.sources.datasets import fetch as fetching
@@ -117,17 +114,16 @@ def fetch(names: tuple[str, ...], data_root: Path | None) -> None:
         click.echo(f"{name}: {line}")
 
 
-@command.command()
+@command.command(short_help="Check the hashes of data sets below the data folder.")
 @click.argument("names", metavar="[NAME...]", nargs=-1, type=DATASET)
 @DATA_ROOT
 def verify(names: tuple[str, ...], data_root: Path | None) -> None:
-    """Hashes data sets below the data folder and compares; all that are here when no NAME is given.
+    """Check the hashes of data sets below the data folder: of each NAME, or of all that are here.
 
-    Prints one line a set. Exits with 3 if any is damaged or incomplete.
+    Prints one line per set. Exits with 3 if one is damaged or incomplete.
 
     \b
-    Example:
-      ganeval data verify fashion-mnist
+    ganeval data verify fashion-mnist
     """
     from ganeval.errors import DataError
     from ganeval.sources.datasets import fetch as fetching

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def command(a: str, b: str, options: ScoreOptions, json_target: str | None) -> None:
     """Compare B with A. The verdict is B's: better, worse, no difference detected, cannot tell.
 
-    Sets whose files have the same stems are compared image by image, which is sharper, and so are two checkpoints (by
-    latent); other sets as a whole.
+    Sets whose files have the same stems are compared image by image, and two checkpoints latent by latent, which
+    detects smaller differences. Other sets are compared as a whole.
 
     \b
     ganeval diff ./old ./new --reference ./real

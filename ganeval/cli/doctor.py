@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     group="inputs",
     type=PLACE,
     metavar="REF",
-    help="The images that SUBJECT is to be scored against.",
+    help="Reference images that SUBJECT will be scored against.",
 )
 @click.option(
     "--effects/--no-effects",
     default=True,
     show_default=True,
-    help="Measure what the damage that was found does to fd, on 256 clean images, for a minute at most.",
+    help="Measure how each kind of damage found changes fd, on 256 clean images, for a minute at most.",
 )
 @click.option(
     "--fail-on",
     type=click.Choice(["serious", "warning", "info"]),
-    help="Exit 4 where a finding is that severe, or more: for a CI.",
+    help="Exit with 4 if a finding is that severe or worse, for a CI.",
 )
 @takes("doctor")
 @click.option("--json", "json_target", metavar="-|FILE", help="Findings as JSON, to stdout (-) or a file.")
@@ -47,7 +47,7 @@ def command(
     fail_on: Literal["serious", "warning", "info"] | None,
     json_target: str | None,
 ) -> None:
-    """Say what is wrong with the images of SUBJECT before you trust a score of them.
+    """Check the images of SUBJECT before you trust a score of them.
 
     SUBJECT and REF are image folders, archives, arrays or data sets; SUBJECT may also be a generator, as for `ganeval
     score`. Every image is decoded once and checked: file formats and JPEG quality, sizes, alpha, copies and leakage,
@@ -55,11 +55,12 @@ def command(
     cannot be decoded are counted.
 
     A finding is serious (the score would be about this and not about the model), a warning (it may move the score) or
-    info. With --effects, each damage is done to clean images, of REF or else of the bundled photos, and the table says
-    what fd@efflite0 of two clean sets becomes when one of them is damaged. Several subjects make one table, a line
-    each, without effects.
+    info. With --effects, the table shows how much each kind of damage found would change fd@efflite0: it is applied to
+    one of two clean sets, of REF or else of the bundled photos. Several subjects make one table, a line each, without
+    effects.
 
-    Exit codes: 0 it ran, whatever it found; 4 with --fail-on, where something is that severe; 2 and 3 as everywhere.
+    Exit codes: 0 examined, with or without findings; 4 with --fail-on if a finding is that severe; 2 and 3 as
+    everywhere.
 
     \b
     ganeval doctor ./samples

@@ -20,21 +20,23 @@ PICTURES = (".png", ".svg", ".pdf")
     "--fid-statistics-file",
     "statistics",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="mu and sigma of another tool in place of reference images.",
+    help="Another tool's mu and sigma, in place of --reference.",
 )
-@click.option("--tools", metavar="NAMES", help="Comma-separated, of those above; all by default.")
+@click.option("--tools", metavar="NAMES", help="Comma-separated tools from the list above. Default: all.")
 @click.option(
     "--terms/--no-terms",
     default=True,
     show_default=True,
-    help="Tell range from resize and clipping from resize: up to two network passes more.",
+    help="Split resize into resize, range and clipping, which takes up to two more network passes.",
 )
 @click.option(
     "--other-weights",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A second Inception file, to say what the weights do.",
+    help="Second Inception file, to show the effect of the weights.",
 )
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="The waterfall as .png, .svg or .pdf.")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Waterfall plot to write: .png, .svg or .pdf."
+)
 @click.option("--json", "json_target", metavar="-|FILE", help="Rows with their terms as JSON, to stdout (-) or a file.")
 def command(
     subject: str,
@@ -46,17 +48,17 @@ def command(
     plot: Path | None,
     json_target: str | None,
 ) -> None:
-    """Say what other tools would print for SUBJECT against REF, and where the differences come from.
+    """Show what other tools would print for SUBJECT against REF, and where the differences come from.
 
-    With --reference it explains the FID, with --paired PSNR and SSIM. SUBJECT and REF are what `ganeval score` takes:
-    images, data sets, generators. REF of the FID may also be a file of statistics.
+    With --reference it explains FID, with --paired PSNR and SSIM. SUBJECT and REF are what `ganeval score` takes:
+    images, data sets, generators. For FID, REF may also be a statistics file.
 
     Each image is decoded once and put through each distinct resize; tools that do the same share the pass. Every row
-    starts at ganeval's own FID and is taken apart into terms: how files are read, which files, resize, quantisation,
-    range, dtype, ddof. Where a tool would stop with an error, the row says so in place of a number.
+    starts at ganeval's own FID and adds terms: how files are read, which files, resize, quantisation, range, dtype,
+    ddof. If a tool would stop with an error, the row gives the reason in place of a number.
 
     Tools: torch-fidelity, pytorch-fid, clean-fid, clean-fid-legacy-pytorch, clean-fid-legacy-tensorflow,
-    torchmetrics-1.7 (and older), torchmetrics-1.8 (and newer), adm, stylegan. Of PSNR and SSIM: scikit-image,
+    torchmetrics-1.7 (and older), torchmetrics-1.8 (and newer), adm, stylegan. For PSNR and SSIM: scikit-image,
     scikit-image-gaussian, basicsr, basicsr-y, piq, torchmetrics, torchmetrics-no-range, matlab-y. Each is given the
     border of --crop-border if it has such an argument.
 

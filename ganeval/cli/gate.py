@@ -56,13 +56,20 @@ class Gate(GroupedCommand, click.Group):
 @click.argument("subjects", metavar="SUBJECT...", type=PLACE, nargs=-1, required=True)
 @BASELINE
 @RULES
-@of_gate("--against", type=PLACE, metavar="OLDER", help="The older subject itself: paired and much sharper.")
-@of_gate("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="How the two are compared.")
+@of_gate(
+    "--against",
+    type=PLACE,
+    metavar="OLDER",
+    help="The older model itself: compared image by image, which detects far smaller changes.",
+)
+@of_gate("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="How the two models are compared.")
 @of_gate("--name", help="Subject or recipe in the baseline, if it has several.")
 @takes("gate")
-@click.option("--junit", type=FILE, metavar="FILE", help="JUnit XML: a test case a rule.")
-@click.option("--markdown", type=FILE, metavar="FILE", help="Appended, as for $GITHUB_STEP_SUMMARY.")
-@click.option("--annotations", type=click.Choice(["github"]), help="Annotations in the log of a CI.")
+@click.option("--junit", type=FILE, metavar="FILE", help="JUnit XML file to write: one test case per rule.")
+@click.option(
+    "--markdown", type=FILE, metavar="FILE", help="Markdown file to append the report to, such as $GITHUB_STEP_SUMMARY."
+)
+@click.option("--annotations", type=click.Choice(["github"]), help="Annotations in the CI log.")
 @click.option("--json", "json_target", metavar="-|FILE", help="The report as JSON, to stdout (-) or a file.")
 @click.pass_context
 def command(
@@ -79,12 +86,13 @@ def command(
     annotations: str | None,
     json_target: str | None,
 ) -> None:
-    """Hold SUBJECT against its recorded baseline. Exit 0 passed, 4 failed, 5 inconclusive, 6 protocols differ.
+    """Compare SUBJECT with its recorded baseline. Exit 0 passed, 4 failed, 5 inconclusive, 6 protocols differ.
 
     SUBJECT is images, a generator, or a file of rows (.jsonl, or .json of `score --json`). It is scored as the
-    baseline was: same metrics, counts, seed. Several are training seeds of one model. A rule fails where the metric is
-    surely worse by more than its margin, passes where it surely is not, and else is inconclusive; "surely" is 95%,
-    one-sided, and failing is corrected for the number of rules (Holm). A folder called init or accept is ./init here.
+    baseline was: same metrics, counts, seed. Several are training seeds of one model. A rule fails if the metric is
+    significantly worse than its margin allows, passes if it is significantly better than that, and is inconclusive
+    otherwise. Tests are one-sided at 95%; failures are corrected for the number of rules (Holm). For a folder called
+    init or accept, type ./init.
 
     \b
     ganeval gate init main.safetensors --reference ./real

@@ -29,7 +29,7 @@ BASELINE = of_gate(
     metavar="FILE.jsonl",
     default=Path(FIRST_BASELINE),
     show_default=True,
-    help="Recorded rows, of `gate init`.",
+    help="Rows that `gate init` recorded.",
 )
 RULES = of_gate(
     "--rules",
@@ -38,7 +38,7 @@ RULES = of_gate(
     help=f"What must not get worse, and by how much. Default: {FIRST_RULES} if it is here, else margins from the "
     "baseline's standard errors.",
 )
-WHY = of_gate("--why", default="", help="A reason, kept in the rows.")
+WHY = of_gate("--why", default="", help="Reason to record in the rows.")
 
 
 def require_baseline(file: Path) -> None:
@@ -73,10 +73,18 @@ def as_ruled(options: ScoreOptions, rules: "GateRules | None", file: Path | None
 
 @click.command("init", cls=GroupedCommand, short_help="Write a first gates.toml and baseline.")
 @click.argument("subjects", metavar="SUBJECT...", type=PLACE, nargs=-1, required=True)
-@of_gate("--baseline", type=FILE, default=Path(FIRST_BASELINE), show_default=True, help="Rows, new file.")
-@of_gate("--rules", type=FILE, default=Path(FIRST_RULES), show_default=True, help="Margins, new file.")
-@of_gate("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="What the margins are for.")
-@of_gate("--name", help="What the baseline calls the subject; needed for several.")
+@of_gate(
+    "--baseline", type=FILE, default=Path(FIRST_BASELINE), show_default=True, help="New file for the recorded rows."
+)
+@of_gate("--rules", type=FILE, default=Path(FIRST_RULES), show_default=True, help="New file for the margins.")
+@of_gate(
+    "--mode",
+    type=click.Choice(MODES),
+    default="auto",
+    show_default=True,
+    help="Kind of comparison that the margins are for.",
+)
+@of_gate("--name", help="Name of the subject in the baseline; required for several.")
 @WHY
 @takes("init")
 def init(
@@ -138,7 +146,7 @@ def init(
     lines = [
         f"{baseline}: {counted(len(recorded), 'row')} of {recorded[0].subject!r}",
         f"{rules}: {counted(len(proposed.rules), 'rule')}, mode {proposed.mode}; review the margins",
-        *(f"  {rule.metric}: no worse than {rule.said} ({rule.why})" for rule in proposed.rules),
+        *(f"  {rule.metric}: may get worse by {rule.said} ({rule.why})" for rule in proposed.rules),
         *(f"  not gated: {key}: {reason}" for key, reason in left_out.items()),
         f"Next: ganeval gate NEW{_named(baseline, rules)}",
     ]

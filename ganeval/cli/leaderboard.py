@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 FORMATS = ("table", "md", "csv", "parquet", "json", "hf-model-index")
 
 OPTIONS = (
-    click.option("--board", metavar="NAME", help="One board of boards.toml, or timings. Default: all that have rows."),
+    click.option("--board", metavar="NAME", help="Board of boards.toml, or timings. Default: all that have rows."),
     click.option(
         "--results",
         type=click.Path(path_type=Path),
-        help="Rows: a folder of .jsonl files, or one. Default: leaderboards/results of this project.",
+        help="Folder of .jsonl files, or one file. Default: leaderboards/results of this project.",
     ),
-    click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="File; default: stdout."),
-    click.option("--entry", metavar="NAME", help="For hf-model-index: recipe or subject."),
-    click.option("--checkpoint", metavar="STEM", help="For hf-model-index; default: last."),
+    click.option(
+        "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write. Default: stdout."
+    ),
+    click.option("--entry", metavar="NAME", help="Recipe or subject, for hf-model-index."),
+    click.option("--checkpoint", metavar="STEM", help="Checkpoint of --entry, for hf-model-index. Default: last."),
 )
 
 
@@ -39,14 +41,16 @@ OPTIONS = (
 def command() -> None:
     """Boards of scores and timings, rebuilt from leaderboards/results/*.jsonl.
 
-    Training seeds are pooled as mean ± sd; entries that don't differ significantly tie ("2="), and "?" marks what could
-    not be tested; rows of another protocol are listed apart; anchors (real images, the untrained generator, bicubic
-    enlargement) are shown and not ranked.
+    Training seeds are pooled as mean ± sd. Entries that don't differ significantly tie ("2="); "?" marks entries that
+    could not be tested. Rows of other protocols are listed separately. Anchors (real images, the untrained generator,
+    bicubic enlargement) are shown without a rank.
     """
 
 
 @command.command("show")
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True, help="Of stdout.")
+@click.option(
+    "--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True, help="Output format."
+)
 @with_options(*OPTIONS)
 def show(
     format_: str, board: str | None, results: Path | None, out: Path | None, entry: str | None, checkpoint: str | None
@@ -61,7 +65,7 @@ def show(
 
 
 @command.command("export")
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="md", show_default=True, help="Of the file.")
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="md", show_default=True, help="Output format.")
 @with_options(*OPTIONS)
 def export(
     format_: str, board: str | None, results: Path | None, out: Path | None, entry: str | None, checkpoint: str | None
@@ -80,14 +84,14 @@ def export(
     _write(format_, board, results, out, entry, checkpoint)
 
 
-@command.command("add")
+@command.command("add", short_help="Append rows that are not there yet.")
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--board", metavar="NAME", help="File of rows to append to, NAME.jsonl. Default: SOURCE's own name.")
+@click.option("--board", metavar="NAME", help="Board to append to, the file NAME.jsonl. Default: SOURCE's own name.")
 @click.option(
     "--results", type=click.Path(path_type=Path), help="Folder of rows. Default: leaderboards/results of this project."
 )
 def add(source: Path, board: str | None, results: Path | None) -> None:
-    """Append the rows of SOURCE that are not there yet; lines that are there are never touched.
+    """Append the rows of SOURCE that are not there yet. Existing lines are never changed.
 
     SOURCE is a .jsonl file of `score --append`, the JSON of `score --json`, or that of pytest --benchmark-json.
 

@@ -152,7 +152,7 @@ TIERS = "cpu: bundled data, minutes. data: a data set under --data-root, minutes
 
 @click.command("list", short_help="List models, recipes, metrics, backbones or data sets.")
 @click.argument("what", type=click.Choice(list(TABLES)))
-@click.option("--json", "as_json", is_flag=True, help="A list of objects, for machines.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects instead of a table.")
 def command(what: str, as_json: bool) -> None:
     """List models, recipes, metrics, backbones or datasets, one line each.
 

@@ -11,15 +11,15 @@ from ganeval.errors import UsageError
 @click.command("merge", short_help="Join features that were computed on several machines.")
 @click.argument("parts", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
-    "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="*.safetensors to write."
+    "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write, *.safetensors."
 )
-@click.option("--moments-only", is_flag=True, help="Leave the feature rows out: a small file that serves fd alone.")
+@click.option("--moments-only", is_flag=True, help="Leave the feature rows out: a small file, for fd alone.")
 def command(parts: tuple[Path, ...], out: Path, moments_only: bool) -> None:
     """Join PARTS of `reference build --part` into the statistics of the whole set.
 
-    The machines that made them need not know of each other; the numbers are those of one machine. A part records the
-    set that it is of: count, names, a few images, subset, weights, precision, version. Parts of another set, missing
-    and overlapping ones are refused. The result serves as --reference and as the subject of `ganeval score`.
+    The machines need no connection to each other, and the numbers are those of one machine. A part records which set
+    it belongs to: count, names, a few images, subset, weights, precision, version. Parts of different sets, missing
+    parts and overlapping parts are refused. Use the result as --reference or as the subject of `ganeval score`.
 
     \b
     ganeval reference build ./real --part 1/2 -o part-1.safetensors     # on one machine

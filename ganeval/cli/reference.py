@@ -40,13 +40,18 @@ def command() -> None:
     """Precompute reference statistics in one verifiable file."""
 
 
-@command.command("build", cls=GroupedCommand)
+@command.command("build", cls=GroupedCommand, short_help="Compute the statistics of REF into one file.")
 @click.argument("ref", type=PLACE)
 @click.option(
-    "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="*.safetensors to write."
+    "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write, *.safetensors."
 )
 @click.option(
-    "--backbone", "names", multiple=True, type=BACKBONE, metavar="NAME", help="Repeat for several. Default: efflite0."
+    "--backbone",
+    "names",
+    multiple=True,
+    type=BACKBONE,
+    metavar="NAME",
+    help="Backbone; repeat for several. Default: efflite0.",
 )
 @click.option(
     "--part",
@@ -83,21 +88,21 @@ def build(
     click.echo(statistics.content_sha256)
 
 
-@command.command("import")
+@command.command("import", short_help="Import another tool's statistics.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--from", "tool", required=True, type=click.Choice(list(ORIGINS)), help="The tool that made it.")
+@click.option("--from", "tool", required=True, type=click.Choice(list(ORIGINS)), help="Tool that made the file.")
 @click.option(
-    "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="*.safetensors to write."
+    "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write, *.safetensors."
 )
-@click.option("--n", type=click.IntRange(min=2), help="Images behind it, where you know and the file does not say.")
+@click.option("--n", type=click.IntRange(min=2), help="Number of images behind the file, if it does not hold it.")
 @option("weights")
 def import_(file: Path, tool: str, out: Path, n: int | None, weights: dict[str, Path]) -> None:
-    """Turn statistics that another tool made into a reference file that knows which protocol it is of.
+    """Turn another tool's statistics into a reference file that records their protocol.
 
     FILE is an npz, npy, pkl or pt; pickles are read by a reader that builds arrays and plain containers, and runs
-    nothing. The result serves metrics on that tool's own path (fd@inception-clean for clean-fid): any other comparison
-    ends with exit code 6. Where nobody knows how many images are behind it, a row has neither interval nor debiased
-    value.
+    nothing. It works for metrics with that tool's own preparation (fd@inception-clean for clean-fid): any other
+    comparison ends with exit code 6. If the number of images behind the file is unknown, rows have no interval and no
+    debiased value.
 
     \b
     ganeval reference import fid_stats_cifar10_train.npz --from ttur -o cifar10.safetensors
@@ -133,7 +138,9 @@ def import_(file: Path, tool: str, out: Path, n: int | None, weights: dict[str, 
 @command.command("show")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def show(file: Path) -> None:
-    """Verify a statistics file (of ganeval, or another tool's mu/sigma npz) and say what is in it.
+    """Verify a statistics file and print what it holds.
+
+    FILE is a file of ganeval, or another tool's npz of mu and sigma.
 
     \b
     ganeval reference show real.safetensors

@@ -20,50 +20,50 @@ of_inputs = functools.partial(click.option, cls=GroupedOption, group="inputs")
 
 @click.command("report", cls=GroupedCommand, short_help="Write one self-contained HTML page.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="The page."
+    "--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="HTML file to write."
 )
 @of_inputs(
     "--results",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Rows: a .jsonl file or a folder of them. Default: leaderboards/results of this project.",
+    help="Folder of .jsonl files, or one file. Default: leaderboards/results of this project.",
 )
 @of_inputs(
     "--runs",
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="DIR",
-    help="Runs of train-reference.",
+    help="Folder of runs of train-reference.",
 )
 @of_inputs(
     "--pairs",
     type=(click.Path(path_type=Path), str, str),
     multiple=True,
     metavar="CSV FAKE REAL",
-    help="Table of score --per-image, and the images.",
+    help="Table that score --per-image wrote, and the two sets of images.",
 )
 @of_inputs(
     "--blame",
     type=(click.Path(path_type=Path), str),
     multiple=True,
     metavar="CSV IMAGES",
-    help="Table of score --blame, and the images.",
+    help="Table that score --blame wrote, and the images.",
 )
 @of_inputs(
     "--doctor",
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="FILE",
-    help="What doctor --json wrote.",
+    help="File that doctor --json wrote.",
 )
-@click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Also every chart as PNG and SVG.")
+@click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Folder for every chart as PNG and SVG.")
 @click.option(
     "--blind",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Also a page for blind rating of the --pairs, whose answers are saved as CSV.",
+    help="Second page to write, for blind rating of the --pairs; it saves the answers as CSV.",
 )
-@click.option("--title", default="ganeval report", show_default=True, help="Of the page.")
+@click.option("--title", default="ganeval report", show_default=True, help="Title of the page.")
 @with_options(*map(option, READING))
 def command(
     out: Path,
@@ -79,10 +79,10 @@ def command(
 ) -> None:
     """Write one HTML page with boards, scores, training runs and pictures.
 
-    The page is a single file below 8 MB that loads nothing from anywhere. Folders for --runs and --results are searched
-    for runs. Several --pairs of the same REAL are also shown side by side, one crop of each picture. For
-    --pairs and --blame, score the images first: the table says which of them are the worst and the best. FAKE and
-    IMAGES may be any subject of `ganeval score`, read with the same options.
+    The page is a single file below 8 MB that loads nothing from the network. Folders for --runs and --results are
+    searched for runs. Several --pairs of the same REAL are also shown side by side, one crop of each picture. For
+    --pairs and --blame, score the images first: the table ranks them from worst to best. FAKE and IMAGES may be any
+    subject of `ganeval score`, read with the same options.
 
     \b
     ganeval report --out report.html

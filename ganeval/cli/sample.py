@@ -17,13 +17,15 @@ LOOKED_AT = 1000  # the same with --views: enough to count one in a hundred
 
 @click.command("sample", short_help="Draw images from a checkpoint.")
 @click.argument("checkpoint", type=PLACE)
-@click.option("-n", "count", type=click.IntRange(min=1), help="How many images. Default: 64, or all inputs.")
-@click.option("-o", "out", type=click.Path(path_type=Path), help="A new folder; with --grid a PNG file.")
-@click.option("--class", "class_name", metavar="C", help="Conditional models: one class, by name or number.")
-@click.option("--grid", is_flag=True, help="One PNG with all images side by side.")
-@click.option("--views", type=click.Path(path_type=Path), help="Folder for pictures of copies, repetitions, classes.")
+@click.option("-n", "count", type=click.IntRange(min=1), help="Number of images. Default: 64, or all inputs.")
+@click.option("-o", "out", type=click.Path(path_type=Path), help="New folder; with --grid a PNG file.")
+@click.option("--class", "class_name", metavar="C", help="Class by name or number, of a conditional model.")
+@click.option("--grid", is_flag=True, help="Write one PNG with all images side by side.")
 @click.option(
-    "--reference", type=PLACE, metavar="REF", help="Training images, for --views. Default: the checkpoint's own."
+    "--views", type=click.Path(path_type=Path), help="Folder for pictures of copies, repetitions and classes."
+)
+@click.option(
+    "--reference", type=PLACE, metavar="REF", help="Training images for --views. Default: the checkpoint's own."
 )
 @click.option(
     "--tile",
@@ -31,7 +33,7 @@ LOOKED_AT = 1000  # the same with --views: enough to count one in a hundred
     is_flag=False,
     flag_value=TILE,
     metavar="[PX]",
-    help=f"Translate large inputs in tiles of PX pixels ({TILE}), a multiple of 32: memory goes by the tile.",
+    help=f"Translate large inputs in tiles of PX pixels ({TILE}), a multiple of 32; memory depends on the tile alone.",
 )
 @takes("sample")
 def command(
@@ -47,17 +49,17 @@ def command(
 ) -> None:
     """Draw images from CHECKPOINT: a file of train-reference, TorchScript, ONNX, or package.module:factory.
 
-    The name of a recipe takes its shipped checkpoint (`ganeval list recipes` says which have one), the folder of a run
-    its last one.
+    CHECKPOINT may also be the name of a recipe with a shipped checkpoint (`ganeval list recipes` marks them), or the
+    folder of a run, whose last checkpoint is taken.
 
-    Image i depends on the seed and i alone: the first 10 of 1,000 are the 10 of -n 10. Conditional models take their
-    classes in turn, into a folder each.
+    Image i depends only on the seed and i: -n 10 gives the first 10 images of -n 1000. Conditional models take their
+    classes in turn, and write each class into a folder of its own.
 
     --tile gives the output of the whole image. Seams may show with networks that normalise over the image or see
     further than 32 pixels, such as cyclegan and pix2pix.
 
-    --views writes pictures of what was learnt, with the numbers in views.json: samples beside their nearest training
-    images, the samples that are most alike, one row a class; for gan-1d the density.
+    --views writes pictures of what the model learned, with the numbers in views.json: samples beside their nearest
+    training images, the most similar samples, one row per class; for gan-1d the density.
 
     \b
     ganeval sample cgan-conv.digits-cpu --class 3 -n 16 -o threes

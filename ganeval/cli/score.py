@@ -20,11 +20,15 @@ from ganeval.options import ScoreOptions
     "--fid-statistics-file",
     "statistics",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="mu and sigma of another tool, in place of --reference.",
+    help="Another tool's mu and sigma, in place of --reference.",
 )
-@click.option("--per-image", type=click.Path(dir_okay=False, path_type=Path), help="CSV of values by image.")
 @click.option(
-    "--blame", type=click.Path(dir_okay=False, path_type=Path), help="CSV of each image's influence, worst first."
+    "--per-image", type=click.Path(dir_okay=False, path_type=Path), help="CSV file to write each image's values to."
+)
+@click.option(
+    "--blame",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV file to write each image's influence to, worst first.",
 )
 @click.option("--name", "names", multiple=True, help="Name of the subject in the rows; once per subject.")
 @click.option("--append", type=click.Path(dir_okay=False, path_type=Path), help="Append the rows to a JSONL file.")
@@ -38,9 +42,9 @@ from ganeval.options import ScoreOptions
     type=click.Choice(["table", "md", "csv", "latex"]),
     default="table",
     show_default=True,
-    help="Form of the table of several subjects.",
+    help="Format of the table of several subjects.",
 )
-@click.option("--fetch", is_flag=True, help="Fetch the weights and data sets that this run lacks first.")
+@click.option("--fetch", is_flag=True, help="First fetch the weights and data sets that this run lacks.")
 @click.option("--full", is_flag=True, help="Print every metric with its notes.")
 @click.pass_context
 def command(

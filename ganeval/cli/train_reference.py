@@ -51,23 +51,41 @@ class TrainingReporter(RichReporter):
 @click.command("train-reference", short_help="Train a reference model by a fixed recipe.")
 @click.argument("model", required=False, type=MODEL)
 @click.option(
-    "--recipe", "recipe_name", type=RECIPE, metavar="R", help="One of --list. Default: the model's small one."
+    "--recipe",
+    "recipe_name",
+    type=RECIPE,
+    metavar="R",
+    help="Recipe, as --list names it. Default: the model's small one.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights, order and noise.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights, order and noise."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. Default: runs/<recipe>-seed<seed>.")
 @option("data_root")
-@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Train on these images of your own.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Changes the recipe: --set steps=200.")
-@click.option("--resume", is_flag=True, help="Go on with the run in --out; a finished one is left as it is.")
-@click.option("--check", is_flag=True, help="Say whether the result is inside the expected interval; exit 4 if not.")
-@click.option("--show", is_flag=True, help="Print the whole recipe, with what --set changes, and train nothing.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of your own images to train on."
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change the recipe, as in --set steps=200; repeatable.",
+)
+@click.option("--resume", is_flag=True, help="Continue the run in --out; a finished one is left as it is.")
+@click.option(
+    "--check", is_flag=True, help="Check that the result is inside the expected interval; exit with 4 if not."
+)
+@click.option("--show", is_flag=True, help="Print the whole recipe, changes by --set included, without training.")
 @click.option("--list", "list_them", is_flag=True, help="List the recipes, of MODEL or of all.")
 @click.option("--offline", is_flag=True, help="Never download the weights that a recipe pins.")
 @with_options(option("device"), option("devices"), option("timeout"))
 @click.option(
-    "--log", type=click.Choice(["tensorboard", "mlflow", "wandb"]), help="Also write losses and scores there."
+    "--log",
+    type=click.Choice(["tensorboard", "mlflow", "wandb"]),
+    help="Log losses, scores and grids to this tool as well.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The recipes of --list, or the result, as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print the recipes of --list, or the result, as JSON.")
 def command(
     model: str | None,
     recipe_name: str | None,
@@ -89,9 +107,9 @@ def command(
 ) -> None:
     """Train MODEL by a fixed recipe, score it while it trains, and leave last.safetensors and best.safetensors.
 
-    MODEL may also be the name of a recipe, as --list prints it. Without one, the small tier runs: bundled data,
-    minutes on two CPU cores. With --data it runs on a folder of
-    yours: size, grey or color, and classes (a folder each) are the folder's, and the recipe is named by its content.
+    MODEL may also be the name of a recipe, as --list prints it. A model's small recipe uses bundled data and takes
+    minutes on two CPU cores. With --data it trains on a folder of yours: size, grey or color, and classes (one folder
+    each) come from the folder, and the recipe is named after its content.
 
     \b
     ganeval train-reference --list

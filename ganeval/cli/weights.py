@@ -15,25 +15,23 @@ ALL = "all"
 
 @click.group("weights")
 def command() -> None:
-    """Lists, fetches, imports and checks the weights of backbones.
+    """List, fetch, import and check the weights of backbones.
 
     Every file is pinned by its sha256. Only `fetch` and `score --fetch` reach the network.
 
     \b
-    Example:
-      ganeval weights list
-      ganeval weights fetch inception
+    ganeval weights list
+    ganeval weights fetch inception
     """
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects instead of a table.")
 def list_(as_json: bool) -> None:
-    """Lists all weights files, and which of them are on this machine.
+    """List all weights files, and which of them are on this machine.
 
     \b
-    Example:
-      ganeval weights list --json
+    ganeval weights list --json
     """
     from ganeval.backbones import weights_files
     from ganeval.backbones.weights_store import cache_dir, locate
@@ -69,16 +67,15 @@ def list_(as_json: bool) -> None:
 @command.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, type=WEIGHTS)
 def fetch(names: tuple[str, ...]) -> None:
-    """Downloads weights, checks their sha256 and prints where they are.
+    """Download weights, check their sha256 and print where they are.
 
     What is here already is checked and left alone. A download that broke off is resumed. NAME may be `all`. Files that
     torch hub keeps on this machine are used where they are. GANEVAL_WEIGHTS_MIRROR names an address to download from in
     place of the publishers': files with a published hash only, each under the publisher's file name.
 
     \b
-    Example:
-      ganeval weights fetch inception lpips-vgg
-      ganeval weights fetch all
+    ganeval weights fetch inception lpips-vgg
+    ganeval weights fetch all
     """
     from ganeval.backbones import weights_files
     from ganeval.backbones.weights_file import Embedded
@@ -94,30 +91,28 @@ def fetch(names: tuple[str, ...]) -> None:
 @click.argument("name", type=WEIGHTS)
 @click.argument("file", type=click.Path(path_type=Path))
 def import_(name: str, file: Path) -> None:
-    """Copies a local FILE into the folder of weights, for a machine without internet.
+    """Copy a local FILE into the folder of weights, for a machine without internet.
 
-    FILE must be the published one, by its sha256. For a file that comes inside a wheel of the package index, the wheel
-    will do as well.
+    FILE must be the published one, by its sha256. If the publisher ships it in a wheel on the package index, give that
+    wheel.
 
     \b
-    Example:
-      ganeval weights import inception pt_inception-2015-12-05-6726825d.pth
+    ganeval weights import inception pt_inception-2015-12-05-6726825d.pth
     """
     from ganeval.backbones.weights_fetch import import_file
 
     click.echo(str(import_file(name, file)))
 
 
-@command.command()
+@command.command(short_help="Check the sha256 of weights on this machine.")
 @click.argument("names", metavar="[NAME...]", nargs=-1, type=WEIGHTS)
 def verify(names: tuple[str, ...]) -> None:
-    """Hashes weights on this machine and compares; all that are here when no NAME is given.
+    """Check the sha256 of weights on this machine: of each NAME, or of all that are here.
 
-    Prints one line a file: name, sha256, path. Exits with 3 if any is damaged, changed or absent.
+    Prints one line per file: name, sha256, path. Exits with 3 if one is damaged, changed or missing.
 
     \b
-    Example:
-      ganeval weights verify inception
+    ganeval weights verify inception
     """
     from ganeval.backbones import weights_files, weights_store
     from ganeval.errors import WeightsError

@@ -16,7 +16,7 @@ ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}
 WORDS = ("metric", "verdict")  # columns of words; the others are numbers
 HEAD = ("metric", "baseline", "now", "worse by", "95% bounds", "margin", "mde", "fails from", "verdict")
 LEGEND = {
-    "worse by": "in the direction that is bad",
+    "worse by": "change in the bad direction",
     "95% bounds": "one-sided",
     "mde": "smallest worsening that is detected four times in five",
     "fails from": "true worsening that fails four times in five",

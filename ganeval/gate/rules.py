@@ -25,7 +25,7 @@ class GateRule:
 
     Attributes:
         metric: Key of a row ("kd@efflite0", "psnr"), or its part before "@" where the baseline has only one such row.
-        margin: How much worse is still accepted: in the metric's own unit, or a share of the baseline's value.
+        margin: How much worse is still accepted: in the metric's own unit, or a fraction of the baseline's value.
         relative: True where `margin` is a share (0.02 for "2%").
         why: Where the margin comes from, for whoever reads the file.
     """
@@ -122,8 +122,8 @@ def _read_rule(path: Path, number: int, rule: object) -> GateRule:
         amount = float(margin.removesuffix("%")) / 100 if isinstance(margin, str) and relative else float(margin)
     except (ValueError, OverflowError):
         raise UsageError(
-            f'{where} ({metric}): margin is a number in the unit of the metric, or a share as in "2%"; got '
-            f"{margin!r:.60}."
+            f"{where} ({metric}): margin is a number in the unit of the metric, or a fraction of the baseline as in "
+            f'"2%"; got {margin!r:.60}.'
         ) from None
     if not 0.0 < amount < math.inf:
         raise UsageError(
@@ -147,7 +147,7 @@ def write_toml(rules: GateRules, left_out: Mapping[str, str]) -> str:
         left_out: Metric -> why there is no rule for it; written as comments.
     """
     lines = [
-        "# A quality gate, written by `ganeval gate init`. Review the margins: they say how much worse is accepted.",
+        "# A quality gate, written by `ganeval gate init`. Review the margins: how much worse each metric may get.",
         f"version = {VERSION}",
         f"mode = {_quoted(rules.mode)}  # {', '.join(MODES)}",
         f"level = {rules.level}  # chance of failing a model that is worse by just its margins, over all rules",
@@ -157,7 +157,12 @@ def write_toml(rules: GateRules, left_out: Mapping[str, str]) -> str:
     ]
     for rule in rules.rules:
         margin = _quoted(rule.said) if rule.relative else repr(rule.margin)
-        lines += ["", "[[rule]]", f"metric = {_quoted(rule.metric)}", f'margin = {margin}  # or a share: "2%"']
+        lines += [
+            "",
+            "[[rule]]",
+            f"metric = {_quoted(rule.metric)}",
+            f'margin = {margin}  # or a fraction of the baseline: "2%"',
+        ]
         lines += [f"why = {_quoted(rule.why)}"] if rule.why else []
     if left_out:
         lines += ["", "# Scored, but not gated:"]

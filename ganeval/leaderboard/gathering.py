@@ -47,9 +47,10 @@ def gather(results: Path | None = None) -> Gathered:
     rows, (timings, more) = read.rows(), timings_among(read.others)
     boards = load_boards(boards_beside(results))
     boards |= automatic_boards(boards, rows)
-    taken = costs(timings)
+    tables = timing_tables(timings)
+    taken = costs(tables)
     standings = {name: stand(board, rows, taken) for name, board in boards.items()}
-    return Gathered(tuple(rows), standings, tuple(timing_tables(timings)), (*read.problems, *more))
+    return Gathered(tuple(rows), standings, tuple(tables), (*read.problems, *more))
 
 
 def boards_beside(results: Path | None) -> Path | None:

@@ -81,9 +81,8 @@ def by_columns(tables: Sequence[TimingTable]) -> list[list[TimingTable]]:
     return [group for _, group in groups]
 
 
-def costs(rows: Sequence[TimingRow]) -> dict[str, Cost]:
+def costs(tables: Sequence[TimingTable]) -> dict[str, Cost]:
     """What each recipe costs: each kind from the run that timed most recipes, and of those the latest."""
-    tables = timing_tables(rows)
     found: dict[str, dict[str, float]] = {}
     for kind in COSTS:
         for name, value in _widest(tables, kind).items():

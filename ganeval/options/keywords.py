@@ -29,7 +29,7 @@ class ScoreKeywords(TypedDict, total=False):
     pair_by: str | None
     """Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree."""
     mask: Images | None
-    """Images whose white pixels are those that paired metrics look at; one image is the mask of all."""
+    """Masks: paired metrics use their white pixels only. A single image masks all."""
     mod_crop: int
     """Crop images right and bottom to multiples of N, the scale of the model."""
     peak: int | None
@@ -53,7 +53,7 @@ class ScoreKeywords(TypedDict, total=False):
     tile: str | Mapping[str, str] | None
     """Cut strips of R rows and C columns into images: all, or number N; SET as in match=."""
     labels: bool | None
-    """Folders are classes, or are not. Default: they are if their names aren't mere numbers in sequence."""
+    """Take folders as classes, or not. Default: as classes, unless their names only count up."""
     follow_links: bool | Literal["no", "inside", "anywhere"]
     """Follow links that stay inside the folder or archive."""
     batch_size: int
@@ -108,7 +108,7 @@ class CompareKeywords(TypedDict, total=False):
     pair_by: str | None
     """Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree."""
     mask: Images | None
-    """Images whose white pixels are those that paired metrics look at; one image is the mask of all."""
+    """Masks: paired metrics use their white pixels only. A single image masks all."""
     mod_crop: int
     """Crop images right and bottom to multiples of N, the scale of the model."""
     peak: int | None
@@ -132,7 +132,7 @@ class CompareKeywords(TypedDict, total=False):
     tile: str | Mapping[str, str] | None
     """Cut strips of R rows and C columns into images: all, or number N; SET as in match=."""
     labels: bool | None
-    """Folders are classes, or are not. Default: they are if their names aren't mere numbers in sequence."""
+    """Take folders as classes, or not. Default: as classes, unless their names only count up."""
     follow_links: bool | Literal["no", "inside", "anywhere"]
     """Follow links that stay inside the folder or archive."""
     batch_size: int
@@ -163,7 +163,7 @@ class CheckKeywords(TypedDict, total=False):
     pair_by: str | None
     """Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree."""
     mask: Images | None
-    """Images whose white pixels are those that paired metrics look at; one image is the mask of all."""
+    """Masks: paired metrics use their white pixels only. A single image masks all."""
     inputs: Images | None
     """Images that an image-to-image generator translates."""
     generator: str | None
@@ -177,7 +177,7 @@ class CheckKeywords(TypedDict, total=False):
     tile: str | Mapping[str, str] | None
     """Cut strips of R rows and C columns into images: all, or number N; SET as in match=."""
     labels: bool | None
-    """Folders are classes, or are not. Default: they are if their names aren't mere numbers in sequence."""
+    """Take folders as classes, or not. Default: as classes, unless their names only count up."""
     follow_links: bool | Literal["no", "inside", "anywhere"]
     """Follow links that stay inside the folder or archive."""
     batch_size: int
@@ -216,7 +216,7 @@ class EvaluatorKeywords(TypedDict, total=False):
     pair_by: str | None
     """Pair names without a suffix, by the group of a regular expression, or by order. Default: names agree."""
     mask: Images | None
-    """Images whose white pixels are those that paired metrics look at; one image is the mask of all."""
+    """Masks: paired metrics use their white pixels only. A single image masks all."""
     mod_crop: int
     """Crop images right and bottom to multiples of N, the scale of the model."""
     peak: int | None
@@ -240,7 +240,7 @@ class EvaluatorKeywords(TypedDict, total=False):
     tile: str | Mapping[str, str] | None
     """Cut strips of R rows and C columns into images: all, or number N; SET as in match=."""
     labels: bool | None
-    """Folders are classes, or are not. Default: they are if their names aren't mere numbers in sequence."""
+    """Take folders as classes, or not. Default: as classes, unless their names only count up."""
     follow_links: bool | Literal["no", "inside", "anywhere"]
     """Follow links that stay inside the folder or archive."""
     batch_size: int

@@ -138,7 +138,7 @@ class ScoreOptions:
         str | None,
         Option(
             "pairs",
-            "Images whose white pixels are those that paired metrics look at; one image is the mask of all.",
+            "Masks: paired metrics use their white pixels only. A single image masks all.",
             f"{_FREE} gate",
             Place(),
         ),
@@ -237,7 +237,7 @@ class ScoreOptions:
         bool | None,
         Option(
             "inputs",
-            "Folders are classes, or are not. Default: they are if their names aren't mere numbers in sequence.",
+            "Take folders as classes, or not. Default: as classes, unless their names only count up.",
             _ALL,
             Switch(),
         ),

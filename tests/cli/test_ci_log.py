@@ -82,7 +82,7 @@ def test_a_gates_table_has_no_column_without_a_value_and_explains_the_others_alo
         assert "fails from" in show(report)
         assert "mde" not in show(bare)
         assert "95% bounds" not in show(bare)
-        assert "worse by: in the direction that is bad." in show(bare)
+        assert "worse by: change in the bad direction." in show(bare)
 
 
 @pytest.mark.parametrize("target", ["-", "report.json"])

@@ -179,14 +179,6 @@ def test_a_users_error_has_its_exit_code_and_no_traceback(arguments, code, capsy
     assert "Traceback" not in captured.err
 
 
-@pytest.mark.parametrize("name", [None, "list", "fetch", "import", "verify"])
-def test_every_help_page_has_an_example(name):
-    result = _run(*([name] if name else []), "--help")
-    assert result.exit_code == 0
-    assert "Example:" in result.stdout
-    assert f"ganeval weights {name or 'list'}" in result.stdout
-
-
 def test_the_group_has_these_commands():
     assert isinstance(command, click.Group)
     assert sorted(command.commands) == ["fetch", "import", "list", "verify"]

@@ -145,7 +145,7 @@ def test_costs_come_from_one_run_and_one_machine():
     wide = [row(name=name, stage=stage, unit=unit, value=value, run="wide") for name, value in (("a", 5.0), ("b", 6.0))]
     later = row(name="a", stage=stage, unit=unit, value=99.0, run="later", time="2026-05-01T00:00:00+00:00")
     trained = row(name="a", stage=TRAINING.stage, unit=TRAINING.unit, value=60.0, n=1, sd=None)
-    found = costs([*wide, later, trained])
+    found = costs(timing_tables([*wide, later, trained]))
 
     assert found == {"a": {"training_seconds": 60.0, "images_per_second": 5.0}, "b": {"images_per_second": 6.0}}
     assert costs([]) == {}

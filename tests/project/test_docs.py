@@ -53,6 +53,32 @@ def test_every_command_has_a_help_text_and_its_leaves_an_example():
             assert f"{' '.join(path)}" in command.help, f"{' '.join(path)} has no example"
 
 
+def test_every_option_has_a_help_text_that_names_what_it_takes():
+    for path, command in commands(cli.root):
+        for option in command.params:
+            if isinstance(option, click.Option):
+                said = option.help or ""
+                assert said.endswith("."), f"{path} {option.opts}: {said!r} is no sentence"
+                assert not re.match(r"(Of|For|By|Whose|Default)\b", said), f"{path} {option.opts}: {said!r}"
+
+
+def test_no_line_of_a_list_of_commands_is_cut_off():
+    for path, command in commands(cli.root):
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            lines = {name: command.get_command(context, name) for name in command.list_commands(context)}
+            cut = [name for name, found in lines.items() if found.get_short_help_str(80).endswith("...")]
+            assert not cut, f"{' '.join(path)}: {cut}"
+
+
+@pytest.mark.parametrize("page", ["installing.md", "installing.zh.md"])
+def test_the_page_on_installing_names_every_extra(page):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    rows = re.findall(r"^\| (`[^|]*) \|", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert set(extras) <= {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_to_files_that_exist(page):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
