@@ -14,7 +14,7 @@ import click
 
 from ganeval.cli.bench_models import sampling, training
 from ganeval.cli.bench_table import Table, show_table
-from ganeval.cli.options import check_writable
+from ganeval.cli.options import FILE, FOLDER, check_writable, one_of, whole
 from ganeval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,23 +48,15 @@ def command() -> None:
     "--vs", multiple=True, metavar="PEER", help="Other tool: torch-fidelity, pytorch-fid or torchmetrics; repeatable."
 )
 @click.option("--images", default="200", show_default=True, metavar="N,N", help="Images per set; several for the plot.")
-@click.option(
-    "--size", type=click.IntRange(min=32), default=256, show_default=True, help="Width and height of the images."
-)
-@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Number of rounds.")
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images per batch, for every tool."
-)
-@click.option(
-    "--folder", type=click.Path(file_okay=False, path_type=Path), help="Folder that keeps the images and weights."
-)
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Plot to write: .png, .svg or .pdf.")
-@click.option(
-    "--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Markdown file to write the table to."
-)
+@click.option("--size", type=whole(32), default=256, show_default=True, help="Width and height of the images.")
+@click.option("--repeats", type=whole(1), default=3, show_default=True, help="Number of rounds.")
+@click.option("--batch-size", type=whole(1), default=32, show_default=True, help="Images per batch, for every tool.")
+@click.option("--folder", type=FOLDER, help="Folder that keeps the images and weights.")
+@click.option("--plot", type=FILE, help="Plot to write: .png, .svg or .pdf.")
+@click.option("--markdown", type=FILE, help="Markdown file to write the table to.")
 @click.option(
     "--append",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="JSONL file to append timing rows to, for a leaderboard.",
 )
 @click.option("--json", "json_target", metavar="-|FILE", help="All measurements as JSON, to stdout (-) or a file.")
@@ -235,21 +227,19 @@ def scoring_markdown(compared: "Comparison") -> str:
 
 @command.command("stages", short_help="Time each stage, beside the machine's limit.")
 @click.option("--backbone", "name", default="efflite0", show_default=True, metavar="NAME", help="Backbone to time.")
-@click.option("--images", type=click.IntRange(min=2), default=64, show_default=True, help="Images per repeat.")
-@click.option(
-    "--size", type=click.IntRange(min=32), default=256, show_default=True, help="Width and height of the images."
-)
-@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats of each stage.")
+@click.option("--images", type=whole(2), default=64, show_default=True, help="Images per repeat.")
+@click.option("--size", type=whole(32), default=256, show_default=True, help="Width and height of the images.")
+@click.option("--repeats", type=whole(1), default=3, show_default=True, help="Repeats of each stage.")
 @click.option(
     "--engine",
-    type=click.Choice(["auto", "torch", "openvino"]),
+    type=one_of(["auto", "torch", "openvino"]),
     default="auto",
     show_default=True,
     help="Engine of the network on a CPU.",
 )
 @click.option(
     "--precision",
-    type=click.Choice(["exact", "fast"]),
+    type=one_of(["exact", "fast"]),
     default="exact",
     show_default=True,
     help="Precision of the network: float32 or bfloat16.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganeval.cli.bench_table import show_table
-from ganeval.cli.options import MODEL, PLACE, RECIPE, check_writable
+from ganeval.cli.options import FILE, MODEL, PLACE, RECIPE, check_writable, one_of, whole
 from ganeval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 TUTORIAL = "tutorial"
 SOURCE = "ganeval bench"
 
-_ROUNDS = click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Number of rounds.")
+_ROUNDS = click.option("--repeats", type=whole(1), default=5, show_default=True, help="Number of rounds.")
 _DEVICE = click.option(
     "--device", default="auto", show_default=True, help="Device of the networks: auto, cpu, cuda or cuda:1."
 )
 _APPEND = click.option(
     "--append",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="JSONL file to append timing rows to, for a leaderboard.",
 )
 _JSON = click.option(
@@ -51,11 +51,11 @@ def parse_batches(text: str) -> list[int]:
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting of the recipe.")
 @click.option(
     "--vs",
-    type=click.Choice([TUTORIAL]),
+    type=one_of([TUTORIAL]),
     help="Also time the tutorial's plain loop, without this project's techniques.",
 )
 @click.option("--bf16", is_flag=True, help="Also time bfloat16.")
-@click.option("--steps", type=click.IntRange(min=1), default=10, show_default=True, help="Training steps per round.")
+@click.option("--steps", type=whole(1), default=10, show_default=True, help="Training steps per round.")
 @_ROUNDS
 @_DEVICE
 @_APPEND

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganeval.cli.options import DATASET
+from ganeval.cli.options import DATASET, FOLDER
 from ganeval.errors import UsageError
 
 if TYPE_CHECKING:
     from ganeval.sources.datasets.table import DatasetInfo
 
-DATA_ROOT = click.option(
-    "--data-root", type=click.Path(path_type=Path, file_okay=False), envvar="GANEVAL_DATA", help="Folder of data sets."
-)
+DATA_ROOT = click.option("--data-root", type=FOLDER, envvar="GANEVAL_DATA", help="Folder of data sets.")
 
 
 @click.group("data", short_help="Data sets: list, fetch, verify.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ganeval.cli.options import PLACE, GroupedCommand, GroupedOption, check_writable, takes
+from ganeval.cli.options import PLACE, GroupedCommand, GroupedOption, check_writable, one_of, takes
 from ganeval.errors import UsageError
 from ganeval.files.read_write import write_output
 from ganeval.options import ScoreOptions
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--fail-on",
-    type=click.Choice(["serious", "warning", "info"]),
+    type=one_of(["serious", "warning", "info"]),
     help="Exit with 4 if a finding is that severe or worse, for a CI.",
 )
 @takes("doctor")

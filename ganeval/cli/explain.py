@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganeval.cli.options import PLACE, GroupedCommand, check_writable, takes
+from ganeval.cli.options import FILE, PLACE, GroupedCommand, check_writable, takes
 from ganeval.errors import UsageError
 from ganeval.explain.pipelines import parse_tools
 from ganeval.files.read_write import write_output
@@ -19,7 +19,7 @@ PICTURES = (".png", ".svg", ".pdf")
 @click.option(
     "--fid-statistics-file",
     "statistics",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Another tool's mu and sigma, in place of --reference.",
 )
 @click.option("--tools", metavar="NAMES", help="Comma-separated tools from the list above. Default: all.")
@@ -31,12 +31,10 @@ PICTURES = (".png", ".svg", ".pdf")
 )
 @click.option(
     "--other-weights",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Second Inception file, to show the effect of the weights.",
 )
-@click.option(
-    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Waterfall plot to write: .png, .svg or .pdf."
-)
+@click.option("--plot", type=FILE, help="Waterfall plot to write: .png, .svg or .pdf.")
 @click.option("--json", "json_target", metavar="-|FILE", help="Rows with their terms as JSON, to stdout (-) or a file.")
 def command(
     subject: str,

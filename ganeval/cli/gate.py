@@ -10,7 +10,6 @@ import click
 from ganeval.cli.ci_log import for_commands
 from ganeval.cli.gate_record import (
     BASELINE,
-    FILE,
     MODES,
     RULES,
     accept,
@@ -20,7 +19,7 @@ from ganeval.cli.gate_record import (
     require_baseline,
     rules_here,
 )
-from ganeval.cli.options import PLACE, GroupedCommand, check_writable, takes
+from ganeval.cli.options import FILE, PLACE, GroupedCommand, check_writable, one_of, takes
 from ganeval.errors import DataError, UsageError
 from ganeval.files.read_write import write_output
 from ganeval.options import ScoreOptions
@@ -62,14 +61,14 @@ class Gate(GroupedCommand, click.Group):
     metavar="OLDER",
     help="The older model itself: compared image by image, which detects far smaller changes.",
 )
-@of_gate("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="How the two models are compared.")
+@of_gate("--mode", type=one_of(MODES), default="auto", show_default=True, help="How the two models are compared.")
 @of_gate("--name", help="Subject or recipe in the baseline, if it has several.")
 @takes("gate")
 @click.option("--junit", type=FILE, metavar="FILE", help="JUnit XML file to write: one test case per rule.")
 @click.option(
     "--markdown", type=FILE, metavar="FILE", help="Markdown file to append the report to, such as $GITHUB_STEP_SUMMARY."
 )
-@click.option("--annotations", type=click.Choice(["github"]), help="Annotations in the CI log.")
+@click.option("--annotations", type=one_of(["github"]), help="Annotations in the CI log.")
 @click.option("--json", "json_target", metavar="-|FILE", help="The report as JSON, to stdout (-) or a file.")
 @click.pass_context
 def command(

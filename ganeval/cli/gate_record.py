@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganeval.cli.options import PLACE, GroupedCommand, GroupedOption, check_writable, takes
+from ganeval.cli.options import FILE, PLACE, GroupedCommand, GroupedOption, check_writable, one_of, takes
 from ganeval.errors import DataError, UsageError
 from ganeval.files.read_write import write_output
 from ganeval.formatting import counted
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 FIRST_BASELINE, FIRST_RULES = "baseline.jsonl", "gates.toml"
 MODES: tuple["Mode", ...] = ("auto", "samples", "same-weights", "retrained")
-FILE = click.Path(dir_okay=False, path_type=Path)
 of_gate = functools.partial(click.option, cls=GroupedOption, group="the gate")
 BASELINE = of_gate(
     "--baseline",
@@ -79,7 +78,7 @@ def as_ruled(options: ScoreOptions, rules: "GateRules | None", file: Path | None
 @of_gate("--rules", type=FILE, default=Path(FIRST_RULES), show_default=True, help="New file for the margins.")
 @of_gate(
     "--mode",
-    type=click.Choice(MODES),
+    type=one_of(MODES),
     default="auto",
     show_default=True,
     help="Kind of comparison that the margins are for.",

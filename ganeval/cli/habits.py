@@ -30,7 +30,7 @@ HABITS: Final = {
     "--bs": "--batch-size N",
     "--crop": "--crop-border N",
     "--cuda": "--device cuda",
-    "--data": "--data-root PATH",
+    "--data": "--data-root DIR",
     "--dims": "--metrics fd@BACKBONE: the 2048 features are those of fid",
     "--fake": _SUBJECT,
     "--fail-under": _MARGIN,
@@ -140,16 +140,49 @@ def _place_of_metric(name: str) -> str | None:
     return "--reference" if isinstance(request.metric, SetMetric) and request.metric.reference else ""
 
 
-def said(error: click.ClickException) -> str:
-    """What an error of click says, with the option that is meant by one of another tool."""
+def said(error: click.ClickException, command: click.Command) -> str:
+    """What an error of click says: with the option that is meant by one of another tool, and what a value would be.
+
+    Args:
+        error: The error.
+        command: The command that was called.
+    """
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         known = {option for parameter in error.ctx.command.params for option in parameter.opts}
         meant = _meant(error.option_name)
         if meant == _BUILD or known & set(re.findall(r"--[a-z-]+", meant)):
             return f"No such option {error.option_name!r}. Use {meant}."
+    if isinstance(error, click.BadOptionUsage):
+        for param in command.params:
+            if error.option_name in (*param.opts, *param.secondary_opts):
+                return _misused(error.option_name, param)
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return f"{_name_of(error.param)} is missing: it takes {_taken(error.param)}."
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"{error.format_message()}{_second_set(error.format_message(), error.ctx)}"
     return error.format_message()
+
+
+def _misused(name: str, param: click.Parameter) -> str:
+    """An option that has a value and takes none, or has none, or too few, at the end of the command line."""
+    if isinstance(param, click.Option) and param.is_flag:
+        return f"{name} takes no value. Write it alone."
+    if param.nargs > 1:
+        return f"{name} takes {param.nargs} values, {param.metavar}; got fewer. Give all of them."
+    return f"{name} takes {_taken(param)}; got nothing. Give it a value, or drop it."
+
+
+def _name_of(param: click.Parameter) -> str:
+    return param.human_readable_name if isinstance(param, click.Argument) else param.opts[-1]
+
+
+def _taken(param: click.Parameter) -> str:
+    """Which values a parameter takes, in words."""
+    from ganeval.cli.options import Name, Value
+
+    if isinstance(param.type, Value | Name):
+        return param.type.takes
+    return f"a value, {param.metavar}" if param.metavar and isinstance(param, click.Option) else "a text"
 
 
 def _meant(option: str) -> str:
@@ -221,8 +254,8 @@ def _one_by_one(subjects: Sequence[str], context: click.Context) -> list[str]:
     ]
 
 
-def command_path(root: click.Group, arguments: Sequence[str]) -> str:
-    """The command that a command line names: "ganeval gate init"."""
+def called_command(root: click.Group, arguments: Sequence[str]) -> tuple[str, click.Command]:
+    """The command that a command line names, "ganeval gate init", and that command."""
     names, context = ["ganeval"], click.Context(root)
     command: click.Command = root
     for word in arguments:
@@ -231,4 +264,4 @@ def command_path(root: click.Group, arguments: Sequence[str]) -> str:
             break
         names.append(word)
         command = found
-    return " ".join(names)
+    return " ".join(names), command

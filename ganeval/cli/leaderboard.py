@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganeval.cli.options import check_writable, with_options
+from ganeval.cli.options import FILE, PATH, check_writable, one_of, with_options
 from ganeval.errors import UsageError
 from ganeval.escaping import first_of, printable
 from ganeval.registry import listed, unknown_name
@@ -26,12 +26,10 @@ OPTIONS = (
     click.option("--board", metavar="NAME", help="Board of boards.toml, or timings. Default: all that have rows."),
     click.option(
         "--results",
-        type=click.Path(path_type=Path),
+        type=PATH,
         help="Folder of .jsonl files, or one file. Default: leaderboards/results of this project.",
     ),
-    click.option(
-        "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write. Default: stdout."
-    ),
+    click.option("-o", "--out", type=FILE, help="File to write. Default: stdout."),
     click.option("--entry", metavar="NAME", help="Recipe or subject, for hf-model-index."),
     click.option("--checkpoint", metavar="STEM", help="Checkpoint of --entry, for hf-model-index. Default: last."),
 )
@@ -48,9 +46,7 @@ def command() -> None:
 
 
 @command.command("show")
-@click.option(
-    "--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True, help="Output format."
-)
+@click.option("--format", "format_", type=one_of(FORMATS), default="table", show_default=True, help="Output format.")
 @with_options(*OPTIONS)
 def show(
     format_: str, board: str | None, results: Path | None, out: Path | None, entry: str | None, checkpoint: str | None
@@ -65,7 +61,7 @@ def show(
 
 
 @command.command("export")
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="md", show_default=True, help="Output format.")
+@click.option("--format", "format_", type=one_of(FORMATS), default="md", show_default=True, help="Output format.")
 @with_options(*OPTIONS)
 def export(
     format_: str, board: str | None, results: Path | None, out: Path | None, entry: str | None, checkpoint: str | None
@@ -85,11 +81,9 @@ def export(
 
 
 @command.command("add", short_help="Append rows that are not there yet.")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=PATH)
 @click.option("--board", metavar="NAME", help="Board to append to, the file NAME.jsonl. Default: SOURCE's own name.")
-@click.option(
-    "--results", type=click.Path(path_type=Path), help="Folder of rows. Default: leaderboards/results of this project."
-)
+@click.option("--results", type=PATH, help="Folder of rows. Default: leaderboards/results of this project.")
 def add(source: Path, board: str | None, results: Path | None) -> None:
     """Append the rows of SOURCE that are not there yet. Existing lines are never changed.
 

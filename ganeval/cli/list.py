@@ -7,6 +7,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from ganeval.cli.options import one_of
 from ganeval.formatting import filled_columns
 from ganeval.registry import Registry
 
@@ -151,7 +152,7 @@ TIERS = "cpu: bundled data, minutes. data: a data set under --data-root, minutes
 
 
 @click.command("list", short_help="List models, recipes, metrics, backbones or data sets.")
-@click.argument("what", type=click.Choice(list(TABLES)))
+@click.argument("what", type=one_of(TABLES))
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects instead of a table.")
 def command(what: str, as_json: bool) -> None:
     """List models, recipes, metrics, backbones or datasets, one line each.

@@ -16,7 +16,7 @@ from ganeval._version import __version__
 from ganeval.cli.ci_log import guarded_streams
 from ganeval.cli.consoles import print_what_can_be_encoded
 from ganeval.cli.error_messages import ARGUMENTS, tell
-from ganeval.cli.habits import command_path, overlooked, said, unknown_command
+from ganeval.cli.habits import called_command, overlooked, said, unknown_command
 from ganeval.devices import is_out_of_memory
 from ganeval.errors import GanevalError, UsageError
 from ganeval.escaping import printable
@@ -171,7 +171,7 @@ def _exit_codes(arguments: list[str] | None) -> Iterator[None]:
         sys.exit(2)
     except click.ClickException as error:
         if first:
-            _tell(UsageError(said(error)), words)
+            _tell(UsageError(said(error, called_command(root, words)[1])), words)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         if first:
@@ -201,7 +201,7 @@ def _exit_codes(arguments: list[str] | None) -> Iterator[None]:
 
 
 def _tell(error: GanevalError, words: list[str]) -> None:
-    tell(error, command_path(root, words), overlooked(words))
+    tell(error, called_command(root, words)[0], overlooked(words))
 
 
 def _is_first() -> bool:

@@ -4,15 +4,13 @@ from pathlib import Path
 
 import click
 
-from ganeval.cli.options import check_writable
+from ganeval.cli.options import FILE, check_writable
 from ganeval.errors import UsageError
 
 
 @click.command("merge", short_help="Join features that were computed on several machines.")
-@click.argument("parts", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write, *.safetensors."
-)
+@click.argument("parts", nargs=-1, required=True, type=FILE)
+@click.option("-o", "--out", required=True, type=FILE, help="File to write, *.safetensors.")
 @click.option("--moments-only", is_flag=True, help="Leave the feature rows out: a small file, for fd alone.")
 def command(parts: tuple[Path, ...], out: Path, moments_only: bool) -> None:
     """Join PARTS of `reference build --part` into the statistics of the whole set.

@@ -1,7 +1,7 @@
 """Options of commands, made from the table (`ganeval.options.table`)."""
 
 import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -12,23 +12,35 @@ from click.types import StringParamType
 
 from ganeval.cli.config import Settings
 from ganeval.errors import UsageError
-from ganeval.options.kinds import Folder, Kind, Links, OneOf, Place, Repeated, Switch
+from ganeval.options.kinds import File, FileOrFolder, Folder, Kind, Links, OneOf, Place, Repeated, Switch, Whole
 from ganeval.options.table import DEFAULTS, OPTIONS, Group, ScoreOptions, flag_of, taken_by
 from ganeval.registry import imported, listed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+FEW = 12  # names that fit into an error
 
 
 class Value(StringParamType):
-    """A value of one of the table's kinds.
+    """A value of one of the kinds, those of the table and those of a command's own options alike.
 
     Args:
         kind: The kind.
+        optional: Whether the option may be given without a value (click's `flag_value`).
     """
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, *, optional: bool = False) -> None:
         self.kind = kind
+        self.optional = optional
         self.name = type(kind).__name__.lower()
+
+    @property
+    def takes(self) -> str:
+        """Which values, for errors."""
+        return self.kind.takes
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str | None:
+        """What the help page shows in place of a value; arguments have names, unless they are one of a few words."""
+        return self.kind.metavar or None if isinstance(param, click.Option) or isinstance(self.kind, OneOf) else None
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """What the text means; a default isn't text.
@@ -36,19 +48,31 @@ class Value(StringParamType):
         Raises:
             UsageError: nothing; the message starts with the option.
         """
-        del ctx
         if not isinstance(value, str):
             return value
         try:
             return self.kind.read(value)
         except ValueError as error:
-            raise UsageError(f"{param.opts[-1] if param else 'The value'} {error}") from error
+            called = _called(param, ctx)
+            alone = f" If you meant {called} alone, put {value!r} before it." if self.optional else ""
+            raise UsageError(f"{called} {error}{alone}") from error
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The words that there are; the shell's own file names."""
         if isinstance(self.kind, OneOf):
             return [CompletionItem(word) for word in self.kind.words if word.startswith(incomplete)]
-        return [CompletionItem(incomplete, type="file")] if isinstance(self.kind, Place | Folder) else []
+        return [CompletionItem(incomplete, type="file")] if isinstance(self.kind, Place | FileOrFolder) else []
+
+
+def _called(param: click.Parameter | None, ctx: click.Context | None) -> str:
+    """What the person who gave a value knows it by: option, argument, or the environment variable that holds it."""
+    if param is None:
+        return "The value"
+    if isinstance(param, click.Argument):
+        return param.human_readable_name
+    if ctx is not None and ctx.get_parameter_source(str(param.name)) is ParameterSource.ENVIRONMENT:
+        return f"{param.envvar} ({param.opts[-1]})"
+    return param.opts[-1]
 
 
 class Name(StringParamType):
@@ -67,6 +91,12 @@ class Name(StringParamType):
         """The name as it is listed."""
         del param, ctx
         return listed(str(value), self._known())
+
+    @property
+    def takes(self) -> str:
+        """Which values, for errors."""
+        known = self._known()
+        return f"a name, as in {known[0]}" if len(known) > FEW else f"one of {', '.join(known)}"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The names that there are."""
@@ -118,6 +148,19 @@ WEIGHTS = Name("ganeval.backbones:weights_files")
 BACKBONE = Name("ganeval.backbones:BACKBONES")
 PLACE = Value(Place())
 """What is mostly a path, and may name a data set or a factory: the tab key completes file names."""
+FILE = Value(File())
+FOLDER = Value(Folder())
+PATH = Value(FileOrFolder())
+
+
+def one_of(words: Iterable[str]) -> Value:
+    """One of a few words."""
+    return Value(OneOf(tuple(words)))
+
+
+def whole(least: int) -> Value:
+    """A whole number, of at least this."""
+    return Value(Whole(least))
 
 
 def option(name: str) -> Callable[[Command], Command]:
@@ -142,7 +185,6 @@ def option(name: str) -> Callable[[Command], Command]:
         type=Value(known.kind),
         multiple=several,
         callback=_gather if several else None,
-        metavar=known.kind.metavar or None,
         default=written,
         show_default=written is not None,
         envvar=known.variable,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganeval.cli.options import BACKBONE, PLACE, GroupedCommand, check_writable, option, takes
+from ganeval.cli.options import BACKBONE, FILE, PLACE, GroupedCommand, check_writable, one_of, option, takes, whole
 from ganeval.errors import UsageError
 from ganeval.options import ScoreOptions
 from ganeval.summaries.peer_files.origins import ORIGINS
@@ -42,9 +42,7 @@ def command() -> None:
 
 @command.command("build", cls=GroupedCommand, short_help="Compute the statistics of REF into one file.")
 @click.argument("ref", type=PLACE)
-@click.option(
-    "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write, *.safetensors."
-)
+@click.option("-o", "--out", required=True, type=FILE, help="File to write, *.safetensors.")
 @click.option(
     "--backbone",
     "names",
@@ -89,12 +87,10 @@ def build(
 
 
 @command.command("import", short_help="Import another tool's statistics.")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--from", "tool", required=True, type=click.Choice(list(ORIGINS)), help="Tool that made the file.")
-@click.option(
-    "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write, *.safetensors."
-)
-@click.option("--n", type=click.IntRange(min=2), help="Number of images behind the file, if it does not hold it.")
+@click.argument("file", type=FILE)
+@click.option("--from", "tool", required=True, type=one_of(ORIGINS), help="Tool that made the file.")
+@click.option("-o", "--out", required=True, type=FILE, help="File to write, *.safetensors.")
+@click.option("--n", type=whole(2), help="Number of images behind the file, if it does not hold it.")
 @option("weights")
 def import_(file: Path, tool: str, out: Path, n: int | None, weights: dict[str, Path]) -> None:
     """Turn another tool's statistics into a reference file that records their protocol.
@@ -136,7 +132,7 @@ def import_(file: Path, tool: str, out: Path, n: int | None, weights: dict[str, 
 
 
 @command.command("show")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 def show(file: Path) -> None:
     """Verify a statistics file and print what it holds.
 

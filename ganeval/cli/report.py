@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ganeval.cli.options import GroupedCommand, GroupedOption, check_writable, option, with_options
+from ganeval.cli.options import FILE, PATH, GroupedCommand, GroupedOption, check_writable, option, with_options
 from ganeval.cli.progress import RichReporter
 from ganeval.errors import UsageError
 from ganeval.escaping import first_of
@@ -19,47 +19,45 @@ of_inputs = functools.partial(click.option, cls=GroupedOption, group="inputs")
 
 
 @click.command("report", cls=GroupedCommand, short_help="Write one self-contained HTML page.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="HTML file to write."
-)
+@click.option("--out", type=PATH, default=Path("report.html"), show_default=True, help="HTML file to write.")
 @of_inputs(
     "--results",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="PATH",
     help="Folder of .jsonl files, or one file. Default: leaderboards/results of this project.",
 )
 @of_inputs(
     "--runs",
-    type=click.Path(path_type=Path),
+    type=PATH,
     multiple=True,
     metavar="DIR",
     help="Folder of runs of train-reference.",
 )
 @of_inputs(
     "--pairs",
-    type=(click.Path(path_type=Path), str, str),
+    type=(PATH, str, str),
     multiple=True,
     metavar="CSV FAKE REAL",
     help="Table that score --per-image wrote, and the two sets of images.",
 )
 @of_inputs(
     "--blame",
-    type=(click.Path(path_type=Path), str),
+    type=(PATH, str),
     multiple=True,
     metavar="CSV IMAGES",
     help="Table that score --blame wrote, and the images.",
 )
 @of_inputs(
     "--doctor",
-    type=click.Path(path_type=Path),
+    type=PATH,
     multiple=True,
     metavar="FILE",
     help="File that doctor --json wrote.",
 )
-@click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Folder for every chart as PNG and SVG.")
+@click.option("--plots", type=PATH, metavar="DIR", help="Folder for every chart as PNG and SVG.")
 @click.option(
     "--blind",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Second page to write, for blind rating of the --pairs; it saves the answers as CSV.",
 )

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
-from ganeval.cli.options import PLACE, takes
+from ganeval.cli.options import PATH, PLACE, Value, takes, whole
 from ganeval.cli.progress import RichReporter
 from ganeval.errors import DataError, UsageError, WeightsError
 from ganeval.options import ScoreOptions
+from ganeval.options.kinds import Whole
 
 DRAWN = 64  # images where -n is not given: one grid
 TILE = 256  # pixels of a side: a photo of 900 x 700 through srgan.bsds500 takes 1.5 GB in tiles, 5.1 GB whole
@@ -17,19 +18,17 @@ LOOKED_AT = 1000  # the same with --views: enough to count one in a hundred
 
 @click.command("sample", short_help="Draw images from a checkpoint.")
 @click.argument("checkpoint", type=PLACE)
-@click.option("-n", "count", type=click.IntRange(min=1), help="Number of images. Default: 64, or all inputs.")
-@click.option("-o", "out", type=click.Path(path_type=Path), help="New folder; with --grid a PNG file.")
+@click.option("-n", "count", type=whole(1), help="Number of images. Default: 64, or all inputs.")
+@click.option("-o", "out", type=PATH, help="New folder; with --grid a PNG file.")
 @click.option("--class", "class_name", metavar="C", help="Class by name or number, of a conditional model.")
 @click.option("--grid", is_flag=True, help="Write one PNG with all images side by side.")
-@click.option(
-    "--views", type=click.Path(path_type=Path), help="Folder for pictures of copies, repetitions and classes."
-)
+@click.option("--views", type=PATH, help="Folder for pictures of copies, repetitions and classes.")
 @click.option(
     "--reference", type=PLACE, metavar="REF", help="Training images for --views. Default: the checkpoint's own."
 )
 @click.option(
     "--tile",
-    type=click.IntRange(min=32),
+    type=Value(Whole(32), optional=True),
     is_flag=False,
     flag_value=TILE,
     metavar="[PX]",

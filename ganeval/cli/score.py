@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from ganeval.cli.options import PLACE, GroupedCommand, check_writable, takes, was_typed
+from ganeval.cli.options import FILE, PLACE, GroupedCommand, check_writable, one_of, takes, was_typed
 from ganeval.cli.processes import several
 from ganeval.errors import UsageError
 from ganeval.options import ScoreOptions
@@ -19,19 +19,17 @@ from ganeval.options import ScoreOptions
 @click.option(
     "--fid-statistics-file",
     "statistics",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Another tool's mu and sigma, in place of --reference.",
 )
-@click.option(
-    "--per-image", type=click.Path(dir_okay=False, path_type=Path), help="CSV file to write each image's values to."
-)
+@click.option("--per-image", type=FILE, help="CSV file to write each image's values to.")
 @click.option(
     "--blame",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="CSV file to write each image's influence to, worst first.",
 )
 @click.option("--name", "names", multiple=True, help="Name of the subject in the rows; once per subject.")
-@click.option("--append", type=click.Path(dir_okay=False, path_type=Path), help="Append the rows to a JSONL file.")
+@click.option("--append", type=FILE, help="Append the rows to a JSONL file.")
 @click.option("--json", "json_target", metavar="-|FILE", help="Rows as JSON, to stdout (-) or a file.")
 @click.option(
     "--cross-check", is_flag=True, help="Compute fid, kid and is by torch-fidelity as well, and print the difference."
@@ -39,7 +37,7 @@ from ganeval.options import ScoreOptions
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "md", "csv", "latex"]),
+    type=one_of(["table", "md", "csv", "latex"]),
     default="table",
     show_default=True,
     help="Format of the table of several subjects.",

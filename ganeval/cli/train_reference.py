@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ganeval.cli.options import MODEL, RECIPE, option, with_options
+from ganeval.cli.options import MODEL, PATH, RECIPE, one_of, option, whole, with_options
 from ganeval.cli.processes import several
 from ganeval.cli.progress import RichReporter
 from ganeval.errors import DataError, UsageError, WeightsError
@@ -57,14 +57,10 @@ class TrainingReporter(RichReporter):
     metavar="R",
     help="Recipe, as --list names it. Default: the model's small one.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights, order and noise."
-)
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. Default: runs/<recipe>-seed<seed>.")
+@click.option("--seed", type=whole(0), default=0, show_default=True, help="Seed of weights, order and noise.")
+@click.option("--out", type=PATH, help="Folder of the run. Default: runs/<recipe>-seed<seed>.")
 @option("data_root")
-@click.option(
-    "--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of your own images to train on."
-)
+@click.option("--data", type=PATH, metavar="FOLDER", help="Folder of your own images to train on.")
 @click.option(
     "--set",
     "assignments",
@@ -82,7 +78,7 @@ class TrainingReporter(RichReporter):
 @with_options(option("device"), option("devices"), option("timeout"))
 @click.option(
     "--log",
-    type=click.Choice(["tensorboard", "mlflow", "wandb"]),
+    type=one_of(["tensorboard", "mlflow", "wandb"]),
     help="Log losses, scores and grids to this tool as well.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the recipes of --list, or the result, as JSON.")

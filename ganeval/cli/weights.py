@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ganeval.cli.options import WEIGHTS
+from ganeval.cli.options import PATH, WEIGHTS
 
 ALL = "all"
 
@@ -89,7 +89,7 @@ def fetch(names: tuple[str, ...]) -> None:
 
 @command.command("import")
 @click.argument("name", type=WEIGHTS)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 def import_(name: str, file: Path) -> None:
     """Copy a local FILE into the folder of weights, for a machine without internet.
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ganeval.escaping import markdown
-from ganeval.formatting import filled_columns
+from ganeval.formatting import counted, filled_columns
 from ganeval.leaderboard.cells import Cell
 from ganeval.leaderboard.costs import COSTS
 from ganeval.leaderboard.significance import place
@@ -255,16 +255,20 @@ def _pairs(n: int) -> str:
 
 
 def _apart(apart: Sequence[Apart]) -> list[str]:
-    """Rows of other protocols, by what differs."""
-    groups: dict[str, list[Apart]] = {}
+    """Rows of other protocols, by what differs and what to do."""
+    groups: dict[tuple[str, str], list[Apart]] = {}
     for row in apart:
-        groups.setdefault(row.differs, []).append(row)
+        groups.setdefault((row.differs, row.advice), []).append(row)
     lines = []
-    for differs, rows in groups.items():
+    for (differs, advice), rows in groups.items():
         names = list(dict.fromkeys(found.row.recipe or found.row.subject for found in rows))
         more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-        keys = ", ".join(dict.fromkeys(found.row.key for found in rows))
+        pinned = {
+            found.row.key: f"{found.row.key} {found.row.fingerprint}" if advice else found.row.key for found in rows
+        }
         lines.append(
-            f"apart, not comparable: {len(rows)} rows of {', '.join(names[:NAMES_SHOWN])}{more} ({keys}): {differs}"
+            f"apart, not comparable: {counted(len(rows), 'row')} of {', '.join(names[:NAMES_SHOWN])}{more} "
+            f"({', '.join(pinned.values())}): "
+            f"{differs}{f'. {advice}.' if advice else ''}"
         )
     return lines

@@ -74,10 +74,12 @@ class Apart:
     Attributes:
         row: The row.
         differs: In which fields of the protocol, in words.
+        advice: What brings it into the table, where that is another version of the metric; else "".
     """
 
     row: Row
     differs: str
+    advice: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,11 +133,9 @@ def stand(board: Board, rows: Sequence[Row], costs: Mapping[str, Cost] | None = 
     board = board if board.sort else replace(board, sort=_leading(board.metrics, shown))
     entries = _entries(board, shown, columns, costs or {})
     examples = {row.key: row for row in shown}
-    apart = tuple(
-        Apart(row, differing(row.protocol, examples[row.key].protocol) if row.key in examples else "no row is shown")
-        for row in fed
-        if row.fingerprint != chosen[row.key]
-    )
+    others = {(row.key, row.fingerprint): row for row in fed if row.fingerprint != chosen[row.key]}
+    words = {each: _not_shown(row, examples.get(row.key)) for each, row in others.items()}
+    apart = tuple(Apart(row, *words[row.key, row.fingerprint]) for row in fed if (row.key, row.fingerprint) in words)
     by_image = _by_image([row for row in shown if row.key == board.sort])
     lines, ranking = _ranked(entries, board.sort, columns, by_image)
     return Standings(board, columns, lines, apart, ranking.tested, ranking.untested)
@@ -156,12 +156,36 @@ def _leading(metrics: Sequence[str], shown: Sequence[Row]) -> str:
 
 
 def _fingerprint(board: Board, key: str, fed: Sequence[Row]) -> str:
-    """The pinned one, else that of most rows, and of those the latest."""
+    """The pinned one, else that of most rows, and of those the latest.
+
+    Protocols that differ in nothing but the version of the metric count together, and the newest version is taken: no
+    row of an older one can be made any more.
+    """
     if key in board.fingerprints:
         return board.fingerprints[key]
-    counts = Counter(row.fingerprint for row in fed if row.key == key)
-    latest = {row.fingerprint: (row.time or "", place) for place, row in enumerate(fed) if row.key == key}
-    return max(counts, key=lambda print_: (counts[print_], latest[print_]), default="") or ""
+    own = [row for row in fed if row.key == key]
+    texts = {row.fingerprint or "": row.protocol for row in own}
+    fields = {print_: _fields(text) for print_, text in texts.items()}
+    family = {print_: json.dumps(_of_any_version(known), sort_keys=True) for print_, known in fields.items()}
+    counts = Counter(family[row.fingerprint or ""] for row in own)
+    latest = {family[row.fingerprint or ""]: (row.time or "", place) for place, row in enumerate(own)}
+    return max(
+        fields,
+        key=lambda print_: (counts[family[print_]], latest[family[print_]], _version(fields[print_])),
+        default="",
+    )
+
+
+def _not_shown(row: Row, shown: Row | None) -> tuple[str, str]:
+    """Why rows of a protocol are not in the table, and what brings them in, beside a row that is."""
+    if shown is None:
+        return "no row is shown", ""
+    differs, theirs, ours = differing(row.protocol, shown.protocol), _fields(row.protocol), _fields(shown.protocol)
+    if _of_any_version(theirs) != _of_any_version(ours):
+        return differs, ""
+    if _version(theirs) > _version(ours):
+        return differs, "boards.toml pins the older version: score the rows of that again, and take the pin out"
+    return differs, "Score them again with this version of ganeval, or pin the older protocols in boards.toml for all"
 
 
 def _newest(rows: Sequence[Row]) -> list[Row]:
@@ -277,6 +301,15 @@ def _fields(protocol: str) -> dict[str, object]:
     fields: dict[str, object] = json.loads(protocol or "{}")
     params = fields.pop("params", None)
     return fields | ({f"params.{name}": value for name, value in params.items()} if isinstance(params, dict) else {})
+
+
+def _version(fields: Mapping[str, object]) -> int:
+    version = fields.get("version")
+    return version if isinstance(version, int) else 0
+
+
+def _of_any_version(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if name != "version"}
 
 
 def _short(value: object) -> str:

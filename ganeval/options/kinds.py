@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args, get_origin
 
+from ganeval.registry import near_names
+
 PLACEHOLDER: Final = r"[A-Z]+(?:[=:][A-Z]+)?\b(?!\.\w)"  # REF, BACKBONE=FILE; not the name of a file, README.md
 SETS: Final = ("subject", "reference", "paired", "mask", "inputs", "train")  # what a glob of `--match` can be for
 MOST_RELATIVE: Final = 0.1
@@ -139,7 +141,7 @@ class OneOf(Kind):
     @property
     def takes(self) -> str:  # type: ignore[override]
         """All words."""
-        return f"{', '.join(self.words[:-1])} or {self.words[-1]}"
+        return " or ".join(filter(None, [", ".join(self.words[:-1]), self.words[-1]]))
 
     @property
     def shown(self) -> str:
@@ -153,11 +155,16 @@ class OneOf(Kind):
 
     def check(self, value: object) -> object:
         """The word as it is listed."""
-        folded = value.casefold() if isinstance(value, str) else None
+        folded = value.casefold().replace("_", "-") if isinstance(value, str) else None
         for word in self.words:
             if word == folded:
                 return word
         raise self.refuse(value)
+
+    def refuse(self, value: object) -> ValueError:
+        """With the word that was meant."""
+        near = near_names(value, self.words, most=1) if isinstance(value, str) else []
+        return ValueError(f"{super().refuse(value)}{f' Did you mean {near[0]!r}?' if near else ''}")
 
 
 @dataclass(frozen=True)
@@ -204,8 +211,8 @@ class Reference(Place):
     takes = "a path, a data set, a tensor or an array, a network or a function"
 
 
-class Folder(Kind):
-    """A folder or file of this machine."""
+class FileOrFolder(Kind):
+    """A file or folder of this machine, which need not be there."""
 
     metavar = "PATH"
     python = "str | Path"
@@ -216,6 +223,34 @@ class Folder(Kind):
         if not isinstance(value, str | os.PathLike):
             raise self.refuse(value)
         return Path(value)
+
+
+class File(FileOrFolder):
+    """A file to read or to write."""
+
+    metavar = "FILE"
+    takes = "a file"
+
+    def check(self, value: object) -> object:
+        """A Path that is not a folder's."""
+        path = Path(str(super().check(value)))
+        if os.path.isdir(path):  # False also where one may not look
+            raise ValueError(f"takes {self.takes}; {path} is a folder. Name a file in it.")
+        return path
+
+
+class Folder(FileOrFolder):
+    """A folder."""
+
+    metavar = "DIR"
+    takes = "a folder"
+
+    def check(self, value: object) -> object:
+        """A Path that is not a file's."""
+        path = Path(str(super().check(value)))
+        if os.path.isfile(path):
+            raise ValueError(f"takes {self.takes}; {path} is a file. Name its folder: {path.parent}.")
+        return path
 
 
 class Device(Kind):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ganeval.cli.ci_log import Guarded
+from ganeval.cli.ci_log import Guarded, guarded_streams
 from ganeval.escaping import inert_lines, printable
 from ganeval.gate.modes import GateOptions
 from ganeval.gate.report import to_annotations, to_markdown, to_text
@@ -99,21 +99,36 @@ def test_in_a_ci_only_annotations_are_commands(hostile, command_line, monkeypatc
     assert json.loads(written)["rules"][0]["metric"] == KEY
 
 
-@pytest.mark.parametrize("variable", ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"])
-def test_errors_and_tables_of_other_commands_are_guarded_as_well(tmp_path, command_line, monkeypatch, variable):
+SERVERS = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
+
+
+@pytest.mark.parametrize("name", ["::error::a", "##[error]b"])
+def test_errors_and_tables_of_other_commands_are_guarded_as_well(tmp_path, command_line, monkeypatch, name):
     backbone = ToyBackbone()
     backbone.info = dataclasses.replace(TOY, name="efflite0")
     monkeypatch.setattr("ganeval.scoring.loaded_networks.open_backbone", lambda *_: backbone)
-    monkeypatch.setenv(variable, "true")
     monkeypatch.chdir(tmp_path)
-    for name in ("::error::a", "##[error]b"):
-        Path(name).mkdir()
-        Image.new("RGB", (8, 8)).save(Path(name) / "x.png")
-        (Path(name) / "::warning::bad.png").write_bytes(b"no")
-        scored = [("score", name, "--metrics", "vendi"), ("doctor", name)] if variable == "CI" else []
-        for arguments in (*scored, ("score", f"{name}x"), (name,)):
-            _, out, err = command_line(*arguments)
-            assert inert_lines(out + err) == out + err, arguments
+    Path(name).mkdir()
+    Image.new("RGB", (8, 8)).save(Path(name) / "x.png")
+    (Path(name) / "::warning::bad.png").write_bytes(b"no")
+    for variable in SERVERS:
+        with monkeypatch.context() as server:
+            server.setenv(variable, "true")
+            for arguments in (("score", name, "--metrics", "vendi"), ("doctor", name), ("score", f"{name}x"), (name,)):
+                _, out, err = command_line(*arguments)
+                assert inert_lines(out + err) == out + err, (variable, arguments)
+
+
+@pytest.mark.parametrize("variable", SERVERS)
+def test_each_server_alone_is_known_by_its_variable(monkeypatch, variable):
+    for other in SERVERS:
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    with guarded_streams():
+        assert not isinstance(sys.stdout, Guarded)
+    monkeypatch.setenv(variable, "true")
+    with guarded_streams():
+        assert isinstance(sys.stdout, Guarded)
 
 
 def test_what_goes_into_a_file_is_data_and_stays(hostile, tmp_path, monkeypatch):

@@ -63,7 +63,7 @@ def test_rows_of_the_project_are_taken_where_none_are_named(run, tmp_path):
         (["--runs", "."], 3, "No run of train-reference"),
         (["--results", "missing.jsonl"], 3, "No rows at missing.jsonl"),
         (["--blame", "missing.csv", "."], 3, "Cannot read missing.csv"),
-        (["--pairs", "missing.csv", "."], 2, "requires 3 arguments"),
+        (["--pairs", "missing.csv", "."], 2, "--pairs takes 3 values, CSV FAKE REAL; got fewer."),
         (["--results", "empty.jsonl"], 3, "nothing to show"),
     ],
 )

@@ -83,7 +83,7 @@ def test_show_prints_seeds_ties_anchors_costs_protocols_and_what_is_apart(projec
     assert {"1.2M*", "900k*", "900*", "0.02000"} <= set(" ".join(lines[2:5]).split())
     assert "A note." in done.stdout
     assert f"fd@efflite0 {BASE.fingerprint}" in done.stdout
-    assert "apart, not comparable: 1 rows of small (fd@efflite0): n_fake 100 instead of 599" in done.stdout
+    assert "apart, not comparable: 1 row of small (fd@efflite0): n_fake 100 instead of 599" in done.stdout
     assert "sampling, batch 64" in done.stdout
     assert "9.00x" in done.stdout
 

@@ -70,7 +70,10 @@ def test_sample_translates_in_tiles(tmp_path, command_line):
             "multiple of 32 pixels; got 100. Take 96",
         ),
         (["dcgan.digits-cpu", "--tile", "64"], "--tile divides the images of --inputs"),
-        (["reference_models.baselines:nearest_x4", "--inputs", ".", "--tile", "8"], "8 is not in the range x>=32"),
+        (
+            ["reference_models.baselines:nearest_x4", "--inputs", ".", "--tile", "8"],
+            "--tile takes a whole number of at least 32; got 8.",
+        ),
     ],
 )
 def test_a_tile_that_cannot_be_is_told_before_anything_runs(words, said, tmp_path, command_line):

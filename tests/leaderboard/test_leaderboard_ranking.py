@@ -303,6 +303,34 @@ def test_a_pinned_fingerprint_wins_over_that_of_most_rows():
     assert len(stood(rows, pinned).apart) == 3
 
 
+def test_the_newest_version_of_a_metric_is_shown_and_the_older_rows_say_what_to_do():
+    newer = dataclasses.replace(BASE, version=BASE.version + 1)
+    small = dataclasses.replace(newer, n_fake=50)
+    old, new = seeds([7.0, 7.1, 7.2]), seeds([6.9], "new.digits-cpu", protocol=newer)
+    few = seeds([9.0], "few.digits-cpu", protocol=small)
+    pinned = dataclasses.replace(BOARD, fingerprints={"fd@efflite0": BASE.fingerprint})
+
+    for rows in ([*old, *new, *few], [*few, *new, *old]):
+        standings = stood(rows)
+        assert [entry.name for entry in standings.entries] == ["new.digits-cpu"]
+        told = {each.differs: each.advice for each in standings.apart}
+        assert told["version 1 instead of 2"].startswith("Score them again with this version of ganeval, or pin")
+        assert told["n_fake 50 instead of 599"] == ""
+    standings = stood([*old, *new, *few], pinned)
+    assert [entry.name for entry in standings.entries] == ["dcgan.digits-cpu"]
+    told = {each.differs: each.advice for each in standings.apart}
+    assert told["version 2 instead of 1"].startswith("boards.toml pins the older version: score the rows of that again")
+    note = next(note for note in board_sheet(standings).notes if "version 2" in note)
+    assert note.startswith(f"apart, not comparable: 1 row of new.digits-cpu (fd@efflite0 {newer.fingerprint}): ")
+
+
+def test_a_small_trial_of_the_newest_version_does_not_empty_a_board():
+    trial = dataclasses.replace(BASE, version=BASE.version + 1, n_fake=50)
+    standings = stood([*seeds([7.0, 7.1, 7.2]), *seeds([9.0], "trial.digits-cpu", protocol=trial)])
+
+    assert [entry.name for entry in standings.entries] == ["dcgan.digits-cpu"]
+
+
 def test_a_pinned_row_joins_the_board_from_any_file_and_a_stranger_does_not():
     pinned = dataclasses.replace(BOARD, fingerprints={"fd@efflite0": BASE.fingerprint})
     rows = [row._replace(file="ci.jsonl") for row in flat_rows(seeds([7.0, 7.1]))]
