@@ -33,11 +33,21 @@ def near_names(name: str, known: Collection[str], cutoff: float = 0.5, most: int
     return [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, n=most, cutoff=cutoff)]
 
 
+MOST_NAMES = 40  # in one error: more hide the sentence that they follow
+_LISTED = ("metric", "recipe", "model", "backbone")  # what `ganeval list` prints, in the plural
+
+
 def unknown_name(kind: str, name: str, known: list[str]) -> UsageError:
-    """Builds the error for a name that is in no table: did-you-mean first, then all that there is."""
+    """Builds the error for a name that is in no table: did-you-mean first, then what there is, or how to list it."""
     close = near_names(name, known)
     hint = f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
-    return UsageError(f"Unknown {kind} {name!r}.{hint} Available: {', '.join(known)}.")
+    if len(known) <= MOST_NAMES:
+        return UsageError(f"Unknown {kind} {name!r}.{hint} Available: {', '.join(known)}.")
+    if kind in _LISTED:
+        return UsageError(f"Unknown {kind} {name!r}.{hint} `ganeval list {kind}s` prints all of them.")
+    return UsageError(
+        f"Unknown {kind} {name!r}.{hint} Available: {', '.join(known[:MOST_NAMES])} and {len(known) - MOST_NAMES} more."
+    )
 
 
 def imported(place: str) -> Any:

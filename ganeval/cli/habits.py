@@ -12,7 +12,7 @@ import click
 
 from ganeval.cli.error_messages import ARGUMENTS
 from ganeval.errors import GanevalError, UsageError
-from ganeval.registry import unknown_name
+from ganeval.registry import listed, unknown_name
 
 _REFERENCE: Final = "--reference REF (sets) or --paired REF (image by image)"
 _SUBJECT: Final = "the images themselves, without an option: ganeval score FOLDER --reference REF"
@@ -24,11 +24,15 @@ HABITS: Final = {
     "-b": "--batch-size N",
     "-i": _SUBJECT,
     "-m": "--metrics KEYS",
+    "-n": "--num-samples N",
+    "-o": "--json FILE, or --append FILE.jsonl",
     "-r": _REFERENCE,
     "-t": _SUBJECT,
     "--batch": "--batch-size N",
     "--bs": "--batch-size N",
     "--crop": "--crop-border N",
+    "--cpu": "--device cpu",
+    "--csv": "--per-image FILE for values by image, or --format csv for a table of subjects",
     "--cuda": "--device cuda",
     "--data": "--data-root DIR",
     "--dims": "--metrics fd@BACKBONE: the 2048 features are those of fid",
@@ -47,6 +51,8 @@ HABITS: Final = {
     "--model": "--metrics METRIC@BACKBONE",
     "--n": "--num-samples N",
     "--num-workers": "--devices N to share the networks' work; images are read ahead without an option",
+    "--no-cuda": "--device cpu",
+    "--out": "--json FILE, or --append FILE.jsonl",
     "--output": "--json FILE, or --append FILE.jsonl",
     "--path": _SUBJECT,
     "--path1": _SUBJECT,
@@ -56,11 +62,15 @@ HABITS: Final = {
     "--real": _REFERENCE,
     "--ref": _REFERENCE,
     "--samples": _SUBJECT,
+    "--save-file": "--per-image FILE for values by image, or --json FILE",
     "--save-stats": _BUILD,
     "--target": _REFERENCE,
     "--test-y-channel": "--channel y",
+    "--scale": "--crop-border N and --mod-crop N",
     "--threshold": _MARGIN,
     "--tolerance": _MARGIN,
+    "--verbose": "--full",
+    "--workers": "--devices N to share the networks' work; images are read ahead without an option",
     "--ycbcr": "--channel y",
     "--y-channel": "--channel y",
 }
@@ -87,6 +97,21 @@ COMMANDS: Final = {
     "version": "--version",
 }
 """Command of another tool -> what is meant, here."""
+
+
+SUBCOMMANDS: Final = {
+    "check": ("verify",),
+    "compute": ("build",),
+    "convert": ("import",),
+    "create": ("build", "init"),
+    "download": ("fetch",),
+    "get": ("fetch",),
+    "ls": ("list",),
+    "record": ("init",),
+    "save": ("build",),
+    "update": ("accept",),
+}
+"""Command of a group, as people guess it -> the commands that may be meant, of whichever group."""
 
 
 def unknown_command(words: Sequence[str], known: Sequence[str]) -> UsageError:
@@ -120,6 +145,15 @@ def unknown_command(words: Sequence[str], known: Sequence[str]) -> UsageError:
     return unknown_name("command", name, list(known))
 
 
+def unknown_subcommand(name: str, group: click.Context) -> UsageError:
+    """The error for a word after `weights`, `leaderboard` and the like that is no command of theirs."""
+    known = group.command.list_commands(group) if isinstance(group.command, click.Group) else []
+    meant = [each for each in SUBCOMMANDS.get(name.lower(), ()) if each in known]
+    if meant:
+        return UsageError(f"Unknown command {name!r}. Use `{group.command_path} {meant[0]}`.")
+    return unknown_name("command", name, known)
+
+
 def _names_images(word: str) -> bool:
     from ganeval.sources.datasets.table import DATASETS
 
@@ -147,6 +181,12 @@ def said(error: click.ClickException, command: click.Command) -> str:
         error: The error.
         command: The command that was called.
     """
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        # click has a class of its own for this from 8.4 on.
+        if unknown := re.match(r"No such command '(.*?)'\.", error.format_message()):
+            return str(unknown_subcommand(unknown[1], error.ctx))
+        if isinstance(error, click.NoSuchOption) and error.ctx.parent is None:
+            return f"No such option {error.option_name!r} before a command. Write the command first: `ganeval score`."
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         known = {option for parameter in error.ctx.command.params for option in parameter.opts}
         meant = _meant(error.option_name)
@@ -259,6 +299,7 @@ def called_command(root: click.Group, arguments: Sequence[str]) -> tuple[str, cl
     names, context = ["ganeval"], click.Context(root)
     command: click.Command = root
     for word in arguments:
+        word = listed(word, command.list_commands(context)) if isinstance(command, click.Group) else word
         found = command.get_command(context, word) if isinstance(command, click.Group) else None
         if found is None:
             break

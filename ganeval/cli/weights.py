@@ -4,11 +4,13 @@ stdout is data (a table, paths, hashes), stderr is progress and messages.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from ganeval.cli.options import PATH, WEIGHTS
+from ganeval.errors import GanevalError, UsageError
 
 ALL = "all"
 
@@ -81,6 +83,7 @@ def fetch(names: tuple[str, ...]) -> None:
     from ganeval.backbones.weights_file import Embedded
     from ganeval.cli.bring import bring_weights
 
+    _refuse_metrics(names)
     every = [name for name, file in weights_files().items() if not isinstance(file.origin, Embedded)]
     wanted = [one for name in names for one in (every if name.lower() == ALL else [name])]
     for path in bring_weights(list(dict.fromkeys(wanted))):
@@ -101,6 +104,7 @@ def import_(name: str, file: Path) -> None:
     """
     from ganeval.backbones.weights_fetch import import_file
 
+    _refuse_metrics([name])
     click.echo(str(import_file(name, file)))
 
 
@@ -117,6 +121,7 @@ def verify(names: tuple[str, ...]) -> None:
     from ganeval.backbones import weights_files, weights_store
     from ganeval.errors import WeightsError
 
+    _refuse_metrics(names)
     faults = []
     for name in names or [name for name in weights_files() if weights_store.locate(name) is not None]:
         try:
@@ -127,6 +132,28 @@ def verify(names: tuple[str, ...]) -> None:
             click.echo(f"{name}  {verified.sha256}  {verified.path}")
     if faults:
         raise WeightsError("\n".join(faults))
+
+
+def _refuse_metrics(names: Sequence[str]) -> None:
+    """Refuses names of metrics and of backbones with other weights than their name: `fid`, `inception-clean`.
+
+    Raises:
+        UsageError: with the weights that they need.
+    """
+    from ganeval.backbones import weights_files
+    from ganeval.metrics.keys import parse_key
+    from ganeval.scoring.plan import needed_weights
+
+    for name in names:
+        if name in weights_files() or name.lower() == ALL:
+            continue
+        for key, what in ((name, "metric"), (f"fd@{name}", "backbone")):
+            try:
+                needed = needed_weights(parse_key(key))
+            except GanevalError:  # no such name: the table of weights tells
+                continue
+            if needed:
+                raise UsageError(f"{name!r} is a {what}. Name the weights that it needs: {' '.join(needed)}.")
 
 
 def _megabytes(size: int | None) -> str:
