@@ -1,5 +1,6 @@
 """Options and commands of other tools, and what to type here: for those who come from pytorch-fid or pyiqa."""
 
+import inspect
 import itertools
 import os
 import re
@@ -197,7 +198,10 @@ def said(error: click.ClickException, command: click.Command) -> str:
             if error.option_name in (*param.opts, *param.secondary_opts):
                 return _misused(error.option_name, param)
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        return f"{_name_of(error.param)} is missing: it takes {_taken(error.param)}."
+        called = re.escape(error.ctx.command_path) if error.ctx is not None else "ganeval"
+        example = re.search(rf"^{called} .*?(?=\s*#|$)", inspect.cleandoc(command.help or ""), re.MULTILINE)
+        as_in = f" As in `{example[0]}`." if example else ""
+        return f"{_name_of(error.param)} is missing: it takes {_taken(error.param)}.{as_in}"
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"{error.format_message()}{_second_set(error.format_message(), error.ctx)}"
     return error.format_message()

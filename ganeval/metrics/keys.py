@@ -221,6 +221,8 @@ def parse_key(text: str) -> Request:
     name = wanted if wanted in METRICS else owners.get(wanted)
     if name is None and (meant := NAMES_ELSEWHERE.get(wanted.replace("-", "_"))) is not None:
         raise UsageError(f"Unknown metric {wanted!r}; write {meant}.")
+    if name is None and wanted in BACKBONES and not at:
+        raise UsageError(f"{wanted!r} is a backbone. Write a metric with it, as in fd@{wanted}.")
     if name is None:
         raise unknown_name("metric", wanted, sorted({*METRICS.names(), *owners, *known}))
     metric = METRICS.get(name)
