@@ -21,7 +21,7 @@ from ganeval.sources.arrays import IN_THE_UPPER_HALF, NEARLY_WHITE
 from ganeval.sources.base import ImageSource
 from ganeval.sources.datasets.table import DATASETS
 from ganeval.sources.listing import Place
-from ganeval.sources.resolve import refuse_missing
+from ganeval.sources.resolve import refuse_missing, without_labels
 from ganeval.sources.tiles import tiled
 from ganeval.summaries.reference_file import is_statistics_file, load_reference
 
@@ -146,7 +146,7 @@ def open_set(options: ScoreOptions, place: Place, name: str) -> ImageSource:
     source = source_of(held, place, options.value_range, options.peak)
     if source is None:
         raise TypeError(f"the {place} is a {type(held).__name__}")
-    return tiled(source, selection.tile)
+    return tiled(without_labels(source) if selection.labels is False else source, selection.tile)
 
 
 def open_generated_reference(options: ScoreOptions, name: str) -> ImageSource | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # an array is told from a tensor without torch
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -46,10 +46,10 @@ def array_of(images: Tensor | npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.ascontiguousarray(moved.permute(0, 2, 3, 1).numpy())
 
 
-def numbered(count: int) -> list[Item]:
-    """Items of images that have no names."""
+def numbered(count: int, labels: Sequence[str] | None = None) -> list[Item]:
+    """Items of images that have no names, with the class of each if there are any."""
     width = max(6, len(str(count - 1)))
-    return [Item(f"{index:0{width}d}") for index in range(count)]
+    return [Item(f"{index:0{width}d}", None if labels is None else labels[index]) for index in range(count)]
 
 
 def is_list_of_images(value: object) -> bool:

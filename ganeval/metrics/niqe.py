@@ -7,13 +7,13 @@ Why it can mislead: it knows what photographs look like, not what this one shoul
 Definition: Mittal et al. 2013 (IEEE SPL 20(3)), equation (10), with the authors' parameters. The luma is the Y of
     BT.601, rounded; an image of one channel is its own luma. Blocks are kept whatever their sharpness, as in the
     authors' code for the image that is measured. The image is cut to whole blocks from its upper left corner.
-Matches: BasicSR `calculate_niqe(img, crop_border, convert_to="y")` within 2e-3 relative. Three things of its float32
+Matches: BasicSR `calculate_niqe(img, crop_border, convert_to="y")` within 2e-3 relative. Four things of its float32
     make the difference. A luma of 185.49999 becomes 185.5 and is rounded up: 12 pixels move a photo of Set5 by 1.2e-3.
     Local deviations of near-flat places are up to 0.06 from rounding alone, beside a constant of 1: 4e-4. In flat
-    places the signs of rounding errors are counted, which are zero here: 1.5e-3. With all three put in, its own
-    function in float64 gives its value to 1.5e-7 in 99 of 105 photos, and to 1.5e-4 in all. Without them it gives the
-    value given here to 3e-5 with this luma; it still halves the image in float32. MATLAB's own function `niqe` uses
-    other photographs.
+    places the signs of rounding errors are counted, which are zero here: 1.5e-3. A ratio near the middle between two
+    entries of the table of shapes leads to the other one: 1.5e-4. With all four put in, its own function in float64
+    gives its value to 1.5e-7 in all of 105 photos. Without them it gives the value given here to 3e-5 with this luma;
+    it still halves the image in float32. MATLAB's own function `niqe` uses other photographs.
 """
 
 from collections.abc import Mapping

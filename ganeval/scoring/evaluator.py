@@ -239,6 +239,8 @@ class Evaluator:
                 results += rows
             if isinstance(opened, ImageSource):
                 results = [with_origin(result, opened.origin) for result in results]
+                for note in () if plan.set_requests or plan.paired_requests else opened.notes:
+                    self.reporter.message(note)
         return self._outcome(options, results, pairs, single, summary, blamed, real)
 
     def _open(self, options: ScoreOptions, stored: ReferenceStatistics | None, stack: contextlib.ExitStack) -> _Inputs:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ganeval.backbones.scene_models import SceneModel, load_model
+from ganeval.formatting import counted
 from ganeval.metrics.base import with_copies
 from ganeval.metrics.keys import ImageRequest
 from ganeval.metrics.pair_mean import NoEstimate, mean_estimate
@@ -63,7 +64,7 @@ def score_single_images(
             names=None if originals is None else names_of_pairs(subject, originals, options.pair_by),
         )
     if scores.skipped:
-        reporter.message(f"{len(scores.skipped)} images were skipped; first: {scores.skipped[0]}")
+        reporter.message(f"{counted(len(scores.skipped), 'image')} skipped; first: {scores.skipped[0]}")
     return [_row(request, options, scores, models[request.metric.model]) for request in plan.image_requests], scores
 
 

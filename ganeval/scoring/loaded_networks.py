@@ -18,6 +18,7 @@ from ganeval.backbones.loading import AnyBackbone, LazyBackbone, load_backbone, 
 from ganeval.backbones.precision import Precision, refuse_inexact
 from ganeval.errors import ProtocolMismatchError, ReferenceStatisticsError
 from ganeval.files.disk_cache import cache_home, read_json, write_json
+from ganeval.formatting import counted
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter
 from ganeval.scoring.feature_pass import SourceSummary, Walked
@@ -208,7 +209,7 @@ class Passes:
             self.reporter.message(warning)
         if summary.skipped:
             first = summary.skipped[0]
-            self.reporter.message(f"{len(summary.skipped)} images of {summary.name} were skipped; first: {first}")
+            self.reporter.message(f"{counted(len(summary.skipped), 'image')} of {summary.name} skipped; first: {first}")
         for note in source.notes:
             self.reporter.message(note)
         return summary

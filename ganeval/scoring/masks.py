@@ -22,10 +22,12 @@ class Masks:
     Attributes:
         source: The mask images.
         indices: Mask of each image of the set, in its order.
+        told: Masks that no image has, for the user; "" without any, or where images were left out on purpose.
     """
 
     source: ImageSource
     indices: tuple[int, ...]
+    told: str = ""
 
     @staticmethod
     def of(source: ImageSource, images: ImageSource, rule: str | None) -> "Masks":
@@ -41,7 +43,15 @@ class Masks:
         """
         if source.single:
             return Masks(source, (0,) * len(images))
-        return Masks(source, tuple(mask for _, mask in pair_up(images, source, rule, part=True).indices))
+        indices = tuple(mask for _, mask in pair_up(images, source, rule, part=True).indices)
+        unused = sorted(set(range(len(source))) - set(indices)) if len(images) == len(images.whole) else []
+        told = ""
+        if unused:
+            first = source.items[unused[0]].name
+            told = (
+                f"{len(unused):,} of {len(source):,} masks of {source.name} fit no image (first: {first!r}): not used"
+            )
+        return Masks(source, indices, told)
 
     def read(self, image: int) -> tuple[Mask, bytes]:
         """The mask of one image, (H, W), and the digest of its file.

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganeval.errors import BadImageError, DataError, TooFewSamplesError, UsageError
+from ganeval.formatting import counted
 from ganeval.generators.source import Draw, GeneratorSource, LatentSpace
 from ganeval.metrics.base import Distances, Estimate, OwnPairsMetric, Paths
 from ganeval.metrics.keys import OwnPairsRequest, printed_key
@@ -152,7 +153,7 @@ def score_own_pairs(
             progress=advance,
         )
     if scores.skipped:
-        reporter.message(f"{len(scores.skipped)} pairs were skipped; first: {scores.skipped[0]}")
+        reporter.message(f"{counted(len(scores.skipped), 'pair')} skipped; first: {scores.skipped[0]}")
     [values] = scores.values.values()
     kept = np.full(len(pairs), np.nan)
     kept[np.asarray([int(stem) for stem in scores.stems])] = values

@@ -92,6 +92,8 @@ def pair_up(fake: ImageSource, real: ImageSource, rule: str | None = None, *, pa
         advice = f"rename the images of one set, or {_HINT}"
         if numbered is not None:
             advice = f"the images of {numbered} have no names, only places. {_ORDER}"
+        elif several := _several(fake, *stems) or _several(real, *stems[::-1]):
+            advice = several
         raise DataError(
             f"No image of {fake.name} ({len(fake)} images) has its name in {real.name} ({len(real)} images); the "
             f"first are {_first(stems[0])} and {_first(stems[1])}. Pairs are made by {keys.made}: {advice}."
@@ -108,6 +110,19 @@ def pair_up(fake: ImageSource, real: ImageSource, rule: str | None = None, *, pa
             "or move aside what has no partner."
         )
     return Pairing([(index, places[key]) for index, key in enumerate(chosen)], keys.told)
+
+
+def _several(source: ImageSource, own: Sequence[str], others: Sequence[str]) -> str:
+    """What to do where the names of the other set are there in several folders, of one method each; "" elsewhere."""
+    files = Counter(name.rpartition("/")[2] for name in own)
+    shared = files.keys() & {name.rpartition("/")[2] for name in others}
+    if not any(files[file] > 1 for file in shared):
+        return ""
+    folders = sorted({folder for folder, _, file in (name.rpartition("/") for name in own) if file in shared})
+    return (
+        f"{source.name} has the same names in {len(folders)} folders ({_first(folders)}). Name one of them, or each as "
+        "a set of its own"
+    )
 
 
 def _only_numbered(source: ImageSource) -> bool:

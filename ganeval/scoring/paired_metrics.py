@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ganeval.formatting import counted
 from ganeval.metrics.base import OwnPairsMetric, PixelMetric, PyramidMetric, with_copies
 from ganeval.metrics.keys import Request, printed_key
 from ganeval.metrics.luma import LUMA_RULE, LUMA_VERSION
@@ -89,6 +90,8 @@ def score_paired(
     for source in sources:
         for note in source.notes:
             reporter.message(note)
+    if masks is not None and masks.told:
+        reporter.message(masks.told)
     return rows, pairs
 
 
@@ -124,7 +127,7 @@ def rows_of_pairs(
 ) -> list[Result]:
     """The rows of measured pairs; the reporter gets the limits of the values."""
     if pairs.skipped:
-        reporter.message(f"{len(pairs.skipped)} pairs were skipped; first: {pairs.skipped[0]}")
+        reporter.message(f"{counted(len(pairs.skipped), 'pair')} skipped; first: {pairs.skipped[0]}")
     for warning in pairs.warnings:
         reporter.message(warning)
     if pairs.paired_by:

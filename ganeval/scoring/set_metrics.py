@@ -52,8 +52,10 @@ def check_counts(
                 advice = (
                     "Name a folder of images, or compare one image with another: --paired IMAGE --metrics psnr,ssim"
                 )
+            told = "; ".join(source.notes) if isinstance(source, ImageSource) else ""
             raise TooFewSamplesError(
-                f"{request.asked} needs at least {fewest} {side} images; got {n} from {source.name}. {advice}."
+                f"{request.asked} needs at least {fewest} {side} images; got {n} from {source.name}"
+                f"{f' ({told})' if told else ''}. {advice}."
             )
 
 

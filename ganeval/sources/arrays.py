@@ -374,26 +374,40 @@ def _check_floats(
     """The least and the largest value."""
     if not np.issubdtype(array.dtype, np.floating):
         raise DataError(f"{name!r} holds {array.dtype}; expected uint8 (0 to 255) or floats. Convert it with astype.")
-    if value_range is None:
-        raise DataError(
-            f"{name!r} holds {array.dtype}, whose range nothing says; expected uint8, or --value-range "
-            f"{' | '.join(VALUE_RANGES)}. Say what black and white are."
-        )
-    low, high = (0, 1) if value_range == "0..1" else (-1, 1)
+    low, high = (-1, 1) if value_range == "-1..1" else (0, 1)
     step = max(1, _SCAN_VALUES // math.prod(array.shape[1:]))
     least, most = math.inf, -math.inf
+    outside = ""
     for start in range(0, len(array), step):
         block = array[start : start + step]
         darkest, brightest = float(block.min()), float(block.max())
         least, most = min(least, darkest), max(most, brightest)
-        if low <= darkest and brightest <= high:  # false for NaN
+        if outside or (low <= darkest and brightest <= high):  # false for NaN
             continue
         bad = ~((block >= low) & (block <= high))
         first = np.argwhere(bad)[0]
         value = block[tuple(first)]
         where = (int(first[0]) + start, *(int(i) for i in first[1:]))
+        outside = f"{value} at index {where} (image, row, column, channel)"
+    if value_range is None:
         raise DataError(
-            f"{name!r} has {value} at index {where} (image, row, column, channel); expected numbers from {low} to "
-            f"{high} for --value-range {value_range}. Give the other range, or clamp what the generator overshoots."
+            f"{name!r} holds {array.dtype}, whose range nothing says; expected uint8, or --value-range "
+            f"{' | '.join(VALUE_RANGES)}. {_as_bytes(least, most) or 'Say what black and white are.'}"
+        )
+    if outside:
+        raise DataError(
+            f"{name!r} has {outside}; expected numbers from {low} to {high} for --value-range {value_range}. "
+            f"{_as_bytes(least, most) or 'Give the other range, or clamp what the generator overshoots.'}"
         )
     return least, most
+
+
+def _as_bytes(least: float, most: float) -> str:
+    """What to do with floats that look like bytes; "" for others."""
+    if not (least >= 0 and BRIGHT <= most <= 255):
+        return ""
+    return f"Its values run from {least:g} to {most:g}, as bytes do: round them and convert to uint8."
+
+
+BRIGHT: Final = 16
+"""No generator overshoots so far."""

@@ -87,7 +87,10 @@ class _Files:
             real = os.path.realpath(written, strict=True)
             regular = os.path.isfile(real)
         except FileNotFoundError:
-            return f"does not exist. Paths are relative to {str(self._folder)!r}, the folder of the list."
+            first = re.split(r"[\s,;]", entry.strip("\"'"), maxsplit=1)[0].strip("\"'")
+            near = next((one for one in (entry.replace("\\", "/"), first) if (self._folder / one).is_file()), None)
+            hint = f" Write {near} alone." if near is not None else ""
+            return f"does not exist.{hint} Paths are relative to {str(self._folder)!r}, the folder of the list."
         except (OSError, ValueError) as error:  # ValueError: a zero byte
             return f"cannot be opened: {getattr(error, 'strerror', None) or error}. Correct the line."
         if not regular:

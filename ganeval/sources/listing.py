@@ -8,7 +8,7 @@ import fnmatch
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 from ganeval.errors import DataError
@@ -18,6 +18,7 @@ from ganeval.sources.base import ImageSource, Item
 from ganeval.sources.class_folders import why_no_classes
 from ganeval.sources.decoding.formats import HEAD, IMAGE_EXTENSIONS, picture_name, sniff
 from ganeval.sources.groups import find_mixture
+from ganeval.sources.set_labels import set_labels
 from ganeval.sources.side_labels import side_labels
 from ganeval.sources.video import VIDEO_EXTENSIONS
 
@@ -96,7 +97,7 @@ class ListedSource(ImageSource):
     def _arrange(self, names: Collection[str], others: Sequence[str], start: Callable[[str, int], bytes]) -> None:
         """Makes items of the images that are meant.
 
-        Classes come from files beside all of the images, else from folders.
+        Classes come from files beside all of the images, from a file that lists them, else from folders.
 
         Args:
             names: Files that are called images.
@@ -120,10 +121,10 @@ class ListedSource(ImageSource):
         told = _left_out(self._where, len(chosen), self.skipped)
         beside = Labelled([])
         if self._selection.labels is not False and others:
-            beside = self._labels_beside(sorted(chosen), others, start)
+            beside = self._labels_beside(sorted(chosen), names, others, start)
             self.skipped += beside.skipped
         if beside.items and beside.items[0].label is not None:
-            self.items, self.notes = beside.items, told
+            self.items, self.notes = beside.items, (*told, *beside.notes)
         else:
             self.items, notes = labelled(chosen, self._selection.labels, repr(self.name))
             self.notes = (*told, *beside.notes, *notes)
@@ -131,7 +132,11 @@ class ListedSource(ImageSource):
             self.mixture = find_mixture([item.name for item in self.items])
 
     def _labels_beside(
-        self, names: Sequence[str], others: Sequence[str], start: Callable[[str, int], bytes]
+        self,
+        names: Sequence[str],
+        images: Collection[str],
+        others: Sequence[str],
+        start: Callable[[str, int], bytes],
     ) -> Labelled:
         """The images with the classes from the files beside them."""
 
@@ -139,18 +144,27 @@ class ListedSource(ImageSource):
             data = start(other, most + 1)
             return data if len(data) <= most else None
 
-        return label_all(names, side_labels(names, others, read), repr(self.name))
+        labels, lone = side_labels(names, images, others, read)
+        told: tuple[str, ...] = ()
+        if lone:
+            told = (f"{counted(len(lone), 'class file')} of {self._where} without an image (first: {lone[0]!r})",)
+        if None in labels:
+            listed, more = set_labels(names, images, others, read)
+            told += more
+            labels = min(labels, listed, key=lambda each: each.count(None))
+        found = label_all(names, labels, repr(self.name))
+        return replace(found, notes=(*found.notes, *told))
 
 
 def reason_to_skip(name: str) -> str | None:
     """Why the file called `name` ("/" between folders) isn't an image of the set, or None when it is one.
 
-    Hidden means that a part begins with a dot; macOS archives hide their resource forks in `__MACOSX`.
+    Hidden means that a part begins with a dot, or is a folder of the system's own (`_SYSTEM`).
     """
     # Strings, not paths: a set has a million names, and a path takes twenty times as long to make.
-    if name.startswith(".") or "/." in name or "__MACOSX" in name:
+    if name.startswith((".", *_SYSTEM)) or "/." in name or any(folder in name for folder in _BELOW):
         parts = name.split("/")
-        if any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in parts):
+        if any(part in _SYSTEM or (part.startswith(".") and part not in (".", "..")) for part in parts):
             return HIDDEN
     ending = os.path.splitext(name)[1].lower()
     if ending in IMAGE_EXTENSIONS:
@@ -161,6 +175,9 @@ def reason_to_skip(name: str) -> str | None:
     return next((CONTAINERS[one] for one in CONTAINERS if file.endswith(one) and file not in _NO_SETS), NO_EXTENSION)
 
 
+_SYSTEM: Final = ("__MACOSX", "@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information")
+"""Resource forks of macOS, thumbnails and deleted files of Synology, QNAP and Windows."""
+_BELOW: Final = tuple(f"/{folder}" for folder in _SYSTEM)
 HIDDEN: Final = "hidden"
 HIDDEN_FOLDER: Final = "hidden folder"
 NO_EXTENSION: Final = "no image extension"
@@ -223,9 +240,9 @@ def _left_out(where: str, n: int, skipped: Mapping[str, int]) -> tuple[str, ...]
     if not strange:
         return ()
     pictures = n + sum(count for reason, count in strange.items() if reason in _IMAGES or PICTURE in reason)
-    counted = f"{n:,} of {pictures:,} pictures" if pictures > n else f"{n:,} pictures"
+    used = f"{n:,} of {pictures:,} pictures" if pictures > n else counted(n, "picture")
     told = ", ".join(f"{count:,} ({reason})" for reason, count in sorted(strange.items()))
-    return (f"{counted} of {where} are used; left out: {told}{_advice(strange)}",)
+    return (f"{used} of {where} {'is' if n == 1 else 'are'} used; left out: {told}{_advice(strange)}",)
 
 
 def _advice(skipped: Mapping[str, int]) -> str:
@@ -325,8 +342,10 @@ def no_images(where: str, skipped: Mapping[str, int]) -> DataError:
         advice = "Name one video by itself, as in clip.mp4 or clip.mp4:10"
     elif any(map(skipped.get, CONTAINERS.values())):
         advice = "Name the file that holds the images by itself"
+    elif any(PICTURE in reason for reason in skipped):
+        advice = "Rename or convert the pictures"
     return DataError(
-        f"0 images among {total:,} files in {where}{f' ({facts})' if facts else ''}; extensions looked for: "
+        f"0 images among {counted(total, 'file')} in {where}{f' ({facts})' if facts else ''}; extensions looked for: "
         f"{' '.join(sorted(IMAGE_EXTENSIONS))}. {advice}."
     )
 

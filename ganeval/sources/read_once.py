@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ganeval.errors import BadImageError, DataError
+from ganeval.files.lookalikes import START, absent
 from ganeval.files.read_write import UnfitFileError, open_regular, read_unchanged
 from ganeval.sources.limits import MAX_FILE_BYTES
 
@@ -49,13 +50,15 @@ def read_start(path: str, count: int) -> bytes:
 
 
 def require_file(path: Path, said: str) -> None:
-    """Refuses what would block or never end when it is opened: a pipe, a device, a socket.
+    """Refuses what would block or never end when it is opened, and what only stands for a file that is elsewhere.
 
     Raises:
-        DataError: it exists and is not a regular file.
+        DataError: it exists and is a pipe, a device or a socket, a pointer of Git LFS, or a web page.
     """
     if path.exists() and not path.is_file():
         raise DataError(f"{said!r} is not a regular file (a pipe, a device or a folder). Copy its content to a file.")
+    if kind := absent(read_start(os.path.realpath(path), START)):
+        raise DataError(f"{said!r} is {kind}.")
 
 
 _ADVICE: Final = "Run again when nothing writes there, or leave it out with --on-bad skip."

@@ -7,6 +7,7 @@ image lies.
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final, cast
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from ganeval.errors import BadImageError, DataError, UsageError
 from ganeval.escaping import encodable
 from ganeval.sources.archive import ARCHIVE_EXTENSIONS, open_archive
 from ganeval.sources.base import ImageSource, Raw
+from ganeval.sources.decoding.formats import IMAGE_EXTENSIONS
 from ganeval.sources.folder import file_raw
 from ganeval.sources.listing import ALL, LINK_OUTSIDE, NO_EXTENSION, ListedSource, Selection, reason_to_skip
 from ganeval.sources.parquet import (
@@ -113,6 +115,8 @@ def open_remote(address: str, selection: Selection = ALL) -> ImageSource:
         return ParquetSource([RemoteFile(system, path)], address)
     if (named := _WITH_COLUMN.fullmatch(path)) is not None:
         return ParquetSource([RemoteFile(system, named[1])], address, named[2])
+    if PurePosixPath(ending).suffix in IMAGE_EXTENSIONS:
+        raise UsageError(f"{address!r} is one image; folders and archives are read at an address. Copy the image here.")
     found = _found(system, path, address)
     root = path.rstrip("/") + "/"
     names = [where[len(root) :] for where in found if where.startswith(root)]
@@ -128,9 +132,15 @@ def open_remote(address: str, selection: Selection = ALL) -> ImageSource:
 def _found(system: Any, path: str, address: str) -> dict[str, dict[str, Any]]:
     """All files below a remote folder."""
     try:
-        return cast(dict[str, dict[str, Any]], system.find(path, detail=True))
+        found = cast(dict[str, dict[str, Any]], system.find(path, detail=True))
     except Exception as error:  # every file system has errors of its own
         raise _unreachable(address, error) from error
+    if not found:
+        raise DataError(
+            f"{address!r} lists no file: there is none, nothing answers, or a web server does not list its folders. "
+            "Check the address, or name an archive."
+        )
+    return found
 
 
 class RemoteFolder(ListedSource):
@@ -157,7 +167,7 @@ class RemoteFolder(ListedSource):
         self._system = system
         root = path.rstrip("/") + "/"
         self._files: dict[str, tuple[str, int]] = {}
-        others: list[str] = []
+        others: dict[str, str] = {}
         for where, info in found.items():
             if not where.startswith(root):
                 self.skipped[LINK_OUTSIDE] += 1
@@ -169,9 +179,9 @@ class RemoteFolder(ListedSource):
             else:
                 self.skipped[reason] += 1
                 if reason == NO_EXTENSION:
-                    others.append(where)
-        # One request a file: a few of each ending show whether pictures are among them.
-        self._arrange(self._files, others, self._start)
+                    others[item] = where
+        # One request a file: a few of each ending show whether pictures or classes are among them.
+        self._arrange(self._files, list(others), lambda other, count: self._start(others[other], count))
 
     def _start(self, where: str, count: int) -> bytes:
         """The first bytes of a file; none where it cannot be read."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from ganeval.errors import DataError, UsageError
 from ganeval.escaping import encodable
@@ -246,8 +247,20 @@ def _open_file(
     raise DataError(
         f"{subject!r} is a file of no kind that holds images; expected a folder, {', '.join(ARCHIVE_EXTENSIONS)}, "
         f"{', '.join(ARRAY_EXTENSIONS)}, {PARQUET_EXTENSION}, {LMDB_EXTENSIONS[0]}, a video or a {LIST_EXTENSION} that "
-        "lists image files. Unpack it, or give it the ending that says what it is."
+        f"lists image files. {_INSTEAD.get(path.suffix.lower(), 'Give it the ending that says what it is.')}"
     )
+
+
+_INSTEAD: Final = {
+    ".arrow": "Write it as parquet: `to_parquet` of the datasets library.",
+    **dict.fromkeys((".h5", ".hdf5", ".mat", ".pkl", ".pickle"), "Save its array of images as .npz."),
+    **dict.fromkeys(
+        (".csv", ".tsv", ".json", ".jsonl", ".lst", ".list", ".flist"),
+        f"Write the paths of the images to a {LIST_EXTENSION}, one a line.",
+    ),
+    **dict.fromkeys((".rar", ".7z", ".zst", ".bz2", ".xz", ".gz"), "Unpack it, and name the folder."),
+}
+"""Ending of a file that is not read -> what to do."""
 
 
 def near_paths(path: Path) -> str:

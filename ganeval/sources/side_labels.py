@@ -21,17 +21,22 @@ def sample_key(name: str) -> str:
 
 
 def side_labels(
-    names: Sequence[str], others: Collection[str], read: Callable[[str, int], bytes | None]
-) -> list[str | None]:
+    names: Sequence[str], images: Collection[str], others: Collection[str], read: Callable[[str, int], bytes | None]
+) -> tuple[list[str | None], list[str]]:
     """The class of each image from the file beside it, None without; from `.cls`, or `.json` where that has more.
 
     Args:
-        names: Of the images.
+        names: Of the images that are meant.
+        images: Names of all image files.
         others: Names of the other files.
         read: Bytes of one of them by name, None where there are more than so many.
+
+    Returns:
+        The classes, and the names of `.cls` files beside which there is no image.
     """
     keys = [sample_key(name) for name in names]
     best: list[str | None] = [None] * len(names)
+    lone: list[str] = []
     for ending, size, parse in ((".cls", MAX_CLS, _of_cls), (".json", MAX_JSON, _of_json)):
         beside = {key: name for name in others if name[len(key := sample_key(name)) :].lower() == ending}
         labels: dict[str, str] = {}
@@ -43,10 +48,14 @@ def side_labels(
             elif number == FIRST and not labels:
                 break
         found = [labels.get(key) for key in keys]
-        best = min(best, found, key=lambda each: each.count(None))
+        if found.count(None) < best.count(None):
+            best = found
+            # A JSON file may be about something else.
+            alone = beside.keys() - set(map(sample_key, images)) if ending == ".cls" else ()
+            lone = [beside[key] for key in sorted(alone)]
         if None not in best:
             break
-    return best
+    return best, lone
 
 
 def _of_cls(data: bytes) -> str | None:

@@ -212,7 +212,10 @@ CASES = (
         left_out=1,
     ),
     error(
-        "zip: an archive in an archive", zip_of({"inner.zip": zipped(PICTURES)}), "0 images among 1 files", command=ZIP
+        "zip: an archive in an archive",
+        zip_of({"inner.zip": zipped(PICTURES)}),
+        "0 images among 1 file in",
+        command=ZIP,
     ),
     error(
         "zip: cut in half",

@@ -98,6 +98,14 @@ def test_an_accent_of_its_own_is_the_accented_letter():
     assert pairs(Names("fakes", *names[0]), Names("reals", *names[1])) == [(name, name) for name in names[1]]
 
 
+def test_versions_in_several_folders_are_told_by_their_folders():
+    fake, real = Names("fake", "m1/0", "m1/1", "m2/0", "m2/1"), Names("real", "0", "1")
+    for sets in ((fake, real), (real, fake)):
+        with pytest.raises(DataError, match=r"has the same names in 2 folders \('m1', 'm2'\)\. Name one"):
+            pair_up(*sets)
+    assert len(pair_up(Names("fake", "m1/0", "m1/1"), real).indices) == 2
+
+
 def test_names_that_agree_pair_as_they_are_whatever_else_would_fit():
     fake, real = Names("fakes", "1", "2_1", "3_1"), Names("reals", "1", "2_1", "3_1")
     assert pair_up(fake, real).told == ""

@@ -7,12 +7,20 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.numpy import save_file
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, TensorDataset
+from torchvision.datasets import ImageFolder
 
 import ganeval
 from ganeval.errors import DataError
+from ganeval.generators.in_memory import source_of
+from ganeval.progress import Silent
+from ganeval.sources import set_labels
 from ganeval.sources.all_labels import UNUSED, label_all
 from ganeval.sources.listing import Selection
 from ganeval.sources.resolve import open_source
@@ -142,6 +150,8 @@ def test_classes_beside_images_of_tars_and_their_shards(tmp_path, lacking):
     if lacking.endswith("png"):  # a class without its image is no image without its class
         assert labels(source) == ["7"] * 5
         assert UNUSED not in source.skipped
+        assert "1 class file of archive" in source.notes[0]
+        assert "without an image (first: '0001.cls')" in source.notes[0]
     else:
         assert labels(source) == [None] * 6
         assert source.skipped[UNUSED] == 2 + 3
@@ -382,3 +392,203 @@ def test_what_is_left_out_of_the_masks_is_said(tmp_path, command_line):
     assert code == 0
     assert "2 pictures of folder" in err
     assert "left out: 1 (archive)" in err
+
+
+def test_masks_that_fit_no_image_are_counted(tmp_path, command_line):
+    for name, images in (("fake", 2), ("real", 2), ("mask", 4)):
+        write(tmp_path / name, [f"080{number}" for number in range(images)])
+    folders = [tmp_path / name for name in ("fake", "real", "mask")]
+    command = ("score", folders[0], "--paired", folders[1], "--mask", folders[2], "--metrics", "mae")
+
+    assert "2 of 4 masks of " in (told := command_line(*command)[2])
+    assert "fit no image (first: '0802.png'): not used" in told
+    assert "masks of" not in command_line(*command, "--num-samples", "1")[2]
+
+
+@pytest.mark.parametrize("metric", ["niqe", "pd_diversity@efflite0", "niqe,vendi@pixels"])
+def test_what_is_left_out_is_said_whatever_the_kind_of_metric(tmp_path, monkeypatch, metric):
+    write(tmp_path / "fake", ["0801", "0802"], side=200)
+    (tmp_path / "fake" / "old.zip").write_bytes(b"PK")
+    save_file({"mu": np.zeros(36), "cov": np.eye(36)}, tmp_path / "niqe.safetensors")
+    told = []
+    monkeypatch.setattr(Silent, "message", lambda self, text: told.append(text))
+    weights = {"niqe": tmp_path / "niqe.safetensors"} if "niqe" in metric else {}
+    ganeval.score(tmp_path / "fake", metrics=metric, cache=False, weights=weights)
+
+    assert sum("left out: 1 (archive)" in text for text in told) == 1
+
+
+TABLES = {
+    "metadata.csv": b'\xef\xbb\xbffile_name,label,text\r\na/0.png,cat,"x, y"\r\nb/1.png,dog,z\r\n',
+    "metadata.jsonl": b'{"file_name": "a/0.png", "label": "cat"}\n\n{"file_name": "b/1.png", "label": "dog"}\n',
+    "dataset.json": b'{"labels": [["a/0.png", "cat"], ["b/1.png", "dog"]]}',
+}
+
+
+def set_of_two(folder, **others):
+    (folder / "a").mkdir(parents=True)
+    (folder / "b").mkdir()
+    (folder / "a" / "0.png").write_bytes(png(0))
+    (folder / "b" / "1.png").write_bytes(png(1))
+    for name, data in others.items():
+        (folder / name).write_bytes(data)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_file_that_lists_classes_labels_a_folder_its_archives_and_its_copy_elsewhere(tmp_path, table):
+    set_of_two(tmp_path / "set", **{table: TABLES[table]})
+    members = {
+        path.relative_to(tmp_path / "set").as_posix(): path.read_bytes() for path in (tmp_path / "set").rglob("*.*")
+    }
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    tar(tmp_path / "set.tar", members)
+    memory = fsspec.filesystem("memory")
+    for name, data in members.items():
+        memory.pipe(f"/listed/{name}", data)
+    try:
+        for path in (tmp_path / "set", tmp_path / "set.zip", tmp_path / "set.tar", "memory://listed"):
+            source = opened(path)
+            assert labels(source) == ["cat", "dog"]
+            assert source.notes == ()
+            assert labels(opened(path, labels=False)) == [None, None]
+    finally:
+        memory.rm("/listed", recursive=True)
+
+
+def test_classes_beside_images_of_a_folder_elsewhere_are_those_of_the_folder_here():
+    memory = fsspec.filesystem("memory")
+    for number in range(3):
+        memory.pipe(f"/beside/a/000{number}.png", png(number))
+        memory.pipe(f"/beside/a/000{number}.cls", str(number).encode())
+    try:
+        assert labels(opened("memory://beside")) == ["0", "1", "2"]
+    finally:
+        memory.rm("/beside", recursive=True)
+
+
+@pytest.mark.parametrize(
+    ("table", "data", "told"),
+    [
+        ("metadata.csv", b"file_name,label\na/0.png,cat\nb/1.png,\n", "1 of 2 images of"),
+        (
+            "metadata.csv",
+            b"file_name,label\na/0.png,cat\nb/1.png,dog\nb/2.png,dog\n",
+            "1 of 3 images that metadata.csv",
+        ),
+        ("metadata.csv", b"file_name,label\na/0.png,ca\xff\n", "metadata.csv cannot be read, so no class labels"),
+        ("metadata.csv", b"file_name,text\na/0.png,a cat\nb/1.png,a dog\n", ""),
+        ("metadata.jsonl", b"[]\n", "metadata.jsonl cannot be read"),
+        ("metadata.jsonl", b'{"file_name": "a/0.png", "label": [1, 0]}\n', "states no single number or name"),
+        ("dataset.json", b'{"labels": null}', ""),
+        ("dataset.json", b'{"name": "photos"}', ""),
+        ("dataset.json", b'{"labels": 3}', "dataset.json cannot be read"),
+        ("dataset.json", b"[" * 99_999, "dataset.json cannot be read"),
+        ("dataset.json", b'{"labels": [["img/0.png", 1], ["img/1.png", 2]]}', "2 of 2 images that dataset.json names"),
+    ],
+)
+def test_a_list_of_classes_that_cannot_be_used_is_said(tmp_path, table, data, told):
+    set_of_two(tmp_path / "set", **{table: data})
+    source = opened(tmp_path / "set", match="*.png")
+    notes = " ".join(source.notes)
+
+    assert told in notes
+    assert (notes == "") == (told == "")
+    assert labels(source) == (["cat", "dog"] if b"2.png" in data else ["a", "b"])  # of the folders
+
+
+def test_a_list_of_classes_that_is_too_long_is_said(tmp_path, monkeypatch):
+    set_of_two(tmp_path / "set", **{"metadata.csv": TABLES["metadata.csv"]})
+    monkeypatch.setattr(set_labels, "MAX_BYTES", 20)
+
+    assert "metadata.csv has more than 20 bytes, so no class labels" in opened(tmp_path / "set").notes[0]
+
+
+class Pairs(Dataset):
+    """Items with parts, as data sets of one's own give them."""
+
+    def __init__(self, parts, **attributes):
+        self.__dict__.update(attributes)
+        self.parts = parts
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        image = torch.full((3, 8, 8), 40 * index, dtype=torch.uint8)
+        return self.parts(image, index)
+
+
+def held(images):
+    source = source_of(images, "set", None, None)
+    source.close()
+    return source
+
+
+def test_a_data_set_in_memory_has_the_classes_of_its_folder(tmp_path):
+    (tmp_path / "set").mkdir()
+    for name in ("cat", "dog"):
+        write(tmp_path / "set" / name, ["0", "1", "2"])
+    data = ImageFolder(tmp_path / "set")
+    expected = labels(opened(tmp_path / "set"))
+
+    assert expected == ["cat"] * 3 + ["dog"] * 3
+    assert labels(held(data)) == expected
+    assert labels(held(Subset(data, [5, 0]))) == ["dog", "cat"]
+    assert labels(held(ConcatDataset([data, data]))) == expected * 2
+    sets = (data, tmp_path / "set")
+    rows = [ganeval.score(one, reference=one, metrics="fd_per_class@pixels", cache=False) for one in sets]
+    assert rows[0].dict() == rows[1].dict() != {}
+    with pytest.raises(DataError, match="needs class labels"):
+        ganeval.score(data, reference=data, metrics="fd_per_class@pixels", labels=False, cache=False)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (Pairs(lambda image, i: (image, i % 2), targets=torch.arange(4) % 2), ["0", "1", "0", "1"]),
+        (Pairs(lambda image, i: (image, i), labels=np.arange(4)), ["0", "1", "2", "3"]),
+        (
+            Pairs(lambda image, i: (image, 0), targets=[0, 1, 1, 0], classes=["cat", "dog"]),
+            ["cat", "dog", "dog", "cat"],
+        ),
+        (TensorDataset(torch.zeros(4, 3, 8, 8, dtype=torch.uint8), torch.arange(4)), ["0", "1", "2", "3"]),
+    ],
+)
+def test_classes_that_a_data_set_states_are_used_by_it_and_its_loader(data, expected):
+    for one in (data, DataLoader(data, batch_size=3)):
+        source = held(one)
+        assert labels(source) == expected
+        assert source.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (Pairs(lambda image, i: (image, i)), "only the first of the 2 parts of each item is used"),
+        (Pairs(lambda image, i: (image, image), targets=["a.png"] * 4), "only the first of the 2 parts"),
+        (Pairs(lambda image, i: (image, i), targets=[0, 1]), "only the first of the 2 parts"),
+        (
+            Pairs(lambda image, i: (image, i, image), targets=[0] * 4),
+            "only the first of the 3 parts of each item is used",
+        ),
+        (Pairs(lambda image, i: {"image": image, "label": i}), "only 'image' of each item is used, not 'label'"),
+        (Pairs(lambda image, i: image), ""),
+        (Pairs(lambda image, i: {"image": image}), ""),
+    ],
+)
+def test_what_items_of_a_data_set_hold_beside_their_image_is_said(data, told):
+    for one in (data, DataLoader(data, batch_size=3), DataLoader(data, batch_size=3, shuffle=True)):
+        assert told in "".join(held(one).notes)
+        assert bool(held(one).notes) == bool(told)
+    [row] = ganeval.score(data, metrics="vendi@pixels", cache=False)
+    assert told in row.note
+
+
+def test_classes_of_a_loader_that_shuffles_are_not_used_and_it_is_said():
+    data = Pairs(lambda image, i: (image, i), targets=[0, 1, 2, 3])
+    source = held(DataLoader(data, batch_size=2, shuffle=True))
+
+    assert labels(source) == [None] * 4
+    assert "only the first of the 2 parts" in source.notes[0]

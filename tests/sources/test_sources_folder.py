@@ -12,7 +12,7 @@ from ganeval.sources.base import content_hash, seeded_subset
 from ganeval.sources.file_list import FileList
 from ganeval.sources.folder import FolderSource
 from ganeval.sources.limits import MAX_FILE_BYTES
-from ganeval.sources.listing import Selection
+from ganeval.sources.listing import Selection, reason_to_skip
 
 
 def write(path, shade=0):
@@ -45,6 +45,15 @@ def test_hidden_files_and_mac_leftovers_do_not_count(tmp_path):
     source = FolderSource(tmp_path)
     assert names(source) == ["a.png"]
     assert source.skipped == {"hidden": 2, "hidden folder": 2}
+
+
+def test_thumbnails_and_deleted_files_of_a_system_do_not_count(tmp_path):
+    for name in ["a.png", "@eaDir/a.png/M.jpg", "x/#recycle/b.png", "$RECYCLE.BIN/c.png", "@Recycled.png"]:
+        write(tmp_path / name)
+    source = FolderSource(tmp_path)
+    assert names(source) == ["@Recycled.png", "a.png"]
+    assert source.skipped == {"hidden folder": 3}
+    assert reason_to_skip("x/@eaDir/a.png/b.jpg") == reason_to_skip("@Recycle/a.png") == "hidden"
 
 
 def test_labels_need_every_image_in_exactly_one_class_folder(tmp_path):
@@ -213,6 +222,14 @@ def test_a_list_with_more_than_paths_is_told_what_to_write(tmp_path, line):
     with pytest.raises(
         DataError, match=r"line 1: .* holds more than a path\. Write the path alone, one a line: 1\.png"
     ):
+        FileList(tmp_path / "list.txt", "list.txt")
+
+
+@pytest.mark.parametrize("line", ["dog\\2.png", "dog/2.png other/2.png", "dog/2.png,dog/2.png"])
+def test_a_list_of_other_systems_or_of_two_paths_a_line_is_told_what_to_write(tmp_path, line):
+    write(tmp_path / "dog/2.png")
+    (tmp_path / "list.txt").write_text(line)
+    with pytest.raises(DataError, match=r"line 1: .* does not exist\. Write dog/2\.png alone\."):
         FileList(tmp_path / "list.txt", "list.txt")
 
 

@@ -95,8 +95,17 @@ def test_a_wrong_subject_gets_a_hint(here, subject, error, message):
 
 def test_a_file_of_no_known_kind_says_what_is_known(here):
     (here / "scores.csv").write_text("1,2")
-    with pytest.raises(DataError, match=r"no kind that holds images; expected a folder, \.zip, \.tar"):
+    with pytest.raises(DataError, match=r"no kind that holds images; expected a folder, \.zip, .* to a \.txt"):
         open_source("scores.csv", data_root=None)
+    for name, words in (
+        ("a.arrow", "`to_parquet`"),
+        ("a.H5", r"as \.npz"),
+        ("a.tar.zst", "Unpack it"),
+        ("a.x", "ending"),
+    ):
+        (here / name).write_bytes(b"1")
+        with pytest.raises(DataError, match=words):
+            open_source(name, data_root=None)
 
 
 def test_a_wrong_ending_is_found_out_by_the_first_bytes(here):

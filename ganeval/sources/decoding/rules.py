@@ -20,9 +20,10 @@ import numpy.typing as npt
 from PIL import ImageFile
 
 from ganeval.errors import BadImageError, DataError
+from ganeval.files.lookalikes import other_kind
 from ganeval.sources.base import Decoded, Pixels
 from ganeval.sources.decoding.exif import ORIENTATION_TAG, UPRIGHT, orientation_of, upright
-from ganeval.sources.decoding.formats import FORMATS, Format, open_image, sniff
+from ganeval.sources.decoding.formats import FORMATS, Format, open_image, picture_name, sniff
 from ganeval.sources.decoding.sixteen_bit import (
     FULL,
     Deep,
@@ -262,6 +263,10 @@ def _on_white(samples: Samples) -> Samples:
 def _unknown(data: bytes, name: str) -> str:
     if not data:
         return f"{name!r}: the file is empty (0 bytes); expected an image. Write it again, or use --on-bad skip."
+    if kind := other_kind(data):
+        return f"{name!r}: not an image but {kind}, or leave it out with --on-bad skip."
+    if picture := picture_name(data):
+        return f"{name!r}: {picture}, a format that is not decoded here. Convert it to 8-bit PNG, or use --on-bad skip."
     return (
         f"{name!r}: not an image: it starts with {data[:12]!r}; expected one of "
         f"{', '.join(row.name for row in FORMATS)}. Convert it, or leave it out with --on-bad skip."
