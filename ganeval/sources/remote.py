@@ -137,8 +137,8 @@ def _found(system: Any, path: str, address: str) -> dict[str, dict[str, Any]]:
         raise _unreachable(address, error) from error
     if not found:
         raise DataError(
-            f"{address!r} lists no file: there is none, nothing answers, or a web server does not list its folders. "
-            "Check the address, or name an archive."
+            f"{address!r} lists no file: it does not exist, does not answer, or its web server lists no folders. Check "
+            "the address, or name an archive."
         )
     return found
 
