@@ -134,7 +134,7 @@ def test_options_are_read_with_underscores_too(folders, command_line):
             ["score", "Digits:Test", "--reference", "DIGITS:Train", "--num-samples", "60", "--Metrics", "KD"],
             "digits:test",
         ),
-        (["reference", "build", "Digits", "-o", "real.safetensors", "--backbone", "EffLite0"], "efflite0"),
+        (["reference", "build", "Digits", "--num-samples", "20", "-o", "real.safetensors", "--backbone", "EffLite0"], "efflite0"),
         (["leaderboard", "show", "--board", "Timings", "--format", "CSV"], "stage"),
     ],
 )
