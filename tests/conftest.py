@@ -1,5 +1,6 @@
 """What all tests share: a private cache, a toy backbone, small image folders, and golden values."""
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -26,12 +27,25 @@ def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden/*.json; review the diff")
 
 
+@pytest.fixture(scope="session")
+def private_folders(tmp_path_factory):
+    """Empty folders, one a call. `mktemp` reads the names of all that it has made, which thousands of tests feel."""
+    root, numbers = tmp_path_factory.mktemp("private"), itertools.count()
+
+    def make():
+        folder = root / str(next(numbers))
+        folder.mkdir(mode=0o700)
+        return folder
+
+    return make
+
+
 @pytest.fixture(autouse=True)
-def private_cache(tmp_path_factory, monkeypatch):
+def private_cache(private_folders, monkeypatch):
     """No test reads or writes the user's cache or settings, or sees how wide the terminal is."""
     monkeypatch.delenv("COLUMNS", raising=False)
-    monkeypatch.setenv("GANEVAL_CACHE", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
+    monkeypatch.setenv("GANEVAL_CACHE", str(private_folders()))
+    monkeypatch.setenv("TORCH_HOME", str(private_folders()))
     monkeypatch.delenv("GANEVAL_WEIGHTS_MIRROR", raising=False)
 
 

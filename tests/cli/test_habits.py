@@ -131,10 +131,13 @@ def test_options_are_read_with_underscores_too(folders, command_line):
         (["sample", "CGAN-Conv.Digits-CPU", "-n", "1", "-o", "one.png", "--grid", "--device", "CPU"], "one.png"),
         (["weights", "verify", "EffLite0"], "efflite0  "),
         (
-            ["score", "Digits:Test", "--reference", "DIGITS:Train", "--num-samples", "60", "--Metrics", "KD"],
+            ["score", "Digits:Test", "--reference", "DIGITS:Train", "--num-samples", "12", "--Metrics", "KD"],
             "digits:test",
         ),
-        (["reference", "build", "Digits", "--num-samples", "20", "-o", "real.safetensors", "--backbone", "EffLite0"], "efflite0"),
+        (
+            ["reference", "build", "Digits", "--num-samples", "20", "-o", "real.safetensors", "--backbone", "EffLite0"],
+            "efflite0",
+        ),
         (["leaderboard", "show", "--board", "Timings", "--format", "CSV"], "stage"),
     ],
 )

@@ -16,10 +16,18 @@ from ganeval.metrics.clipped import clipped_scores, expected_coverage
 from ganeval.metrics.frechet import alive_dimensions, covariance_root, frechet_distance, frechet_of_rows, rank_note
 from ganeval.metrics.inception_score import classifier_score, log_softmax, split_scores
 from ganeval.metrics.kernel import classic_subsets, cubic_kernel, kernel_sums, rbf_kernel, unit_rows
-from ganeval.metrics.mind import mind, torch_normal, unit_directions, wasserstein2_squared
+from ganeval.metrics.mind import (
+    mind,
+    mind_influences,
+    mind_second_influence,
+    torch_normal,
+    unit_directions,
+    wasserstein2_squared,
+)
 from ganeval.metrics.prdc import neighbourhoods
 from ganeval.metrics.vendi import vendi_score
 from ganeval.summaries.bank import FeatureBank
+from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 from tests import oracles
 
@@ -76,9 +84,9 @@ def test_expected_frechet_of_a_sample_against_its_own_law():
     assert np.mean(draws) == pytest.approx(expected, abs=4 * np.std(draws) / 40**0.5)
 
 
-def test_frechet_agrees_with_torch_fidelity_at_inception_width():
-    """n > d at d = 2048: relative 1e-5, torch-fidelity's own arithmetic on the same float32 features."""
-    real, fake = relu_features(2200, 2048, seed=3), relu_features(2300, 2048, 0.05, seed=4)
+def test_frechet_agrees_with_torch_fidelity_at_half_of_inceptions_width():
+    """n > d at d = 1024: relative 1e-5, torch-fidelity's own arithmetic on the same float32 features."""
+    real, fake = relu_features(1100, 1024, seed=3), relu_features(1150, 1024, 0.05, seed=4)
     theirs = fid_statistics_to_metric(
         fid_features_to_statistics(torch.from_numpy(fake)), fid_features_to_statistics(torch.from_numpy(real)), False
     )
@@ -259,6 +267,57 @@ def test_mind_of_a_shift_is_three_d_mu_squared():
     mu = np.full(24, 0.5)
 
     assert mind(rows, rows + mu, 4000, 1) == pytest.approx(3 * 24 * 0.25, rel=0.05)
+
+
+def line(values):
+    """Images whose features lie on a line of the plane, so that a direction u sees u_1 times the line."""
+    rows = np.stack([values, np.zeros(len(values))], axis=1).astype(np.float32)
+    return SetSummary(Moments.of(rows), FeatureBank.of(rows), None)
+
+
+def squares(count, seed=7):
+    """The mean of u_1^2 over directions of the plane."""
+    return float((unit_directions(count, 2, seed)[:, 0] ** 2).mean())
+
+
+@pytest.mark.parametrize(("n", "m", "tolerance"), [(64, 64, 1e-6), (64, 256, 0.02)])
+def test_the_influence_of_an_image_on_mind_of_a_shift_grows_with_its_place(n, m, tolerance):
+    """Of x and x + c the map is x + c: the potential's slope is 2 (x - t) = -2 c for x, 2 c for the shifted."""
+    places, params = (np.arange(n) + 0.5) / n, {"projections": 300, "direction_seed": 7}
+    real, fake = line((np.arange(m) + 0.5) / m), line(places + 2.0)
+    of_fake, of_real = mind_influences(real, fake, params)
+    back, forth = mind_influences(fake, real, params)
+
+    slope = 3 * 2 * squares(300) * 2 * 2.0
+    assert of_fake == pytest.approx(slope * (places - 0.5), abs=tolerance * slope)
+    assert of_real == pytest.approx(-slope * ((np.arange(m) + 0.5) / m - 0.5), abs=tolerance * slope)
+    assert back == pytest.approx(of_real, abs=1e-9 * slope)
+    assert forth == pytest.approx(of_fake, abs=1e-9 * slope)
+
+
+@pytest.mark.parametrize(("n", "m"), [(400, 400), (400, 300), (300, 900)])
+def test_the_second_influence_on_mind_of_a_uniform_density_is_twice_a_sixtieth_of_its_width(n, m):
+    """Weights w = x - 1/2 move the distribution function by H = (x^2 - x) / 2: 2 times the integral of H^2 is 1/60."""
+    places = (np.arange(n) + 0.5) / n
+    real, fake = line(3.0 + (np.arange(m) + 0.5) / m), line(places[::-1].copy())
+    for projections in (300, 5):
+        found = mind_second_influence(
+            real, fake, (places - 0.5)[::-1], {"projections": projections, "direction_seed": 7}
+        )
+        half = -(-projections // 2)
+        directions = unit_directions(projections, 2, 7)[:half]
+
+        assert found == pytest.approx(3 * 2 * (directions[:, 0] ** 2).mean() / 60, rel=0.01)
+
+
+def test_influences_on_mind_need_the_rows_of_both_sets():
+    whole = line(np.arange(4.0))
+    bare = SetSummary(whole.moments, None, None)
+    for sides in ((bare, whole), (whole, bare)):
+        with pytest.raises(DataError, match="The influence of each image needs the feature rows of both sets; one "):
+            mind_influences(*sides, {"projections": 4, "direction_seed": 0})
+        with pytest.raises(DataError, match="The influence of each image needs the feature rows of both sets; one "):
+            mind_second_influence(*sides, np.zeros(4), {"projections": 4, "direction_seed": 0})
 
 
 # ---- precision, recall, density, coverage
