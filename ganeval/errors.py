@@ -11,6 +11,9 @@ class GanevalError(Exception):
     exit_code = 3
 
 
+LEAVE_OUT = "Or leave it out with --on-bad skip."
+
+
 class UsageError(GanevalError):
     """An option, a name or a combination of options that cannot be meant (exit 2)."""
 
@@ -22,7 +25,10 @@ class DataError(GanevalError):
 
 
 class BadImageError(DataError):
-    """One image that cannot be decoded; `--on-bad skip` counts these and goes on."""
+    """One image that cannot be decoded; where there is `--on-bad skip`, that counts these and goes on.
+
+    The message doesn't name the option, which not every command has: who tells the user adds `LEAVE_OUT`.
+    """
 
 
 class TooFewSamplesError(DataError):

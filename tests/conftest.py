@@ -15,6 +15,7 @@ from ganeval.backbones.base import Backbone, BackboneInfo, Output
 from ganeval.backbones.networks.inception import InceptionNetwork
 from ganeval.backbones.weights import LoadedWeights, load_into
 from ganeval.cli.main import main
+from tests.option_names import foreign_options
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -78,13 +79,15 @@ def command_line(capsys):
     """Calls `ganeval` in this process: (exit code, stdout, stderr); a traceback is never an answer."""
 
     def call(*arguments):
+        arguments = [str(argument) for argument in arguments]
         try:
-            main([str(argument) for argument in arguments])
+            main(arguments)
             code = 0
         except SystemExit as stop:
             code = stop.code or 0
         captured = capsys.readouterr()
         assert "Traceback" not in captured.err
+        assert code == 0 or not (foreign := foreign_options(arguments, captured.err)), (foreign, captured.err)
         return code, captured.out, captured.err
 
     return call

@@ -18,7 +18,7 @@ from ganeval.cli.consoles import print_what_can_be_encoded
 from ganeval.cli.error_messages import ARGUMENTS, tell
 from ganeval.cli.habits import called_command, overlooked, said, unknown_command
 from ganeval.devices import is_out_of_memory
-from ganeval.errors import GanevalError, UsageError
+from ganeval.errors import LEAVE_OUT, BadImageError, GanevalError, UsageError
 from ganeval.escaping import printable
 from ganeval.former import OPTIONS as FORMER
 from ganeval.former import told
@@ -201,7 +201,9 @@ def _exit_codes(arguments: list[str] | None) -> Iterator[None]:
 
 
 def _tell(error: GanevalError, words: list[str]) -> None:
-    tell(error, called_command(root, words)[0], overlooked(words))
+    path, command = called_command(root, words)
+    skips = isinstance(error, BadImageError) and any("--on-bad" in option.opts for option in command.params)
+    tell(error, path, LEAVE_OUT if skips else "", overlooked(words))
 
 
 def _is_first() -> bool:

@@ -143,7 +143,8 @@ def _candidate(case: Case, rows: Mapping[str, Result], key: str) -> tuple[Result
     row = rows.get(key)
     if row is None:
         raise ProtocolMismatchError(
-            f"The candidate has no row of {key}; it has {', '.join(rows) or 'none'}. Score it with --metrics {key}."
+            f"The candidate has no row of {key}; it has {', '.join(rows) or 'none'}. Score it by "
+            f"`ganeval score ... --metrics {key}`."
         )
     theirs = case.baseline.newest(key, row.fingerprint)
     chosen = next((b for b in theirs if training_seed(b) == training_seed(row)), theirs[-1])

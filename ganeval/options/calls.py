@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from ganeval.errors import GanevalError, UsageError
+from ganeval.errors import LEAVE_OUT, BadImageError, GanevalError, UsageError
 from ganeval.former import OPTIONS as FORMER
 from ganeval.former import told
 from ganeval.options.kinds import PLACEHOLDER, Kind, Links, Switch
@@ -92,7 +92,9 @@ def python_words(taker: str) -> Iterator[None]:
         yield
     except GanevalError as error:
         if error.args and isinstance(error.args[0], str):
-            error.args = (in_python(error.args[0], _keywords(taker)), *error.args[1:])
+            keywords = _keywords(taker)
+            advice = f" {LEAVE_OUT}" if isinstance(error, BadImageError) and "on_bad" in keywords else ""
+            error.args = (in_python(error.args[0] + advice, keywords), *error.args[1:])
         raise
 
 

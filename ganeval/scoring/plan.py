@@ -155,8 +155,8 @@ def _of_moments(requests: list[Request], options: ScoreOptions, explicit: bool) 
     rows = [r for r in requests if isinstance(r, SetRequest) and r.metric.needs != {"moments"}]
     if explicit and rows:
         raise UsageError(
-            f"--moments-only keeps no feature rows, and {', '.join(r.asked for r in rows)} need them. Drop "
-            f"{'it' if len(rows) == 1 else 'them'}, or --moments-only."
+            f"--moments-only keeps no feature rows, and {', '.join(r.asked for r in rows)} "
+            f"{'needs them. Drop it' if len(rows) == 1 else 'need them. Drop them'}, or --moments-only."
         )
     for option, given in (
         ("--blame", options.blame),

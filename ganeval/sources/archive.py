@@ -142,7 +142,7 @@ class ZipSource(ListedSource):
         if is_bomb(info.file_size, info.compress_size):
             raise BadImageError(
                 f"{name!r} in {self.name!r} unpacks to {info.file_size:,} bytes from {info.compress_size:,}; at most "
-                f"{MAX_RATIO} : 1 is read. Leave it out with --on-bad skip."
+                f"{MAX_RATIO} : 1 is read."
             )
         try:
             with self._lock, self._zip.open(info) as file:
@@ -217,7 +217,7 @@ class TarSource(ListedSource):
         if info.issparse():
             raise BadImageError(
                 f"{name!r} in {self.name!r} is stored as a sparse file, holes left out; expected its bytes as they "
-                "are. Pack it again without -S, or leave it out with --on-bad skip."
+                "are. Pack it again without -S."
             )
         try:
             with self._lock:
@@ -435,8 +435,7 @@ def _bad_member(name: str, archive: str, error: Exception) -> BadImageError:
     if isinstance(error, MemoryError):
         raise error
     return BadImageError(
-        f"{name!r} in {archive!r} cannot be read: {_said(error)}. The archive is damaged: copy or pack it again, or "
-        "leave the image out with --on-bad skip."
+        f"{name!r} in {archive!r} cannot be read: {_said(error)}. The archive is damaged: copy or pack it again."
     )
 
 

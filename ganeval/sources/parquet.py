@@ -261,8 +261,7 @@ class _File:
                 if isinstance(error, MemoryError):
                     raise
                 raise BadImageError(
-                    f"{name!r} in {self._said!r} cannot be read: {_words(error)}. The file is damaged: copy it "
-                    "again, or leave the image out with --on-bad skip."
+                    f"{name!r} in {self._said!r} cannot be read: {_words(error)}. The file is damaged: copy it again."
                 ) from error
         data = value.get("bytes") if isinstance(value, dict) else value
         if isinstance(data, bytes):
@@ -270,8 +269,7 @@ class _File:
         stated = value.get("path") if isinstance(value, dict) else None
         where = f", but the path {printable(str(stated))[:100]!r}, which is not opened" if stated else ""
         raise BadImageError(
-            f"{name!r} in {self._said!r} holds no image{where}. Write the data set with its images in it, or leave it "
-            "out with --on-bad skip."
+            f"{name!r} in {self._said!r} holds no image{where}. Write the data set with its images in it."
         )
 
     def _block_rows(self, group: int) -> int:

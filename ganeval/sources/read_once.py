@@ -17,10 +17,7 @@ from ganeval.sources.limits import MAX_FILE_BYTES
 def check_size(size: int, name: str) -> None:
     """Refuses a file that is too large to be an image, before a byte of it is read."""
     if size > MAX_FILE_BYTES:
-        raise BadImageError(
-            f"{name!r}: {size:,} bytes; at most {MAX_FILE_BYTES:,} are read as one image. Leave it out with "
-            "--on-bad skip."
-        )
+        raise BadImageError(f"{name!r}: {size:,} bytes; at most {MAX_FILE_BYTES:,} are read as one image.")
 
 
 def read_whole(path: str, name: str) -> tuple[bytes, os.stat_result]:
@@ -61,4 +58,4 @@ def require_file(path: Path, said: str) -> None:
         raise DataError(f"{said!r} is {kind}.")
 
 
-_ADVICE: Final = "Run again when nothing writes there, or leave it out with --on-bad skip."
+_ADVICE: Final = "Run again when nothing writes there."

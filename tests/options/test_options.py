@@ -152,12 +152,12 @@ def by_command(capsys, *arguments):
         capsys.readouterr()
         with pytest.MonkeyPatch.context() as patch:
             told = []
-            patch.setattr(cli, "tell", lambda error, command, hint: told.append(error))
+            patch.setattr(cli, "tell", lambda error, command, advice, hint: told.append(f"{error} {advice}".strip()))
             try:
                 cli.main(["score", *arguments, "--json", "-"])
             except SystemExit as end:
                 if end.code:
-                    raise told[0] from None
+                    raise GanevalError(told[0]) from None
         return json.loads(capsys.readouterr().out)["rows"]
 
     found = outcome(call)

@@ -89,6 +89,16 @@ def test_a_folder_that_does_not_do_is_refused(command_line, tmp_path, model, fol
     assert not (tmp_path / "run").exists()
 
 
+def test_a_damaged_photo_is_named_without_an_option_that_training_lacks(command_line, tmp_path):
+    fill(tmp_path / "photos", count=100)
+    (tmp_path / "photos" / "cut.png").write_bytes(b"no image")
+
+    code, _, err = command_line("train-reference", "dcgan", "--data", tmp_path / "photos", "--out", tmp_path / "run")
+    assert code == 3
+    assert "'cut.png': not an image" in err
+    assert "--on-bad" not in err
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [(("--recipe", "dcgan.digits-cpu"), "drop --recipe"), (("--check",), "--data names images of your own")],

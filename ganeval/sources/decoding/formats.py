@@ -300,5 +300,5 @@ def _check_pixels(size: Size) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
         raise BadImageError(
-            f"{width} × {height} = {width * height:,} pixels; at most {MAX_PIXELS:,} are read. Shrink or leave it out"
+            f"{width} × {height} = {width * height:,} pixels; at most {MAX_PIXELS:,} are read. Shrink it"
         )

@@ -133,7 +133,7 @@ def decode(data: bytes, name: str, white: int = FULL) -> Decoded:
     try:
         return _decode(data, row, name, white)
     except BadImageError as error:
-        raise BadImageError(f"{name!r}: {error}, or leave it out with --on-bad skip.") from None
+        raise BadImageError(f"{name!r}: {error}.") from None
     except DataError as error:
         raise DataError(f"{name!r}: {error}.") from None
     except MemoryError:
@@ -142,8 +142,7 @@ def decode(data: bytes, name: str, white: int = FULL) -> Decoded:
         cut = isinstance(error, struct.error | IndexError | EOFError)
         reason = "it ends too early" if cut else str(error) or type(error).__name__
         raise BadImageError(
-            f"{name!r}: cannot decode this {row.name} file of {len(data):,} bytes: {reason}. "
-            "Write it again, or leave it out with --on-bad skip."
+            f"{name!r}: cannot decode this {row.name} file of {len(data):,} bytes: {reason}. Write it again."
         ) from error
 
 
@@ -262,12 +261,12 @@ def _on_white(samples: Samples) -> Samples:
 
 def _unknown(data: bytes, name: str) -> str:
     if not data:
-        return f"{name!r}: the file is empty (0 bytes); expected an image. Write it again, or use --on-bad skip."
+        return f"{name!r}: the file is empty (0 bytes); expected an image. Write it again."
     if kind := other_kind(data):
-        return f"{name!r}: not an image but {kind}, or leave it out with --on-bad skip."
+        return f"{name!r}: not an image but {kind}."
     if picture := picture_name(data):
-        return f"{name!r}: {picture}, a format that is not decoded here. Convert it to 8-bit PNG, or use --on-bad skip."
+        return f"{name!r}: {picture}, a format that is not decoded here. Convert it to 8-bit PNG."
     return (
         f"{name!r}: not an image: it starts with {data[:12]!r}; expected one of "
-        f"{', '.join(row.name for row in FORMATS)}. Convert it, or leave it out with --on-bad skip."
+        f"{', '.join(row.name for row in FORMATS)}. Convert it."
     )
