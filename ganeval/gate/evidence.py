@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 GIVEN = "stderr_given_reference"  # in a row's provenance: standard error over the generated images alone
 SKEWNESS = "skewness_given_reference"  # beside it: how it moves with the value (`ganeval.stats.influence`)
 DEGREES = "degrees_given_reference"  # beside it: degrees of freedom behind it, absent where it hardly scatters
+CAUTIOUS = "cautious_given_reference"  # beside it, and True, where the error is too large rather than too small
 LARGER = "larger_draw"  # in a baseline row's provenance: n, value, standard errors of a larger draw of its generator
 KNOWN = (GIVEN, SKEWNESS, DEGREES)
 SEED_SHARE = 0.02  # retrained: no margin below 2% of the baseline (gaps under 1.3% are noise: arXiv 2606.20536)
@@ -194,7 +195,8 @@ def recorded_error(baseline: Result, candidate: Result, drawn: int | None, *, gi
         if given and isinstance(one := row.provenance.get(SKEWNESS), float):
             skewness = factor * one * (-1.0 if candidate.better == "higher" else 1.0)
     own, other = Spread(1.0, theirs[1], skewness), Spread(ratio, mine[1], skewness * ratio)
-    return Recorded(theirs[0], own, other, cautious=not given)
+    wide = any(row.provenance.get(CAUTIOUS) is True for row in (baseline, candidate))
+    return Recorded(theirs[0], own, other, cautious=wide or not given)
 
 
 def _same_images(baseline: Result, candidate: Result) -> Evidence:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 
 from ganeval.errors import DataError
-from ganeval.gate.evidence import DEGREES, GIVEN, SKEWNESS
+from ganeval.gate.evidence import CAUTIOUS, DEGREES, GIVEN, SKEWNESS
 from ganeval.metrics.base import SetMetric, too_many_copies
 from ganeval.metrics.keys import declared
 from ganeval.results.result import Result
@@ -55,10 +55,11 @@ def _with(row: Result, outcome: ScoreOutcome, known: dict[tuple[str, str], Error
     return row if error is None else dataclasses.replace(row, provenance={**row.provenance, **stored(error)})
 
 
-def stored(error: SamplingError) -> dict[str, float]:
+def stored(error: SamplingError) -> dict[str, float | bool]:
     """An error as rows hold it."""
     degrees = {} if math.isinf(error.degrees) else {DEGREES: error.degrees}
-    return {GIVEN: error.stderr, SKEWNESS: error.skewness, **degrees}
+    cautious = {CAUTIOUS: True} if error.cautious else {}
+    return {GIVEN: error.stderr, SKEWNESS: error.skewness, **degrees, **cautious}
 
 
 def errors_given_reference(metric: SetMetric, real: SetSummary, fake: SetSummary) -> Errors:

@@ -43,7 +43,8 @@ class Recorded(NamedTuple):
         stderr: Its standard error, as it came out.
         baseline: How it scatters.
         candidate: The same of an unchanged candidate.
-        cautious: Both count the reference that they share, so that more unchanged models pass than these tell.
+        cautious: More unchanged models pass than these tell: both count the reference that they share, or are known to
+            be too large rather than too small.
     """
 
     stderr: float
@@ -156,7 +157,7 @@ def unchanged_passes(rulings: Sequence[Ruling]) -> float | None:
 
 
 def roughly(rulings: Sequence[Ruling]) -> str:
-    """The word before that chance: "at least" where some standard error counts a shared reference, else "about"."""
+    """The word before that chance: "at least" where some standard error is too large rather than too small."""
     recorded = [ruling.evidence.recorded for ruling in rulings]
     return "at least" if any(one is not None and one.cautious for one in recorded) else "about"
 

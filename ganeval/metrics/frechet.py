@@ -25,7 +25,7 @@ from ganeval.summaries.copies import distinct_rows
 from ganeval.summaries.moments import Float64, Moments
 
 INF = float("inf")
-SAFE = 3  # times d: images from which the debiased value has no bias that shows
+SAFE = 4  # times d: images from which the debiased value has no bias that shows (`few_note`)
 NO_CLASS_INTERVAL = "no interval: not estimated class by class"
 
 
@@ -226,12 +226,14 @@ def rank_note(n_real: int, n_fake: int, varying: int, dim: int) -> str:
 
 
 def few_note(n_real: int, n_fake: int, varying: int) -> str:
-    """What the debiased value and its interval lack below 3 d images, else an empty string.
+    """What the debiased value and its interval lack below 4 d images, else an empty string.
 
     The block jackknife takes off the bias of first order in 1 / n. What is left grows with d while the spread grows
     less: at n = 1.56 d = 2000 it was half a standard error, and the interval held the truth in 91% [82%, 96%] of 78
     disjoint draws, all misses too high. A jackknife of second order removes it, and widens the spread by a third to a
-    half.
+    half. In standard deviations it falls like (d / n)^1.5: measured .58 at 1.5 d and .21 at 3 d, so .14 at 4 d. With a
+    standard error of .93 of the spread, also measured at 3 d, the interval then holds the truth in 92% of draws at 3 d
+    and in 93% at 4 d.
 
     Args:
         n_real: Distinct images of the reference.
@@ -241,7 +243,7 @@ def few_note(n_real: int, n_fake: int, varying: int) -> str:
     smallest, enough = min(n_real, n_fake), SAFE * varying
     if smallest >= enough:
         return ""
-    return f"n = {smallest} < 3 d = {enough}: the debiased value may be up to half a standard error too high"
+    return f"n = {smallest} < {SAFE} d = {enough}: the debiased value may be up to half a standard error too high"
 
 
 def _random_rows(side: SetSummary) -> np.ndarray | None:

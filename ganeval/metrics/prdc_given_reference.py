@@ -7,7 +7,9 @@
   the size against the same reference, and four quarters are four. Their variance doesn't fall like 1 / n: that of
   coverage falls faster, because most balls are filled already, that of recall more slowly, because balls of generated
   images shrink as they get more. As a multiple of p (1 - p) / m, the variance of m independent images (a design effect,
-  Kish 1965), it moves slowly: what it moves by from quarters to halves, it is taken to move by once more.
+  Kish 1965), it moves slowly: what it moves by from quarters to halves, it is taken to move by once more. That of
+  coverage falls by somewhat more, the more so where images that are never covered count in p (1 - p): its standard
+  error came out at 1.00 to 1.12 times the spread (six distributions, 60 draws each).
 """
 
 import math
@@ -72,7 +74,7 @@ def prdc_given_reference(real: SetSummary, fake: SetSummary, params: Params) -> 
     }
     if n >= FEWEST:
         errors["recall"] = _of_parts(found.recall, m)
-        errors["coverage"] = _of_parts(found.coverage, m)
+        errors["coverage"] = _of_parts(found.coverage, m)._replace(cautious=True)
     return errors
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ganeval.metrics.base import Estimate, Output, Params, SetMetric
 from ganeval.metrics.by_class import by_class
-from ganeval.metrics.prdc import compute_prdc
+from ganeval.metrics.prdc import compute_precision_recall
 from ganeval.metrics.uncertainty import join
 from ganeval.stats.intervals import t_interval
 from ganeval.summaries.bank import FeatureBank
@@ -36,7 +36,9 @@ def compute_prdc_per_class(real: SetSummary | None, fake: SetSummary, params: Pa
         TooFewSamplesError: no class has enough images on both sides.
     """
     classes = by_class("prdc_per_class", real, fake, LEAST)
-    found = {label: compute_prdc(_summary(a), _summary(b), params) for label, (a, b) in classes.rows.items()}
+    found = {
+        label: compute_precision_recall(_summary(a), _summary(b), params) for label, (a, b) in classes.rows.items()
+    }
     counts = {label: f"n = {len(a)} real, {len(b)} fake" for label, (a, b) in classes.rows.items()}
     estimates: dict[str, Estimate] = {}
     for output, name in PRINTED.items():

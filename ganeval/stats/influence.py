@@ -40,11 +40,13 @@ class SamplingError(NamedTuple):
         skewness: A value that came out one standard error too high has a standard error that came out skewness / 2 of
             itself too high. Of a plain mean it is the skewness of that mean.
         degrees: Degrees of freedom behind the standard error; inf where it hardly scatters by itself.
+        cautious: The standard error is too large rather than too small.
     """
 
     stderr: float
     skewness: float = 0.0
     degrees: float = math.inf
+    cautious: bool = False
 
 
 def sampling_error(influences: Float64, second: float) -> SamplingError:

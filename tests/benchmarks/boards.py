@@ -59,8 +59,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--boards", type=int, default=1000, help="draws a line")
     parser.add_argument("--entries", type=int, nargs="+", default=(2, 3, 10, 20))
+    parser.add_argument("--first", type=int, default=0, help="number of the first draw; others are other draws")
     options = parser.parse_args()
-    boards = options.boards
+    boards, first = options.boards, options.first
     names = ("ganeval", "Welch, each pair", "Welch, BH")
     columns = [
         "entries",
@@ -74,7 +75,7 @@ def main() -> None:
         split, power = dict.fromkeys(names, 0), dict.fromkeys(names, 0.0)
         means = np.where(np.arange(entries) % 2 == 0, 0.0, SHIFTS[seeds])
         truly = {(i, j) for i in range(entries) for j in range(entries) if means[i] < means[j]}
-        for board in range(boards):
+        for board in range(first, first + boards):
             rng = np.random.default_rng((board, entries, seeds, len(kind)))
             noise = rng.normal(size=(entries, seeds)) * spreads(kind, entries, rng)[:, None]
             for name, found in found_pairs(noise).items():

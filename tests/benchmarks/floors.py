@@ -46,8 +46,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", type=Path)
     parser.add_argument("--metrics", default="fd,mind", help="comma-separated")
+    parser.add_argument("--first", type=int, default=0, help="number of the first draw; others are other draws")
     options = parser.parse_args()
-    file = options.features
+    file, first = options.features, options.first
     rows = None if file is None else np.asarray(np.load(file)["rows"], dtype=np.float64)
     print("| metric | d | n_real | n_fake | draws | value / floor | value / floor before it is carried over |")
     print("|---|---:|---:|---:|---:|---|---:|")
@@ -60,7 +61,7 @@ def main() -> None:
         population = None if rows is None else projected(rows, d)
         value, carried, halved = np.empty(draws), np.empty(draws), np.empty(draws)
         for draw in range(draws):
-            real, fake = (summary((one, one[:, :1])) for one in drawn(population, d, (n_real, n_fake), draw))
+            real, fake = (summary((one, one[:, :1])) for one in drawn(population, d, (n_real, n_fake), first + draw))
             if real.bank is None or fake.bank is None:
                 raise RuntimeError("sets have rows")
             values = metric.of_rows(real.bank.rows(), fake.bank.rows(), metric.params)

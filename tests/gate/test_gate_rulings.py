@@ -11,7 +11,7 @@ from scipy import stats
 from ganeval.errors import UsageError
 from ganeval.gate.evidence import from_samples, from_seeds
 from ganeval.gate.expectation import Spread, passes, passes_difference, passes_seeds, seeds_factor, seeds_needed
-from ganeval.gate.fixed_reference import errors_given_reference
+from ganeval.gate.fixed_reference import errors_given_reference, stored
 from ganeval.gate.propose import propose, rounded_up
 from ganeval.gate.rules import GateRule
 from ganeval.gate.ruling import Evidence, judge, overall, roughly
@@ -248,6 +248,19 @@ def test_standard_errors_given_the_reference_are_the_spread_over_draws_against_i
         errors.append([known[output].stderr for output in estimates])
 
     assert np.mean(errors, axis=0) == pytest.approx(np.std(values, axis=0, ddof=1), rel=0.2)
+
+
+def test_coverage_whose_error_is_rather_too_large_says_at_least_in_the_rule_and_in_the_verdict():
+    real, fake = (summary(np.random.default_rng(seed).gamma(2.0, size=(120, 8))) for seed in (1, 2))
+    known = {output: stored(error) for output, error in errors_given_reference(PRDC, real, fake).items()}
+    assert [output for output, facts in known.items() if facts.get("cautious_given_reference")] == ["coverage"]
+
+    for output, word in (("coverage", "at least"), ("recall", "about")):
+        held = row(0.8, 0.02, key=f"{output}@x", better="higher", provenance=known[output])
+        rules, _ = propose({held.key: [held]}, "samples", {})
+        found = from_samples(held, dataclasses.replace(held, provenance={**held.provenance, "subject_sha256": "b"}))
+        assert roughly(judge([(rules.rules[0], found)], 0.05)) == word
+        assert (" at least " in rules.rules[0].why) is (word == "at least")
 
 
 def lognormal_means(skewness, draws, n=400):

@@ -6,7 +6,7 @@ import torch
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from ganeval.errors import DataError, TooFewSamplesError
-from ganeval.metrics import METRICS
+from ganeval.metrics import METRICS, prdc
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
@@ -63,6 +63,16 @@ def test_the_mean_over_large_classes_has_an_interval_from_independent_classes():
 
     assert mean.stderr == pytest.approx(np.hypot(parts[0].stderr, parts[1].stderr) / 2)
     assert mean.ci95[0] < mean.value < mean.ci95[1]
+
+
+def test_classes_are_not_cut_into_the_halves_of_density_and_coverage(monkeypatch):
+    real, fake = labelled(1040, "ab", d=4), labelled(1040, "ab", seed=1, d=4, shift=0.5)
+    a, b = (of_class(side, "a") for side in (real, fake))
+    whole = METRICS.get("prdc").evaluate(*(SetSummary(Moments.of(rows), FeatureBank.of(rows)) for rows in (a, b)))
+    monkeypatch.setattr(prdc, "half_scores", None)
+    found = PER_CLASS.evaluate(real, fake)
+
+    assert found["recall_per_class:a"].stderr == whole["recall"].stderr
 
 
 def test_small_classes_are_left_out_and_counted_and_other_names_refused():

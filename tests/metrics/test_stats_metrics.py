@@ -412,11 +412,11 @@ def test_the_influence_standard_error_adds_the_sides():
     assert influence_stderr(a, b) == pytest.approx((10 / 3 / 4 + 18 / 2) ** 0.5)
 
 
-@pytest.mark.parametrize(("n", "few"), [(40, True), (47, True), (48, False)])
-def test_fd_below_three_images_a_dimension_says_that_bias_is_left(n, few):
+@pytest.mark.parametrize(("n", "few"), [(40, True), (63, True), (64, False)])
+def test_fd_below_four_images_a_dimension_says_that_bias_is_left(n, few):
     rng = np.random.default_rng(0)
-    sides = [summary(relu_mixture(rng, count, 16, shift)) for count, shift in ((60, 0.0), (n, 0.4))]
+    sides = [summary(relu_mixture(rng, count, 16, shift)) for count, shift in ((70, 0.0), (n, 0.4))]
     found = evaluate("fd", *sides)["fd"]
 
     assert found.debiased is not None
-    assert (f"n = {n} < 3 d = 48" in found.note) is few
+    assert (f"n = {n} < 4 d = 64" in found.note) is few
