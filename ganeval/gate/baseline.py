@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganeval.errors import DataError, ProtocolMismatchError
+from ganeval.errors import DataError, ProtocolMismatchError, UsageError
 from ganeval.files.read_write import MAX_JSON, read_text
 from ganeval.results.protocol import Protocol
 from ganeval.results.result import Result, check_schema, read_jsonl
@@ -73,6 +73,29 @@ def training_seed(row: Result) -> int | None:
     """The training seed of the generator, None where unknown."""
     seed = origin_of(row).get("training_seed")
     return seed if isinstance(seed, int) else None
+
+
+def check_seeds(rows: Sequence[Result]) -> None:
+    """Rows of one metric that are taken as training seeds of one model are of different seeds and of different images.
+
+    The same images counted twice would have no spread between them, and a gate would take chance for a change.
+
+    Raises:
+        UsageError: a seed or a set of images is there twice.
+    """
+    seeds = [training_seed(row) for row in rows]
+    known = [seed for seed in seeds if seed is not None]
+    if len(set(known)) < len(known):
+        raise UsageError(f"The subjects have the training seeds {seeds}; each counts once. Name one subject a seed.")
+    first: dict[object, Result] = {}
+    for row in rows:
+        images = row.provenance.get("subject_sha256")
+        twin = row if images is None else first.setdefault(images, row)
+        if twin is not row:
+            raise UsageError(
+                f"{twin.subject} and {row.subject} hold the same images, so they are one training seed. Name subjects "
+                "of different seeds."
+            )
 
 
 def is_row_file(subject: str) -> bool:

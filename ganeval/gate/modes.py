@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
 from ganeval.errors import ProtocolMismatchError, UsageError
-from ganeval.gate.baseline import Baseline, check_protocols, training_seed
-from ganeval.gate.evidence import from_comparison, from_samples, from_seeds
+from ganeval.formatting import counted
+from ganeval.gate.baseline import Baseline, check_protocols, check_seeds, training_seed
+from ganeval.gate.evidence import FEWEST_SEEDS, from_comparison, from_samples, from_seeds
 from ganeval.gate.rules import GateRules, Mode
 from ganeval.gate.ruling import Evidence
 from ganeval.generators.shipped import is_shipped
@@ -225,13 +226,20 @@ def of_same_weights(case: Case) -> Found:
 def of_seeds(case: Case) -> Found:
     """Several training seeds a side."""
     replicates = _scored(case)
-    seeds = [training_seed(next(iter(rows.values()))) for rows in replicates]
-    if len(set(seeds)) < len(seeds) and None not in seeds:
-        raise UsageError(f"The subjects have the training seeds {seeds}; each counts once. Name one subject a seed.")
     found: dict[str, Evidence] = {}
     for key in case.keys:
         mine = [_candidate(case, rows, key)[1] for rows in replicates]
+        check_seeds(mine)
         theirs = case.baseline.newest(key, mine[0].fingerprint)
+        for row in mine:
+            if row.status == "ok":
+                check_protocols(theirs[-1], row)
+        if len(theirs) < FEWEST_SEEDS:
+            raise ProtocolMismatchError(
+                f"{case.baseline.file} has {counted(len(theirs), 'training seed')} of {case.baseline.name} whose {key} "
+                f"was scored as the candidate's was, and {FEWEST_SEEDS} are needed. Score the candidate as the newest "
+                "ones were, or record a new baseline with `ganeval gate init`."
+            )
         if any(row.value is None for row in mine):
             found[key] = _without(theirs[-1], next(row for row in mine if row.value is None))
         else:

@@ -10,6 +10,7 @@ from ganeval.gate.baseline import (
     ACCEPTED,
     Baseline,
     check_protocols,
+    check_seeds,
     choose_baseline,
     is_row_file,
     origin_of,
@@ -30,6 +31,7 @@ def accepted_rows(replicates: Sequence[Sequence[Result]], *, name: str | None, w
 
     Raises:
         DataError: no row has a value.
+        UsageError: a training seed or a set of images is there twice.
     """
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
     together = {"accepted": now, "why": why}
@@ -39,6 +41,9 @@ def accepted_rows(replicates: Sequence[Sequence[Result]], *, name: str | None, w
         for row in rows
         if row.status == "ok"
     ]
+    if len(replicates) > 1:
+        for key in dict.fromkeys(row.key for row in rows):
+            check_seeds([row for row in rows if row.key == key])
     if not rows:
         raise DataError("There is no row with a value to record. Score the subject and read why it was skipped.")
     return rows

@@ -85,6 +85,7 @@ def run_gate(options: GateOptions, scorer: Scores | None, reporter: Reporter) ->
         rules = _derived(baseline, options.mode)
         notes.append("no rules were given: the margins are derived from the baseline's own standard errors")
     keys = tuple(baseline.key_of(rule.metric) for rule in rules.rules)
+    _check_one_rule_each(rules, keys)
     known = [declared(baseline.newest(key)[-1].key) for key in keys]
     alone = [one[1].alone if one is not None else "" for one in known]
     if all(alone):
@@ -106,6 +107,14 @@ def run_gate(options: GateOptions, scorer: Scores | None, reporter: Reporter) ->
         rows=tuple(compared.rows),
         notes=tuple(notes),
     )
+
+
+def _check_one_rule_each(rules: GateRules, keys: Sequence[str]) -> None:
+    """Refuses two rules of one metric, under whichever names: each more makes all of them harder to fail."""
+    for key in dict.fromkeys(keys):
+        names = [rule.metric for rule, own in zip(rules.rules, keys, strict=True) if own == key]
+        if len(names) > 1:
+            raise UsageError(f"The rules {' and '.join(names)} are for one metric, {key}. Keep one of them.")
 
 
 def _rows_given(options: GateOptions) -> tuple[tuple[Mapping[str, Result], ...], list[str]]:

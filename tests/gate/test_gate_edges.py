@@ -140,6 +140,58 @@ def test_a_training_seed_counts_once(tmp_path):
         run_gate(options, Scores(), Silent())
 
 
+def test_the_same_images_twice_are_one_training_seed(gate):
+    """Three copies have no spread, and any distance from the baseline would be a change."""
+    a, b, c = (row(v, subject=f"run{i}") for i, v in enumerate((1.0, 1.1, 0.9)))
+    twin = dataclasses.replace(a, subject="copy")
+
+    with pytest.raises(UsageError, match="run0 and copy hold the same images, so they are one training seed"):
+        accepted_rows([[a], [b], [twin]], name=None, why="")
+    accepted_rows([[a], [b], [c]], name=None, why="")
+    made = [
+        dataclasses.replace(one, provenance=one.provenance | {"subject_sha256": "same"}) for one in seeds(2.0, 2.0, 2.0)
+    ]
+    with pytest.raises(UsageError, match="hold the same images"):
+        gate(seeds(1.0, 1.05, 0.95), made, name="dcgan")
+
+
+def test_one_seed_that_is_named_twice_among_unknown_ones_counts_once():
+    known, again, unknown = (*seeds(1.0, first=1), *seeds(1.2, first=1), row(2.0))
+
+    with pytest.raises(UsageError, match=r"training seeds \[1, 2, 1\]; each counts once"):
+        accepted_rows([[known], [], [unknown], [again]], name="model", why="")
+    with pytest.raises(UsageError, match=r"training seeds \[1, 1\]; each counts once"):
+        accepted_rows([[known], [unknown]], name="model", why="")
+
+
+def test_seeds_scored_in_two_ways_are_not_one_candidate(gate):
+    old, new = (
+        [dataclasses.replace(one, protocol=dataclasses.replace(one.protocol, version=version)) for one in rows]
+        for version, rows in ((1, seeds(1.0, 1.05, 0.95)), (2, seeds(1.3, 1.35, 1.25, first=10)))
+    )
+    mixed = [*seeds(1.0, 1.02, first=20), dataclasses.replace(new[2], provenance=seeds(1.25, first=30)[0].provenance)]
+
+    with pytest.raises(ProtocolMismatchError, match="version 1, 2"):
+        gate([*old, *new], mixed, name="dcgan")
+
+
+def test_a_baseline_with_too_few_seeds_of_the_candidates_protocol_is_refused(gate):
+    """One row of the old protocol has no spread; its three newer ones are of another."""
+    newer = [
+        dataclasses.replace(one, protocol=dataclasses.replace(one.protocol, version=2)) for one in seeds(1, 1.1, 0.9)
+    ]
+
+    with pytest.raises(ProtocolMismatchError, match="has 1 training seed of dcgan whose kd@efflite0 was scored"):
+        gate([*seeds(1.0), *newer], seeds(1.0, 1.02, 0.97, first=3), name="dcgan")
+
+
+def test_two_rules_that_mean_one_metric_are_refused(gate):
+    rules = GateRules((GateRule("kd", 0.1), GateRule("kd@efflite0", 0.2)))
+
+    with pytest.raises(UsageError, match="The rules kd and kd@efflite0 are for one metric, kd@efflite0"):
+        gate([row(1.0)], [row(1.1)], rules=rules)
+
+
 def test_same_weights_cannot_be_judged_from_files_of_rows(gate):
     with pytest.raises(UsageError, match="give the older one with --against SUBJECT, and no file of rows"):
         gate([row(1.0)], [row(1.0)], mode="same-weights")
