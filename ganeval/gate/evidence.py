@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ganeval.formatting import counted
 from ganeval.gate.expectation import Spread
 from ganeval.gate.ruling import Evidence, Recorded, SeedSpread
 from ganeval.metrics.uncertainty import NEAR_END
@@ -47,9 +48,9 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
     images = _sha(baseline)
     if images is not None and images == _sha(candidate):
         return _same_images(baseline, candidate)
-    pairs = _pairs(baseline, candidate)
-    if len(pairs) >= FEWEST_PAIRS:
-        return _image_by_image(baseline, candidate, pairs)
+    by_image = _by_image(baseline, candidate)
+    if sum(None not in pair for pair in by_image) >= FEWEST_PAIRS:
+        return _image_by_image(candidate, by_image)
     baseline, drawn = larger_draw(baseline)
     b, c = _centre(baseline, candidate), _centre(candidate, baseline)
     sides = baseline, candidate = _near_end_as_other(baseline, candidate), _near_end_as_other(candidate, baseline)
@@ -122,6 +123,8 @@ def from_comparison(comparison: "Comparison") -> Evidence:
         comparison: The candidate (B, with a value) against the older subject (A).
     """
     row, found = comparison.result, comparison.difference
+    if found.unbounded:
+        found = dataclasses.replace(found, stderr=None, note=_join(found.note, _unbounded(found.unbounded)))
     same = found.stderr is None and found.delta == 0.0 and found.verdict == "no difference detected"
     now = row.value if row.debiased is None else row.debiased
     then = comparison.value_a if found.stderr is None and not same else now - found.delta if now is not None else None
@@ -207,32 +210,52 @@ def _same_images(baseline: Result, candidate: Result) -> Evidence:
     return Evidence(candidate.key, candidate.better, b, c, 0.0, method="same images", note=note, same=True)
 
 
-def _image_by_image(baseline: Result, candidate: Result, pairs: Float64) -> Evidence:
+def _image_by_image(candidate: Result, by_image: Sequence[tuple[float | None, float | None]]) -> Evidence:
     """Means of the values by image; the spread of their differences is all that is uncertain."""
+    pairs: Float64 = np.asarray([pair for pair in by_image if None not in pair], dtype=np.float64)
     differences, n = pairs[:, 1] - pairs[:, 0], len(pairs)
     left_out = (candidate.n_fake or n) - n
+    note = f"{left_out} images without a finite value on both sides are left out" if left_out else ""
+    unbounded = sum(then is None and now is not None for then, now in by_image)
     return Evidence(
         key=candidate.key,
         better=candidate.better,
         baseline=float(pairs[:, 0].mean()),
         candidate=float(pairs[:, 1].mean()),
-        stderr=float(differences.std(ddof=1)) / math.sqrt(n),
+        stderr=None if unbounded else float(differences.std(ddof=1)) / math.sqrt(n),
         degrees=n - 1.0,
         method="image by image, Student t",
-        note=f"{left_out} images without a finite value on both sides are left out" if left_out else "",
+        note=_join(note, _unbounded(unbounded)),
         n=n,
-        same=not differences.any(),
+        same=not unbounded and not differences.any(),
     )
 
 
-def _pairs(baseline: Result, candidate: Result) -> Float64:
-    """(n, 2) values of the same images, baseline first, where both are finite; empty where a side did not keep them."""
+def _unbounded(images: int) -> str:
+    """What the reader must know of images that only the baseline leaves as they should be."""
+    if not images:
+        return ""
+    return (
+        f"{counted(images, 'image')} of the baseline alone {'is' if images == 1 else 'are'} identical to the original "
+        "(an infinite value): no mean holds by how much the candidate is worse there; gate by ssim or mse"
+    )
+
+
+def _join(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
+
+
+def _by_image(baseline: Result, candidate: Result) -> list[tuple[float | None, float | None]]:
+    """Values of the same images, baseline first, None where infinite; empty where a side did not keep them."""
     then, now = (row.provenance.get(PER_IMAGE) for row in (baseline, candidate))
     if not isinstance(then, Mapping) or not isinstance(now, Mapping) or then.keys() != now.keys():
-        return np.empty((0, 2))
+        return []
     both = [(then[stem], now[stem]) for stem in then]
-    finite = [pair for pair in both if all(isinstance(value, int | float) for value in pair)]
-    return np.asarray(finite, dtype=np.float64).reshape(-1, 2)
+    return [(_number(first), _number(second)) for first, second in both]
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _centre(row: Result, other: Result) -> float:

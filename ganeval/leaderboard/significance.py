@@ -24,6 +24,7 @@ MOST = 200  # entries that are compared with each other, the best: 19,900 pairs,
 NOT_AMONG_BEST = f"only the best {MOST} entries are compared with each other"
 NO_IMAGES = "values by image are missing: score again"
 OTHER_IMAGES = "scored on other images"
+ONE_SIDED = "identical to their originals in different images, where no difference is finite"
 NO_SPREAD = "no spread to judge by"
 NO_STDERR = "no standard error, and one seed"
 
@@ -36,7 +37,8 @@ class Contender:
 
     Attributes:
         cell: Its number.
-        by_image: Image -> value of a paired metric, None where infinite; None where they were not kept.
+        by_image: Image -> value of a paired metric, None where infinite; None where they were not kept. A mean is over
+            the finite ones, so that entries compare only where the same images are infinite.
     """
 
     cell: Cell
@@ -114,6 +116,8 @@ def _p_value(a: Contender, b: Contender, common: CommonVariance | None, paired: 
             return NO_IMAGES
         if a.by_image.keys() != b.by_image.keys():
             return OTHER_IMAGES
+        if any((a.by_image[image] is None) != (b.by_image[image] is None) for image in a.by_image):
+            return ONE_SIDED
         values = ((a.by_image[image], b.by_image[image]) for image in a.by_image)
         return paired_p([y - x for x, y in values if x is not None and y is not None])
     parts = [_variance_of_mean(cell, common, paired) for cell in (a.cell, b.cell)]

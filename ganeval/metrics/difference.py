@@ -5,13 +5,14 @@ Pure functions: summaries or per-image values in, a `Difference` out. Delta is B
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ganeval.errors import DataError
+from ganeval.formatting import counted
 from ganeval.metrics.base import Better, DifferenceError, Estimate, SetMetric, copies_note, too_many_copies
 from ganeval.metrics.difference_stderr import in_one_order, influence_difference_stderr
 from ganeval.stats.intervals import bca_interval, mean_interval, t_interval
@@ -47,6 +48,8 @@ class Difference:
         note: What the reader must know.
         wins: Pairs in which B is better; None for set metrics.
         losses: Pairs in which B is worse; None for set metrics.
+        unbounded: Those among the losses in which A alone is identical to its original (PSNR is infinite), so that B is
+            worse by no finite number: delta leaves them out.
     """
 
     delta: float
@@ -62,6 +65,7 @@ class Difference:
     wins: int | None = None
     losses: int | None = None
     degrees: float | None = None
+    unbounded: int = 0
 
 
 def verdict_of(ci95: tuple[float, float] | None, better: Better) -> Verdict:
@@ -254,6 +258,9 @@ def _difference_errors(
 def paired_difference(a: Float64, b: Float64, better: Better) -> Difference:
     """The mean of per-image differences B - A, with a BCa interval and an exact or drawn sign-flip p.
 
+    Pairs with an infinite value are in no mean. Where both sides have one, that changes nothing; where only one side is
+    identical to its original, it is better there by no finite number, so that there is no verdict the other way.
+
     Args:
         a: (n,) values of A; +inf stands for an image identical to its original.
         b: (n,) values of B for the same images.
@@ -262,18 +269,38 @@ def paired_difference(a: Float64, b: Float64, better: Better) -> Difference:
     finite = np.isfinite(a) & np.isfinite(b)
     d = b[finite] - a[finite]
     left_out = int((~finite).sum())
-    note = f"{left_out} pairs with an infinite value are left out" if left_out else ""
+    note = (
+        f"{counted(left_out, 'pair')} with an infinite value {'is' if left_out == 1 else 'are'} left out"
+        if left_out
+        else ""
+    )
     sign = 1.0 if better == "higher" else -1.0
-    wins, losses = int((sign * d > 0).sum()), int((sign * d < 0).sum())
+    only_a, only_b = int((np.isinf(a) & ~np.isinf(b)).sum()), int((np.isinf(b) & ~np.isinf(a)).sum())
+    found = _mean_difference(d, better, note)
+    wins, losses = only_b + int((sign * d > 0).sum()), only_a + int((sign * d < 0).sum())
+    found = replace(found, wins=wins, losses=losses, unbounded=only_a)
+    against = only_a if found.verdict != "worse" else 0
+    against += only_b if found.verdict != "better" else 0
+    if not against or found.verdict == "cannot tell":
+        return found
+    words = (
+        f"in {counted(only_a, 'pair')} only A is identical to its original, in {only_b:,} only B: no difference is "
+        "finite there"
+    )
+    return replace(found, verdict="cannot tell", note="; ".join(filter(None, [found.note, words])))
+
+
+def _mean_difference(d: Float64, better: Better, note: str) -> Difference:
+    """The same of finite differences, without wins and losses."""
     if not len(d):
-        return Difference(0.0, "cannot tell", paired=True, note=note or "no pair", wins=0, losses=0)
+        return Difference(0.0, "cannot tell", paired=True, note=note or "no pair")
     delta, n = float(d.mean()), len(d)
     stderr = float(d.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
     if stderr == 0.0:
         words = "all differences are zero" if delta == 0.0 else "all differences are equal: their spread is unknown"
         verdict: Verdict = "no difference detected" if delta == 0.0 else "cannot tell"
         note = "; ".join(filter(None, [note, words, out_of_reach(n) if delta else ""]))
-        return Difference(delta, verdict, paired=True, note=note, wins=wins, losses=losses)
+        return Difference(delta, verdict, paired=True, note=note)
     p, unreachable = sign_flip_p(d), out_of_reach(int((d != 0).sum()))
     ci95 = bca_interval(d) if n >= BCA_FROM else mean_interval(d)
     # Interval and test must agree before a verdict is given: with few pairs the bootstrap is too narrow.
@@ -283,4 +310,4 @@ def paired_difference(a: Float64, b: Float64, better: Better) -> Difference:
     how = f"per-image differences, n={n}: {kind} interval, sign-flip p ({'exact' if n <= EXACT_UP_TO else 'drawn'})"
     mde = detectable(n - 1) * stderr
     needed = images_needed(delta, mde, n)
-    return Difference(delta, verdict, stderr, ci95, p, mde, needed, True, how, note, wins, losses, n - 1)
+    return Difference(delta, verdict, stderr, ci95, p, mde, needed, True, how, note, degrees=n - 1)

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from ganeval.errors import UsageError
-from ganeval.gate.evidence import from_samples, from_seeds
+from ganeval.gate.evidence import from_comparison, from_samples, from_seeds
 from ganeval.gate.expectation import Spread, passes, passes_difference, passes_seeds, seeds_factor, seeds_needed
 from ganeval.gate.fixed_reference import errors_given_reference, stored
 from ganeval.gate.propose import propose, rounded_up
@@ -17,6 +17,7 @@ from ganeval.gate.rules import GateRule
 from ganeval.gate.ruling import Evidence, judge, overall, roughly
 from ganeval.gate.scorer import DRAWN, first_count, first_rows
 from ganeval.generators.source import GeneratorSource
+from ganeval.metrics.difference import paired_difference
 from ganeval.metrics.frechet import FD
 from ganeval.metrics.kernel import CMMD, KD
 from ganeval.metrics.mind import MIND
@@ -26,6 +27,7 @@ from ganeval.options import ScoreOptions
 from ganeval.progress import Silent
 from ganeval.results.protocol import Protocol
 from ganeval.results.result import Result
+from ganeval.scoring.compare import Comparison
 from ganeval.stats.influence import frechet_influence_of_rows, sampling_error, transport
 from ganeval.summaries.bank import FeatureBank
 from ganeval.summaries.base import SetSummary
@@ -420,6 +422,25 @@ def test_images_with_an_infinite_value_are_left_out_and_counted():
     assert found.n == 2
     assert found.worse == pytest.approx(0.75)
     assert "98 images" in found.note  # of the 100 that the row counts
+
+
+def test_an_image_that_only_the_baseline_left_identical_to_its_original_is_no_pass():
+    """No mean holds by how much it got worse: nineteen unchanged images must not outvote it."""
+    values = {str(i): 30.0 + 0.1 * i for i in range(19)}
+
+    def side(last, sha):
+        return row(30.0, 1.0, key="psnr", better="higher", sha=sha, provenance={"per_image": {**values, "x": last}})
+
+    for then, now, verdict in ((None, 20.0, "inconclusive"), (20.0, None, "pass"), (None, None, "pass")):
+        (ruling,) = judge([(GateRule("psnr", 0.1), from_samples(side(then, "a"), side(now, "b")))], 0.05)
+        assert ruling.verdict == verdict
+        assert ("1 image of the baseline alone is identical" in ruling.note) is (verdict == "inconclusive")
+
+    before, after = np.full(20, 30.0), 30.0 + np.random.default_rng(0).normal(0, 0.01, 20)
+    before[0] = math.inf
+    found = paired_difference(before, after, "higher")
+    compared = from_comparison(Comparison(row(30.0, 1.0, key="psnr", better="higher"), "older", 30.0, found))
+    assert judge([(GateRule("psnr", 0.1), compared)], 0.05)[0].verdict == "inconclusive"
 
 
 def test_welch_over_training_seeds_is_scipys():

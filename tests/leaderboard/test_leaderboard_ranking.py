@@ -24,6 +24,7 @@ from ganeval.leaderboard.significance import (
     NO_SPREAD,
     NO_STDERR,
     NOT_AMONG_BEST,
+    ONE_SIDED,
     OTHER_IMAGES,
     Contender,
     paired_p,
@@ -190,6 +191,21 @@ def test_paired_entries_that_cannot_be_compared_say_why():
     ):
         found = rank(pair, "higher", paired=True)
         assert (found.ranks, found.untested) == (("1?", "1?"), {reason: 1})
+
+
+def test_entries_that_are_identical_to_their_originals_in_different_images_are_not_compared():
+    """A is better in every image; its mean leaves out its ten best ones, and is lower than B's."""
+    hard = np.random.default_rng(0).normal(30.0, 1.0, 10)
+    a, b = np.append(hard, np.full(10, np.inf)), np.append(hard - 0.5 + 0.01 * np.arange(10), np.full(10, 40.0))
+
+    def entry(values):
+        by_image = {str(i): None if np.isinf(v) else float(v) for i, v in enumerate(values)}
+        return Contender(single(float(values[np.isfinite(values)].mean()), 0.1, None), by_image)
+
+    found = rank([entry(a), entry(b)], "higher", paired=True)
+    assert (found.ranks, found.untested) == (("1?", "1?"), {ONE_SIDED: 1})
+    both = [entry(np.append(side, np.inf)) for side in (hard, hard - 0.5 + 0.01 * np.arange(10))]
+    assert rank(both, "higher", paired=True).ranks == ("1", "2")
 
 
 def test_few_pairs_are_held_to_the_exact_test_too():

@@ -173,19 +173,42 @@ def test_every_field_of_seven_pairs_and_of_those_that_are_left_out(better, verdi
     assert expected.p == 6 / 128
     same(paired_difference(a, a + SEVEN, better), expected)
     left_out = dataclasses.replace(expected, note="2 pairs with an infinite value are left out")
-    b = np.append(a + SEVEN, [5.0, np.inf])
-    same(paired_difference(np.append(a, [np.inf, 5.0]), b, better), left_out)
+    both = [np.append(rows, [np.inf, np.inf]) for rows in (a, a + SEVEN)]
+    same(paired_difference(*both, better), left_out)
+
+
+@pytest.mark.parametrize(("sign", "own", "other"), [(1.0, "better", "worse"), (-1.0, "worse", "better")])
+def test_a_pair_that_is_infinite_on_one_side_only_allows_no_verdict_the_other_way(sign, own, other):
+    """The mean leaves it out: seven pairs were better, and the eighth was identical before."""
+    a, b = np.full(7, 30.0), 30.0 + sign * np.array(SEVEN)
+    only_a = paired_difference(np.append(a, np.inf), np.append(b, 20.0), "higher")
+    only_b = paired_difference(np.append(a, 20.0), np.append(b, np.inf), "higher")
+
+    assert (only_a.unbounded, only_b.unbounded) == (1, 0)
+    verdicts = {"better": only_b.verdict, "worse": only_a.verdict}
+    assert (verdicts[own], verdicts[other]) == (own, "cannot tell")
+    refused = only_a if own == "better" else only_b
+    counts = ("1 pair", "0") if own == "better" else ("0 pairs", "1")
+    assert f"in {counts[0]} only A is identical to its original, in {counts[1]} only B" in refused.note
+    assert only_a.delta == only_b.delta == pytest.approx(sign * np.mean(SEVEN))
+    assert only_a.wins + only_a.losses == only_b.wins + only_b.losses == 8
+
+
+def test_equal_pairs_beside_one_that_was_identical_before_are_no_sign_of_equality():
+    found = paired_difference(np.array([30.0] * 7 + [np.inf]), np.array([30.0] * 7 + [25.0]), "higher")
+
+    assert found.verdict == "cannot tell"
 
 
 def test_few_pairs_of_which_none_can_be_significant_have_every_number_but_no_verdict():
     d = [1.0, 1.5, 0.5, 0.0, 1.0, 2.0]
     note = (
-        "1 pairs with an infinite value are left out; cannot be significant: with 5 pairs the smallest two-sided p is "
+        "1 pair with an infinite value is left out; cannot be significant: with 5 pairs the smallest two-sided p is "
         "2/2^5 = 0.0625, above 0.05; 6 pairs are the fewest that can"
     )
     expected = of_pairs(d, verdict="cannot tell", p=exact_p(d), note=note)
 
-    same(paired_difference(np.append(np.ones(6), np.inf), np.append(np.ones(6) + d, 1.0), "higher"), expected)
+    same(paired_difference(np.append(np.ones(6), np.inf), np.append(np.ones(6) + d, np.inf), "higher"), expected)
 
 
 def test_two_pairs_have_a_spread():
@@ -251,9 +274,10 @@ def test_the_method_goes_by_the_number_of_pairs(n, words):
                 1.0,
                 "cannot tell",
                 paired=True,
-                note="1 pairs with an infinite value are left out; all differences are equal: their spread is unknown",
+                note="1 pair with an infinite value is left out; all differences are equal: their spread is unknown",
                 wins=7,
-                losses=0,
+                losses=1,
+                unbounded=1,
             ),
         ),
         (

@@ -402,7 +402,7 @@ def test_infinite_pairs_are_left_out_and_counted():
     a = np.array([np.inf, 30.0, 31.0, 29.0, 28.0, 33.0, 30.0])
     found = paired_difference(a, np.full(7, 30.0), "higher")
 
-    assert "1 pairs with an infinite value" in found.note
+    assert "1 pair with an infinite value is left out" in found.note
     assert np.isfinite(found.delta)
 
 
