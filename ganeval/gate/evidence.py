@@ -10,6 +10,8 @@ import numpy as np
 from ganeval.formatting import counted
 from ganeval.gate.expectation import Spread
 from ganeval.gate.ruling import Evidence, Recorded, SeedSpread
+from ganeval.metrics.base import SetMetric
+from ganeval.metrics.keys import declared
 from ganeval.metrics.uncertainty import NEAR_END
 from ganeval.results.result import PER_IMAGE, Result
 from ganeval.stats.student_t import sum_degrees
@@ -46,7 +48,9 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
         candidate: A row of status "ok" and of the same protocol.
     """
     images = _sha(baseline)
-    if images is not None and images == _sha(candidate):
+    # The hash of a set doesn't know which image is compared with which original, or what it is labelled.
+    beside = reads_labels(candidate) or (candidate.protocol is not None and candidate.protocol.crop_border is not None)
+    if images is not None and images == _sha(candidate) and (not beside or _repeats(baseline, candidate)):
         return _same_images(baseline, candidate)
     by_image = _by_image(baseline, candidate)
     if sum(None not in pair for pair in by_image) >= FEWEST_PAIRS:
@@ -73,6 +77,17 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
         n=candidate.n_fake,
         recorded=recorded_error(baseline, candidate, drawn, given=given),
     )
+
+
+def reads_labels(row: Result) -> bool:
+    """True for a metric that asks what images are labelled: the same images may have another score."""
+    known = None if row.protocol is None else declared(row.protocol.metric)
+    return known is not None and isinstance(known[0], SetMetric) and "labels" in known[0].needs
+
+
+def _repeats(baseline: Result, candidate: Result) -> bool:
+    b, c = _centre(baseline, candidate), _centre(candidate, baseline)
+    return abs(c - b) <= REPEATS * abs(b)
 
 
 def _near_end_as_other(row: Result, other: Result) -> Result:
@@ -205,7 +220,7 @@ def recorded_error(baseline: Result, candidate: Result, drawn: int | None, *, gi
 def _same_images(baseline: Result, candidate: Result) -> Evidence:
     b, c = _centre(baseline, candidate), _centre(candidate, baseline)
     note = "the same images, byte for byte"
-    if abs(c - b) > REPEATS * abs(b):
+    if not _repeats(baseline, candidate):
         note += f"; they scored {b:.6g} then and {c:.6g} now: compare the versions in both rows' provenance"
     return Evidence(candidate.key, candidate.better, b, c, 0.0, method="same images", note=note, same=True)
 

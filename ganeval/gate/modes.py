@@ -9,7 +9,7 @@ from typing import Protocol as Interface
 from ganeval.errors import ProtocolMismatchError, UsageError
 from ganeval.formatting import counted
 from ganeval.gate.baseline import Baseline, check_protocols, check_seeds, training_seed
-from ganeval.gate.evidence import FEWEST_SEEDS, from_comparison, from_samples, from_seeds
+from ganeval.gate.evidence import FEWEST_SEEDS, from_comparison, from_samples, from_seeds, reads_labels
 from ganeval.gate.rules import GateRules, Mode
 from ganeval.gate.ruling import Evidence
 from ganeval.generators.shipped import is_shipped
@@ -205,7 +205,7 @@ def of_same_weights(case: Case) -> Found:
         return of_samples(case)
     like = f", as for {MODE_WORDS['same-weights']}" if outputs.related else " by name"
     how = f"paired with {against}{like}: {outputs.said}"
-    if outputs.same:
+    if outputs.same and not any(map(reads_labels, wanted)):
         note = "the same images, byte for byte"
         found = {row.key: _unchanged(row, note) for row in wanted}
         return Found("same-weights", how, found, wanted)

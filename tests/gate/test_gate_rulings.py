@@ -390,6 +390,20 @@ def test_the_same_images_are_the_same_and_another_score_of_them_is_told():
     assert "scored 1 then and 1.1 now" in drifted.note
 
 
+@pytest.mark.parametrize("key", ["psnr", "precision_per_class@efflite0"])
+def test_the_same_images_beside_other_originals_or_under_other_labels_are_not_the_same(key):
+    """Their hash is of the images alone: shuffled, each of them is compared with another's original."""
+    values = {str(i): 30.0 + i for i in range(20)}
+    kept = {"provenance": {"per_image": values}} if key == "psnr" else {}
+    shuffled = {"provenance": {"per_image": {name: 10.0 + (i * 7) % 20 for i, name in enumerate(values)}}}
+    then = row(0.9, 0.01, key=key, better="higher", **kept)
+    now = row(0.5, 0.01, key=key, better="higher", **(shuffled if kept else {}))
+
+    (ruling,) = judge([(GateRule(key, 0.05), from_samples(then, now))], 0.05)
+    assert ruling.verdict == "fail"
+    assert from_samples(then, then).same
+
+
 def test_paired_metrics_are_compared_image_by_image():
     """A drop of 0.2 dB on each of 20 images whose values spread over 10 dB: lost in the rows, plain image by image."""
     rng = np.random.default_rng(0)

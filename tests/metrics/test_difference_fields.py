@@ -259,7 +259,13 @@ def test_the_method_goes_by_the_number_of_pairs(n, words):
             [math.inf, 1.0],
             [1.0, math.inf],
             Difference(
-                0.0, "cannot tell", paired=True, note="2 pairs with an infinite value are left out", wins=0, losses=0
+                0.0,
+                "cannot tell",
+                paired=True,
+                note="2 pairs with an infinite value are left out",
+                wins=1,
+                losses=1,
+                unbounded=1,
             ),
         ),
         (
