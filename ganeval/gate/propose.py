@@ -71,6 +71,8 @@ def _rule(key: str, rows: Sequence[Result], mode: Mode) -> GateRule | str:
         margin, unit = (known[1].margin.amount, known[1].margin.unit) if known[1].margin is not None else (SHARE, "%")
         if PER_IMAGE not in row.provenance:
             return "its values by image were not kept"
+        if unit == "%" and value == 0.0:
+            return "it is 0, of which no share is a margin"
         return GateRule(key, margin, unit == "%", why="image by image")
     error = stderr_and_degrees(row, given=True)
     if error is None:

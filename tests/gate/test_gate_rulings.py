@@ -584,6 +584,14 @@ def test_a_larger_draw_beside_the_baseline_takes_its_place_and_narrows_the_margi
     assert from_samples(broken, candidate).baseline == 1.0
 
 
+def test_a_share_of_an_error_of_0_is_no_margin():
+    kept = {"per_image": {str(i): 0.0 for i in range(8)}}
+    rules, left_out = propose({"mae": [row(0.0, 0.0, key="mae", provenance=kept)]}, "auto", {})
+
+    assert not rules.rules
+    assert left_out == {"mae": "it is 0, of which no share is a margin"}
+
+
 def test_three_training_seeds_make_a_gate_for_retrained_models():
     rows = {"fd@x": [row(v, 0.1, key="fd@x", seed=i) for i, v in enumerate((50.0, 51.0, 49.0))]}
 
