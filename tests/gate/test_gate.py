@@ -238,7 +238,7 @@ def test_a_row_of_a_future_schema_is_refused_by_name(recorded):
         ("", "has no rule"),
         ("[[rule]]\nmargin = 1.0", "names no metric"),
         ("[[rule]]\nmetric = 'kd'\nmargin = 0", "above 0"),
-        ("[[rule]]\nmetric = 'kd'\nmargin = '2 percent'", "a share"),
+        ("[[rule]]\nmetric = 'kd'\nmargin = '2 percent'", "a fraction"),
         ("[[rule]]\nmetric = 'kd'\nmargin = -1.0", "above 0"),
         ("[[rule]]\nmetric = 'kd'\nmargin = nan", "above 0"),
         ("[[rule]]\nmetric = 'kd'\nmargin = 1\n[[rule]]\nmetric = 'kd'\nmargin = 2", "two rules for kd"),
