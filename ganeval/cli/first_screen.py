@@ -181,8 +181,8 @@ def _without_interval(rows: Sequence[Result], readings: Mapping[str, Reading]) -
             enough.setdefault(count, []).append(name_of(row))
         elif readings[row.key].verdict != "no worse" and (why := _WITHOUT.search(row.note)):
             reasons.setdefault(why[1], []).append(name_of(row))
-    needs = [f"{_joined(titles)} (from {count:,} images per set)" for count, titles in enough.items()]
-    quoted = [f"Not to be quoted yet: {'; '.join(needs)}"] if needs else []
+    needs = [f"{_joined(titles)} ({count:,} per set needed)" for count, titles in enough.items()]
+    quoted = [f"Too few images to quote: {'; '.join(needs)}"] if needs else []
     return quoted + [f"No interval of {_joined(titles)}: {reason}" for reason, titles in reasons.items()]
 
 

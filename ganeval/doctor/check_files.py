@@ -83,7 +83,7 @@ def too_few(seen: SetFacts, reference: SetFacts | None) -> Finding | None:
         "serious" if smallest < TINY_N else "warning",
         smallest,
         smallest,
-        f"only {image_word(smallest)}{whose}: fd is biased upward at small n, the more so the less varied the features",
+        f"only {image_word(smallest)}{whose}: fd is biased upward at small n, most for sets of little variety",
         f"Draw at least {SMALL_N:,} images, or read kd and mind, and compare only at equal n.",
     )
 

@@ -60,8 +60,8 @@ def effect_of(finding: Finding) -> str:
     if effect is None:
         return ""
     return (
-        f"{effect.key} between {effect.n} and {effect.n} images of {effect.of} goes from {effect.clean:.3g} to "
-        f"{effect.damaged:.3g} with one side damaged ({effect.damage}); that side before and after: {effect.apart:.3g}"
+        f"{effect.key} between two halves of {effect.of}, {effect.n} images each, goes from {effect.clean:.3g} to "
+        f"{effect.damaged:.3g} if one half is damaged ({effect.damage}); that half before and after: {effect.apart:.3g}"
     )
 
 

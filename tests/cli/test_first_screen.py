@@ -65,7 +65,7 @@ def test_the_screen_of_two_folders_answers_in_twelve_lines():
         "Kernel distance (not KID)   0.01800  [0.0150, 0.0210]  worse than real",
         "Precision                    0.8800  [0.840, 0.910]    no worse than real (0.89)",
         "Recall                       0.2000  [0.150, 0.270]    diversity lost (real: 0.94)",
-        "Not to be quoted yet: Fréchet distance (from 1,350 images per set)",
+        "Too few images to quote: Fréchet distance (1,350 per set needed)",
         "real: real against real, from two halves of the reference, 299 images each",
         "To get FID: ganeval weights fetch inception",
         "Next: ganeval doctor samples",

@@ -464,6 +464,6 @@ def test_grey_digits_are_no_finding_of_a_score():
     (line,) = cheap_checks(summary_of(open_dataset("digits:test")), None, FD)
 
     assert line == (
-        "only 599 images: fd is biased upward at small n, the more so the less varied the features. `ganeval doctor` "
+        "only 599 images: fd is biased upward at small n, most for sets of little variety. `ganeval doctor` "
         "looks closer"
     )

@@ -458,9 +458,9 @@ def test_sets_of_other_counts_are_cut_to_the_smaller(make_folder):
 def test_diff_needs_one_thing_to_compare_with(make_folder):
     folder = str(make_folder("a", 3))
 
-    with pytest.raises(UsageError, match="one thing"):
+    with pytest.raises(UsageError, match="either --reference REF"):
         compare(ScoreOptions(folder), folder)
-    with pytest.raises(UsageError, match="one thing"):
+    with pytest.raises(UsageError, match="either --reference REF"):
         compare(ScoreOptions(folder, reference=folder, paired=folder), folder)
 
 

@@ -1,6 +1,8 @@
 """Every `ganeval` line in the shell blocks of docs runs, in order, where there is what the page names."""
 
+import contextlib
 import glob
+import io
 import re
 import shlex
 import shutil
@@ -88,15 +90,17 @@ def lines(page):
     return [line for line in found if not line.startswith(tuple(ELSEWHERE))]
 
 
-def run(line, capsys):
+def run(line):
     """One command, in this process: exit code and what it said on stderr."""
     words = [found for word in shlex.split(line, comments=True)[1:] for found in sorted(glob.glob(word)) or [word]]
-    try:
-        cli.main(words)
-        code = 0
-    except SystemExit as stop:
-        code = stop.code or 0
-    return code, capsys.readouterr().err
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    code = 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            cli.main(words)
+        except SystemExit as stop:
+            code = stop.code or 0
+    return code, err.buffer.getvalue().decode()
 
 
 def write_pictures(folder):
@@ -119,12 +123,12 @@ def write_pictures(folder):
     np.savez(folder / "stats.npz", mu=rows.mean(0), sigma=np.cov(rows, rowvar=False))
 
 
-def write_models(folder, capsys):
+def write_models(folder):
     """A checkpoint of a few steps under each name, foreign generators, and rows and a baseline of the checkpoint."""
     short = "--set steps=4 --set evaluation.every=4"
     for seed in range(3):  # copies of one checkpoint are one seed to the gate
         trained = folder / "runs" / f"main-seed{seed}"
-        assert run(f"ganeval train-reference gan-mlp {short} --seed {seed} --out {trained}", capsys)[0] == 0
+        assert run(f"ganeval train-reference gan-mlp {short} --seed {seed} --out {trained}")[0] == 0
         shutil.copytree(trained, folder / "runs" / f"new-seed{seed}")
     trained = shutil.copytree(folder / "runs" / "main-seed0", folder / "runs" / "dcgan.digits-cpu-seed0")
     for name in ("main.safetensors", "new.safetensors"):
@@ -139,20 +143,39 @@ def write_models(folder, capsys):
     torch.save(state, folder / "weights.pth")
     save_file(state, folder / "generator.safetensors")
     few = "--reference digits:test --num-samples 100 --metrics kd"
-    assert run(f"ganeval score new.safetensors {few} --append scores.jsonl", capsys)[0] == 0
+    assert run(f"ganeval score new.safetensors {few} --append scores.jsonl")[0] == 0
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    """The cache of all pages: each reads the same images."""
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, features):
+    """A folder with everything that the pages name."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("GANEVAL_CACHE", str(features))
+        patch.delenv("GANEVAL_DATA", raising=False)
+        shutil.copytree(ROOT / "leaderboards", folder / "leaderboards")
+        write_pictures(folder)
+        write_models(folder)
+    return folder
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch, capsys, inception_file):
-    """A folder with everything that the pages name, and Inception's place taken by something small."""
-    monkeypatch.chdir(tmp_path)
+def place(made, features, tmp_path, monkeypatch, inception_file):
+    """A copy of that folder, and Inception's place taken by something small."""
+    folder = shutil.copytree(made, tmp_path / "place")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GANEVAL_CACHE", str(features))
     monkeypatch.delenv("GANEVAL_DATA", raising=False)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend(str(folder))
     instead_of_inception(monkeypatch, dim=2048, file=inception_file)
-    shutil.copytree(ROOT / "leaderboards", tmp_path / "leaderboards")
-    write_pictures(tmp_path)
-    write_models(tmp_path, capsys)
-    return tmp_path
+    return folder
 
 
 def test_every_page_with_commands_is_run_here_or_elsewhere():
@@ -167,12 +190,12 @@ def test_every_page_with_commands_is_run_here_or_elsewhere():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_of_a_page_run_word_for_word(page, place, capsys):
+def test_the_commands_of_a_page_run_word_for_word(page, place):
     for line in lines(page):
         if line.startswith("ganeval gate init") and "--baseline" in line:  # a new baseline takes the place of the old
             Path("baseline.jsonl").unlink(missing_ok=True)
             Path("gates.toml").unlink(missing_ok=True)
-        code, said = run(line, capsys)
+        code, said = run(line)
 
         assert code in MAY_BE.get(line.split()[1], {0}), f"{line}\nexit {code}\n{said}"
         assert "Traceback" not in said
