@@ -78,7 +78,7 @@ def compare(
     reporter = Silent() if reporter is None else reporter
     if (options.reference is None) == (options.paired is None) and not (options.reference is None and _alone(options)):
         raise UsageError(
-            "diff needs what A and B are compared with: give --reference REF (sets) or --paired REF (image by image)."
+            "Name what A and B are compared with: either --reference REF (sets) or --paired REF (image by image)."
         )
     with Evaluator(options, reporter, plain=compared_keys, opened=opened) as evaluator:
         return compare_through(evaluator, options.subject, other)
