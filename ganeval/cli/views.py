@@ -87,7 +87,7 @@ def write_views(samples: ImageSource, options: ScoreOptions, folder: Path) -> li
         if all(item.label is not None for item in samples.items):
             pictures["classes.png"] = _classes_sheet(samples)
     _write(folder, pictures, found)
-    return [*_lines(looks), f"{found['exact_repetitions']} of {drawn.n} samples are exact copies of another sample"]
+    return [*_lines(looks), f"{found['exact_repetitions']} of {drawn.n:,} samples exactly equal another sample"]
 
 
 def write_density(checkpoint: Path, options: ScoreOptions, folder: Path) -> list[str]:
@@ -165,15 +165,11 @@ def _prdc(fake: FeatureBank, real: FeatureBank) -> dict[str, float]:
 
 
 def _lines(looks: Looks) -> list[str]:
-    lines = []
-    for space, look in looks.items():
-        copied, repeated = look.copied, look.repeated
-        lines.append(
-            f"{space}: {copied.sum()} of {len(copied)} samples ({copied.mean():.1%}) lie as near to a training image, "
-            f"and {repeated.sum()} of {len(repeated)} ({repeated.mean():.1%}) to another sample, as {RARE:.0%} of real "
-            "images lie to another"
-        )
-    return lines
+    return [
+        f"{space}: {look.copied.mean():.1%} of {len(look.copied):,} samples nearly equal a training image, "
+        f"{look.repeated.mean():.1%} another sample; {RARE:.0%} of real images do"
+        for space, look in looks.items()
+    ]
 
 
 def _nearest_sheet(samples: ImageSource, real: ImageSource, looks: Looks) -> bytes:
