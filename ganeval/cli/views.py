@@ -192,8 +192,8 @@ def _nearest_sheet(samples: ImageSource, real: ImageSource, looks: Looks) -> byt
     for space in looks:
         headings += ["", f"nearest in {space}", *[""] * (NEIGHBOURS - 1)]
     title = (
-        f"{samples.name}: samples in the order of drawing, then the {SHOWN} nearest to an image of {real.name}.\n"
-        f"Below: distance over the one within which {RARE:.0%} of training images have another; at most 1 is a copy.\n"
+        f"{samples.name}: the first samples, then the {SHOWN} nearest to an image of {real.name}.\n"
+        f"Numbers: distance over the limit below which {RARE:.0%} of training images have another; up to 1: a copy.\n"
         + "\n".join(_lines(looks))
     )
     return sheet(title, headings, rows)
@@ -211,8 +211,8 @@ def _duplicates_sheet(samples: ImageSource, looks: Looks) -> bytes:
             captions += [f"{samples.items[i].name} {ratio:.2f}", samples.items[j].name, ""]
         rows.append(Row(f"most alike in\n{space}", images[:-1], captions[:-1]))
     title = (
-        f"{samples.name}: the pairs of samples that are most alike.\n"
-        f"Below: distance over the one within which {RARE:.0%} of as many real images have another.\n"
+        f"{samples.name}: the most similar pairs of samples.\n"
+        f"Numbers: distance over the limit below which {RARE:.0%} of as many real images have another.\n"
         + "\n".join(_lines(looks))
     )
     return sheet(title, [], rows)
