@@ -105,9 +105,10 @@ def pair_up(fake: ImageSource, real: ImageSource, rule: str | None = None, *, pa
         if (alone := [key for key in own if key not in others])
     ]
     if lonely:
+        agree = "1 pair agrees" if len(common) == 1 else f"{len(common)} pairs agree"
         raise DataError(
-            f"{' and '.join(lonely)}; {len(common)} pairs agree. Pairs are made by {keys.made}: add what is missing, "
-            "or move aside what has no partner."
+            f"{' and '.join(lonely)}; {agree}. Pairs are made by {keys.made}: add what is missing, or move aside what "
+            "has no partner."
         )
     return Pairing([(index, places[key]) for index, key in enumerate(chosen)], keys.told)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from ganeval.errors import DataError
 from ganeval.sources.base import Decoded, Pixels, Raw
+from ganeval.sources.decoding.loss import is_lossy
 from ganeval.sources.decoding.sixteen_bit import FULL
 from ganeval.sources.image_facts import ImageFacts
 
@@ -21,6 +22,7 @@ class Seen:
         low: Smallest value of its pixels.
         high: Largest value of its pixels.
         profile: As in `Decoded`.
+        lossy: True for a file that was compressed with loss.
     """
 
     facts: ImageFacts
@@ -28,6 +30,7 @@ class Seen:
     low: int
     high: int
     profile: str | None = None
+    lossy: bool = False
 
     @property
     def one_channel(self) -> bool:
@@ -38,7 +41,9 @@ class Seen:
     def of(raw: Raw, decoded: Decoded) -> "Seen":
         """Looks at an image that was just decoded."""
         pixels = decoded.pixels
-        return Seen(facts_of(raw, decoded), _colourless(pixels), int(pixels.min()), int(pixels.max()), decoded.profile)
+        lossy = raw.stored is not None and is_lossy(raw.format, raw.stored)
+        ends = int(pixels.min()), int(pixels.max())
+        return Seen(facts_of(raw, decoded), _colourless(pixels), *ends, decoded.profile, lossy)
 
 
 DEPTHS: Final = (8, 10, 12, 14)  # bits of samples that cameras, scanners and models store in 16
@@ -142,7 +147,7 @@ class Treatment:
     """One thing that decoding may do to one image of a pair and not to the other.
 
     Attributes:
-        name: The decoder's note, or "jpeg" for the format.
+        name: The decoder's note, or "jpeg" and "lossy" for the compression.
         words: What was done, as in "... in 5 of 5 originals".
         advice: What to do where the two differ.
         in_sets: False for what real photos usually have and generated images have not: not told of sets.
@@ -166,6 +171,7 @@ TREATMENTS: Final = (
     Treatment("gamma", "PNG gamma ignored", "save both as sRGB without a gAMA chunk", in_sets=False),
     Treatment("animated", "first frame taken", "save the frame that is meant"),
     Treatment("jpeg", "stored as JPEG", "compare lossless files, or say it beside the number", in_sets=False),
+    Treatment("lossy", "compressed with loss", "compare lossless files, or say it beside the number", in_sets=False),
 )
 """In the order in which they are told: what moves a number most comes first."""
 
@@ -173,7 +179,9 @@ TREATMENTS: Final = (
 def treatments_of(seen: Seen) -> frozenset[str]:
     """Names of the rows of `TREATMENTS` that apply to an image."""
     notes = frozenset(seen.facts.notes)
-    return notes | {"jpeg"} if seen.facts.format == "jpeg" else notes
+    if seen.facts.format == "jpeg":
+        return notes | {"jpeg"}
+    return notes | {"lossy"} if seen.lossy else notes
 
 
 def decoded_counts(images: Iterable[Seen]) -> dict[str, int]:
@@ -194,7 +202,7 @@ def difference_words(pairs: Sequence[Both]) -> tuple[str, str]:
     treated = [(treatments_of(fake), treatments_of(real)) for fake, real in pairs]
     apart = frozenset(name for fake, real in treated for name in fake ^ real)
     for row in TREATMENTS:
-        if row.name in apart and not (row.name == "jpeg" and generated):
+        if row.name in apart and not (row.name in ("jpeg", "lossy") and generated):
             fakes, reals = (sum(row.name in names for names in one) for one in zip(*treated, strict=True))
             told.append(f"{row.words} in {fakes} of {len(pairs)} fakes and {reals} of {len(pairs)} originals")
             advice.append(row.advice)

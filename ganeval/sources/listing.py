@@ -295,8 +295,8 @@ def labelled(names: Iterable[str], labels: bool | None = None, where: str = "") 
         return _items(ordered, classes), ()
     first = ", ".join(list(files)[:3]) + (", ..." if len(files) > 3 else "")
     note = (
-        f"{len(files):,} folders of {where} ({first}) seem to count images, not to name classes ({why}), so no class "
-        "labels are taken from them; --labels takes them"
+        f"{len(files):,} folders of {where} ({first}) do not seem to name classes ({why}): all images are one set "
+        "without class labels; --labels takes them as classes"
     )
     return [Item(name) for name in ordered], (note,)
 

@@ -211,6 +211,8 @@ KINDS = {
     "icc": profiled,
     "gamma": with_gamma,
     "jpeg": lambda path, image: Image.fromarray(image).save(path.with_suffix(".jpg")),
+    "lossy WebP": lambda path, image: Image.fromarray(image).save(path.with_suffix(".webp"), quality=80),
+    "JPEG in TIFF": lambda path, image: Image.fromarray(image).save(path.with_suffix(".tif"), compression="jpeg"),
     "animated": lambda path, image: Image.fromarray(image).save(
         path, save_all=True, append_images=[Image.fromarray(255 - image)]
     ),
@@ -227,6 +229,8 @@ SAID = {
     "icc": "colour profile ignored",
     "gamma": "PNG gamma ignored",
     "jpeg": "stored as JPEG",
+    "lossy WebP": "compressed with loss",
+    "JPEG in TIFF": "compressed with loss",
     "animated": "first frame taken",
 }
 
