@@ -276,7 +276,7 @@ rank, count, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 torch.set_num_threads(1)
 dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=count)
 data = np.load(f"{folder}/images.npz")
-fake, real = data["fake"], data["real"]
+fake, real, other = data["fake"], data["real"], data["other"]
 with ganeval.Evaluator(reference=real, metrics=sys.argv[4], cache=False) as evaluator:
     for start in range(rank * 5, len(fake), 5 * count):
         evaluator.update(fake[start : start + 5])
@@ -291,24 +291,35 @@ with ganeval.Evaluator(reference=real, metrics=sys.argv[4], cache=False) as eval
     evaluator.reset()
     evaluator.update(fake[rank:][:10])
     rows.append(evaluator.compute()["kd"].n_fake)
-json.dump(rows, open(f"{folder}/{rank}.json", "w"))
+with ganeval.Evaluator(metrics="psnr,ssim", cache=False) as evaluator:
+    for start in range(rank * 5, len(other), 5 * count):
+        evaluator.update(other[start : start + 5], real[start : start + 5])
+    pairs = [row.to_dict() for row in evaluator.compute()]
+json.dump({"sets": rows, "pairs": pairs}, open(f"{folder}/{rank}.json", "w"))
 dist.destroy_process_group()
 """
 
 
-def test_two_gloo_processes_give_one_score_of_all_images(tmp_path):
-    np.savez(tmp_path / "images.npz", fake=FAKE, real=REAL)
+@pytest.fixture(scope="module")
+def of_two_processes(tmp_path_factory):
+    """The other images, and what each of two gloo processes gives: a score of sets, then one of pairs."""
+    folder, other = tmp_path_factory.mktemp("two"), OTHER.copy()
+    other[3] = REAL[3]  # infinite PSNR travels too
+    np.savez(folder / "images.npz", fake=FAKE, real=REAL, other=other)
     processes = [
-        subprocess.Popen([sys.executable, "-c", TWO, str(rank), "2", str(tmp_path), KEYS], stderr=subprocess.PIPE)
+        subprocess.Popen([sys.executable, "-c", TWO, str(rank), "2", str(folder), KEYS], stderr=subprocess.PIPE)
         for rank in range(2)
     ]
     for process in processes:
         _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err.decode()
+    return other, [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
 
+
+def test_two_gloo_processes_give_one_score_of_all_images(of_two_processes):
     alone = ganeval.score(FAKE, reference=REAL, metrics=KEYS, cache=False)
-    for rank in range(2):
-        rows, error, count = json.loads((tmp_path / f"{rank}.json").read_text())
+    for found in of_two_processes[1]:
+        rows, error, count = found["sets"]
         for row, one in zip(rows, alone, strict=True):
             assert row["value"] == pytest.approx(one.value, rel=1e-10, abs=1e-12)
             assert row["stderr"] == (None if one.stderr is None else pytest.approx(one.stderr, rel=1e-10))
@@ -530,35 +541,10 @@ def test_a_score_of_pairs_needs_the_originals_of_all():
         evaluator.score(OTHER)
 
 
-TWO_PAIRED = """
-import sys, json, numpy as np, torch, torch.distributed as dist, ganeval
-rank, count, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-torch.set_num_threads(1)
-dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=count)
-data = np.load(f"{folder}/images.npz")
-with ganeval.Evaluator(metrics="psnr,ssim", cache=False) as evaluator:
-    for start in range(rank * 5, len(data["fake"]), 5 * count):
-        evaluator.update(data["fake"][start : start + 5], data["real"][start : start + 5])
-    json.dump([row.to_dict() for row in evaluator.compute()], open(f"{folder}/{rank}.json", "w"))
-dist.destroy_process_group()
-"""
-
-
-def test_pairs_of_two_gloo_processes_give_one_score_of_all_pairs(tmp_path):
-    other = OTHER.copy()
-    other[3] = REAL[3]  # infinite PSNR travels too
-    np.savez(tmp_path / "images.npz", fake=other, real=REAL)
-    command = [sys.executable, "-c", TWO_PAIRED]
-    processes = [
-        subprocess.Popen([*command, str(rank), "2", str(tmp_path)], stderr=subprocess.PIPE) for rank in range(2)
-    ]
-    for process in processes:
-        _, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err.decode()
-
+def test_pairs_of_two_gloo_processes_give_one_score_of_all_pairs(of_two_processes):
+    other, found = of_two_processes
     alone = ganeval.score(other, paired=REAL, metrics="psnr,ssim", cache=False)
-    for rank in range(2):
-        rows = json.loads((tmp_path / f"{rank}.json").read_text())
+    for rows in (each["pairs"] for each in found):
         for row, one in zip(rows, alone, strict=True):
             assert row["value"] == pytest.approx(one.value, rel=1e-10)
             assert row["stderr"] == (None if one.stderr is None else pytest.approx(one.stderr, rel=1e-10))
