@@ -13,21 +13,20 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 from ganeval.errors import DataError, TooFewSamplesError
 from ganeval.metrics.authenticity import authentic_percent
 from ganeval.metrics.clipped import clipped_scores, expected_coverage
-from ganeval.metrics.frechet import alive_dimensions, covariance_root, frechet_distance, frechet_of_rows, rank_note
+from ganeval.metrics.frechet import (
+    alive_dimensions,
+    covariance_root,
+    frechet_distance,
+    frechet_of_rows,
+    no_uncertainty,
+    rank_note,
+)
 from ganeval.metrics.inception_score import classifier_score, log_softmax, split_scores
 from ganeval.metrics.kernel import classic_subsets, cubic_kernel, kernel_sums, rbf_kernel, unit_rows
-from ganeval.metrics.mind import (
-    mind,
-    mind_influences,
-    mind_second_influence,
-    torch_normal,
-    unit_directions,
-    wasserstein2_squared,
-)
+from ganeval.metrics.mind import mind, torch_normal, unit_directions, wasserstein2_squared
 from ganeval.metrics.prdc import neighbourhoods
 from ganeval.metrics.vendi import vendi_score
 from ganeval.summaries.bank import FeatureBank
-from ganeval.summaries.base import SetSummary
 from ganeval.summaries.moments import Moments
 from tests import oracles
 
@@ -62,6 +61,22 @@ def test_frechet_of_known_gaussians_is_the_closed_form():
     fake = Moments(n, mean_g, np.diag(s_g**2) * (n - 1))
 
     assert frechet_distance(real, fake) == pytest.approx(5.25 + 0.25 + 2.25, rel=1e-12)
+
+
+def test_a_dimension_that_is_constant_in_one_set_counts_with_its_mean_and_the_other_sets_variance():
+    """Its variance s^2 against 0: (s - 0)^2 and the difference of means, beside (3 - 1)^2 of the other dimension."""
+    n = 50
+    varies = Moments(n, np.array([0.0, 1.0]), np.diag([9.0, 4.0]) * (n - 1))
+    constant = Moments(n, np.array([0.0, 3.0]), np.diag([1.0, 0.0]) * (n - 1))
+
+    for sides in ((varies, constant), (constant, varies)):
+        assert frechet_distance(*sides) == pytest.approx((3 - 1) ** 2 + (3.0 - 1.0) ** 2 + 4.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("counts", [(19, 90), (90, 19)])
+def test_nineteen_images_of_either_set_leave_fd_without_an_interval(counts):
+    assert no_uncertainty(*counts, dim=3) == no_uncertainty(19, 19, dim=3) != ""
+    assert no_uncertainty(20, 90, dim=3) == ""
 
 
 def test_two_images_on_each_side_have_a_distance():
@@ -261,63 +276,23 @@ def test_wasserstein_agrees_with_scipy_in_one_dimension():
     assert wasserstein2_squared(values, np.concatenate([values, values]))[0] == pytest.approx(0.0, abs=1e-20)
 
 
+def test_mind_says_what_it_lacks():
+    rows = np.zeros((3, 4))
+    for sides in ((rows[:0], rows), (rows, rows[:0])):
+        with pytest.raises(TooFewSamplesError, match=r"^mind needs at least 1 image a side; got 0"):
+            mind(*sides, 5, 0)
+    with pytest.raises(TooFewSamplesError, match=r"^mind needs at least 1 direction; got 0"):
+        mind(rows, rows, 0, 0)
+    with pytest.raises(TooFewSamplesError, match=r"^A Wasserstein distance needs at least 1 value a side; got 0"):
+        wasserstein2_squared(rows[:0], rows)
+
+
 def test_mind_of_a_shift_is_three_d_mu_squared():
     """X against X + mu: every direction sees (u . mu)^2; the mean over the sphere is |mu|^2 / d."""
     rows = relu_features(200, 24)
     mu = np.full(24, 0.5)
 
     assert mind(rows, rows + mu, 4000, 1) == pytest.approx(3 * 24 * 0.25, rel=0.05)
-
-
-def line(values):
-    """Images whose features lie on a line of the plane, so that a direction u sees u_1 times the line."""
-    rows = np.stack([values, np.zeros(len(values))], axis=1).astype(np.float32)
-    return SetSummary(Moments.of(rows), FeatureBank.of(rows), None)
-
-
-def squares(count, seed=7):
-    """The mean of u_1^2 over directions of the plane."""
-    return float((unit_directions(count, 2, seed)[:, 0] ** 2).mean())
-
-
-@pytest.mark.parametrize(("n", "m", "tolerance"), [(64, 64, 1e-6), (64, 256, 0.02)])
-def test_the_influence_of_an_image_on_mind_of_a_shift_grows_with_its_place(n, m, tolerance):
-    """Of x and x + c the map is x + c: the potential's slope is 2 (x - t) = -2 c for x, 2 c for the shifted."""
-    places, params = (np.arange(n) + 0.5) / n, {"projections": 300, "direction_seed": 7}
-    real, fake = line((np.arange(m) + 0.5) / m), line(places + 2.0)
-    of_fake, of_real = mind_influences(real, fake, params)
-    back, forth = mind_influences(fake, real, params)
-
-    slope = 3 * 2 * squares(300) * 2 * 2.0
-    assert of_fake == pytest.approx(slope * (places - 0.5), abs=tolerance * slope)
-    assert of_real == pytest.approx(-slope * ((np.arange(m) + 0.5) / m - 0.5), abs=tolerance * slope)
-    assert back == pytest.approx(of_real, abs=1e-9 * slope)
-    assert forth == pytest.approx(of_fake, abs=1e-9 * slope)
-
-
-@pytest.mark.parametrize(("n", "m"), [(400, 400), (400, 300), (300, 900)])
-def test_the_second_influence_on_mind_of_a_uniform_density_is_twice_a_sixtieth_of_its_width(n, m):
-    """Weights w = x - 1/2 move the distribution function by H = (x^2 - x) / 2: 2 times the integral of H^2 is 1/60."""
-    places = (np.arange(n) + 0.5) / n
-    real, fake = line(3.0 + (np.arange(m) + 0.5) / m), line(places[::-1].copy())
-    for projections in (300, 5):
-        found = mind_second_influence(
-            real, fake, (places - 0.5)[::-1], {"projections": projections, "direction_seed": 7}
-        )
-        half = -(-projections // 2)
-        directions = unit_directions(projections, 2, 7)[:half]
-
-        assert found == pytest.approx(3 * 2 * (directions[:, 0] ** 2).mean() / 60, rel=0.01)
-
-
-def test_influences_on_mind_need_the_rows_of_both_sets():
-    whole = line(np.arange(4.0))
-    bare = SetSummary(whole.moments, None, None)
-    for sides in ((bare, whole), (whole, bare)):
-        with pytest.raises(DataError, match="The influence of each image needs the feature rows of both sets; one "):
-            mind_influences(*sides, {"projections": 4, "direction_seed": 0})
-        with pytest.raises(DataError, match="The influence of each image needs the feature rows of both sets; one "):
-            mind_second_influence(*sides, np.zeros(4), {"projections": 4, "direction_seed": 0})
 
 
 # ---- precision, recall, density, coverage
