@@ -200,10 +200,10 @@ def recorded_error(baseline: Result, candidate: Result, drawn: int | None, *, gi
         given: With the reference held fixed, if the rows know that.
 
     Returns:
-        None where a side has no standard error.
+        None where a side has no standard error, or no spread.
     """
     theirs, mine = (stderr_and_degrees(row, given=given) for row in (baseline, candidate))
-    if theirs is None or mine is None or not theirs[0]:
+    if theirs is None or mine is None or not theirs[0] or not mine[0]:
         return None
     given = given and all(isinstance(row.provenance.get(GIVEN), float) for row in (baseline, candidate))
     n, m = drawn or baseline.n_fake, candidate.n_fake

@@ -81,6 +81,8 @@ def _rule(key: str, rows: Sequence[Result], mode: Mode) -> GateRule | str:
     recorded = stderr_and_degrees(larger, given=True) or error
     degrees = sum_degrees(error, recorded)
     spread = 2.0 * quantile(1.0 - LEVEL, degrees) * math.hypot(error[0], recorded[0])
+    if not spread and not value:
+        return "it is 0, and has no spread"
     margin = rounded_up(max(spread, SHARE * abs(value)))
     why = f"{100 * SHARE:g}% of the baseline"
     if spread >= SHARE * abs(value):

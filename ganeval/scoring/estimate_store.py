@@ -12,7 +12,7 @@ from ganeval._version import __version__
 from ganeval.files.disk_cache import Kept, content_key
 from ganeval.metrics.base import Estimate, SetMetric
 
-FORMAT = 2  # 1 depended on the order of the images, and counted copies as images
+FORMAT = 3  # 1 depended on the order of the images, and counted copies as images; 2 warned of few images below 3 d
 Estimates = dict[str, Estimate]
 
 

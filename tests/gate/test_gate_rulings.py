@@ -546,6 +546,21 @@ def test_a_larger_draw_beside_the_baseline_takes_its_place_and_narrows_the_margi
     assert from_samples(broken, candidate).baseline == 1.0
 
 
+def test_a_side_without_any_spread_is_judged_by_that_of_the_other():
+    """All images identical to their originals: mae is 0 in each, and so is its standard error."""
+    spread, none = row(0.5, 0.1, key="mae", sha="a"), row(0.0, 0.0, key="mae", sha="b")
+
+    for then, now, verdict in ((spread, none, "pass"), (none, spread, "fail")):
+        (ruling,) = judge([(GateRule("mae", 0.1), from_samples(then, now))], 0.05)
+        assert (ruling.verdict, ruling.evidence.stderr) == (verdict, 0.1)
+
+
+def test_a_set_metric_of_0_without_spread_is_left_out():
+    rules, left_out = propose({"kd@x": [row(0.0, 0.0, key="kd@x")]}, "samples", {})
+
+    assert (rules.rules, left_out) == ((), {"kd@x": "it is 0, and has no spread"})
+
+
 def test_a_share_of_an_error_of_0_is_no_margin():
     kept = {"per_image": {str(i): 0.0 for i in range(8)}}
     rules, left_out = propose({"mae": [row(0.0, 0.0, key="mae", provenance=kept)]}, "auto", {})
