@@ -125,7 +125,7 @@ def write_pictures(folder):
 
 def write_models(folder):
     """A checkpoint of a few steps under each name, foreign generators, and rows and a baseline of the checkpoint."""
-    short = "--set steps=4 --set evaluation.every=4"
+    short = "--set steps=4 --set evaluation.every=4 --set evaluation.n=32"
     for seed in range(3):  # copies of one checkpoint are one seed to the gate
         trained = folder / "runs" / f"main-seed{seed}"
         assert run(f"ganeval train-reference gan-mlp {short} --seed {seed} --out {trained}")[0] == 0
@@ -168,13 +168,14 @@ def made(tmp_path_factory, features):
 
 @pytest.fixture
 def place(made, features, tmp_path, monkeypatch, inception_file):
-    """A copy of that folder, and Inception's place taken by something small."""
+    """A copy of that folder; Inception's place taken by something small, and gates by few images."""
     folder = shutil.copytree(made, tmp_path / "place")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("GANEVAL_CACHE", str(features))
     monkeypatch.delenv("GANEVAL_DATA", raising=False)
     monkeypatch.syspath_prepend(str(folder))
     instead_of_inception(monkeypatch, dim=2048, file=inception_file)
+    monkeypatch.setattr("ganeval.gate.scorer.first_count", lambda options: options.num_samples or 60)
     return folder
 
 
