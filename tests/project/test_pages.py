@@ -42,6 +42,8 @@ ELSEWHERE = {
     "docs/learning-rates.md": "minutes of training: tests/reference_models/test_schedules.py",
     "docs/parity.md": "minutes, with other packages: tests/benchmarks/parity.py",
     "docs/performance.md": "tests/bench/test_bench.py",
+    "ganeval score ./samples --reference ./real --metrics fid,kid,is --cross-check": "with real weights: "
+    "tests/scoring/test_parity_torch_fidelity.py",
     "ganeval bench": "minutes, by whole processes: tests/bench/test_bench.py",
     "ganeval leaderboard add build/benchmark.json": "minutes: tests/leaderboard/test_leaderboard_timings.py",
     "ganeval leaderboard show --board timings": "the same",
@@ -110,7 +112,8 @@ def write_pictures(folder):
     chosen = {"real": crops[:24], "samples": crops[24:48], "new": crops[24:48], "hr": crops[:6]}
     chosen["old"] = [crop.resize((32, 32)).resize((64, 64)) for crop in chosen["new"]]
     chosen["lr"] = [crop.resize((16, 16), Image.Resampling.BICUBIC) for crop in chosen["hr"]]
-    chosen["sr"] = [crop.resize((64, 64), Image.Resampling.BICUBIC) for crop in chosen["lr"]]
+    chosen["sr"] = chosen["a"] = [crop.resize((64, 64), Image.Resampling.BICUBIC) for crop in chosen["lr"]]
+    chosen["b"] = [crop.resize((64, 64), Image.Resampling.NEAREST) for crop in chosen["lr"]]
     for name, pictures in chosen.items():
         (folder / name).mkdir()
         for number, picture in enumerate(pictures):
@@ -144,6 +147,8 @@ def write_models(folder):
     save_file(state, folder / "generator.safetensors")
     few = "--reference digits:test --num-samples 100 --metrics kd"
     assert run(f"ganeval score new.safetensors {few} --append scores.jsonl")[0] == 0
+    for name in ("a", "b"):
+        assert run(f"ganeval score ./{name} --paired ./hr --metrics psnr --per-image {name}.csv")[0] == 0
 
 
 @pytest.fixture(scope="module")
