@@ -36,7 +36,7 @@ def test_a_file_whose_content_is_elsewhere_is_told_under_any_name(tmp_path, endi
     ],
 )
 def test_what_lies_among_images_is_told(data, words):
-    with pytest.raises(BadImageError, match=rf"{words}.* --on-bad skip"):
+    with pytest.raises(BadImageError, match=words):
         decode(data, "a.png")
 
 
