@@ -10,6 +10,7 @@ Matches: scikit-image `mean_squared_error` and scikit-learn `mean_absolute_error
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,9 @@ def compute_mae(
         params: Unused.
     """
     del params
+    if fake.dtype == real.dtype == np.uint8:  # the sum is exact, as that of whole numbers in float64 is
+        gaps = np.maximum(fake, real) - np.minimum(fake, real)
+        return np.asarray(gaps.sum(axis=(1, 2, 3), dtype=np.int64) / math.prod(fake.shape[1:]))
     return np.asarray(np.abs(np.subtract(fake, real, dtype=np.float64)).mean(axis=(1, 2, 3)))
 
 
