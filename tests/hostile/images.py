@@ -285,7 +285,7 @@ CASES = (
     error(
         "PostScript called .png, which Ghostscript would run",
         lambda box: box.swap("fake/b.png", b"%%!PS\n(%s) (w) file closefile" % str(box.canary).encode()),
-        "not an image",
+        "PostScript, a format that is not decoded here",
     ),
     score("PNG called .jpg", file("fake/b.jpg", PNG)),
     score("JPEG called .png", file("fake/b.png", JPEG), clean=clean(jpeg_as_decoded())),
