@@ -54,13 +54,17 @@ def test_every_grey_model_has_a_plan_on_fashion_mnist_that_ends_within_an_hour_a
     assert (tutorial.training.steps, tutorial.training.batch_size, tutorial.schedule.lr) == (10_001, 128, 2e-4)
 
 
-def test_srgan_on_bsds500_plays_as_the_paper_does_and_begins_as_a_network_like_its_rival():
-    rival, srgan = RECIPES.get("srresnet.bsds500"), RECIPES.get("srgan.bsds500")
+def test_srgan_on_bsds500_begins_as_a_network_like_its_rival_and_says_where_its_game_departs_from_the_papers():
+    rival, srgan, paper = (RECIPES.get(name) for name in ("srresnet.bsds500", "srgan.bsds500", "srgan.div2k"))
 
     assert srgan.training.steps - srgan.training.pretrain_steps >= 5000
     assert srgan.training.pretrain_steps <= rival.training.steps <= srgan.training.steps
-    assert (srgan.weights.adversarial, srgan.weights.content) == (1e-3, 1.0)
-    assert srgan.schedule(srgan.training.pretrain_steps) == 1e-4
+    assert (paper.weights.adversarial, paper.weights.content, paper.weights.content_scale) == (1e-3, 1.0, 1 / 12.75)
+    assert srgan.weights.adversarial == 1e-4
+    assert "adversarial 1e-4" in srgan.sources
+    assert srgan.weights.content == 0.5
+    assert any(name.startswith("content on relu2_2") for name in srgan.sources)
+    assert srgan.schedule(srgan.training.pretrain_steps) == pytest.approx(1e-4, rel=0.25)
     assert {name: srgan.settings[name] for name in rival.settings} == rival.settings
     assert srgan.data == rival.data
 
