@@ -147,7 +147,7 @@ def unknown_command(words: Sequence[str], known: Sequence[str]) -> UsageError:
 
 
 def unknown_subcommand(name: str, group: click.Context) -> UsageError:
-    """The error for a word after `weights`, `leaderboard` and the like that is no command of theirs."""
+    """The error for a word after `weights`, `leaderboard` and the like that they don't have as a command."""
     known = group.command.list_commands(group) if isinstance(group.command, click.Group) else []
     meant = [each for each in SUBCOMMANDS.get(name.lower(), ()) if each in known]
     if meant:

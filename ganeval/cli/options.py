@@ -65,7 +65,7 @@ class Value(StringParamType):
 
 
 def _called(param: click.Parameter | None, ctx: click.Context | None) -> str:
-    """What the person who gave a value knows it by: option, argument, or the environment variable that holds it."""
+    """Where a value was given: its option, its argument, or the environment variable that holds it."""
     if param is None:
         return "The value"
     if isinstance(param, click.Argument):

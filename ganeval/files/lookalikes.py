@@ -21,7 +21,7 @@ _OTHER: Final = (
 
 
 def absent(start: bytes) -> str:
-    """What stands in for a file whose content is elsewhere, and the next step; "" for a real file.
+    """The kind of pointer that this file is, its content being elsewhere, and the next step; "" for a real file.
 
     Args:
         start: Its first bytes, `START` of them.

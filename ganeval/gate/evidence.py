@@ -200,7 +200,7 @@ def recorded_error(baseline: Result, candidate: Result, drawn: int | None, *, gi
         given: With the reference held fixed, if the rows know that.
 
     Returns:
-        None where a side has no standard error, or no spread.
+        None if either row lacks a standard error, or has no spread.
     """
     theirs, mine = (stderr_and_degrees(row, given=given) for row in (baseline, candidate))
     if theirs is None or mine is None or not theirs[0] or not mine[0]:
@@ -261,7 +261,7 @@ def _join(*notes: str) -> str:
 
 
 def _by_image(baseline: Result, candidate: Result) -> list[tuple[float | None, float | None]]:
-    """Values of the same images, baseline first, None where infinite; empty where a side did not keep them."""
+    """Values of the same images, baseline first, None where infinite; empty if either row did not keep them."""
     then, now = (row.provenance.get(PER_IMAGE) for row in (baseline, candidate))
     if not isinstance(then, Mapping) or not isinstance(now, Mapping) or then.keys() != now.keys():
         return []
