@@ -175,8 +175,16 @@ def reason_to_skip(name: str) -> str | None:
     return next((CONTAINERS[one] for one in CONTAINERS if file.endswith(one) and file not in _NO_SETS), NO_EXTENSION)
 
 
-_SYSTEM: Final = ("__MACOSX", "@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information")
-"""Resource forks of macOS, thumbnails and deleted files of Synology, QNAP and Windows."""
+_SYSTEM: Final = (
+    "__MACOSX",
+    "@eaDir",
+    "#recycle",
+    "@Recycle",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "lost+found",
+)
+"""Resource forks of macOS, thumbnails and deleted files of Synology, QNAP and Windows, what fsck found on Linux."""
 _BELOW: Final = tuple(f"/{folder}" for folder in _SYSTEM)
 HIDDEN: Final = "hidden"
 HIDDEN_FOLDER: Final = "hidden folder"

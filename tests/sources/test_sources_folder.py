@@ -48,11 +48,18 @@ def test_hidden_files_and_mac_leftovers_do_not_count(tmp_path):
 
 
 def test_thumbnails_and_deleted_files_of_a_system_do_not_count(tmp_path):
-    for name in ["a.png", "@eaDir/a.png/M.jpg", "x/#recycle/b.png", "$RECYCLE.BIN/c.png", "@Recycled.png"]:
+    for name in [
+        "a.png",
+        "@eaDir/a.png/M.jpg",
+        "x/#recycle/b.png",
+        "$RECYCLE.BIN/c.png",
+        "lost+found/d.png",
+        "@Recycled.png",
+    ]:
         write(tmp_path / name)
     source = FolderSource(tmp_path)
     assert names(source) == ["@Recycled.png", "a.png"]
-    assert source.skipped == {"hidden folder": 3}
+    assert source.skipped == {"hidden folder": 4}
     assert reason_to_skip("x/@eaDir/a.png/b.jpg") == reason_to_skip("@Recycle/a.png") == "hidden"
 
 
