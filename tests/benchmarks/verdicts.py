@@ -6,7 +6,8 @@ B and the reference are of 500 each (--count), ReLU mixtures of 16 dimensions, o
 `rows`, (n, D), and `labels`) disjoint draws of those in 64 random directions: the reference of every other image, A and
 B of the first eight classes of the rest. Power: B's noise is chosen on few draws so that the difference is about the
 printed minimum detectable effect. Beside what it came to over that effect: verdicts that see it, and those that see it
-where every difference is moved by one amount, so that their mean is the mean effect.
+where every difference is moved by one amount, so that their mean is the mean effect. --first K takes other draws, and
+another fixed reference.
 """
 
 import argparse
@@ -40,11 +41,13 @@ class Setting:
         paired: Image by image.
         fixed: One reference for all draws.
         n: Images of each set.
+        first: Number of the first draw.
     """
 
     paired: bool
     fixed: bool
     n: int = N
+    first: int = 0
 
     @property
     def words(self) -> tuple[str, str]:
@@ -82,9 +85,9 @@ def draws(
     """Output -> differences of many draws, each as `ganeval diff` gives it."""
     metric = set_metric(METRICS.get(name, name))
     found: dict[str, list[Difference]] = {output.name: [] for output in metric.outputs}
-    for draw in range(count):
+    for draw in range(setting.first, setting.first + count):
         rng = np.random.default_rng((draw, 7, setting.paired))
-        real = drawn[0](np.random.default_rng(0) if setting.fixed else rng, setting.n)
+        real = drawn[0](np.random.default_rng(setting.first) if setting.fixed else rng, setting.n)
         sides = [summary((rows, rows[:, :1])) for rows in (real, *pair(drawn[1], rng, noise, setting))]
         estimates = [metric.evaluate(sides[0], side) for side in sides[1:]]
         both = {output: (estimates[0][output], estimates[1][output]) for output in found}
@@ -149,10 +152,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=N, help="images a set")
     parser.add_argument("--pairs", choices=("paired", "unpaired"))
     parser.add_argument("--reference", choices=("fixed", "random"))
+    parser.add_argument("--first", type=int, default=0, help="number of the first draw")
     parser.add_argument("--power", action="store_true", help="draws with a difference")
     options = parser.parse_args()
     drawn, count, asked = laws(options.features), options.draws, options.metrics.split(",")
-    settings = [Setting(paired, fixed, options.count) for paired in (False, True) for fixed in (True, False)]
+    n, first = options.count, options.first
+    settings = [Setting(paired, fixed, n, first) for paired in (False, True) for fixed in (True, False)]
     settings = [one for one in settings if {options.pairs, options.reference} <= {*one.words, None}]
     if options.power:
         print("| metric | pairs | reference | difference / MDE | seen | seen at the MDE | SE / sd | interval holds |")
