@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganeval.formatting import counted
 from ganeval.gate.expectation import Spread
 from ganeval.gate.ruling import Evidence, Recorded, SeedSpread
 from ganeval.metrics.base import SetMetric
 from ganeval.metrics.keys import declared
 from ganeval.metrics.uncertainty import NEAR_END
+from ganeval.results.identical_pairs import OneSided, one_sided
 from ganeval.results.result import PER_IMAGE, Result
 from ganeval.stats.student_t import sum_degrees
 from ganeval.summaries.moments import Float64
@@ -52,9 +52,9 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
     beside = reads_labels(candidate) or (candidate.protocol is not None and candidate.protocol.crop_border is not None)
     if images is not None and images == _sha(candidate) and (not beside or _repeats(baseline, candidate)):
         return _same_images(baseline, candidate)
-    by_image = _by_image(baseline, candidate)
+    by_image, unbounded = _by_image(baseline, candidate), one_sided([baseline], [candidate])
     if sum(None not in pair for pair in by_image) >= FEWEST_PAIRS:
-        return _image_by_image(candidate, by_image)
+        return _image_by_image(candidate, by_image, unbounded)
     baseline, drawn = larger_draw(baseline)
     b, c = _centre(baseline, candidate), _centre(candidate, baseline)
     sides = baseline, candidate = _near_end_as_other(baseline, candidate), _near_end_as_other(candidate, baseline)
@@ -63,7 +63,7 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
     if len(errors) < 2:
         without = candidate if candidate.stderr is None else baseline
         why = without.note or "no valid standard error"
-        return Evidence(candidate.key, candidate.better, b, c, None, note=why, n=candidate.n_fake)
+        return Evidence(candidate.key, candidate.better, b, c, None, note=why, n=candidate.n_fake, one_sided=unbounded)
     method = f"{ADDED}, given the reference" if given else f"{ADDED}, each with the reference they share: cautious"
     method += f"; the baseline of {drawn:,} images" if drawn else ""
     return Evidence(
@@ -76,6 +76,7 @@ def from_samples(baseline: Result, candidate: Result) -> Evidence:
         method=method,
         n=candidate.n_fake,
         recorded=recorded_error(baseline, candidate, drawn, given=given),
+        one_sided=unbounded,
     )
 
 
@@ -104,18 +105,14 @@ def from_seeds(baseline: Sequence[Result], candidate: Sequence[Result]) -> Evide
     """Rows of several training seeds a side: Welch's t on their values.
 
     The spread between seeds holds the sampling error too. The margin is at least 2% of the baseline and at least the
-    standard deviation of the baseline's seeds.
+    standard deviation of the baseline's seeds. Where pairs are identical in some rows only, all means are over the
+    images that are finite in every row.
 
     Args:
         baseline: Rows of status "ok", one a training seed, two at least.
         candidate: The same of the candidate.
     """
-    rows = (*baseline, *candidate)
-    debiased = all(row.debiased is not None for row in rows)
-    sides = [
-        np.asarray([row.debiased if debiased else row.value for row in side], dtype=np.float64)
-        for side in (baseline, candidate)
-    ]
+    sides = seed_values(baseline, candidate)
     means, spreads = [float(side.mean()) for side in sides], [float(side.std(ddof=1)) for side in sides]
     errors = [(spread / math.sqrt(len(side)), len(side) - 1.0) for spread, side in zip(spreads, sides, strict=True)]
     return Evidence(
@@ -128,7 +125,34 @@ def from_seeds(baseline: Sequence[Result], candidate: Sequence[Result]) -> Evide
         method=f"Welch t, {len(baseline)} and {len(candidate)} training seeds, sd {spreads[0]:.3g}, {spreads[1]:.3g}",
         least_margin=max(SEED_SHARE * abs(means[0]), spreads[0]),
         seeds=SeedSpread(spreads[0], len(baseline), len(candidate)),
+        one_sided=one_sided(baseline, candidate),
     )
+
+
+def seed_values(*sides: Sequence[Result]) -> list[Float64]:
+    """The value of each row, debiased where all are; over the images finite in all, where rows leave out others."""
+    rows = [row for side in sides for row in side]
+    debiased = all(row.debiased is not None for row in rows)
+    shared = _finite_in_all(rows) if any(one_sided(rows, rows)) else ()
+    values = {
+        id(row): math.fsum(values[image] for image in shared) / len(shared)
+        for row in rows
+        if shared and isinstance(values := row.provenance.get(PER_IMAGE), Mapping)
+    }
+    plain = [[row.debiased if debiased else row.value for row in side] for side in sides]
+    return [
+        np.asarray([values.get(id(row), value) for row, value in zip(side, own, strict=True)], dtype=np.float64)
+        for side, own in zip(sides, plain, strict=True)
+    ]
+
+
+def _finite_in_all(rows: Sequence[Result]) -> list[str]:
+    """Images with a finite value in every row, in the order of the first; [] where a row does not keep its values."""
+    kept = [row.provenance.get(PER_IMAGE) for row in rows]
+    known = [values for values in kept if isinstance(values, Mapping)]
+    if len(known) < len(rows):
+        return []
+    return [image for image in known[0] if all(_number(values.get(image)) is not None for values in known)]
 
 
 def from_comparison(comparison: "Comparison") -> Evidence:
@@ -138,9 +162,9 @@ def from_comparison(comparison: "Comparison") -> Evidence:
         comparison: The candidate (B, with a value) against the older subject (A).
     """
     row, found = comparison.result, comparison.difference
-    if found.unbounded:
-        found = dataclasses.replace(found, stderr=None, note=_join(found.note, _unbounded(found.unbounded)))
-    same = found.stderr is None and found.delta == 0.0 and found.verdict == "no difference detected"
+    unbounded = OneSided(found.unbounded, found.unbounded_wins)
+    alike = found.verdict == "no difference detected" or unbounded.second > 0
+    same = found.stderr is None and found.delta == 0.0 and alike and not unbounded.first
     now = row.value if row.debiased is None else row.debiased
     then = comparison.value_a if found.stderr is None and not same else now - found.delta if now is not None else None
     if now is None or then is None:
@@ -156,6 +180,7 @@ def from_comparison(comparison: "Comparison") -> Evidence:
         note=found.note,
         n=row.n_fake,
         same=same,
+        one_sided=unbounded,
     )
 
 
@@ -225,39 +250,27 @@ def _same_images(baseline: Result, candidate: Result) -> Evidence:
     return Evidence(candidate.key, candidate.better, b, c, 0.0, method="same images", note=note, same=True)
 
 
-def _image_by_image(candidate: Result, by_image: Sequence[tuple[float | None, float | None]]) -> Evidence:
+def _image_by_image(
+    candidate: Result, by_image: Sequence[tuple[float | None, float | None]], unbounded: OneSided
+) -> Evidence:
     """Means of the values by image; the spread of their differences is all that is uncertain."""
     pairs: Float64 = np.asarray([pair for pair in by_image if None not in pair], dtype=np.float64)
     differences, n = pairs[:, 1] - pairs[:, 0], len(pairs)
     left_out = (candidate.n_fake or n) - n
     note = f"{left_out} images without a finite value on both sides are left out" if left_out else ""
-    unbounded = sum(then is None and now is not None for then, now in by_image)
     return Evidence(
         key=candidate.key,
         better=candidate.better,
         baseline=float(pairs[:, 0].mean()),
         candidate=float(pairs[:, 1].mean()),
-        stderr=None if unbounded else float(differences.std(ddof=1)) / math.sqrt(n),
+        stderr=float(differences.std(ddof=1)) / math.sqrt(n),
         degrees=n - 1.0,
         method="image by image, Student t",
-        note=_join(note, _unbounded(unbounded)),
+        note=note,
         n=n,
-        same=not unbounded and not differences.any(),
+        same=not unbounded.first and not differences.any(),
+        one_sided=unbounded,
     )
-
-
-def _unbounded(images: int) -> str:
-    """What the reader must know of images that only the baseline leaves as they should be."""
-    if not images:
-        return ""
-    return (
-        f"{counted(images, 'image')} of the baseline alone {'is' if images == 1 else 'are'} identical to the original "
-        "(an infinite value): no mean holds by how much the candidate is worse there; gate by ssim or mse"
-    )
-
-
-def _join(*notes: str) -> str:
-    return "; ".join(filter(None, notes))
 
 
 def _by_image(baseline: Result, candidate: Result) -> list[tuple[float | None, float | None]]:

@@ -9,12 +9,11 @@ that of the predictive distribution (`ganeval.gate.expectation`).
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from ganeval.gate.evidence import FEWEST_SEEDS, SEED_SHARE, larger_draw, recorded_error, stderr_and_degrees
+from ganeval.gate.evidence import FEWEST_SEEDS, SEED_SHARE, larger_draw, recorded_error, seed_values, stderr_and_degrees
 from ganeval.gate.expectation import passes, passes_seeds, seeds_factor
 from ganeval.gate.rules import LEVEL, GateRule, GateRules, Mode
 from ganeval.metrics.keys import declared
+from ganeval.results.identical_pairs import one_sided
 from ganeval.results.result import PER_IMAGE, Result
 from ganeval.stats.student_t import quantile, sum_degrees
 
@@ -97,8 +96,9 @@ def _rule(key: str, rows: Sequence[Result], mode: Mode) -> GateRule | str:
 def _of_seeds(key: str, rows: Sequence[Result]) -> GateRule | str:
     if len(rows) < FEWEST_SEEDS:
         return f"{len(rows)} training seeds; a retrained model needs {FEWEST_SEEDS} a side"
-    debiased = all(row.debiased is not None for row in rows)
-    values = np.asarray([row.debiased if debiased else row.value for row in rows], dtype=np.float64)
+    if any(one_sided(rows, rows)):
+        return "its seeds are identical to the originals in different images, which no mean holds: gate by ssim or mse"
+    (values,) = seed_values(rows)
     sd, k = float(values.std(ddof=1)), len(values)
     spread = seeds_factor(k, LEVEL) * sd
     margin = max(spread, sd, SEED_SHARE * abs(float(values.mean())))

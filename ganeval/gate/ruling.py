@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from ganeval.formatting import counted
 from ganeval.gate.expectation import Spread, passes, passes_difference, passes_seeds, seeds_needed
 from ganeval.gate.rules import GateRule
+from ganeval.results.identical_pairs import NEITHER, OneSided
 from ganeval.stats.multiple_tests import holm
 from ganeval.stats.student_t import quantile, upper_tail
 
@@ -71,6 +73,8 @@ class Evidence:
         same: True where both sides are known to be the same images: then there is nothing to test.
         seeds: Of a retrained model, None for one set of images on each side.
         recorded: Of two independent sets of images, None where they are compared image by image.
+        one_sided: Images that are identical to their original (an infinite value) in the baseline alone, and in the
+            candidate alone: of the first there is no pass, of the second no fail.
     """
 
     key: str
@@ -86,6 +90,7 @@ class Evidence:
     same: bool = False
     seeds: SeedSpread | None = None
     recorded: Recorded | None = None
+    one_sided: OneSided = NEITHER
 
     @property
     def worse(self) -> float:
@@ -171,7 +176,7 @@ def _p(found: Evidence, margin: float) -> float | None:
 def _ruling(
     rule: GateRule, found: Evidence, margin: float, p: float | None, p_holm: float | None, tested: int, level: float
 ) -> Ruling:
-    notes = [found.note]
+    notes = [found.note, _identical(found.one_sided)]
     if margin > rule.margin_at(found.baseline):
         notes.append(
             f"the margin {rule.said} is raised to {margin:.3g}: the larger of 2% of the baseline and its seeds' sd"
@@ -187,7 +192,9 @@ def _ruling(
     mde = half + seen
     fails_from = margin + quantile(1.0 - level / tested, found.degrees) * found.stderr + seen
     verdict = "fail" if p_holm < level else "pass" if high < margin else "inconclusive"
-    if verdict == "inconclusive":
+    if (verdict == "pass" and found.one_sided.first) or (verdict == "fail" and found.one_sided.second):
+        verdict = "inconclusive"
+    elif verdict == "inconclusive":
         notes.append(_why_inconclusive(found, low, margin, mde, tested, level))
     elif mde > margin:
         few = "training seeds" if found.seeds else "images"
@@ -215,6 +222,16 @@ def _why_inconclusive(found: Evidence, low: float, margin: float, mde: float, te
         return f"too few training seeds for this margin: mde {mde:.3g} > {margin:.3g}{enough}"
     needed = "" if found.n is None else f"; about {math.ceil(found.n * (mde / margin) ** 2):,} images a side would do"
     return f"too few images for this margin: mde {mde:.3g} > {margin:.3g}{needed}"
+
+
+def _identical(images: OneSided) -> str:
+    """What the reader must know of images that only one of the two gives as they should be."""
+    if not any(images):
+        return ""
+    return (
+        f"identical to the original, which is an infinite value: {counted(images.first, 'image')} of the baseline "
+        f"alone, {images.second:,} of the candidate alone; no mean holds that, so gate by ssim or mse"
+    )
 
 
 def _joined(notes: Sequence[str]) -> str:

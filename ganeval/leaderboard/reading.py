@@ -12,7 +12,7 @@ import orjson
 from ganeval.errors import DataError
 from ganeval.leaderboard.quick_checks import KINDS, Columns, Protocols, checked, parsed, small
 from ganeval.results.protocol_lines import ProtocolLines, is_protocol_line
-from ganeval.results.result import LARGEST, PER_IMAGE, Result, check_fields, iter_lines, object_of
+from ganeval.results.result import IDENTICAL, LARGEST, PER_IMAGE, Result, check_fields, iter_lines, object_of
 
 TEXTS, COUNTS = frozenset((str, NoneType)), frozenset((int, NoneType))
 
@@ -53,6 +53,7 @@ class Row(NamedTuple):
         timing: JSON object, stage -> seconds.
         degrees: Degrees of freedom behind `stderr`; None for a normal distribution.
         per_image: JSON object, image -> value of a paired metric, null where infinite; "" where they were not kept.
+        identical_pairs: Pairs that the mean of a paired metric leaves out, because their value is infinite.
         file: Name of the file that held the row.
         line: Its number there, from 1.
     """
@@ -89,6 +90,7 @@ class Row(NamedTuple):
     timing: str
     degrees: float | None
     per_image: str
+    identical_pairs: int | None
     file: str
     line: int
 
@@ -211,6 +213,7 @@ def _flat(
         "protocol": [text for _, text in known],
         "timing": _json(given["timing"]),
         "per_image": [_json([fact[PER_IMAGE]])[0] if PER_IMAGE in fact else "" for fact in facts],
+        "identical_pairs": _counts(facts, IDENTICAL),
         "file": [file] * count,
         "line": numbers,
     }

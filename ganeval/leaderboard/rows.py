@@ -17,7 +17,7 @@ from ganeval.leaderboard.paths import row_files, timing_files
 from ganeval.leaderboard.reading import Row, read_files
 from ganeval.leaderboard.timings import TimingRow, read_timings
 
-COUNTS = ("n_real", "n_fake", "floor_n", "training_seed", "step", "parameters", "threads", "cores")
+COUNTS = ("n_real", "n_fake", "floor_n", "training_seed", "step", "parameters", "threads", "cores", "identical_pairs")
 NUMBERS = ("value", "stderr", "degrees", "ci_low", "ci_high", "debiased", "floor")
 
 

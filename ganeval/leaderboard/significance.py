@@ -37,12 +37,15 @@ class Contender:
 
     Attributes:
         cell: Its number.
-        by_image: Image -> value of a paired metric, None where infinite; None where they were not kept. A mean is over
-            the finite ones, so that entries compare only where the same images are infinite.
+        by_image: Image -> value of a paired metric, None where infinite; None where they were not kept, or of several
+            seeds. A mean is over the finite ones, so that entries compare only where the same images are infinite.
+        identical: Those infinite ones, which several seeds have to leave out alike; None where they do not, or where it
+            is not known which images they are.
     """
 
     cell: Cell
     by_image: ByImage | None = None
+    identical: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,8 @@ def _p_value(a: Contender, b: Contender, common: CommonVariance | None, paired: 
             return ONE_SIDED
         values = ((a.by_image[image], b.by_image[image]) for image in a.by_image)
         return paired_p([y - x for x, y in values if x is not None and y is not None])
+    if paired and (a.identical is None or a.identical != b.identical):
+        return ONE_SIDED
     parts = [_variance_of_mean(cell, common, paired) for cell in (a.cell, b.cell)]
     errors = [part for part in parts if not isinstance(part, str)]
     if len(errors) < 2:
@@ -172,6 +177,18 @@ def _variance_of_mean(cell: Cell, common: CommonVariance | None, paired: bool) -
     if common is not None and common.variance >= own:
         return common.alone()
     return (own, math.inf if cell.degrees is None else cell.degrees) if own else NO_STDERR
+
+
+def identical_images(text: str, count: int | None) -> frozenset[str] | None:
+    """Images of a row whose value is infinite; None where there are some and the row does not name them.
+
+    Args:
+        text: What it kept by image, as JSON; "" for nothing.
+        count: How many there are, None where it does not say.
+    """
+    if not text or "null" not in text:  # which spares most rows the parser
+        return None if count and not text else frozenset()
+    return frozenset(image for image, value in (values_by_image(text) or {}).items() if value is None)
 
 
 def values_by_image(text: str) -> ByImage | None:

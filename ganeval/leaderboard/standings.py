@@ -10,7 +10,7 @@ from ganeval.leaderboard.cells import Cell, pooled, single
 from ganeval.leaderboard.costs import COSTS, PARAMETERS, Cost, CostKind
 from ganeval.leaderboard.pareto import front
 from ganeval.leaderboard.reading import Row
-from ganeval.leaderboard.significance import ByImage, Contender, Ranking, place, rank, values_by_image
+from ganeval.leaderboard.significance import ByImage, Contender, Ranking, identical_images, place, rank, values_by_image
 
 UNTRAINED, LAST, BEST = "untrained", "last", "best"
 
@@ -136,8 +136,8 @@ def stand(board: Board, rows: Sequence[Row], costs: Mapping[str, Cost] | None = 
     others = {(row.key, row.fingerprint): row for row in fed if row.fingerprint != chosen[row.key]}
     words = {each: _not_shown(row, examples.get(row.key)) for each, row in others.items()}
     apart = tuple(Apart(row, *words[row.key, row.fingerprint]) for row in fed if (row.key, row.fingerprint) in words)
-    by_image = _by_image([row for row in shown if row.key == board.sort])
-    lines, ranking = _ranked(entries, board.sort, columns, by_image)
+    ranking_rows = [row for row in shown if row.key == board.sort]
+    lines, ranking = _ranked(entries, board.sort, columns, _by_image(ranking_rows), _identical(ranking_rows))
     return Standings(board, columns, lines, apart, ranking.tested, ranking.untested)
 
 
@@ -251,8 +251,21 @@ def _by_image(rows: Sequence[Row]) -> dict[tuple[str, str], ByImage]:
     return {line: values for line, values in kept if values is not None}
 
 
+def _identical(rows: Sequence[Row]) -> dict[tuple[str, str], frozenset[str] | None]:
+    """Line -> the images that its number leaves out; None where not all of its rows leave out the same."""
+    found: dict[tuple[str, str], frozenset[str] | None] = {}
+    for row in rows:
+        line, images = identity(row), identical_images(row.per_image, row.identical_pairs)
+        found[line] = images if found.get(line, images) == images else None
+    return found
+
+
 def _ranked(
-    entries: Sequence[Entry], sort: str, columns: Sequence[Column], by_image: Mapping[tuple[str, str], ByImage]
+    entries: Sequence[Entry],
+    sort: str,
+    columns: Sequence[Column],
+    by_image: Mapping[tuple[str, str], ByImage],
+    identical: Mapping[tuple[str, str], frozenset[str] | None],
 ) -> tuple[tuple[Entry, ...], Ranking]:
     column = next((column for column in columns if column.key == sort), None)
     better = "neither" if column is None else column.better
@@ -266,7 +279,11 @@ def _ranked(
         for kind in COSTS
         if kind.front
     }
-    contenders = [Contender(e.cells[sort], by_image.get((e.name, e.checkpoint))) for e in ranked]
+    lines = [(entry.name, entry.checkpoint) for entry in ranked]
+    contenders = [
+        Contender(entry.cells[sort], by_image.get(line), identical.get(line))
+        for entry, line in zip(ranked, lines, strict=True)
+    ]
     ranking = rank(contenders, better, paired=column is not None and column.paired)
     placed = [
         replace(entry, rank=text, fronts=tuple(name for name, on in fronts.items() if on[number]))

@@ -50,6 +50,7 @@ class Difference:
         losses: Pairs in which B is worse; None for set metrics.
         unbounded: Those among the losses in which A alone is identical to its original (PSNR is infinite), so that B is
             worse by no finite number: delta leaves them out.
+        unbounded_wins: The same among the wins, in which B alone is identical.
     """
 
     delta: float
@@ -66,6 +67,7 @@ class Difference:
     losses: int | None = None
     degrees: float | None = None
     unbounded: int = 0
+    unbounded_wins: int = 0
 
 
 def verdict_of(ci95: tuple[float, float] | None, better: Better) -> Verdict:
@@ -278,7 +280,7 @@ def paired_difference(a: Float64, b: Float64, better: Better) -> Difference:
     only_a, only_b = int((np.isinf(a) & ~np.isinf(b)).sum()), int((np.isinf(b) & ~np.isinf(a)).sum())
     found = _mean_difference(d, better, note)
     wins, losses = only_b + int((sign * d > 0).sum()), only_a + int((sign * d < 0).sum())
-    found = replace(found, wins=wins, losses=losses, unbounded=only_a)
+    found = replace(found, wins=wins, losses=losses, unbounded=only_a, unbounded_wins=only_b)
     against = only_a if found.verdict != "worse" else 0
     against += only_b if found.verdict != "better" else 0
     if not against or found.verdict == "cannot tell":

@@ -23,6 +23,8 @@ SCHEMA = 1
 PER_IMAGE = "per_image"
 """In the provenance of a row of a paired metric: image stem -> value, None where it is infinite. Boards and gates
 compare rows image by image with it."""
+IDENTICAL = "identical_pairs"
+"""In the provenance of a row of PSNR: how many pairs its mean leaves out because they are identical; not there if 0."""
 MOST_IMAGES = 5_000  # values by image that a row keeps: 5,000 are 110 kB
 VALUE_DIGITS = 9  # significant, of each: more than float32 networks and 8-bit pixels give
 LINES = 64  # read at a time; what is parsed of them stays in the processor's cache

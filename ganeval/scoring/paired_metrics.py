@@ -18,7 +18,7 @@ from ganeval.options.kinds import BY_ORDER
 from ganeval.progress import Reporter
 from ganeval.results.protocol import Protocol
 from ganeval.results.provenance import provenance
-from ganeval.results.result import MOST_IMAGES, PER_IMAGE, VALUE_DIGITS, Result
+from ganeval.results.result import IDENTICAL, MOST_IMAGES, PER_IMAGE, VALUE_DIGITS, Result
 from ganeval.scoring.build_result import Row, Seen
 from ganeval.scoring.loaded_networks import OpenedNetworks
 from ganeval.scoring.masks import WHITE, Masks
@@ -227,6 +227,7 @@ def _row(
                 "real": decoded_counts(real for _, real in pairs.seen),
             },
             **_by_image(pairs, request.key),
+            **({IDENTICAL: infinite} if (infinite := int(np.isinf(pairs.values[request.key]).sum())) else {}),
             **({"mask_pixels": pairs.marked} if pairs.mask_sha256 is not None else {}),
         },
         seconds=pairs.seconds,

@@ -410,13 +410,67 @@ def test_an_image_that_only_the_baseline_left_identical_to_its_original_is_no_pa
     for then, now, verdict in ((None, 20.0, "inconclusive"), (20.0, None, "pass"), (None, None, "pass")):
         (ruling,) = judge([(GateRule("psnr", 0.1), from_samples(side(then, "a"), side(now, "b")))], 0.05)
         assert ruling.verdict == verdict
-        assert ("1 image of the baseline alone is identical" in ruling.note) is (verdict == "inconclusive")
+        told = "1 image of the baseline alone, 0 of the candidate alone" in ruling.note
+        assert told is (verdict == "inconclusive")
 
     before, after = np.full(20, 30.0), 30.0 + np.random.default_rng(0).normal(0, 0.01, 20)
     before[0] = math.inf
     found = paired_difference(before, after, "higher")
     compared = from_comparison(Comparison(row(30.0, 1.0, key="psnr", better="higher"), "older", 30.0, found))
     assert judge([(GateRule("psnr", 0.1), compared)], 0.05)[0].verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "worse", "verdict"),
+    [
+        ((None, None, None), (None, None, None), 0.0, "pass"),
+        ((20.0, 21.0, 22.0), (None, None, None), 0.0, "pass"),
+        ((None, None, None), (20.0, 21.0, 22.0), 0.0, "inconclusive"),
+        ((None, None, None), (None, None, 90.0), 0.0, "inconclusive"),
+        ((None, 90.0, 90.0), (90.0, None, None), 0.0, "inconclusive"),
+        ((None, None, None), (20.0, 21.0, 22.0), 9.0, "fail"),
+        ((20.0, 21.0, 22.0), (None, 90.0, 90.0), 9.0, "inconclusive"),
+    ],
+)
+def test_training_seeds_that_are_identical_to_an_original_in_different_images(then, now, worse, verdict):
+    """A mean of finite values alone drops with each further image that is perfect: here it would fail and pass both."""
+
+    def side(last, by):
+        sides = []
+        for seed, x in enumerate(last):
+            values = {str(i): 40.0 + i + 0.1 * seed - by for i in range(9)} | {"x": x}
+            mean = float(np.mean([value for value in values.values() if value is not None]))
+            given = {"key": "psnr", "better": "higher", "seed": seed, "provenance": {"per_image": values}}
+            sides.append(row(mean, 1.0, **given))
+        return sides
+
+    (ruling,) = judge([(GateRule("psnr", 1.5), from_seeds(side(then, 0.0), side(now, worse)))], 0.05)
+
+    assert ruling.verdict == verdict
+    assert ruling.evidence.worse == pytest.approx(worse)
+    assert ("identical to the original" in ruling.note) is (then != now)
+
+
+def test_seeds_identical_to_originals_in_different_images_are_no_baseline():
+    values = [{"a": 30.0, "b": last} for last in (None, 31.0, None)]
+    rows = [
+        row(30.0, 1.0, key="psnr", better="higher", seed=seed, provenance={"per_image": kept})
+        for seed, kept in enumerate(values)
+    ]
+
+    rules, left_out = propose({"psnr": rows}, "retrained", {})
+    assert rules.rules == ()
+    assert "different images" in left_out["psnr"]
+
+
+@pytest.mark.parametrize(("then", "now", "verdict"), [(3, 0, "inconclusive"), (0, 3, "pass"), (3, 3, "inconclusive")])
+def test_identical_pairs_of_rows_that_keep_no_values_by_image_count(then, now, verdict):
+    def side(identical, sha):
+        kept = {"provenance": {"identical_pairs": identical}} if identical else {}
+        return row(30.0, 0.01, key="psnr", better="higher", sha=sha, **kept)
+
+    (ruling,) = judge([(GateRule("psnr", 0.1), from_samples(side(then, "a"), side(now, "b")))], 0.05)
+    assert ruling.verdict == verdict
 
 
 def test_welch_over_training_seeds_is_scipys():

@@ -35,6 +35,7 @@ from ganeval.leaderboard.standings import stand
 from ganeval.results.result import append_jsonl
 from tests.rows import BASE, checkpoint, result, seeds
 
+PSNR = dataclasses.replace(BASE, metric="psnr", backbone=None, crop_border=0)
 BOARD = Board("digits", "Digits", "digits:test", "fd@efflite0", ("fd@efflite0", "kd@efflite0"))
 
 
@@ -206,6 +207,30 @@ def test_entries_that_are_identical_to_their_originals_in_different_images_are_n
     assert (found.ranks, found.untested) == (("1?", "1?"), {ONE_SIDED: 1})
     both = [entry(np.append(side, np.inf)) for side in (hard, hard - 0.5 + 0.01 * np.arange(10))]
     assert rank(both, "higher", paired=True).ranks == ("1", "2")
+
+
+def test_seeds_that_are_identical_to_their_originals_in_different_images_are_not_compared():
+    """A is better in every image, and its best ones are in no mean: three seeds each would rank it second."""
+    board = dataclasses.replace(BOARD, metrics=("psnr",), sort="psnr")
+
+    def entry(recipe, last, by, count=0):
+        rows = []
+        for seed in range(3):
+            values = {str(i): 30.0 + by + 0.01 * seed for i in range(9)} | {"x": last}
+            mean = float(np.mean([value for value in values.values() if value is not None]))
+            subject = {"recipe": recipe, "training_seed": seed, "checkpoint": "last"}
+            kept = {"per_image": values} if not count else {"identical_pairs": count}
+            given = {"subject": recipe, "key": "psnr", "better": "higher", "protocol": PSNR}
+            rows.append(result(mean, **given, provenance={"subject": subject, **kept}))
+        return rows
+
+    for rows, ranks in (
+        (entry("a", None, 0.5) + entry("b", 40.0, 0.0), ["1?", "1?"]),
+        (entry("a", None, 0.5) + entry("b", None, 0.0), ["1", "2"]),
+        (entry("a", 40.0, 0.5) + entry("b", 40.0, 0.0), ["1", "2"]),
+        (entry("a", None, 0.5, count=3) + entry("b", None, 0.0, count=3), ["1?", "1?"]),
+    ):
+        assert [entry.rank for entry in stood(rows, board).entries] == ranks
 
 
 def test_few_pairs_are_held_to_the_exact_test_too():

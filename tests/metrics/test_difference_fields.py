@@ -184,7 +184,8 @@ def test_a_pair_that_is_infinite_on_one_side_only_allows_no_verdict_the_other_wa
     only_a = paired_difference(np.append(a, np.inf), np.append(b, 20.0), "higher")
     only_b = paired_difference(np.append(a, 20.0), np.append(b, np.inf), "higher")
 
-    assert (only_a.unbounded, only_b.unbounded) == (1, 0)
+    assert (only_a.unbounded, only_a.unbounded_wins) == (1, 0)
+    assert (only_b.unbounded, only_b.unbounded_wins) == (0, 1)
     verdicts = {"better": only_b.verdict, "worse": only_a.verdict}
     assert (verdicts[own], verdicts[other]) == (own, "cannot tell")
     refused = only_a if own == "better" else only_b
@@ -266,6 +267,7 @@ def test_the_method_goes_by_the_number_of_pairs(n, words):
                 wins=1,
                 losses=1,
                 unbounded=1,
+                unbounded_wins=1,
             ),
         ),
         (
