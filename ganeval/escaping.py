@@ -40,6 +40,8 @@ def first_of(messages: Sequence[str], count: int = 10) -> list[str]:
 
 def encodable(name: str) -> str:
     """A name that can be written as UTF-8: bytes that are not text (surrogates) become backslash escapes."""
+    if name.isascii():
+        return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

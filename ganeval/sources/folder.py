@@ -50,15 +50,16 @@ class FilesSource(ListedSource):
         super().__init__(name, kind, selection)
         self.memo: DigestMemo | None = None
         self._root = root
+        self._above = os.path.join(root, "")  # and a name make the path of an item
         self._elsewhere: dict[str, str] = {}  # item name -> path; a set has millions, and most lie where names say
 
     def _keep_path(self, name: str, path: str) -> None:
         """Remembers where an item lies, if its name does not tell."""
-        if path != os.path.join(self._root, name):
+        if path != self._above + name:
             self._elsewhere[name] = path
 
     def _path(self, name: str) -> str:
-        return self._elsewhere.get(name) or os.path.join(self._root, name)
+        return self._elsewhere.get(name) or self._above + name
 
     def read(self, index: int) -> Raw:
         """Reads one file; where the memo knows it, only if its pixels are asked for."""
@@ -157,35 +158,38 @@ class FolderSource(FilesSource):
 
     def _list(self, folder: str, prefix: str, root: Path) -> list[tuple[str, str]]:
         """Adds the images of `folder` (a real one), whose names begin with `prefix`; gives its folders."""
+        links, inner = [], []
         try:
-            # in order of their names, so that it is the same link each time which leads to a folder first
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    name = prefix + encodable(entry.name)
+                    reason = reason_to_skip(name)
+                    if reason == HIDDEN:
+                        self.skipped[HIDDEN_FOLDER if entry.is_dir(follow_symlinks=False) else HIDDEN] += 1
+                    elif entry.is_symlink():
+                        links.append((name, reason, entry))
+                    elif entry.is_dir():
+                        inner.append((entry.path, name + "/"))
+                    else:
+                        self._add(name, reason, entry.path, entry.is_file())
         except OSError as error:
             raise DataError(f"Cannot list folder {folder!r}: {error.strerror}. Check its permissions.") from error
-        inner = []
-        for entry in entries:
-            name = prefix + encodable(entry.name)
-            if reason_to_skip(name) == HIDDEN:
-                self.skipped[HIDDEN_FOLDER if entry.is_dir(follow_symlinks=False) else HIDDEN] += 1
-                continue
-            path = entry.path
-            if entry.is_symlink():
-                target = self._led_to(entry, root)
-                if isinstance(target, str):
-                    # what is not called an image may be a link to a text; without an ending, to a folder of images
-                    other = reason_to_skip(name) is not None and os.path.splitext(name)[1] != ""
-                    self.skipped[NO_EXTENSION if other and target in (BROKEN_LINK, LINK_OUTSIDE) else target] += 1
-                    continue
-                path = str(target)
-            if entry.is_dir():
-                inner.append((path, name + "/"))
+        # in order of their names, so that it is the same link each time which leads to a folder first
+        for name, reason, entry in sorted(links, key=lambda link: link[0]):
+            target = self._led_to(entry, root)
+            if isinstance(target, str):
+                # what is not called an image may be a link to a text; without an ending, to a folder of images
+                other = reason is not None and os.path.splitext(name)[1] != ""
+                self.skipped[NO_EXTENSION if other and target in (BROKEN_LINK, LINK_OUTSIDE) else target] += 1
+            elif target.is_dir():
+                inner.append((str(target), name + "/"))
             else:
-                self._add(name, path, entry.is_file())
-        return inner
+                self._add(name, reason, str(target), target.is_file())
+        return sorted(inner, key=lambda folder: folder[1])
 
-    def _add(self, name: str, path: str, regular: bool) -> None:
-        """Adds one file."""
-        if (reason := reason_to_skip(name)) is not None:
+    def _add(self, name: str, reason: str | None, path: str, regular: bool) -> None:
+        """Adds one file, or counts the reason why it is left out."""
+        if reason is not None:
             self.skipped[reason] += 1
             if reason == NO_EXTENSION:
                 self._others[name] = path
