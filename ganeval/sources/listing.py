@@ -184,7 +184,7 @@ _SYSTEM: Final = (
     "lost+found",
 )
 """Resource forks of macOS, thumbnails and deleted files of Synology, QNAP and Windows, what fsck found on Linux."""
-_HIDDEN_PART: Final = re.compile(rf"(?:^|/)(?:\.(?!\.?(?:/|$))|(?:{'|'.join(map(re.escape, _SYSTEM))})(?:/|$))")
+_HIDDEN_PART: Final = re.compile(rf"(?:^|/)(?:\.(?!\.?(?:/|\Z))|(?:{'|'.join(map(re.escape, _SYSTEM))})(?:/|\Z))")
 """A part that begins with a dot, but for "." and "..", or that is a folder of the system."""
 HIDDEN: Final = "hidden"
 HIDDEN_FOLDER: Final = "hidden folder"
