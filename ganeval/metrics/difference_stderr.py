@@ -87,13 +87,19 @@ def part_of(side: SetSummary, kept: npt.NDArray[np.bool_]) -> SetSummary:
 
 
 def in_one_order(a: SetSummary, b: SetSummary, order: npt.NDArray[np.int64] | None) -> tuple[SetSummary, SetSummary]:
-    """Both sets in an order that does not depend on the names of their images: B's own, or unpaired, each its own.
+    """Both sets, first and second, in an order that does not depend on names or on which of them is A.
+
+    Halves and divisions go by place, so B against A has to have the places of A against B: or else one would be
+    significant and the other not. The set with the larger mean (of the first feature that differs) comes second, and
+    gives the order of the pairs; unpaired, each set has its own.
 
     Args:
         a: Summary of A.
         b: Summary of B.
         order: order[i] is the index in A of the partner of image i of B; None where unpaired.
     """
+    if b.moments.mean.tolist() < a.moments.mean.tolist():
+        a, b, order = b, a, None if order is None else np.argsort(order)
     if order is None or a.bank is None or b.bank is None:
         return a.canonical, b.canonical
     digests = b.digests

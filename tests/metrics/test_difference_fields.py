@@ -460,8 +460,8 @@ def test_a_part_of_a_set_has_its_rows_and_one_of_moments_stays_whole():
     assert part_of(moments, kept) is moments
 
 
-def test_partners_go_by_the_content_of_b():
-    a, b, order = summary(4, 1), summary(4, 2), np.array([2, 0, 3, 1])
+def test_partners_go_by_the_content_of_the_set_with_the_larger_mean():
+    a, b, order = summary(4, 1), summary(4, 2, 9.0), np.array([2, 0, 3, 1])
     digests = tuple(b"dacb"[i : i + 1] for i in range(4))
     logits, labels = FeatureBank.of(np.zeros((4, 2), dtype=np.float32)), tuple("abcd")
     full = dataclasses.replace(b, digests=digests, logits=logits, labels=labels)
@@ -471,6 +471,8 @@ def test_partners_go_by_the_content_of_b():
         assert np.array_equal(of_b.bank.rows(), b.bank.rows()[places])
         assert np.array_equal(of_a.bank.rows(), a.bank.rows()[order[places]])
         assert of_b.logits is of_b.labels is of_b.digests is None
+        swapped = in_one_order(side, a, np.argsort(order))  # B against A: the same two, the same pairs
+        assert [each.bank.rows().tolist() for each in swapped] == [each.bank.rows().tolist() for each in (of_a, of_b)]
     for one, other in ((SetSummary(a.moments), b), (a, SetSummary(b.moments))):
         assert in_one_order(one, other, order) == (one.canonical, other.canonical)
     assert [side.bank.rows().tolist() for side in in_one_order(a, full, None)] == [

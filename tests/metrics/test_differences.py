@@ -130,6 +130,22 @@ def test_a_difference_does_not_depend_on_the_names_of_the_images():
     assert compared(mixed, partners) == pytest.approx(compared(straight, np.arange(200)), rel=1e-12)
 
 
+@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize("metric", [KD, PRDC], ids=lambda m: m.name)
+def test_b_against_a_is_the_negative_of_a_against_b(metric, paired):
+    """Divisions drawn by the order of A and B gave standard errors that differed by a tenth, and so two verdicts."""
+    real, a, b = (summary(rows(100, seed)) for seed in (1, 2, 3))
+    of_a, of_b = (metric.evaluate(real, side) for side in (a, b))
+    order = np.random.default_rng(4).permutation(100) if paired else None
+    back = None if order is None else np.argsort(order)
+    forth = set_differences(metric, real, a, b, {name: (of_a[name], of_b[name]) for name in of_a}, order)
+
+    for name, found in set_differences(
+        metric, real, b, a, {name: (of_b[name], of_a[name]) for name in of_a}, back
+    ).items():
+        assert (found.delta, found.stderr, found.p) == (-forth[name].delta, forth[name].stderr, forth[name].p)
+
+
 @pytest.mark.parametrize("metric", [FD, KD, CMMD, MIND], ids=lambda m: m.name)
 def test_metrics_with_influences_share_the_reference(metric):
     real, a, b = rows(400, 1), rows(300, 2), rows(300, 3)
