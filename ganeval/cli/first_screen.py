@@ -20,7 +20,7 @@ from ganeval.cli.consoles import encodable
 from ganeval.escaping import printable
 from ganeval.formatting import interval, significant
 from ganeval.metrics.base import SetMetric
-from ganeval.metrics.keys import ImageRequest, Request, field_name
+from ganeval.metrics.keys import ImageRequest, PairedRequest, Request, SetRequest, field_name, parse_keys
 from ganeval.notebook.headline_rows import (
     headline_rows,
     is_headline,
@@ -33,6 +33,7 @@ from ganeval.notebook.headline_rows import (
 )
 from ganeval.notebook.subject_table import SubjectTable
 from ganeval.options import ScoreOptions
+from ganeval.options.table import OPTIONS, words_of
 from ganeval.results.result import PER_IMAGE, Result
 from ganeval.scoring.against_floor import Reading, conclusion, read
 from ganeval.scoring.plan import missing_weights, needed_weights
@@ -247,22 +248,37 @@ def _to_fetch(results: Sequence[Result], shown: Sequence[Result], options: Score
 
 
 def _next(rows: Sequence[Result], options: ScoreOptions, readings: Iterable[Reading], *, doubtful: bool) -> str:
-    """The one command that follows."""
-    subject = shlex.quote(options.subject)
+    """The one command that follows, with the options of this one that it takes, too."""
+    subject = options.subject
     if options.reference is None and options.paired is None:
         if rows and all(isinstance(request_of(row), ImageRequest) for row in rows):
-            return f"ganeval diff OTHER {subject} --metrics {options.metrics}"
-        return f"ganeval score {subject} --reference REAL (a folder, or digits:test), or --paired ORIGINALS"
+            return shlex.join(["ganeval", "diff", "OTHER", subject, *words_of(options, "diff")])
+        same = shlex.join(["ganeval", "score", subject, *words_of(options, "score", without=("metrics",))])
+        return f"{same} --reference REAL (a folder, or digits:test), or --paired ORIGINALS"
     origin = next((origin for row in rows if (origin := _origin(row))), {})
     if options.reference is not None and (doubtful or any(reading.verdict == "worse" for reading in readings)):
         read_as_images = any("reference_left_out" in row.provenance for row in rows)
-        if not origin:
-            against = f" --against {shlex.quote(options.reference)}" if read_as_images else ""
-            return f"ganeval doctor {subject}{against}"
+        if not origin:  # doctor looks at all images
+            against = ["--against", options.reference] if read_as_images else []
+            more = words_of(options, "doctor", without=("num_samples", "seed"))
+            return shlex.join(["ganeval", "doctor", subject, *against, *more])
         if origin.get("kind") == "checkpoint":
-            return f"ganeval sample {subject} --views views"
-    against = "--reference" if options.reference is not None else "--paired"
-    return f"ganeval diff OTHER {subject} {against} {shlex.quote(options.reference or options.paired or '')}"
+            return shlex.join(["ganeval", "sample", subject, "--views", "views"])
+    return shlex.join(["ganeval", "diff", "OTHER", subject, *_compared_alike(options)])
+
+
+def _compared_alike(options: ScoreOptions) -> list[str]:
+    """The options of `diff` that compare as these scored; it takes one kind of comparison, and no metric without."""
+    sets = options.reference is not None
+    keys = [
+        request.asked
+        for request in (parse_keys(options.metrics) if options.metrics else [])
+        if (sets and isinstance(request, SetRequest) and request.metric.reference)
+        or (not sets and isinstance(request, PairedRequest))
+    ]
+    alike = dataclasses.replace(options, metrics=",".join(keys) or None)
+    pairs = [name for name, option in OPTIONS.items() if option.group == "pairs"]
+    return words_of(alike, "diff", without=("paired", *pairs) if sets else ())
 
 
 def print_screen(screen: Screen, console: Console) -> None:
@@ -323,22 +339,24 @@ def print_table(table: SubjectTable, results: Sequence[Result], options: ScoreOp
             for heading, cell in zip(headings, cells, strict=True):
                 _print(f"  {heading.rstrip()}: {cell.rstrip()}", console, width, "")
     alone = options.reference is None and options.paired is None
-    compare = _to_compare(() if options.name else table.subjects) if alone else []
+    compare = _to_compare(() if options.name else table.subjects, options) if alone else []
     for note in (*table.notes, *_to_fetch(results, shown, options), *compare):
         _print(note, console, width, "dim")
 
 
-def _to_compare(subjects: Sequence[str]) -> list[str]:
+def _to_compare(subjects: Sequence[str], options: ScoreOptions) -> list[str]:
     """How to compare what was scored side by side without a reference; of two sets the second is mostly meant as one.
 
     Args:
         subjects: As they were typed; () where they have names of their own.
+        options: What was asked for.
     """
     if len(subjects) != 2:
         return ["To compare them, add --reference REAL or --paired ORIGINALS."]
-    first, second = map(shlex.quote, subjects)
+    command = shlex.join(["ganeval", "score", subjects[0], *words_of(options, "score", without=("metrics",))])
+    second = shlex.quote(subjects[1])
     return [
-        f"To score {subjects[0]} against {subjects[1]}: ganeval score {first} --reference {second} (sets), or --paired "
+        f"To score {subjects[0]} against {subjects[1]}: {command} --reference {second} (sets), or --paired "
         f"{second} (image by image)"
     ]
 

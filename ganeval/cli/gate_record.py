@@ -139,7 +139,7 @@ def init(
     proposed, left_out = propose(by_key, mode, {key: value for key, value in run.items() if value is not None})
     if not proposed.rules:
         reasons = "; ".join(f"{key}: {reason}" for key, reason in left_out.items())
-        raise UsageError(f"None of these metrics can be gated ({reasons}). Score more images, or other metrics.")
+        raise UsageError(f"No metric can be gated ({reasons}). Score more images, or other metrics.")
     append_jsonl(baseline, recorded)
     write_output(rules, write_toml(proposed, left_out))
     lines = [

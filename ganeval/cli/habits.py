@@ -207,12 +207,48 @@ def said(error: click.ClickException, command: click.Command) -> str:
     return error.format_message()
 
 
+def check_values(command: click.Command, words: Sequence[str]) -> None:
+    """Refuses an option in the place of another's value: `--metrics --full` leaves out what to measure.
+
+    Args:
+        command: The command that is called.
+        words: Of the command line, behind the command's name.
+
+    Raises:
+        UsageError: naming both options.
+    """
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    valued = {
+        name: param
+        for param in options
+        if not param.is_flag and not param.count and not getattr(param.type, "optional", False)
+        for name in param.opts
+    }
+    short = {name for param in options for name in (*param.opts, *param.secondary_opts)} | {"-h"}
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            return
+        param = valued.get(_as_listed(word))
+        for value in itertools.islice(rest, 0 if param is None else param.nargs):
+            if value.startswith("--") or value in short:
+                called = f"the option {value}" if value != "--" else "the end of the options"
+                raise UsageError(
+                    f"{word} takes {_taken(valued[_as_listed(word)])}; {called} follows. Give it a value, or drop it."
+                )
+
+
+def _as_listed(word: str) -> str:
+    """An option as it is declared: --Crop_Border is --crop-border; a letter keeps its case."""
+    return word.replace("_", "-").lower() if word.startswith("--") else word
+
+
 def _misused(name: str, param: click.Parameter) -> str:
     """An option that has a value and takes none, or has none, or too few, at the end of the command line."""
     if isinstance(param, click.Option) and param.is_flag:
         return f"{name} takes no value. Write it alone."
     if param.nargs > 1:
-        return f"{name} takes {param.nargs} values, {param.metavar}; got fewer. Give all of them."
+        return f"{name} takes {_taken(param)}; got fewer. Give all of them."
     return f"{name} takes {_taken(param)}; got nothing. Give it a value, or drop it."
 
 
@@ -226,7 +262,9 @@ def _taken(param: click.Parameter) -> str:
 
     if isinstance(param.type, Value | Name):
         return param.type.takes
-    return f"a value, {param.metavar}" if param.metavar and isinstance(param, click.Option) else "a text"
+    if param.nargs > 1:
+        return f"{param.nargs} values, {param.metavar}"
+    return f"a value, {param.metavar}" if param.metavar and isinstance(param, click.Option) else "text"
 
 
 def _meant(option: str) -> str:

@@ -11,6 +11,7 @@ import click
 from ganeval.cli.options import FILE, PATH, check_writable, one_of, with_options
 from ganeval.errors import UsageError
 from ganeval.escaping import first_of, printable
+from ganeval.formatting import counted
 from ganeval.registry import listed, unknown_name
 
 if TYPE_CHECKING:
@@ -105,10 +106,10 @@ def add(source: Path, board: str | None, results: Path | None) -> None:
     done = adding.add(source, folder, name)
     _tell(done.problems)
     for file, count in done.added.items():
-        click.echo(f"added {count} rows to {printable(str(file))}")
+        click.echo(f"added {counted(count, 'row')} to {printable(str(file))}")
     skipped = {**done.skipped, **({"damaged, see above": len(done.problems)} if done.problems else {})}
     for why, count in skipped.items():
-        click.echo(f"skipped {count} rows: {why}")
+        click.echo(f"skipped {counted(count, 'row')}: {why}")
     if not done.added:
         click.echo("added nothing")
 

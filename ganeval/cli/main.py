@@ -16,7 +16,7 @@ from ganeval._version import __version__
 from ganeval.cli.ci_log import guarded_streams
 from ganeval.cli.consoles import print_what_can_be_encoded
 from ganeval.cli.error_messages import ARGUMENTS, tell
-from ganeval.cli.habits import called_command, overlooked, said, unknown_command
+from ganeval.cli.habits import called_command, check_values, overlooked, said, unknown_command
 from ganeval.devices import is_out_of_memory
 from ganeval.errors import LEAVE_OUT, BadImageError, GanevalError, UsageError
 from ganeval.escaping import printable
@@ -85,6 +85,8 @@ class Root(click.Group):
                 f"{' and '.join(SEVERAL)} share work between processes; `reference build --part K/N` and `merge` need "
                 "no launcher."
             )
+        path, called = called_command(self, args)
+        check_values(called, args[len(path.split()) - 1 :])
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:

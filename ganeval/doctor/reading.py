@@ -13,6 +13,7 @@ from ganeval.doctor.jpeg_quality import jpeg_quality
 from ganeval.doctor.sharpness import fine_detail, repeated_pixels
 from ganeval.doctor.thumbnails import thumbnail
 from ganeval.errors import BadImageError, DataError
+from ganeval.formatting import counted
 from ganeval.progress import Reporter
 from ganeval.sources.arrays import pixels_digest
 from ganeval.sources.base import ImageSource, Pixels
@@ -61,7 +62,7 @@ def look_at(source: ImageSource, reporter: Reporter) -> Looks:
                 values.append(Values.of(np.stack([look.histogram for look in found])))
             looks += [_without_histogram(look) for look in found]
     if not values:
-        raise DataError(f"None of the {n} images of {source.name} can be decoded; first: {bad[0]}")
+        raise DataError(f"No image of {source.name} can be decoded ({counted(n, 'image')}); first: {bad[0]}")
     skipped: object = getattr(source, "skipped", {})
     facts = SetFacts(
         name=source.name,

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from ganeval.errors import BadImageError, DataError, UsageError
+from ganeval.formatting import counted
 from ganeval.metrics.luma import crop_border, pair_luma
 from ganeval.options import ScoreOptions
 from ganeval.progress import Reporter, Silent
@@ -339,7 +340,7 @@ def explain_pixels(
                     kept.append(pair.values)
                 advance(1)
         if not kept:
-            raise DataError(f"None of the {len(indices)} pairs could be decoded.")
+            raise DataError(f"No pair could be decoded ({counted(len(indices), 'pair')}).")
         names = options.name or subject.name, originals.name
     areas = np.asarray([one["area"] for one in kept])
     values: dict[tuple[Metric, Way], float | None] = {}

@@ -78,5 +78,12 @@ def automatic_boards(boards: Mapping[str, Board], rows: Sequence[Row]) -> dict[s
         )
         name = file.removesuffix(".jsonl")
         if keys and name not in boards:
-            found[name] = Board(name, name, "", "", tuple(keys), note=f"{name} isn't in boards.toml")
+            found[name] = Board(
+                name,
+                name,
+                "",
+                "",
+                tuple(keys),
+                note=f"Every metric of {file}. boards.toml can choose them, and which one ranks.",
+            )
     return found

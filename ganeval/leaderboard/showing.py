@@ -226,12 +226,11 @@ def _notes(standings: Standings, common: str) -> list[str]:
     told += ["* no other entry is better in both score and cost" if any(e.fronts for e in standings.entries) else ""]
     notes.append("; ".join(filter(None, told)))
     notes += rank_notes(standings)
-    for words, pinned in (
-        ("protocols, pinned", True),
-        ("protocols, those of most rows (boards.toml pins none)", False),
-    ):
-        prints = [f"{c.key} {c.fingerprint}" for c in standings.columns if c.pinned is pinned]
-        notes += [f"{words}: {', '.join(prints)}"] if prints else []
+    prints: dict[str, list[str]] = {}
+    for c in sorted(standings.columns, key=lambda column: not column.pinned):
+        words = "protocols pinned in boards.toml" if c.pinned else "protocols of most rows"
+        prints.setdefault("; ".join(filter(None, [c.facts, words])), []).append(f"{c.key} {c.fingerprint}")
+    notes += [f"{words}: {', '.join(columns)}" for words, columns in prints.items()]
     debiased = [column.key for column in standings.columns if column.debiased]
     notes += [f"bias-corrected: {', '.join(debiased)}"] if debiased else []
     return [note for note in notes if note] + _apart(standings.apart)
@@ -240,18 +239,13 @@ def _notes(standings: Standings, common: str) -> list[str]:
 def rank_notes(standings: Standings) -> list[str]:
     """What the marks behind ranks mean on this board, and what was tested."""
     marks = "".join(entry.rank for entry in standings.entries)
-    why = ", ".join(f"{reason} ({pairs})" for reason, pairs in standings.untested.items())
+    why = "; ".join(f"{reason} ({counted(count, 'comparison')})" for reason, count in standings.untested.items())
+    tested = counted(standings.tested, "comparison")
     found = [
-        f"= no significant difference from another, {_pairs(standings.tested)} tested at a false discovery rate of 5%"
-        if "=" in marks
-        else "",
-        f"? untested against another entry, {_pairs(sum(standings.untested.values()))}: {why}" if why else "",
+        f"= no significant difference from another entry; {tested}, false discovery rate 5%" if "=" in marks else "",
+        f"? untested against another entry: {why}" if why else "",
     ]
     return [note for note in found if note]
-
-
-def _pairs(n: int) -> str:
-    return f"{n} pair{'' if n == 1 else 's'}"
 
 
 def _apart(apart: Sequence[Apart]) -> list[str]:

@@ -152,7 +152,7 @@ def paired_p(differences: Sequence[float]) -> float | str:
     if n and not any(differences):
         return 1.0
     if sum(difference != 0.0 for difference in differences) < fewest_pairs(LEVEL):
-        return f"fewer than {fewest_pairs(LEVEL)} pairs that differ, which cannot be significant"
+        return f"fewer than {fewest_pairs(LEVEL)} images differ, too few for any significance"
     mean = math.fsum(differences) / n
     variance = math.fsum((difference - mean) ** 2 for difference in differences) / (n - 1)
     if variance <= 1e-24 * mean**2:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ganeval.formatting import counted
 from ganeval.leaderboard.boards import Board
 from ganeval.leaderboard.cells import Cell, pooled, single
 from ganeval.leaderboard.costs import COSTS, PARAMETERS, Cost, CostKind
@@ -57,6 +58,7 @@ class Column:
         debiased: True where all rows have a bias-corrected value, which is then shown and ranked in place of the plain.
         pinned: Whether the board names the fingerprint; otherwise most rows have it.
         paired: Whether it is of image pairs, whose values by image are compared.
+        facts: What of the protocol changes a number's meaning, in words: "100 pairs, Y, crop 4".
     """
 
     key: str
@@ -65,6 +67,7 @@ class Column:
     debiased: bool
     pinned: bool
     paired: bool = False
+    facts: str = ""
 
 
 @dataclass(frozen=True)
@@ -210,8 +213,24 @@ def _column(board: Board, key: str, rows: Sequence[Row]) -> Column:
     debiased = bool(rows) and all(row.debiased is not None for row in rows)
     fingerprint = rows[0].fingerprint or "" if rows else ""
     better = rows[0].better if rows else "neither"
-    paired = bool(rows) and _fields(rows[0].protocol).get("crop_border") is not None
-    return Column(key, better, fingerprint, debiased, key in board.fingerprints, paired)
+    fields = _fields(rows[0].protocol) if rows else {}
+    paired = fields.get("crop_border") is not None
+    return Column(key, better, fingerprint, debiased, key in board.fingerprints, paired, _facts(fields, paired=paired))
+
+
+def _facts(fields: Mapping[str, object], *, paired: bool) -> str:
+    """How many images, and what was done to them."""
+    n_real, n_fake = fields.get("n_real"), fields.get("n_fake")
+    if not isinstance(n_fake, int):
+        return ""
+    if not paired:
+        return f"n = {n_fake:,}" + (f" against {n_real:,}" if isinstance(n_real, int) and n_real != n_fake else "")
+    facts = [counted(n_fake, "pair")]
+    facts += ["Y"] if fields.get("channel") == "y" else []
+    facts += [f"mod-crop {fields['params.mod_crop']}"] if "params.mod_crop" in fields else []
+    facts += [f"crop {fields['crop_border']}"] if fields.get("crop_border") else []
+    facts += ["masked"] if "params.mask" in fields else []
+    return ", ".join(facts)
 
 
 def _entries(board: Board, rows: Sequence[Row], columns: Sequence[Column], costs: Mapping[str, Cost]) -> list[Entry]:

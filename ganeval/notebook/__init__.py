@@ -17,7 +17,7 @@ from ganeval.escaping import printable
 from ganeval.formatting import filled_columns, interval
 from ganeval.notebook.by_image import Ends, by_image, ends_of
 from ganeval.notebook.experiment_log import log_numbers, logged_name
-from ganeval.notebook.subject_table import Standing, SubjectTable, subject_table
+from ganeval.notebook.subject_table import BOLD, Standing, SubjectTable, subject_table
 from ganeval.results.result import Result
 from ganeval.sources.base import ImageSource
 
@@ -286,7 +286,7 @@ class Scores:
     def _repr_html_(self) -> str:
         if len(self.subjects) > 1:
             table = self.table
-            notes = "".join(f"<div>{html.escape(printable(note))}</div>" for note in table.notes)
+            notes = "".join(f"<div>{html.escape(printable(note))}</div>" for note in table.notes_for(BOLD))
             return f"<div>{table.to_html()}{notes}</div>"
         picture = html_picture(self.picture, "the first images that were scored") if self.picture else ""
         return f"<div>{picture}{html_table(self.HEAD, self._cells(self.rows))}{self._html_ends()}</div>"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}
 LATEX_ARROWS = {"lower": r" $\downarrow$", "higher": r" $\uparrow$", "neither": ""}
 MARKED = "*"
+BOLD = "Bold:"
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,23 @@ class SubjectTable:
     Attributes:
         subjects: What they are called.
         columns: One a metric.
-        notes: What the marks mean, and what was not separated.
+        differences: Best against second in words, what was not tested, and how training runs vary.
     """
 
     subjects: tuple[str, ...]
     columns: tuple[Column, ...]
-    notes: tuple[str, ...]
+    differences: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the mark means in plain text, and the differences."""
+        return self.notes_for(MARKED)
+
+    def notes_for(self, mark: str) -> tuple[str, ...]:
+        """The same where the best are marked otherwise, as "Bold:"."""
+        marked = any(column.best is not None for column in self.columns)
+        best = (f"{mark} the best, and significantly better than the second (95%)",) if marked else ()
+        return (*best, *self.differences)
 
     @property
     def frame(self) -> "pd.DataFrame":
@@ -110,14 +122,14 @@ class SubjectTable:
             cells = [f"**{c.cell(place)}**" if c.best == place else c.cell(place) for c in self.columns]
             lines.append([markdown(subject), *cells])
         table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-        return table + "".join(f"\n{markdown(note)}\n" for note in self.notes)
+        return table + "".join(f"\n{markdown(note)}\n" for note in self.notes_for(BOLD))
 
     def to_latex(self) -> str:
         """A booktabs table whose marked values are bold, with its notes as comments."""
         table = self._styled(latex, "textbf:--rwrap;", LATEX_ARROWS).to_latex(
             hrules=True, column_format="l" + "r" * len(self.columns)
         )
-        return table + "".join(f"% {printable(note)}\n" for note in self.notes)
+        return table + "".join(f"% {printable(note)}\n" for note in self.notes_for(BOLD))
 
     def to_html(self) -> str:
         """A table for a notebook: numbers to the right, marked values bold, no line that wraps."""
@@ -190,7 +202,5 @@ def subject_table(
             if standing.untested:
                 reasons.setdefault(standing.untested, []).append(title)
         words += training_notes(title, by_subject)
-    marked = any(column.best is not None for column in columns)
-    notes = [f"{MARKED} the best, and significantly better than the second (95%)"] if marked else []
-    notes += [*words, *(f"Untested: {', '.join(titles)}: {reason}" for reason, titles in reasons.items())]
-    return SubjectTable(tuple(subjects), tuple(columns), tuple(notes))
+    words += [f"Untested: {', '.join(titles)}: {reason}" for reason, titles in reasons.items()]
+    return SubjectTable(tuple(subjects), tuple(columns), tuple(words))

@@ -54,8 +54,12 @@ class Kind(ABC):
         """
 
     def write(self, value: object) -> str:
-        """A default, as the command line would write it."""
+        """A value, as the command line would write it."""
         return str(value)
+
+    def as_typed(self, flag: str, value: object) -> list[str]:
+        """The words of a command line that give the option this value."""
+        return [flag, self.write(value)]
 
     @property
     def shown(self) -> str:
@@ -177,7 +181,7 @@ class Text(Kind):
     """
 
     metavar: str = "TEXT"
-    takes: str = "a text"
+    takes: str = "text"
 
     def check(self, value: object) -> object:
         """A str. One that a settings file gave stays the object that it is: the mark on it must not get lost."""
@@ -191,7 +195,9 @@ class Place(Kind):
 
     metavar = "REF"
     python = "Images"
-    takes = "a path, a data set, a tensor or an array"
+    takes = "a path or a name, as in ./samples or digits:test"
+    more = ""
+    """What Python takes beside images."""
 
     def check(self, value: object) -> object:
         """A str as it is (`Text.check`), but a data set as it is listed; a path as its text."""
@@ -201,14 +207,14 @@ class Place(Kind):
             return listed_dataset(value)
         if isinstance(value, os.PathLike):
             return os.fspath(value)
-        raise ValueError(f"is a {type(value).__name__}; expected {self.takes}.")
+        raise ValueError(f"is a {type(value).__name__}; expected a path, a data set, a tensor or an array{self.more}.")
 
 
 class Reference(Place):
     """Images, or a generator that draws them."""
 
     python = "Subject"
-    takes = "a path, a data set, a tensor or an array, a network or a function"
+    more = ", a network or a function"
 
 
 class FileOrFolder(Kind):
@@ -321,6 +327,10 @@ class Switch(Kind):
             raise self.refuse(value)
         return value
 
+    def as_typed(self, flag: str, value: object) -> list[str]:
+        """The flag, or the one that turns it off."""
+        return [flag if value else f"--no-{flag[2:]}"]
+
 
 class Links(Kind):
     """Which links are followed."""
@@ -335,6 +345,10 @@ class Links(Kind):
         if isinstance(value, str) and value in ("no", "inside", "anywhere"):
             return value
         raise self.refuse(value)
+
+    def as_typed(self, flag: str, value: object) -> list[str]:
+        """One of the two flags."""
+        return [f"{flag}-anywhere" if value == "anywhere" else flag]
 
 
 class Repeated(Kind):
@@ -359,6 +373,11 @@ class Repeated(Kind):
                 raise ValueError(self.twice.format(key=key, first=gathered[key], second=value))
             gathered[key] = value
         return gathered
+
+    def as_typed(self, flag: str, value: object) -> list[str]:
+        """The flag with each entry."""
+        entries = value.items() if isinstance(value, Mapping) else ()
+        return [word for key, entry in entries for word in (flag, f"{key}={entry}")]
 
 
 class Globs(Repeated):
@@ -525,6 +544,10 @@ class LatentShape(Kind):
         if not sides or not all(type(side) is int and side > 0 for side in sides):
             raise ValueError(f"takes a width such as 100, or a shape; got {repr(value)[:80]}.")
         return sides
+
+    def write(self, value: object) -> str:
+        """100x1x1."""
+        return "x".join(map(str, value)) if isinstance(value, Sequence) else str(value)
 
 
 class Positive(Kind):

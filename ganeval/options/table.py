@@ -6,7 +6,8 @@ Made from it: the options of the commands (`ganeval.cli.options`), the keywords 
 """
 
 import functools
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
@@ -452,6 +453,23 @@ def taken_by(taker: str) -> dict[str, Option]:
 def flag_of(name: str) -> str:
     """How the command line writes the name of an option."""
     return f"--{name.replace('_', '-')}"
+
+
+def words_of(options: ScoreOptions, taker: str, *, without: Collection[str] = ()) -> list[str]:
+    """The words of a command line for what these options have that is no default, as far as another command takes it.
+
+    Args:
+        options: Of a run.
+        taker: The other command.
+        without: Options to leave out.
+    """
+    given = {name: getattr(options, name) for name, o in taken_by(taker).items() if o.flag and name not in without}
+    return [
+        word
+        for name, value in given.items()
+        if value != DEFAULTS[name] and os.environ.get(OPTIONS[name].variable or "") != str(value)
+        for word in OPTIONS[name].kind.as_typed(flag_of(name), value)
+    ]
 
 
 def keyword_of(name: str) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 from ganeval.errors import BadImageError, DataError, UsageError
 from ganeval.escaping import spreadsheet
 from ganeval.files.read_write import MAX_JSON, read_bytes
+from ganeval.formatting import counted
 from ganeval.metrics.keys import declared
 from ganeval.options import ScoreOptions
 from ganeval.registry import imported
@@ -199,8 +200,8 @@ def known_rows(table: pd.DataFrame, path: Path, sets: Sequence[NamedImages]) -> 
         found = table[table["image"].isin(named.places)]
         if found.empty:
             raise DataError(
-                f"None of the {len(table)} images of {path} is in {source.name!r} ({len(source)} images); the first "
-                f"are {table['image'].iloc[0]!r} and {source.items[0].stem!r}. Name the images that were scored."
+                f"No image of {path} ({counted(len(table), 'image')}) is in {source.name!r} ({len(source):,}); the "
+                f"first are {table['image'].iloc[0]!r} and {source.items[0].stem!r}. Name the images that were scored."
             )
         table = found
     return table

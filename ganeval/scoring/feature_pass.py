@@ -24,6 +24,7 @@ from ganeval.backbones.call_sizes import full
 from ganeval.backbones.loading import AnyBackbone, LazyBackbone, open_pipeline
 from ganeval.errors import BadImageError, DataError
 from ganeval.files.disk_cache import content_key, read_checked, write_checked
+from ganeval.formatting import counted
 from ganeval.scoring.feature_store import FeatureStore, Row
 from ganeval.sources.base import Decoded, ImageSource, Pixels, content_hash
 from ganeval.sources.decoding_differences import facts_of
@@ -329,7 +330,8 @@ class Walked:
             raise DataError(f"{source.name} holds 0 images; expected at least one. Name a set that has some.")
         if not self.kept:
             raise DataError(
-                f"None of the {len(source)} images of {source.name} could be decoded; first: {self.skipped[0]} "
+                f"No image of {source.name} could be decoded ({counted(len(source), 'image')}); first: "
+                f"{self.skipped[0]} "
                 "Run `ganeval score` on a folder of images."
             )
         started = time.perf_counter()

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ganeval.errors import BadImageError, DataError
+from ganeval.formatting import counted
 from ganeval.metrics.base import many_copies
 from ganeval.metrics.keys import ImageRequest
 from ganeval.metrics.scene_statistics import Float64
@@ -119,7 +120,7 @@ def score_images(
                 progress(1)
     if not found:
         first = f"; first: {skipped[0]}" if skipped else ""
-        raise DataError(f"None of the {len(source)} images of {source.name} could be decoded{first}")
+        raise DataError(f"No image of {source.name} could be decoded ({counted(len(source), 'image')}){first}")
     values = np.asarray([one.values for one in found], dtype=np.float64)
     return ImageScores(
         stems=[one.stem for one in found],

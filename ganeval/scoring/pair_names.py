@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ganeval.errors import DataError, UsageError
+from ganeval.formatting import counted
 from ganeval.options.kinds import BY_ORDER, PairRule
 from ganeval.sources.base import ImageSource
 
@@ -95,7 +96,7 @@ def pair_up(fake: ImageSource, real: ImageSource, rule: str | None = None, *, pa
         elif several := _several(fake, *stems) or _several(real, *stems[::-1]):
             advice = several
         raise DataError(
-            f"No image of {fake.name} ({len(fake)} images) has its name in {real.name} ({len(real)} images); the "
+            f"No image of {fake.name} ({counted(len(fake), 'image')}) has its name in {real.name} ({len(real):,}); the "
             f"first are {_first(stems[0])} and {_first(stems[1])}. Pairs are made by {keys.made}: {advice}."
         )
     asked = [(fake, chosen, places)] + [(real, list(places), dict.fromkeys(chosen))] * (not part)

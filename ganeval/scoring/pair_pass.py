@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from ganeval.devices import is_out_of_memory
 from ganeval.errors import BadImageError, DataError, DeviceMemoryError, UsageError, WeightsError
+from ganeval.formatting import counted
 from ganeval.metrics.base import Params, PixelMetric, PyramidMetric, many_copies
 from ganeval.metrics.luma import crop_border as cut
 from ganeval.metrics.luma import pair_luma
@@ -216,7 +217,8 @@ def score_pairs(
             started = time.perf_counter()
     if not kept:
         raise DataError(
-            f"None of the {len(indices)} pairs of {fake.name} and {real.name} could be decoded; first: {skipped[0]}"
+            f"No pair of {fake.name} and {real.name} could be decoded ({counted(len(indices), 'pair')}); first: "
+            f"{skipped[0]}"
         )
     run.finish()
     return PairScores(

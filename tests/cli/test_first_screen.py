@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -246,7 +247,28 @@ def test_options_that_change_a_paired_number_stand_beside_it_and_the_worst_image
     assert ssim.startswith("SSIM (Y, crop 2) ")
     assert "dB" in psnr
     assert "worst: 00001 (" in psnr
-    assert below[-1].startswith("Next: ganeval diff OTHER ")
+    hr, sr = shlex.quote(str(tmp_path / "hr")), shlex.quote(str(tmp_path / "sr"))
+    more = "--metrics psnr,ssim --channel y --crop-border 2"
+    assert below[-1] == f"Next: ganeval diff OTHER {sr} --paired {hr} {more}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "more"),
+    [
+        ({"paired": "hr", "metrics": "psnr,niqe,fd"}, "--paired hr --metrics psnr"),
+        ({"reference": "r", "metrics": "fd,psnr,is", "paired": "hr", "channel": "y"}, "--reference r --metrics fd"),
+        ({"reference": "r", "metrics": "is", "num_samples": 9, "seed": 2}, "--reference r --num-samples 9 --seed 2"),
+        ({"reference": "r", "match": "*.png", "labels": False}, "--reference r --match 'subject=*.png' --no-labels"),
+    ],
+)
+def test_the_next_command_compares_as_this_one_scored(asked, more):
+    assert first_screen([], ScoreOptions("a", **asked)).below[-1] == f"Next: ganeval diff OTHER a {more}"
+
+
+def test_the_next_command_without_a_reference_keeps_what_was_asked_for():
+    screen = first_screen([], ScoreOptions("a", match="*_B.png", metrics="vendi"))
+
+    assert screen.below[-1].startswith("Next: ganeval score a --match 'subject=*_B.png' --reference REAL")
 
 
 def test_identical_pairs_say_why_there_is_no_number():

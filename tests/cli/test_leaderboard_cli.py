@@ -112,7 +112,7 @@ def test_a_file_of_no_board_gets_one_of_its_own(project):
 
     assert "samples" in done.stdout
     assert "fd:7" not in done.stdout
-    assert "mine isn't in boards.toml" in done.stdout
+    assert "Every metric of mine.jsonl. boards.toml can choose them" in done.stdout
 
 
 def test_no_rows_is_no_error_and_says_how_to_get_some(tmp_path, monkeypatch):
@@ -160,11 +160,11 @@ def test_rows_are_added_once_and_no_line_is_touched(project, tmp_path):
     after = (project / "digits.jsonl").read_bytes()
     assert after.startswith(before)
     assert after[len(before) :].decode() == line(checkpoint(6.0, seed=9))
-    assert "added 1 rows to" in done.stdout
+    assert "added 1 row to" in done.stdout
     assert "skipped 2 rows: already there" in done.stdout
-    assert "skipped 1 rows: without a value" in done.stdout
-    assert "skipped 1 rows: without a protocol" in done.stdout
-    assert "skipped 1 rows: damaged, see above" in done.stdout
+    assert "skipped 1 row: without a value" in done.stdout
+    assert "skipped 1 row: without a protocol" in done.stdout
+    assert "skipped 1 row: damaged, see above" in done.stdout
     assert "new.jsonl:6:" in done.stderr
     assert "added nothing" in run("add", str(new), "--board", "digits").stdout
     assert (project / "digits.jsonl").read_bytes() == after
@@ -430,6 +430,27 @@ def enlarged(tmp_path, make_folder, command_line, monkeypatch):
     return board
 
 
+@pytest.mark.parametrize(
+    ("changes", "facts"),
+    [
+        ({}, "n = 599"),
+        ({"n_real": 60_000}, "n = 599 against 60,000"),
+        ({"crop_border": 0, "channel": "rgb", "n_fake": 1}, "1 pair"),
+        ({"crop_border": 4, "channel": "y", "params": {"mod_crop": 4}}, "599 pairs, Y, mod-crop 4, crop 4"),
+        ({"crop_border": 0, "channel": "rgb", "params": {"mask": "ab"}}, "599 pairs, masked"),
+    ],
+)
+def test_a_board_says_how_many_images_and_what_was_cut_off(changes, facts, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    row = result(3.0, protocol=dataclasses.replace(BASE, **changes))
+    append_jsonl(tmp_path / "mine.jsonl", [row])
+    (board,) = board_views(gather(tmp_path / "mine.jsonl").boards)
+
+    shown = f"{facts}; protocols of most rows: fd@efflite0 {row.fingerprint}"
+    assert shown in run("show", "--results", "mine.jsonl").stdout.splitlines()
+    assert [column.facts for column in board.columns] == [facts]
+
+
 def test_enlargements_are_ranked_image_by_image(enlarged):
     """Where images differ by 10 dB among themselves, .7 dB in every one of 20 is a difference."""
     text = enlarged(20)
@@ -463,8 +484,9 @@ def test_five_pairs_are_untested_and_the_board_says_how_many_would_do(enlarged, 
     assert "| 1? | lanczos |" in text
     assert "| 1? | bicubic |" in text
     assert "untested against another entry" in text
-    assert "fewer than 6 pairs" in text
+    assert "fewer than 6 images" in text
+    assert "5 pairs; protocols of most rows: psnr " in text
     (board,) = board_views(gather(tmp_path / "urban.jsonl").boards)
     assert board.ranks == [
-        "? untested against another entry, 1 pair: fewer than 6 pairs that differ, which cannot be significant (1)"
+        "? untested against another entry: fewer than 6 images differ, too few for any significance (1 comparison)"
     ]

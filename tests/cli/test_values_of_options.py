@@ -87,6 +87,28 @@ def test_an_option_at_the_end_without_its_value_says_what_it_takes(here, command
         assert err.startswith(f"ganeval: {name} {words}"), (path, err)
 
 
+def test_an_option_in_the_place_of_a_value_is_not_taken_for_it(here, command_line):
+    """click itself would measure `--full` in `--metrics --full`."""
+    for path, param in parameters():
+        if not isinstance(param, click.Option) or param.is_flag or getattr(param.type, "optional", False):
+            continue
+        name, own = param.opts[-1], next(iter(param.opts))
+        for other in ("--help", own):
+            code, out, err = command_line(*path, name, other)
+
+            assert (code, out) == (2, ""), (path, err)
+            assert err.startswith(f"ganeval: {name} takes "), (path, err)
+            assert f"; the option {other} follows. Give it a value, or drop it." in err
+
+
+def test_what_starts_with_dashes_can_be_a_value(here, command_line):
+    code, _, err = command_line("score", "a file.png", "--name=--full")
+
+    assert code != 0
+    assert "follows" not in err
+    assert "'a file.png'" in err
+
+
 def test_a_missing_argument_says_what_it_takes(here, command_line):
     for path, command in commands(root):
         first = next((p for p in command.params if isinstance(p, click.Argument) and p.required), None)

@@ -136,7 +136,7 @@ def test_counts_and_examples_are_those_of_the_planted_images(photos, references,
 def test_a_set_without_one_readable_image_is_an_error(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
 
-    with pytest.raises(DataError, match=r"None of the 1 images of .* can be decoded; first: a: "):
+    with pytest.raises(DataError, match=r"No image of .* can be decoded \(1 image\); first: a: "):
         look_at(FolderSource(tmp_path), Silent())
 
 

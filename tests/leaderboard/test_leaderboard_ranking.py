@@ -188,7 +188,7 @@ def test_paired_entries_that_cannot_be_compared_say_why():
     for pair, reason in (
         ([kept, dataclasses.replace(other, by_image=None)], NO_IMAGES),
         ([kept, renamed], OTHER_IMAGES),
-        (five, "fewer than 6 pairs that differ, which cannot be significant"),
+        (five, "fewer than 6 images differ, too few for any significance"),
     ):
         found = rank(pair, "higher", paired=True)
         assert (found.ranks, found.untested) == (("1?", "1?"), {reason: 1})

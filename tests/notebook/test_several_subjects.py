@@ -182,6 +182,9 @@ def test_names_are_escaped_in_every_format():
 
     assert r"a\_1\|&lt;b&gt;\\x" in table.to_markdown()
     assert "**31.00**" in table.to_markdown()
+    assert "\nBold: the best, and significantly better" in table.to_markdown()
+    assert "% Bold: the best, and significantly better" in table.to_latex()
+    assert table.notes[0].startswith("* the best, and significantly better")
     assert r"a\_1|\textless{}b\textgreater{}\textbackslash{}x" in table.to_latex()
     assert r"\textbf{31.00}" in table.to_latex()
     assert r"PSNR $\uparrow$" in table.to_latex()
@@ -315,6 +318,7 @@ def test_a_notebook_shows_a_table_that_does_not_wrap_and_a_terminal_the_same():
 
     assert "white-space:nowrap" in found._repr_html_().replace(" ", "")
     assert "font-weight:bold" in found._repr_html_().replace(" ", "")
+    assert "<div>Bold: the best, " in found._repr_html_()
     assert "31.00*" in repr(found)
     assert "nowrap" in found.of("=b")._repr_html_()
 

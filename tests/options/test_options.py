@@ -14,10 +14,11 @@ from PIL import Image
 
 import ganeval
 from ganeval.cli import main as cli
+from ganeval.cli.score import command as score
 from ganeval.errors import GanevalError, UsageError
 from ganeval.options import ScoreOptions
 from ganeval.options.calls import TAKERS, in_python, keywords_source
-from ganeval.options.table import DEFAULTS, OPTIONS, flag_of, keyword_of, taken_by
+from ganeval.options.table import DEFAULTS, OPTIONS, flag_of, keyword_of, taken_by, words_of
 
 ROOT = Path(__file__).parents[2]
 TYPED = [name for name, option in taken_by("score").items() if option.flag]
@@ -215,6 +216,24 @@ def plain(found):
     return [
         (row["subject"], row["key"], row["value"], row["status"], row["fingerprint"], row["n_fake"]) for row in found
     ]
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in ("devices", "name")])
+def test_an_option_is_typed_again_as_the_command_line_reads_it(name):
+    options = ScoreOptions("fake", **{name: CASES[name].python})
+    words = words_of(options, "score")
+    again = score.make_context("score", ["fake", *words], **cli.root.context_settings)
+
+    assert words
+    assert ScoreOptions("fake", **{name: again.params[name]}) == options
+    assert words_of(options, "score", without=(name,)) == []
+
+
+def test_a_folder_that_the_environment_names_is_not_typed_again(monkeypatch):
+    monkeypatch.setenv("GANEVAL_DATA", "data")
+
+    assert words_of(ScoreOptions("fake", data_root=Path("data")), "score") == []
+    assert words_of(ScoreOptions("fake", data_root=Path("more")), "score") == ["--data-root", "more"]
 
 
 def test_the_keywords_of_python_are_those_of_the_table(request):

@@ -513,7 +513,7 @@ def test_bad_images_fail_or_are_skipped_with_their_reason():
 
 def test_nothing_left_is_an_error():
     bad = {"a.png": BadImageError("'a.png': truncated")}
-    with pytest.raises(DataError, match=r"None of the 1 pairs of fakes and reals .*a: 'a.png': truncated"):
+    with pytest.raises(DataError, match=r"No pair of fakes and reals .* \(1 pair\); first: a: 'a.png': truncated"):
         score(Memory("fakes", bad), Memory("reals", {"a.png": image(8, 8, 0)}), [request(PSNR)], on_bad="skip")
 
 
