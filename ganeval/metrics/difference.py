@@ -13,13 +13,22 @@ import numpy.typing as npt
 
 from ganeval.errors import DataError
 from ganeval.formatting import counted
-from ganeval.metrics.base import Better, DifferenceError, Estimate, SetMetric, copies_note, too_many_copies
+from ganeval.metrics.base import (
+    Better,
+    DifferenceError,
+    Estimate,
+    SetMetric,
+    copies_note,
+    many_copies,
+    too_many_copies,
+)
 from ganeval.metrics.difference_stderr import in_one_order, influence_difference_stderr
 from ganeval.stats.intervals import bca_interval, mean_interval, t_interval
 from ganeval.stats.paired_tests import sign_flip_p
 from ganeval.stats.sign_flips import EXACT_UP_TO, out_of_reach
 from ganeval.stats.student_t import quantile, sum_degrees, two_sided_p
 from ganeval.summaries.base import SetSummary
+from ganeval.summaries.copies import rows_in
 from ganeval.summaries.moments import Float64
 
 Order = npt.NDArray[np.int64]
@@ -168,9 +177,7 @@ def set_differences(
     Raises:
         DataError: a set lacks the feature rows that are needed.
     """
-    sides = [("reference", real), ("A's", a), ("B's", b)]
-    copied = f"{copies_note(sides)}: too many for a standard error, which takes images as independent draws"
-    copied = copied if too_many_copies(sides) else ""
+    copied = _not_independent(real, a, b)
     paired = order is not None and (metric.influences is not None or metric.difference_errors is not None)
 
     def cannot_tell(output: str, why: str) -> Difference:
@@ -213,6 +220,23 @@ def set_differences(
             degrees=error.degrees,
         )
     return {output: found.get(output) or cannot_tell(output, "") for output in estimates}
+
+
+def _not_independent(real: SetSummary, a: SetSummary, b: SetSummary) -> str:
+    """Why no standard error holds: copies within a set, or images of the reference among those of A or B; else ""."""
+    sides = [("reference", real), ("A's", a), ("B's", b)]
+    if too_many_copies(sides):
+        return f"{copies_note(sides)}: too many for a standard error, which takes images as independent draws"
+    for name, side in sides[1:]:
+        if real.bank is None or side.bank is None:
+            continue
+        n, shared = side.moments.n, rows_in(side.bank.rows(), real.bank.rows())
+        if many_copies(shared, n):
+            return (
+                f"{shared:,} of {name} {n:,} images are images of the reference: too many for a standard error, which "
+                "takes the sets as independent draws"
+            )
+    return ""
 
 
 def _centre(estimate: Estimate, other: Estimate) -> float:
