@@ -225,7 +225,7 @@ def recorded_error(baseline: Result, candidate: Result, drawn: int | None, *, gi
         given: With the reference held fixed, if the rows know that.
 
     Returns:
-        None if either row lacks a standard error, or has no spread.
+        None if either row lacks a standard error, or has no spread, or none beside the other's.
     """
     theirs, mine = (stderr_and_degrees(row, given=given) for row in (baseline, candidate))
     if theirs is None or mine is None or not theirs[0] or not mine[0]:
@@ -233,6 +233,8 @@ def recorded_error(baseline: Result, candidate: Result, drawn: int | None, *, gi
     given = given and all(isinstance(row.provenance.get(GIVEN), float) for row in (baseline, candidate))
     n, m = drawn or baseline.n_fake, candidate.n_fake
     ratio = math.sqrt(n / m) if given and n and m else mine[0] / theirs[0]
+    if not 0.0 < ratio < math.inf:
+        return None
     skewness = 0.0
     for row, factor in ((candidate, 1.0 / ratio), (baseline, 1.0)):
         if given and isinstance(one := row.provenance.get(SKEWNESS), float):

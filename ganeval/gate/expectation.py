@@ -18,6 +18,7 @@ from ganeval.summaries.moments import Float64
 NODES = 96  # of the Gauss-Legendre rule over each side's spread; twice as many change the chance by less than 1e-5
 AIM = 0.95  # of unchanged models that pass a rule with a margin of `seeds_factor`
 MOST_SEEDS = 50
+NEGLIGIBLE = 1e9  # times as large: the smaller of two standard errors counts for nothing
 
 
 class Spread(NamedTuple):
@@ -61,6 +62,9 @@ def passes(margin: float, baseline: Spread, candidate: Spread, level: float) -> 
         candidate: As an unchanged model has it.
         level: One-sided, of the gate.
     """
+    if candidate.size > NEGLIGIBLE:
+        return passes_difference(margin / candidate.size, candidate.degrees, level)
+    margin = min(margin, NEGLIGIBLE**2)
     a, b, t, weights = _grid(baseline.degrees, candidate.degrees, candidate.size, level)
     g, h = 0.5 * baseline.skewness, 0.5 * candidate.skewness
     both, own = np.sqrt(a + b), margin * np.sqrt(a)

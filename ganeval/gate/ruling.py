@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 from ganeval.formatting import counted
 from ganeval.gate.expectation import Spread, passes, passes_difference, passes_seeds, seeds_needed
 from ganeval.gate.rules import GateRule
+from ganeval.metrics.difference import images_needed
 from ganeval.results.identical_pairs import NEITHER, OneSided
 from ganeval.stats.multiple_tests import holm
 from ganeval.stats.student_t import quantile, upper_tail
@@ -220,8 +221,9 @@ def _why_inconclusive(found: Evidence, low: float, margin: float, mde: float, te
         seeds = seeds_needed(margin / found.seeds.sd, level, POWER) if found.seeds.sd > 0.0 else None
         enough = "" if seeds is None else f"; about {seeds} training seeds on each side would do"
         return f"too few training seeds for this margin: mde {mde:.3g} > {margin:.3g}{enough}"
-    needed = "" if found.n is None else f"; about {math.ceil(found.n * (mde / margin) ** 2):,} images a side would do"
-    return f"too few images for this margin: mde {mde:.3g} > {margin:.3g}{needed}"
+    needed = None if found.n is None else images_needed(margin, mde, found.n)
+    enough = "" if needed is None else f"; about {needed:,} images a side would do"
+    return f"too few images for this margin: mde {mde:.3g} > {margin:.3g}{enough}"
 
 
 def _identical(images: OneSided) -> str:

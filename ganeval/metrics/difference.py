@@ -35,6 +35,7 @@ Order = npt.NDArray[np.int64]
 Verdict = Literal["better", "worse", "no difference detected", "cannot tell"]
 LEVEL = 0.05
 POWER = 0.8
+MOST_IMAGES = 1e9  # that are named as a number that would do
 BCA_FROM = 100  # pairs; below, the bootstrap is too narrow (.926 to .933 of 95%) and Student's t is used (.944 to .948)
 
 
@@ -99,8 +100,11 @@ def detectable(degrees: float) -> float:
 
 
 def images_needed(delta: float, mde: float, n: int) -> int | None:
-    """Images a side at which a difference of this size has 80% power; standard errors fall like 1/sqrt(n)."""
-    if delta == 0.0 or mde == 0.0:
+    """Images a side at which a difference of this size has 80% power; standard errors fall like 1/sqrt(n).
+
+    None where no number would do, or only one beyond a billion.
+    """
+    if delta == 0.0 or mde == 0.0 or mde > abs(delta) * math.sqrt(MOST_IMAGES / n):
         return None
     return math.ceil(n * (mde / abs(delta)) ** 2)
 

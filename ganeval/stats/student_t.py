@@ -66,8 +66,10 @@ def quantile(share: float, degrees: float) -> float:
 
 def sum_degrees(*errors: tuple[float, float]) -> float:
     """Degrees of freedom of a sum of independent errors, each (standard error, degrees): Welch 1947, Biometrika 34."""
-    total = math.fsum(stderr**2 for stderr, _ in errors)
-    spread = math.fsum(stderr**4 / degrees for stderr, degrees in errors)
+    # Only their ratios count, and the fourth power of 1e78 is too large.
+    largest = max((stderr for stderr, _ in errors), default=0.0) or 1.0
+    total = math.fsum((stderr / largest) ** 2 for stderr, _ in errors)
+    spread = math.fsum((stderr / largest) ** 4 / degrees for stderr, degrees in errors)
     return math.inf if spread == 0.0 else total**2 / spread
 
 

@@ -336,6 +336,24 @@ def test_debiased_values_are_compared_only_where_both_sides_have_them():
     assert one.worse == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "mine", "margin", "verdict", "chance"),
+    [
+        (1e-300, 1e100, 1e101, "pass", 1.0),
+        (1e100, 1e-300, 1e101, "pass", 1.0),
+        (1e-150, 0.1, 0.1, "inconclusive", stats.norm.cdf(1 - 1.6449)),
+        (1e-300, 1e-300, 1e300, "pass", 1.0),
+    ],
+)
+def test_standard_errors_of_any_size_are_judged(theirs, mine, margin, verdict, chance):
+    """Rows of other tools hold any number: powers of these overflow, or come out as zero."""
+    for degrees in (None, 9.0):
+        sides = [row(0.0, stderr, sha=sha, degrees=degrees) for stderr, sha in ((theirs, "a"), (mine, "b"))]
+        (ruling,) = judge([(GateRule("kd", margin), from_samples(*sides))], 0.05)
+        assert ruling.verdict == verdict
+        assert ruling.unchanged_passes == pytest.approx(chance, abs=0.05)
+
+
 def test_two_rows_of_nine_degrees_are_compared_with_eighteen():
     """Stored, not read off the interval: its lower end may be conditional on being shown, or its scale another."""
     sides = [row(1.0, 0.1, ci95=(0.0, 1.3), degrees=9, sha=sha) for sha in "ab"]

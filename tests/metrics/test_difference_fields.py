@@ -122,6 +122,9 @@ def test_an_interval_that_leaves_zero_out_decides_and_one_that_touches_it_does_n
         (1.0, 1.0, 7, 7),
         (0.0, 1.0, 10, None),
         (1.0, 0.0, 10, None),
+        (1e-3, 1.0, 1000, 1_000_000_000),
+        (1e-3, 1.0, 1001, None),
+        (1e-200, 1.0, 10, None),
     ],
 )
 def test_half_the_difference_needs_four_times_as_many_images(delta, mde, n, needed):

@@ -46,7 +46,8 @@ def test_degrees_of_a_sum_are_welchs():
 
     assert sum_degrees(*parts) == pytest.approx(stats.ttest_ind(a, b, equal_var=False).df)
     assert sum_degrees((0.1, math.inf), (0.2, math.inf)) == math.inf
-    assert sum_degrees((0.1, 9), (0.1, 9)) == pytest.approx(18)
+    for size in (1e-300, 0.1, 1e100):
+        assert sum_degrees((size, 9), (size, 9)) == pytest.approx(18)
 
 
 def test_polygammas_are_scipys():
