@@ -1,5 +1,6 @@
 """What all tests share: a private cache, a toy backbone, small image folders, and golden values."""
 
+import gc
 import itertools
 import json
 import sys
@@ -13,6 +14,7 @@ from PIL import Image
 
 from ganeval.backbones.base import Backbone, BackboneInfo, Output
 from ganeval.backbones.networks.inception import InceptionNetwork
+from ganeval.backbones.openvino_model import Converted
 from ganeval.backbones.weights import LoadedWeights, load_into
 from ganeval.cli.main import main
 from tests.option_names import foreign_options
@@ -26,6 +28,11 @@ settings.load_profile("ganeval")
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden/*.json; review the diff")
+
+
+def pytest_collection_finish():
+    """What was imported and collected stays to the end; the garbage collector need not go over it again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +55,23 @@ def private_cache(private_folders, monkeypatch):
     monkeypatch.setenv("GANEVAL_CACHE", str(private_folders()))
     monkeypatch.setenv("TORCH_HOME", str(private_folders()))
     monkeypatch.delenv("GANEVAL_WEIGHTS_MIRROR", raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def networks_are_traced_once():
+    """Each test has a cache of its own, in which each would trace and convert the same network for OpenVINO anew."""
+    trace, known = Converted._traced, {}
+
+    def traced(self, openvino, network, images):
+        if self._folder is None:  # kept nowhere: a network of the test's own
+            return trace(self, openvino, network, images)
+        if (key := (self._key, images)) not in known:
+            known[key] = trace(self, openvino, network, images)
+        return known[key].clone()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Converted, "_traced", traced)
+        yield
 
 
 @pytest.fixture(autouse=True)

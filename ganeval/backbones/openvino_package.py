@@ -1,12 +1,14 @@
 """The OpenVINO package: whether it is here, and its import, with nothing that phones home."""
 
 import contextlib
+import functools
 import importlib.metadata
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 
+@functools.cache
 def openvino_version() -> str | None:
     """Version of the installed OpenVINO, or None. Imports nothing."""
     try:

@@ -9,6 +9,8 @@ Matches: torch-fidelity (development version) `metric_mind.py` for equal counts:
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -29,6 +31,14 @@ def unit_directions(count: int, dim: int, seed: int) -> Float64:
     """(count, dim) unit vectors, uniform on the sphere: those of torch's CPU stream, to the rounding of float32."""
     directions = torch_normal(max(16, count * dim), seed)[: count * dim].reshape(count, dim)
     return np.asarray(directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-12))
+
+
+@functools.lru_cache(maxsize=1)  # a value, its error and its influences share them: 16 MB where D is 2048
+def _directions(count: int, dim: int, seed: int) -> Float64:
+    """`unit_directions`, drawn once and not to be written to."""
+    directions = unit_directions(count, dim, seed)
+    directions.flags.writeable = False
+    return directions
 
 
 def torch_normal(count: int, seed: int) -> Float64:
@@ -112,7 +122,7 @@ def mind(real: np.ndarray, fake: np.ndarray, projections: int, seed: int) -> flo
     check_count("mind", min(len(real), len(fake)), 1, "image a side")
     check_count("mind", projections, 1, "direction")
     dim = real.shape[1]
-    directions = unit_directions(projections, dim, seed)
+    directions = _directions(projections, dim, seed)
     total = 0.0
     for start in range(0, projections, BLOCK):
         block = directions[start : start + BLOCK].T
@@ -142,7 +152,7 @@ def mind_jackknife(real: np.ndarray, fake: np.ndarray, projections: int, seed: i
     check_count("The jackknife of mind", min(len(real), len(fake)), BLOCKS, "images a side")
     check_count("mind", projections, 1, "direction")
     dim = real.shape[1]
-    directions = unit_directions(projections, dim, seed)
+    directions = _directions(projections, dim, seed)
     blocks = [block_numbers(len(real)), block_numbers(len(fake))]
     narrow = [numbers.astype(np.int8) for numbers in blocks]
     total, deleted = 0.0, np.zeros(BLOCKS)
@@ -172,7 +182,7 @@ def mind_influences(real: SetSummary, fake: SetSummary, params: Params) -> tuple
         raise DataError("The influence of each image needs the feature rows of both sets; one has moments only.")
     a, b, projections = real.bank.rows(), fake.bank.rows(), int(params["projections"])
     check_count("The influence of images", min(len(a), len(b)), 2)
-    directions = unit_directions(projections, a.shape[1], int(params["direction_seed"]))
+    directions = _directions(projections, a.shape[1], int(params["direction_seed"]))
     of_real, of_fake = np.zeros(len(a)), np.zeros(len(b))
     for start in range(0, projections, BLOCK):
         block = directions[start : start + BLOCK].T
@@ -201,7 +211,7 @@ def mind_second_influence(real: SetSummary, fake: SetSummary, influences: Float6
         raise DataError("The influence of each image needs the feature rows of both sets; one has moments only.")
     a, b, projections = real.bank.rows(), fake.bank.rows(), int(params["projections"])
     n, m, total = len(b), len(a), 0.0
-    directions = unit_directions(projections, a.shape[1], int(params["direction_seed"]))[: -(-projections // 2)]
+    directions = _directions(projections, a.shape[1], int(params["direction_seed"]))[: -(-projections // 2)]
     places = (2 * np.arange(n) + 1) * m // (2 * n)  # of the middle of each generated image's share
     for start in range(0, len(directions), BLOCK):
         block = directions[start : start + BLOCK].T

@@ -1,6 +1,7 @@
 """Where a number came from: versions, machine, time. Recorded beside the protocol, never part of the fingerprint."""
 
 import datetime
+import functools
 import importlib.metadata
 import os
 import platform
@@ -17,13 +18,18 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pillow", "torch-fidelity"
 
 def installed_versions() -> dict[str, str]:
     """Version of each package that may move a last digit; absent ones are left out."""
-    versions = {"ganeval": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    found = {package: _version_of(package) for package in PACKAGES}
+    packages = {package: version for package, version in found.items() if version is not None}
+    return {"ganeval": __version__, "python": platform.python_version(), **packages}
+
+
+@functools.cache
+def _version_of(package: str) -> str | None:
+    """Read once a process, not once a row: the metadata of some packages hold thousands of lines of licences."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def machine() -> dict[str, object]:

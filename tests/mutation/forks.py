@@ -3,6 +3,7 @@
 `pytest -p tests.mutation.forks --mutants NAMES.json --outcomes OUTCOMES.jsonl`, in the folder that mutmut wrote.
 """
 
+import functools
 import json
 import math
 import os
@@ -34,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_runtestloop(session: pytest.Session) -> bool:
     """In place of pytest's own loop."""
     names: dict[str, str] = json.loads(Path(session.config.getoption("--mutants")).read_text())
-    reached, seconds = _reached(session)
+    reached, seconds = _reached(session, next(iter(names), "").partition(".")[0])
     if session.testsfailed:
         raise session.Failed("the tests fail without a mutant")
     with Path(session.config.getoption("--outcomes")).open("a") as file:
@@ -51,13 +52,14 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     return True
 
 
-def _reached(session: pytest.Session) -> tuple[dict[str, list[pytest.Item]], dict[pytest.Item, float]]:
+def _reached(session: pytest.Session, package: str) -> tuple[dict[str, list[pytest.Item]], dict[pytest.Item, float]]:
     """Runs every test: function -> tests that call it, test -> processor time."""
     set_mutant_under_test("stats")
     reached: dict[str, list[pytest.Item]] = {}
     seconds: dict[pytest.Item, float] = {}
     for item, following in zip(session.items, [*session.items[1:], None], strict=True):
         state()._stats.clear()
+        _forget(package)
         started = time.process_time()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         seconds[item] = time.process_time() - started
@@ -87,6 +89,15 @@ def _try(session: pytest.Session, name: str, items: list[pytest.Item], seconds: 
     return (SURVIVED if os.WEXITSTATUS(status) == 0 else KILLED), by
 
 
+def _forget(package: str) -> None:
+    """Empties its caches of functions: a value that an earlier test left there would hide a call, and a mutant."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == package:
+            for function in vars(module).values():
+                if isinstance(function, functools._lru_cache_wrapper):
+                    function.cache_clear()
+
+
 def _in_the_fork(
     session: pytest.Session, name: str, items: list[pytest.Item], seconds: float, scratch: Path, writing: int
 ) -> None:
@@ -102,6 +113,7 @@ def _in_the_fork(
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
         session.config._tmp_path_factory._basetemp = scratch  # type: ignore[attr-defined]
+        _forget(name.partition(".")[0])
         set_mutant_under_test(name)
         for item, following in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)

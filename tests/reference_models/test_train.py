@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -244,24 +243,32 @@ def test_an_interrupted_run_resumes_to_the_same_bits(name, settings, tmp_path, c
         assert grid.read_bytes() == (tmp_path / "parts" / "grids" / grid.name).read_bytes()
 
 
-def test_a_run_killed_without_warning_resumes_to_the_same_bits(tmp_path):
-    command = [sys.executable, "-m", "ganeval.cli.main", "train-reference", "gan-1d", "--device", "cpu"]
-    for setting in ("steps=200", "d_steps=1", "save_every=5", "grid_every=200", "evaluation.n=64"):
-        command += ["--set", setting]
-    folder = tmp_path / "killed"
-    process = subprocess.Popen([*command, "--out", str(folder)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not (folder / "state.safetensors").is_file() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    killed_at = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["step"]
-    assert killed_at < 200, "the run was over before it could be killed"
+KILLED = """
+import os, signal
+from ganeval.cli.main import main
+from reference_models.training.train import _Run
 
-    recipe = with_settings(RECIPES.get("gan-1d.mixture-1d-cpu"), [s for s in command if "=" in s])
-    train(TrainOptions(recipe, folder, device="cpu", resume=True), Quiet())
+step = _Run._step
+_Run._step = lambda self, number: os.kill(os.getpid(), signal.SIGKILL) if number == 13 else step(self, number)
+main()
+"""
+
+
+def test_a_run_killed_without_warning_resumes_to_the_same_bits(tmp_path):
+    """Between two states, in its fourteenth step."""
+    settings = ["steps=20", "d_steps=1", "save_every=5", "grid_every=20", "log_every=1", "evaluation.n=64"]
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-c", KILLED, "train-reference", "gan-1d", "--device", "cpu", "--out", str(folder)]
+    command += [part for setting in settings for part in ("--set", setting)]
+    killed = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 13
+
+    recipe, reporter = with_settings(RECIPES.get("gan-1d.mixture-1d-cpu"), settings), Quiet()
+    train(TrainOptions(recipe, folder, device="cpu", resume=True), reporter)
     train(TrainOptions(recipe, tmp_path / "whole", device="cpu"), Quiet())
 
+    assert reporter.messages == ["resumed at step 10 of 20"]
     assert_same_weights(folder, tmp_path / "whole")
 
 

@@ -9,6 +9,7 @@ import types
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
@@ -271,12 +272,12 @@ def test_pixels_that_are_tensors_already_have_the_features_of_their_arrays():
 
 
 TWO = """
-import sys, json, numpy as np, torch, torch.distributed as dist, ganeval
+import datetime, sys, json, numpy as np, torch.distributed as dist, ganeval
 rank, count, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-torch.set_num_threads(1)
-dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=count)
-data = np.load(f"{folder}/images.npz")
-fake, real, other = data["fake"], data["real"], data["other"]
+meeting = {"init_method": f"file://{folder}/rendezvous", "timeout": datetime.timedelta(seconds=120)}
+dist.init_process_group("gloo", rank=rank, world_size=count, **meeting)
+with np.load(f"{folder}/images.npz") as data:
+    fake, real, other = data["fake"], data["real"], data["other"]
 with ganeval.Evaluator(reference=real, metrics=sys.argv[4], cache=False) as evaluator:
     for start in range(rank * 5, len(fake), 5 * count):
         evaluator.update(fake[start : start + 5])
@@ -295,7 +296,8 @@ with ganeval.Evaluator(metrics="psnr,ssim", cache=False) as evaluator:
     for start in range(rank * 5, len(other), 5 * count):
         evaluator.update(other[start : start + 5], real[start : start + 5])
     pairs = [row.to_dict() for row in evaluator.compute()]
-json.dump({"sets": rows, "pairs": pairs}, open(f"{folder}/{rank}.json", "w"))
+with open(f"{folder}/{rank}.json", "w") as file:
+    json.dump({"sets": rows, "pairs": pairs}, file)
 dist.destroy_process_group()
 """
 
@@ -306,13 +308,17 @@ def of_two_processes(tmp_path_factory):
     folder, other = tmp_path_factory.mktemp("two"), OTHER.copy()
     other[3] = REAL[3]  # infinite PSNR travels too
     np.savez(folder / "images.npz", fake=FAKE, real=REAL, other=other)
-    processes = [
-        subprocess.Popen([sys.executable, "-c", TWO, str(rank), "2", str(folder), KEYS], stderr=subprocess.PIPE)
-        for rank in range(2)
-    ]
-    for process in processes:
-        _, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err.decode()
+    arguments = ["2", str(folder), KEYS]
+    second = subprocess.Popen([sys.executable, "-c", TWO, "1", *arguments], stderr=subprocess.PIPE)
+    try:
+        with pytest.MonkeyPatch.context() as here:  # the first one is this process
+            here.setattr(sys, "argv", ["-c", "0", *arguments])
+            exec(compile(TWO, "the first process", "exec"), {})
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+        _, err = second.communicate(timeout=120)
+    assert second.returncode == 0, err.decode()
     return other, [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
 
 
