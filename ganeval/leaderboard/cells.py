@@ -42,6 +42,6 @@ def pooled(values: Sequence[float]) -> Cell:
     """The cell of two or more training seeds; their spread holds that of sampling too."""
     n = len(values)
     mean = math.fsum(values) / n
-    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    sd = math.hypot(*(value - mean for value in values)) / math.sqrt(n - 1)
     half = quantile(0.975, n - 1) * sd / math.sqrt(n)
     return Cell(mean, sd, n, mean - half, mean + half, None)

@@ -11,7 +11,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganeval.leaderboard.cells import Cell
 from ganeval.stats.moderated_variances import CommonVariance, common_variance
@@ -21,6 +21,7 @@ from ganeval.stats.student_t import sum_degrees, two_sided_p
 
 LEVEL = 0.05
 MOST = 200  # entries that are compared with each other, the best: 19,900 pairs, a quarter of a second
+LARGE = 1e70  # a spread whose powers would overflow; nothing measured has one, but a file of rows may
 NOT_AMONG_BEST = f"only the best {MOST} entries are compared with each other"
 NO_IMAGES = "values by image are missing: score again"
 OTHER_IMAGES = "scored on other images"
@@ -84,6 +85,7 @@ def rank(contenders: Sequence[Contender], better: str, *, paired: bool = False, 
         paired: The column is a metric of image pairs, which only differences image by image compare.
         share: Share the spread of seeds over the entries.
     """
+    contenders = _without_overflow(contenders)
     cells = [contender.cell for contender in contenders]
     sign = {"lower": 1.0, "higher": -1.0}.get(better, 0.0)
     common = common_variance([(c.sd**2, c.n - 1) for c in cells if c.sd is not None]) if share else None
@@ -110,6 +112,26 @@ def rank(contenders: Sequence[Contender], better: str, *, paired: bool = False, 
         for i in rest:
             ranks[i] = f"{MOST + 1}?"
     return Ranking(tuple(ranks), len(tested), untested, frozenset(different))
+
+
+def _without_overflow(contenders: Sequence[Contender]) -> Sequence[Contender]:
+    """The contenders, in a unit in which the squares of their spreads are numbers; nearly always their own."""
+    cells = [contender.cell for contender in contenders]
+    largest = max((spread for cell in cells for spread in (cell.sd, cell.stderr) if spread), default=0.0)
+    if largest < LARGE:
+        return contenders
+    return [
+        replace(
+            contender,
+            cell=replace(
+                cell,
+                mean=cell.mean / largest,
+                sd=None if cell.sd is None else cell.sd / largest,
+                stderr=None if cell.stderr is None else cell.stderr / largest,
+            ),
+        )
+        for contender, cell in zip(contenders, cells, strict=True)
+    ]
 
 
 def _p_value(a: Contender, b: Contender, common: CommonVariance | None, paired: bool) -> float | str:
@@ -154,10 +176,10 @@ def paired_p(differences: Sequence[float]) -> float | str:
     if sum(difference != 0.0 for difference in differences) < fewest_pairs(LEVEL):
         return f"fewer than {fewest_pairs(LEVEL)} images differ, too few for any significance"
     mean = math.fsum(differences) / n
-    variance = math.fsum((difference - mean) ** 2 for difference in differences) / (n - 1)
-    if variance <= 1e-24 * mean**2:
+    sd = math.hypot(*(difference - mean for difference in differences)) / math.sqrt(n - 1)
+    if sd <= 1e-12 * abs(mean):
         return NO_SPREAD
-    p = two_sided_p(mean / math.sqrt(variance / n), n - 1)
+    p = two_sided_p(mean / (sd / math.sqrt(n)), n - 1)
     # Not significant by t is not significant: then the exact p, which takes a thousand times as long, decides nothing.
     return max(p, exact_sign_flip_p(differences)) if n <= EXACT_UP_TO and p <= LEVEL else p
 

@@ -35,6 +35,7 @@ def components(values: Sequence[float], errors: Sequence[float]) -> Components:
     """
     check_count("The spread of trainings", len(values), 2, "trainings")
     mean = math.fsum(values) / len(values)
-    variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    sampling = math.fsum(error**2 for error in errors) / len(errors)
-    return Components(mean, math.sqrt(variance), math.sqrt(sampling), math.sqrt(max(variance - sampling, 0.0)))
+    total = math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
+    sampling = math.hypot(*errors) / math.sqrt(len(errors))
+    training = math.sqrt(max(total - sampling, 0.0)) * math.sqrt(total + sampling)
+    return Components(mean, total, sampling, training)

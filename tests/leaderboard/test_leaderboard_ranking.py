@@ -95,6 +95,15 @@ def test_one_result_against_several_seeds_has_their_spread_or_its_own_if_larger(
     assert ranks([several, single(5.0 + 1.01 * half, 3.0, None)]) == ["1=", "1="]
 
 
+@pytest.mark.parametrize("size", [1e-60, 1e60, 1e200])
+def test_places_do_not_depend_on_the_unit(size):
+    """Squares of 1e200 are too large, of which a traceback came."""
+    cells = [pooled([x * size for x in side]) for side in ((1.0, 2.0, 3.0), (3.6, 4.6, 5.6), (4.0, 4.9, 5.7))]
+    assert ranks(cells) == ["1", "2=", "2="]
+    assert ranks([single(size, 0.3 * size, None), single(2.2 * size, 0.4 * size, None)]) == ["1", "2"]
+    assert paired_p([size, 1.1 * size] * 10) == pytest.approx(paired_p([1.0, 1.1] * 10))
+
+
 def test_two_single_results_are_compared_by_their_standard_errors_and_degrees():
     a, b = single(1.0, 0.3, (0.4, 1.6)), single(1.99, 0.4, (1.2, 2.8))
 
