@@ -175,7 +175,7 @@ def options(tmp_path):
 def test_moments_alone_have_the_same_bits_in_any_number_of_processes_and_no_row_is_sent(tmp_path, monkeypatch):
     rng, sent = np.random.default_rng(0), []
     for name, n in (("fake", 1000), ("real", 900)):
-        np.save(tmp_path / f"{name}.npy", rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8))
+        np.save(tmp_path / f"{name}.npy", rng.integers(0, 256, (n, 8, 8, 3), dtype=np.uint8))
     paths = [str(tmp_path / f"{name}.npy") for name in ("fake", "real")]
     options = ScoreOptions(paths[0], reference=paths[1], metrics="fd@pixels", device="cpu", cache=False)
     send = Lines.send
@@ -649,16 +649,24 @@ def test_one_process_tells_of_an_unknown_option():
     assert isinstance(result.exception, UsageError)
 
 
-def test_two_processes_with_caches_of_their_own_print_and_append_the_rows_of_one(make_folder, tmp_path):
-    """The whole command, by the environment that torchrun makes."""
+def test_two_processes_with_caches_of_their_own_print_and_append_the_rows_of_one(make_folder, tmp_path, monkeypatch):
+    """The whole command, by the environment that torchrun makes; the first process is this one."""
     fake, real = make_folder("fake", 7, sizes=[(12, 12), (20, 9)]), make_folder("real", 6, seed=1)
     arguments = ["score", str(fake), "--reference", str(real), "--metrics", "fd,kd", "--engine", "torch", "--json", "-"]
 
-    first, second = run_ranks([*arguments, "--append", str(tmp_path / "rows.jsonl")], tmp_path)
     alone = CliRunner().invoke(root, arguments)
+    command = [*arguments, "--append", str(tmp_path / "rows.jsonl")]
+    here, there = ({**own, "GANEVAL_CACHE": str(tmp_path / f"cache-{own['RANK']}")} for own in places(2))
+    other = [sys.executable, "-m", "ganeval.cli.main", *command]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with monkeypatch.context() as patch, subprocess.Popen(other, env={**os.environ, **there}, **pipes) as second:
+        for name, value in here.items():
+            patch.setenv(name, value)
+        first = CliRunner().invoke(root, command)
+        out, err = second.communicate(timeout=300)
 
-    assert (first.code, second.code, second.out, second.err) == (0, 0, "", ""), first.err + second.err
-    rows, expected = (json.loads(text)["rows"] for text in (first.out, alone.stdout))
+    assert (first.exit_code, second.returncode, out, err) == (0, 0, "", ""), first.stderr + err
+    rows, expected = (json.loads(text)["rows"] for text in (first.stdout, alone.stdout))
     for one, other in zip(rows, expected, strict=True):
         assert one["value"] == pytest.approx(other["value"], rel=THREAD_ROUNDING, abs=1e-9)
         assert one["fingerprint"] == other["fingerprint"]
