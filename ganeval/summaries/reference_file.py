@@ -369,19 +369,22 @@ def checked_moments(mu: Float64, sigma: Float64, n: int | None, where: str, dim:
         raise ReferenceStatisticsError(
             f"{where}: mu has shape {mu.shape} and sigma {sigma.shape}; expected (D,), (D, D)."
         )
-    if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
-        raise ReferenceStatisticsError(f"{where}: mu or sigma holds NaN or infinite values.")
-    if not np.allclose(sigma, sigma.T, rtol=1e-4, atol=1e-6 * max(float(np.abs(sigma).max()), 1e-30)):
-        raise ReferenceStatisticsError(f"{where}: sigma is not symmetric, so it isn't a covariance.")
-    try:
-        # Rounding to float32 moves eigenvalues by less than this.
-        np.linalg.cholesky((sigma + sigma.T) / 2 + 1e-4 * max(float(np.abs(sigma).max()), 1e-30) * np.eye(len(mu)))
-    except np.linalg.LinAlgError as error:
-        raise ReferenceStatisticsError(f"{where}: sigma has negative eigenvalues, so it isn't a covariance.") from error
     if len(mu) != dim:
         raise ReferenceStatisticsError(
             f"{where}: statistics of {len(mu)} dimensions; mu/sigma files of other tools are read for the {dim}-d "
             "Inception features only. Build others with `ganeval reference build`."
         )
+    if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
+        raise ReferenceStatisticsError(f"{where}: mu or sigma holds NaN or infinite values.")
+    even = (sigma + sigma.T) / 2
+    largest = max(float(sigma.max()), -float(sigma.min()), 1e-30)
+    if (2 * np.abs(sigma - even) > 1e-6 * largest + 1e-4 * np.abs(even)).any():
+        raise ReferenceStatisticsError(f"{where}: sigma is not symmetric, so it isn't a covariance.")
+    raised = even.copy()
+    raised.flat[:: len(mu) + 1] += 1e-4 * largest  # rounding to float32 moves eigenvalues by less than this
+    try:
+        np.linalg.cholesky(raised)
+    except np.linalg.LinAlgError as error:
+        raise ReferenceStatisticsError(f"{where}: sigma has negative eigenvalues, so it isn't a covariance.") from error
     count = UNKNOWN_N if n is None else n
-    return Moments(count, mu, (sigma + sigma.T) / 2 * (count - 1))
+    return Moments(count, mu, even * (count - 1))
