@@ -175,7 +175,7 @@ def options(tmp_path):
 def test_moments_alone_have_the_same_bits_in_any_number_of_processes_and_no_row_is_sent(tmp_path, monkeypatch):
     rng, sent = np.random.default_rng(0), []
     for name, n in (("fake", 1000), ("real", 900)):
-        np.save(tmp_path / f"{name}.npy", rng.integers(0, 256, (n, 8, 8, 3), dtype=np.uint8))
+        np.save(tmp_path / f"{name}.npy", rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8))
     paths = [str(tmp_path / f"{name}.npy") for name in ("fake", "real")]
     options = ScoreOptions(paths[0], reference=paths[1], metrics="fd@pixels", device="cpu", cache=False)
     send = Lines.send
