@@ -425,16 +425,16 @@ def test_reference_batches_of_guided_diffusion_serve_sfid_by_their_spatial_stati
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"mu_s": np.zeros(2048), "sigma_s": np.eye(2048)}, "statistics of 2048 dimensions.*2023-d"),
-        ({"mu_s": np.zeros(2023)}, "without sigma_s"),
-        ({"sigma_s": np.eye(2023)}, "without mu_s"),
-        ({"mu_s": np.full(2023, np.nan), "sigma_s": np.eye(2023)}, "mu_s and sigma_s: mu or sigma holds NaN"),
-        ({"mu_s": np.zeros(2023), "sigma_s": np.eye(2022)}, "mu has shape"),
-        ({"mu_s": np.zeros(2023), "sigma_s": -np.eye(2023)}, "negative eigenvalues"),
+        (lambda: {"mu_s": np.zeros(2048), "sigma_s": np.eye(2048)}, "statistics of 2048 dimensions.*2023-d"),
+        (lambda: {"mu_s": np.zeros(2023)}, "without sigma_s"),
+        (lambda: {"sigma_s": np.eye(2023)}, "without mu_s"),
+        (lambda: {"mu_s": np.full(2023, np.nan), "sigma_s": np.eye(2023)}, "mu_s and sigma_s: mu or sigma holds NaN"),
+        (lambda: {"mu_s": np.zeros(2023), "sigma_s": np.eye(2022)}, "mu has shape"),
+        (lambda: {"mu_s": np.zeros(2023), "sigma_s": -np.eye(2023)}, "negative eigenvalues"),
     ],
 )
 def test_spatial_statistics_that_are_none_are_refused(tmp_path, arrays, words):
-    npz(tmp_path / "x.npz", mu=MU, sigma=SIGMA, **arrays)
+    npz(tmp_path / "x.npz", mu=MU, sigma=SIGMA, **arrays())
 
     for read in (load_reference, lambda path: import_statistics(path, "adm", weights_sha256="", resize="")):
         with pytest.raises(ReferenceStatisticsError, match=words):

@@ -127,16 +127,16 @@ def test_a_pickled_dict_of_mu_and_sigma_is_read_without_running_it(tmp_path):
 @pytest.mark.parametrize(
     ("mu", "sigma", "words"),
     [
-        (np.zeros(5), np.eye(5), "5 dimensions"),
-        (np.zeros(2048), np.eye(3), "expected"),
-        (np.zeros((2, 2)), np.eye(2), "expected"),
-        (np.full(2048, np.nan), np.eye(2048), "NaN"),
-        (np.zeros(2048), np.triu(np.ones((2048, 2048))), "not symmetric"),
+        (np.zeros(5), lambda: np.eye(5), "5 dimensions"),
+        (np.zeros(2048), lambda: np.eye(3), "expected"),
+        (np.zeros((2, 2)), lambda: np.eye(2), "expected"),
+        (np.full(2048, np.nan), lambda: np.eye(2048), "NaN"),
+        (np.zeros(2048), lambda: np.triu(np.ones((2048, 2048))), "not symmetric"),
     ],
 )
 def test_a_peers_file_of_another_kind_is_refused(tmp_path, mu, sigma, words):
     with pytest.raises(ReferenceStatisticsError, match=words):
-        load_reference(peer_file(tmp_path / "stats.npz", mu, sigma))
+        load_reference(peer_file(tmp_path / "stats.npz", mu, sigma()))
 
 
 def test_a_pickle_inside_an_npz_is_refused(tmp_path):
